@@ -1,5 +1,7 @@
-"""Who may sign in, and who tried. Accounts of the office are made here, those of drivers and customers on their own
-pages, which let somebody sign in by `mail_link`, `show_password` and `renew_password`.
+"""Admin pages of accounts and of failed sign-ins.
+
+Office accounts are created here. Accounts of drivers and customers are created on their pages, which use `mail_link`,
+`show_password` and `renew_password`.
 """
 
 from __future__ import annotations
@@ -31,12 +33,12 @@ from accounts import users
 from accounts.roles import Role, appointed, check_page
 from web.admin import Button, HouseAdmin, HouseForm, HouseList, user_of
 
-# They show whole tokens, with which one could act as their owners.
+# These pages show whole tokens, with which a reader could act as their owners.
 admin.site.unregister([BlacklistedToken, OutstandingToken])
 
 
 log = logging.getLogger(__name__)
-# django-axes has them in no Chinese: named here, our catalogue has them.
+# django-axes has no Chinese translation. These lines put its texts into our catalogue.
 WORDS = [
     gettext_noop("Attempt Time"),
     gettext_noop("Failed Logins"),
@@ -48,26 +50,29 @@ WORDS = [
 
 
 def mail_link(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, language: str | None = None) -> None:
-    """After the commit: the link works only then, and the mail server is no part of the transaction."""
+    """Mails the link to set a password, and shows a message with the result.
+
+    Call it after the commit: the link works only then, and a slow mail server must not hold the transaction open.
+    """
     try:
         users.send_link(user, language)
     except OSError:
-        log.exception("No link to set the password could be mailed to user %s", user.pk)
-        said = gettext("The e-mail to %s could not be sent. Please try again later.") % user.email
-        model_admin.message_user(request, said, messages.ERROR)
+        log.exception("Could not mail the link to set a password to user %s", user.pk)
+        text = gettext("The e-mail to %s could not be sent. Please try again later.") % user.email
+        model_admin.message_user(request, text, messages.ERROR)
     else:
-        said = gettext("The account is “%(name)s”. The link to set its password was sent to %(email)s.")
+        text = gettext("The account is “%(name)s”. The link to set its password was sent to %(email)s.")
         names = {"name": user.username, "email": user.email}
-        model_admin.message_user(request, said % names, messages.SUCCESS)
+        model_admin.message_user(request, text % names, messages.SUCCESS)
 
 
 def show_password(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, password: str) -> None:
-    said = gettext("The account is “%(name)s”, the password “%(password)s”. It is shown only once: please pass it on.")
-    model_admin.message_user(request, said % {"name": user.username, "password": password}, messages.WARNING)
+    text = gettext("The account is “%(name)s”, the password “%(password)s”. It is shown only once: please pass it on.")
+    model_admin.message_user(request, text % {"name": user.username, "password": password}, messages.WARNING)
 
 
 def renew_password(request: HttpRequest, model_admin: ModelAdmin[Any], user: User) -> None:
-    """By the link in an e-mail; whoever has no e-mail gets a new password, which the reader hands on."""
+    """Mails a link to set a password. Without an e-mail address: sets a new password and shows it once."""
     if user.email:
         mail_link(request, model_admin, user)
     else:
@@ -81,7 +86,7 @@ admin.site.unregister([User, Group])
 
 
 class AccountForm(HouseForm):
-    """`by`: who fills it in; a manager gives no role above a clerk's."""
+    """`by` is the user who fills in the form. A manager can give no role above clerk."""
 
     by: User
     without_role: tuple[tuple[str, Any], ...] = (("", _("not an office account")),)
@@ -128,7 +133,7 @@ class AccountAdmin(HouseAdmin):
         return (*asked, "is_active", "last_login", "date_joined") if obj else asked
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        """Nobody changes the own role, or deactivates the own account."""
+        """Users cannot change their own role or deactivate their own account."""
         own = ("role", "is_active") if obj is not None and obj.pk == request.user.pk else ()
         return (*own, "last_login", "date_joined")
 
@@ -137,22 +142,22 @@ class AccountAdmin(HouseAdmin):
         return may and (obj is None or users.may_manage(user_of(request), obj))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> User | None:
-        """Whoever may see the account but not change it is told who may."""
+        """Raises PermissionDenied, which says who may change the account, for a POST by a user who may only view it."""
         found: User | None = super().get_object(request, object_id, from_field)
         if found is not None and request.method == "POST":
             check_page(request.user, users.right_to_manage(found))
         return found
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Raises Refusal."""
-        said = form.cleaned_data
+        """Raises Refusal if the role may not be given, or the account is the last owner's."""
+        values = form.cleaned_data
         if not change:
             obj.set_password(users.new_password())
         elif "is_active" in form.changed_data and not obj.is_active:
             users.check_not_last_owner(obj)
         super().save_model(request, obj, form, change)
-        if "role" in said and (not change or "role" in form.changed_data):
-            users.appoint(user_of(request), obj, said["role"])
+        if "role" in values and (not change or "role" in form.changed_data):
+            users.appoint(user_of(request), obj, values["role"])
         if not change:
             transaction.on_commit(partial(mail_link, request, self, obj))
 
@@ -194,7 +199,10 @@ class AttemptAdmin(HouseList):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With `counted`, as the lock counts: a row is of one browser, the lock of a name and an address."""
+        """Adds `counted`: the failures of the same name and address, which the lock counts.
+
+        django-axes has a row for each browser (user agent).
+        """
         same = AccessAttempt.objects.filter(
             username=OuterRef("username"),
             ip_address=OuterRef("ip_address"),

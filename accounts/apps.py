@@ -1,4 +1,4 @@
-"""People who sign in: their roles, their passwords, their tokens."""
+"""Accounts: sign-in, roles, passwords and tokens."""
 
 from __future__ import annotations
 

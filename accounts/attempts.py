@@ -1,6 +1,7 @@
-"""Attempts to sign in, on every door: our page, which the admin uses too, and `auth/token/`. django-axes counts them.
+"""Failed sign-ins, counted by django-axes, on the sign-in page (also the admin's) and on `auth/token/`.
 
-A name is locked from one address: a stranger elsewhere locks nobody out. What is logged names neither whole.
+A lock applies to one name from one address, so that an attacker elsewhere cannot lock users out. The log masks names
+and addresses.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ LONGEST_NAME = 255  # the column of django-axes
 
 
 def name_of(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
-    """`AXES_USERNAME_CALLABLE`."""
+    """`AXES_USERNAME_CALLABLE`: the name to count, cut to the column's length."""
     return str((credentials or {}).get("username") or "")[:LONGEST_NAME]
 
 
@@ -32,50 +33,50 @@ def cooloff_seconds() -> int:
 
 def locked_words() -> str:
     minutes = max(1, round(cooloff_seconds() / 60))
-    said = ngettext(
+    text = ngettext(
         "Too many wrong passwords for this name from here. Please try again in %d minute or ask the office.",
         "Too many wrong passwords for this name from here. Please try again in %d minutes or ask the office.",
         minutes,
     )
-    return said % minutes
+    return text % minutes
 
 
 def is_locked(request: Any) -> bool:
-    """Whether the attempt just made was refused unread, or was the one too many."""
+    """Whether this attempt was refused without a check, or triggered the lock."""
     return bool(getattr(request, "axes_locked_out", False))
 
 
 def answered(request: HttpRequest, response: HttpResponse, credentials: object) -> HttpResponse:
-    """`AXES_LOCKOUT_CALLABLE`: the page itself says what happened; here only the status is given to it."""
+    """`AXES_LOCKOUT_CALLABLE`: sets the status and Retry-After. The page shows the message itself."""
     response.status_code = 429
     response["Retry-After"] = str(cooloff_seconds())
     return response
 
 
 def forget(request: HttpRequest, name: str) -> None:
-    """The right password was said: the wrong ones before it are forgotten. django-axes hears of sessions only."""
+    """Deletes the failed attempts after a successful one. django-axes does this for session sign-ins only."""
     address = throttling.address_of(request)
     AccessAttempt.objects.filter(username=name_of(request, {"username": name}), ip_address=address).delete()
 
 
 def failed(credentials: Mapping[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
-    """Receiver of `user_login_failed`."""
+    """Receiver of `user_login_failed`: logs the attempt."""
     if request is not None and not is_locked(request):
         log.warning("A sign-in failed: %s from %s.", masked_name(name_of(request, credentials)), masked_origin(request))
 
 
 def locked(request: HttpRequest, username: str, **kwargs: Any) -> None:
-    """Receiver of `user_locked_out`."""
+    """Receiver of `user_locked_out`: logs the lock."""
     log.warning("A sign-in is locked: %s from %s.", masked_name(username), masked_origin(request))
 
 
 def masked_name(name: str) -> str:
-    """`w***g`: some type their password where the name belongs."""
+    """`w***g` for `wang`. Masked because users sometimes type their password as the name."""
     return f"{name[0]}***{name[-1]}" if len(name) > 3 and name.isprintable() else "***"
 
 
 def masked_origin(request: HttpRequest) -> str:
-    """`203.0.113.*`, `2001:db8:1:*`."""
+    """The client's network: `203.0.113.*`, `2001:db8:1:*`."""
     address = throttling.address_of(request) or "*"
     if "." in address:
         return address.rpartition(".")[0] + ".*"

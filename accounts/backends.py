@@ -1,4 +1,4 @@
-"""What Django's settings name of this app: rights, the hasher of passwords, sessions, and what every page knows."""
+"""Classes that Django's settings name: authentication backend, password hasher, sessions, context processor."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from web.slow_work import OneAtATime
 
 
 class RolesBackend(ModelBackend):
-    """Passwords are checked as Django does. Groups and permissions of single users count for nothing.
+    """Checks passwords as Django does; takes permissions from `accounts.roles` and ignores groups and user permissions.
 
-    `has_perm` is true for a right to all rows only. A superuser has every right by Django itself.
+    `has_perm` is true only for a right to all rows. Django itself gives superusers every permission.
     """
 
     def get_user(self, user_id: Any) -> User | None:
-        """With the role of staff, so that no page needs a query for it."""
+        """Loads `staff_role` too, so that pages need no query for it."""
         user = User.objects.select_related("staff_role").filter(pk=user_id).first()
         return user if user is not None and self.user_can_authenticate(user) else None
 
@@ -34,7 +34,7 @@ class RolesBackend(ModelBackend):
         return set()
 
     def has_perm(self, user_obj: Anyone, perm: str, obj: Any = None) -> bool:
-        """A right to single rows is not asked here: `accounts.visibility` says which rows somebody sees."""
+        """False for a single object: `accounts.visibility` decides which rows a user may see."""
         return obj is None and may(user_obj, perm)
 
     def has_module_perms(self, user_obj: Anyone, app_label: str) -> bool:
@@ -45,21 +45,21 @@ hashing = OneAtATime(_("Many people are signing in. Please try again in a few se
 
 
 class PasswordHasher(PBKDF2PasswordHasher):
-    """Django's own, in its turn. Every check of a password ends here too, also of a name that nobody has."""
+    """Django's hasher, one call at a time. Every password check uses it, also for an unknown name."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
-        """Raises Overloaded. The few who make accounts in the admin, within a transaction, do not wait."""
+        """Raises Overloaded if too many wait. Inside a transaction (the admin creates an account) it does not wait."""
         with hashing.turn():
             return super().encode(password, salt, iterations)
 
 
 class SessionStore(db.SessionStore):
     def _validate_session_key(self, key: str) -> bool:
-        """Whoever sends another key has no session, and nothing is looked up for it."""
+        """Treats a malformed session key as no session, without a query."""
         is_long = super()._validate_session_key(key)  # type: ignore[misc]  # not in the stubs
         return bool(is_long) and key.isascii() and key.isalnum()
 
 
 def role(request: HttpRequest) -> dict[str, object]:
-    """`role`: the role of who is signed in. Asked only where a page asks."""
+    """Context processor: `role` is the user's side, looked up only if a template uses it."""
     return {"role": SimpleLazyObject(lambda: side_of(request.user))}

@@ -1,4 +1,4 @@
-"""Which role a member of staff has."""
+"""The roles of office staff."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from accounts.roles import STAFF, Role
 
 
 class StaffRole(models.Model):
-    """Owner, manager or clerk. Staff without a row are clerks; of who is no longer staff it says nothing."""
+    """Owner, manager or clerk. Staff without a row are clerks. Rows of users who are not staff are ignored."""
 
     user = models.OneToOneField(
         User, models.CASCADE, primary_key=True, related_name="staff_role", verbose_name=_("account")
@@ -28,7 +28,7 @@ class StaffRole(models.Model):
 
     @classmethod
     def give(cls, user: User, role: Role) -> None:
-        """Saves the row by itself, so that open sockets end. The user is to be staff besides."""
+        """Saves the role; receivers of `post_save` then close the user's sockets. The caller sets `is_staff`."""
         row = cls.objects.filter(user=user).first() or cls(user=user)
         if row.role != role:
             row.role = role.value

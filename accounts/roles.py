@@ -1,4 +1,4 @@
-"""Who somebody is, and what that lets them do: one table that the API, pages, admin and sockets ask."""
+"""Roles and their permissions, in one table that the API, pages, admin and sockets read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Role(TextChoices):
 
 
 class Side(TextChoices):
-    """What tokens, sockets and events call the role: owner, manager and clerk are all the office there."""
+    """The role as tokens, sockets and events have it: owner, manager and clerk are all `office`."""
 
     OFFICE = "office", _("office")
     DRIVER = "driver", _("driver")
@@ -34,7 +34,7 @@ class Side(TextChoices):
 
 
 class Reach(IntEnum):
-    """Whom a right is about: nobody, one's own rows (`accounts.visibility` says which they are), or all rows."""
+    """The rows that a right covers: none, the user's own (`accounts.visibility` decides which), or all."""
 
     NO, OWN, ALL = range(3)
 
@@ -44,7 +44,7 @@ STAFF = (Role.OWNER, Role.MANAGER, Role.CLERK)
 
 
 class Row(NamedTuple):
-    """How far one right goes for each role."""
+    """The reach of one right for each role."""
 
     owner: Reach
     manager: Reach
@@ -53,10 +53,10 @@ class Row(NamedTuple):
     customer: Reach
 
 
-# Rights have Django's names where Django has one: `has_perm` answers from here. What is not here, nobody may.
+# Rights have Django's permission names where one exists; `has_perm` reads this table. Nobody has a right not listed.
 # fmt: off
 RIGHTS: dict[str, Row] = {
-    # seen                                          owner manager clerk driver customer
+    # view                                          owner manager clerk driver customer
     "orders.view_order":                         Row(ALL, ALL,    ALL,  OWN,   OWN),
     "orders.view_proofimage":                    Row(ALL, ALL,    ALL,  OWN,   NO),
     "customers.view_customer":                   Row(ALL, ALL,    ALL,  OWN,   NO),
@@ -74,14 +74,14 @@ RIGHTS: dict[str, Row] = {
     "auth.view_user":                            Row(ALL, ALL,    NO,   NO,    NO),
     "axes.view_accessattempt":                   Row(ALL, ALL,    NO,   NO,    NO),
     "waffle.view_switch":                        Row(ALL, ALL,    NO,   NO,    NO),
-    # made
+    # add
     "orders.add_order":                          Row(ALL, ALL,    ALL,  NO,    OWN),
     "customers.add_customer":                    Row(ALL, ALL,    ALL,  NO,    NO),
     "catalogue.add_product":                     Row(ALL, ALL,    NO,   NO,    NO),
     "dispatch.add_driver":                       Row(ALL, ALL,    NO,   NO,    NO),   # makes an account, too
     "dispatch.add_route":                        Row(ALL, ALL,    ALL,  NO,    NO),
     "auth.add_user":                             Row(ALL, ALL,    NO,   NO,    NO),
-    # changed
+    # change
     "orders.change_order":                       Row(ALL, ALL,    ALL,  NO,    OWN),
     "orders.move_order":                         Row(ALL, ALL,    ALL,  OWN,   OWN),  # `orders.states` says to what
     "orders.deliver_order":                      Row(ALL, ALL,    ALL,  OWN,   NO),   # what happens on the road
@@ -97,13 +97,13 @@ RIGHTS: dict[str, Row] = {
     "axes.delete_accessattempt":                 Row(ALL, ALL,    NO,   NO,    NO),   # unlocks a name
     "waffle.change_switch":                      Row(ALL, ALL,    NO,   NO,    NO),
     "health.clear_cache":                        Row(ALL, ALL,    NO,   NO,    NO),
-    # exported
+    # export
     "orders.export_statistics":                  Row(ALL, ALL,    NO,   NO,    NO),
     "notifications.export_notificationhistory":  Row(ALL, ALL,    NO,   NO,    NO),
-    # corrected
+    # correct
     "orders.correct_order":                      Row(ALL, ALL,    NO,   NO,    NO),   # a delivery that was none
     "catalogue.correct_stock":                   Row(ALL, ALL,    NO,   NO,    NO),
-    # sent
+    # send
     "notifications.resend_notificationhistory":  Row(ALL, ALL,    ALL,  NO,    NO),
     "notifications.overrule_wish":               Row(ALL, ALL,    NO,   NO,    NO),
     "realtime.publish_event":                    Row(ALL, ALL,    NO,   NO,    NO),
@@ -114,19 +114,19 @@ PLACE = {role: place for place, role in enumerate(Role)}
 
 
 def driver_id(user: Anyone) -> int | None:
-    """The id of the driver this user is, while active."""
+    """The id of the user's driver; None without one or if it is inactive."""
     driver = getattr(user, "driver", None) if user.is_authenticated else None
     return driver.pk if driver is not None and driver.is_active else None
 
 
 def customer_id(user: Anyone) -> int | None:
-    """The id of the customer this user is, while active."""
+    """The id of the user's customer; None without one or if it is inactive."""
     customer = getattr(user, "customer", None) if user.is_authenticated else None
     return customer.pk if customer is not None and customer.is_active else None
 
 
 def password_mark(user: User) -> str:
-    """What tells whether the password is still the same; it says nothing of it."""
+    """A hash that changes with the password, to detect a change. It does not reveal the password."""
     return user.get_session_auth_hash()[:16]
 
 
@@ -135,15 +135,15 @@ def is_office(user: Anyone) -> bool:
 
 
 def staff_role(user: Anyone) -> Role | None:
-    """Owner, manager or clerk, while active."""
+    """Owner, manager or clerk; None for inactive users and users who are not staff."""
     return appointed(user) if is_office(user) else None
 
 
 def appointed(user: Anyone) -> Role | None:
-    """Owner, manager or clerk, also of an account that is not active now.
+    """Owner, manager or clerk, also for inactive accounts.
 
-    Staff without a row are clerks; a superuser is an owner, whatever the row says. Needs a query where the user was
-    read without `staff_role`.
+    Staff without a row are clerks; a superuser is an owner, whatever the row says. Needs a query if the user was loaded
+    without `staff_role`.
     """
     if getattr(user, "is_superuser", False):
         return Role.OWNER
@@ -154,7 +154,7 @@ def appointed(user: Anyone) -> Role | None:
 
 
 def roles(user: Anyone) -> Iterator[Role]:
-    """Every role of a user, the widest first; a deactivated one has none. Each is looked up when it is asked for."""
+    """All roles of a user, the widest first, looked up lazily. Inactive users have none."""
     if not user.is_active:
         return
     if (staff := staff_role(user)) is not None:
@@ -170,20 +170,20 @@ def side(role: Role) -> Side:
 
 
 def side_of(user: Anyone) -> Side | None:
-    """The side a token or a connection speaks for, the widest first. For the office it needs no query."""
+    """The side of the user's widest role; None without a role. Needs no query for the office."""
     if is_office(user):
         return Side.OFFICE
     return next(map(side, roles(user)), None)
 
 
 def reach_of(held: Iterable[Role], right: str) -> Reach:
-    """How far the right goes for somebody in these roles: the farthest of them counts."""
+    """The widest reach of the right among these roles."""
     row, farthest = RIGHTS.get(right, NOBODY), NO
     for role in held:
         place = PLACE[role]
         farthest = max(farthest, row[place])
         if farthest >= max(row[place + 1 :], default=NO):
-            break  # no role that is still to be looked up goes farther
+            break  # no later role reaches farther, so it need not be looked up
     return farthest
 
 
@@ -192,7 +192,7 @@ def reach(user: Anyone, right: str) -> Reach:
 
 
 def may(user: Anyone, right: str) -> bool:
-    """Whether the user has the right to all rows, as `user.has_perm`."""
+    """Whether the user has the right to all rows, like `user.has_perm`."""
     return reach(user, right) is ALL
 
 
@@ -203,7 +203,7 @@ def check_right(user: Anyone, right: str, attr: str | None = None) -> None:
 
 
 def check_page(user: Anyone, right: str) -> None:
-    """For pages. Raises PermissionDenied with the sentence that says who may."""
+    """For pages. Raises PermissionDenied with a sentence that says which roles have the right."""
     if not may(user, right):
         raise PermissionDenied(str(who_may(right)))
 

@@ -1,4 +1,4 @@
-"""The way in, and to a new password."""
+"""Sign-in, sign-out and password pages."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ urlpatterns = [
         name="password_reset_confirm",
     ),
     path("accounts/password/set/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
-    # One way in for all; it stands before the admin's own.
+    # The one sign-in page for all; this route comes before the admin's.
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
 ]  # fmt: skip

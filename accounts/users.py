@@ -1,4 +1,4 @@
-"""Accounts: who may make and change which, the roles of the office, passwords set by e-mail."""
+"""Creates accounts, gives office roles, checks who may manage an account, and mails password links."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def new_password() -> str:
 
 
 def make(username: str, email: str, name: str, password: str) -> User:
-    """An account without any right of its own. Raises Refusal where the name is taken."""
+    """Creates an account without a role. Raises Refusal if the name is taken."""
     try:
         with transaction.atomic():
             return User.objects.create_user(username, email, password, first_name=name)
@@ -41,7 +41,11 @@ def make(username: str, email: str, name: str, password: str) -> User:
 
 
 def right_to_manage(account: User) -> str:
-    """Managers manage clerks, drivers and customers; owners everybody: else a manager could become one."""
+    """The right needed to manage an account.
+
+    Managers may manage clerks, drivers and customers. Only owners may manage owners and managers: otherwise a manager
+    could take over an owner's account.
+    """
     return APPOINT if appointed(account) in (Role.OWNER, Role.MANAGER) else "auth.change_user"
 
 
@@ -55,12 +59,12 @@ def check_may_manage(by: Anyone, account: User) -> None:
 
 
 def roles_to_give(by: Anyone) -> list[Role]:
-    """The roles of the office that `by` may give to others."""
+    """The office roles that `by` may give to others."""
     return list(STAFF) if may(by, APPOINT) else [Role.CLERK] if may(by, "auth.change_user") else []
 
 
 def appoint(by: Anyone, user: User, role: str) -> None:
-    """Gives a role of the office, or takes it away (empty). Raises Refusal. The caller's transaction is rolled back."""
+    """Gives an office role, or removes it (empty). Raises Refusal; the caller must then roll back its transaction."""
     if user.pk == by.pk or (role and Role(role) not in roles_to_give(by)):
         raise refused(APPOINT, "role")
     check_may_manage(by, user)
@@ -80,8 +84,8 @@ def owners() -> QuerySet[User]:
 
 
 def check_not_last_owner(user: User) -> None:
-    """Raises Refusal where nobody could give roles any more without this account."""
-    # Locked, so that of two owners who take each other's role at once, one is refused.
+    """Raises Refusal if this is the only active owner."""
+    # Locks the rows: if two owners remove each other's role at once, one is refused.
     locked = User.objects.filter(pk__in=owners().values("pk")).order_by("pk").select_for_update(no_key=True)
     if {owner.pk for owner in locked} == {user.pk}:
         detail = _("This is the only owner account. Please add another owner first.")
@@ -89,12 +93,12 @@ def check_not_last_owner(user: User) -> None:
 
 
 def has_use(user: User) -> bool:
-    """Whether somebody signs in with it for something."""
+    """Whether the account is staff, a driver or a customer."""
     return user.is_staff or user.is_superuser or hasattr(user, "driver") or hasattr(user, "customer")
 
 
 def send_link(user: User, language: str | None = None) -> None:
-    """Mails the link under which the password is set. Raises OSError (SMTPException is one) where it cannot."""
+    """Mails the link to set the password. Raises OSError (SMTPException is one) if that fails."""
     uid, token = urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
     link = settings.SITE_URL + reverse("password_reset_confirm", args=[uid, token])
     with translation.override(language or translation.get_language()):
@@ -103,6 +107,6 @@ def send_link(user: User, language: str | None = None) -> None:
 
 
 def role_of(user: User) -> str:
-    """For lists of accounts; needs `staff_role`, `driver` and `customer` read with them."""
+    """The label of the widest role, for lists. To avoid queries, load `staff_role`, `driver` and `customer` too."""
     role = next(roles(user), None)
     return str(role.label) if role else ""

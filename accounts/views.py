@@ -1,4 +1,4 @@
-"""The way in for everybody, and the way back in for who forgot the password."""
+"""Pages for sign-in, sign-out and forgotten passwords, and the 403 pages."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ else:
 
 
 WRONG = "wrong_secret"
-# What the last part of the name of an admin's page asks for; every other page of ours says it itself.
+# The permission that an admin page needs, by the last part of its URL name. Other pages name theirs themselves.
 ACTIONS = {"changelist": "view", "history": "view", "change": "view", "add": "add", "delete": "delete"}
 
 
 class Limited(FormView):
-    """A form that an address may send so often (`scope`); past it the page says so, and what was sent is not read.
+    """A form with a rate limit by address (`scope`).
 
-    Nor where too many others sign in at the moment.
+    Past the limit it answers 429, and 503 while too many others sign in. In both cases the input is not processed.
     """
 
     scope: str
@@ -51,7 +51,7 @@ class Limited(FormView):
             return self.not_now(request, 503, str(error.detail), RETRY_SECONDS)
 
     def not_now(self, request: HttpRequest, status: int, detail: str, wait: int) -> HttpResponse:
-        """The form again, empty, with what is wrong. `wait`: seconds until it may be sent again."""
+        """The empty form with the message `detail`. `wait`: seconds until a retry is allowed (Retry-After)."""
         messages.error(request, detail)
         form = self.get_form_class()()
         response = self.render_to_response(self.get_context_data(form=form), status=status)
@@ -71,29 +71,32 @@ class SignIn(Limited, auth.LoginView):
     scope = "sign_in"
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Whoever is signed in is sent on, unless a page that is not for them sent them here."""
+        """Redirects signed-in users, unless a page that they may not open sent them here."""
         if request.user.is_authenticated and not self.was_refused():
-            return HttpResponseRedirect(self.get_success_url())  # `redirect` would take it for a view's name.
+            return HttpResponseRedirect(self.get_success_url())  # `redirect` could take the URL for a view's name
         return super().get(request, *args, **kwargs)
 
     def was_refused(self) -> bool:
-        """Of all pages only the admin's send somebody here who is signed in."""
+        """Whether the admin refused the signed-in user. Only the admin's pages redirect signed-in users here."""
         to_admin = urlsplit(self.get_redirect_url()).path.startswith(reverse("admin:index"))
         return to_admin and not admin.site.has_permission(self.request)
 
 
 class SignOut(auth.LogoutView):
-    """Also throws away the pages that the browser kept (W3C Clear Site Data; over https and on loopback)."""
+    """Also clears the browser's cached pages (W3C Clear Site Data; over https and on loopback)."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         answer: HttpResponse = super().post(request, *args, **kwargs)
-        # Not "storage": there lies what a driver did and the server does not know yet.
+        # Not "storage": it holds a driver's reports that are not sent yet.
         answer["Clear-Site-Data"] = '"cache"'
         return answer
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Of a form sent twice, the first answer made the token of the second an old one: both get the same answer."""
+    """`CSRF_FAILURE_VIEW`. A double click sends a form twice, and the first answer changes the CSRF token.
+
+    So a second sign-in or sign-out gets the same answer as the first.
+    """
     name = request.resolver_match.url_name if request.resolver_match else None
     if name == "login" and is_signed_in_as(request, request.POST.get("username", "")):
         view = SignIn()
@@ -109,25 +112,25 @@ def is_signed_in_as(request: HttpRequest, name: str) -> bool:
 
 
 class PasswordReset(Limited, auth.PasswordResetView):
-    """Text, not HTML, and in the language of who asks."""
+    """Sends a plain text e-mail in the language of the request."""
 
     email_template_name = "registration/password_reset_email.txt"
     scope = "password_reset"
 
     @property
     def extra_email_context(self) -> dict[str, str]:
-        """Not by the Host of the request, of which its sender says whatever port they like."""
+        """Builds the link from SITE_URL, because the sender of a request chooses its Host header."""
         return {"site": settings.SITE_URL}
 
 
 class SetPassword(auth.PasswordResetConfirmView):
-    """Behind the link of a mail. Who tried too many wrong ones is told to wait, and nothing is looked up."""
+    """The page behind a mailed link. After too many wrong links it answers 429 without a lookup."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         wait = throttling.wait_left(WRONG, throttling.address_of(request))
         if wait is None:
             response = super().dispatch(request, *args, **kwargs)
-            # A right link redirects to a page without its secret.
+            # A valid link redirects to a URL without the secret.
             if self.validlink or response.status_code != 200:
                 return response
             wait = throttling.wait_of(WRONG, request)
@@ -140,7 +143,7 @@ class SetPassword(auth.PasswordResetConfirmView):
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """`handler403`. The admin's own refusals say nothing: who may follows from the page."""
+    """`handler403`. The admin refuses without a reason, so the reason is derived from the page."""
     return defaults.permission_denied(request, exception if str(exception) else PermissionDenied(_of_admin(request)))
 
 
@@ -150,6 +153,6 @@ def _of_admin(request: HttpRequest) -> str:
         return ""
     app, _underscore, model_and_page = match.url_name.partition("_")
     model, _underscore, page = model_and_page.rpartition("_")
-    # Who is refused a page may not see it; who is refused what they said may not change it.
+    # A refused GET lacks the right to view, a refused POST the right to change.
     asked = "change" if page == "change" and request.method == "POST" else ACTIONS.get(page)
     return str(who_may(f"{app}.{asked}_{model}")) if asked else ""

@@ -1,6 +1,7 @@
-"""Which rows are somebody's own. Each app says it of its rows, also for apps to its left.
+"""The registry of rules that decide which rows are a user's own.
 
-A customer may be seen by the driver who delivers to them: that is known where orders are, and `customers/` asks here.
+An app may register rules for models of apps that it depends on. Example: a driver may see the customers to deliver to.
+`orders` knows that rule and registers it, and `customers` reads it here.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _rules: dict[type[Model], Callable[[Anyone], Q]] = {}
 
 
 def register(model: type[Model], rule: Callable[[Anyone], Q]) -> None:
-    """`rule`: the condition of the rows that a driver or customer may see; NONE where they see none.
+    """`rule` returns the condition for the rows that a driver or customer may see; NONE for no rows.
 
     Call it in `AppConfig.ready()`.
     """
@@ -28,7 +29,7 @@ def register(model: type[Model], rule: Callable[[Anyone], Q]) -> None:
 
 
 def visible(user: Anyone, rows: QuerySet[Row]) -> QuerySet[Row]:
-    """Those of `rows` the user may see: by the right to view their model all, those of its rule, or none."""
+    """The rows that the user may view: all, those that match the rule of the model, or none."""
     meta = rows.model._meta
     allowed = reach(user, f"{meta.app_label}.{get_permission_codename('view', meta)}")
     if allowed is ALL:

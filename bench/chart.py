@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 LEFT, WIDTH, BAR, GAP, TOP = 300, 900, 16, 14, 50
-# The scale begins here, in the unit of the values.
+# Where the scale begins, in the unit of the values.
 LEAST = 0.1
 COLOURS = ("#c2410c", "#0f766e")
 
 
 def bars(title: str, series: Mapping[str, Mapping[str, float]], labels: Sequence[str]) -> str:
-    """One group of bars a label, one bar a series; values by series and label."""
+    """An SVG with one group of bars for each label and one bar for each series; values by series and label."""
     most = max(value for values in series.values() for value in values.values())
     height = TOP + len(labels) * (BAR * len(series) + GAP) + 10
     box = f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12"'

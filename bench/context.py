@@ -1,4 +1,4 @@
-"""What every scenario is given: the size of the run, the servers around, and somewhere to put the figures."""
+"""The context of every scenario: the size of the run, PostgreSQL and Redis, and the collected figures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Bench:
         self.collected.add(Figure(scenario, server, name, value, unit, note))
 
     def targets(self) -> Iterator[Target]:
-        """The product, then the peers; `--server` leaves out those whose name has not the word."""
+        """The product, then the peers. `--server` selects those whose name contains the word."""
         for target in [*products(self.protocol), *peers(self.redis.url)]:
             wanted = self.only.lower() in target.name.lower()
             if wanted and (self.size.peers_everywhere or not target.variant):
@@ -42,7 +42,7 @@ class Bench:
 
     @contextmanager
     def product(self, **environment: str) -> Iterator[Pinned]:
-        """The product as it is in production, on one process."""
+        """Runs the product in one process, with production's options."""
         server = Pinned(product_command(self.protocol), environment)
         try:
             server.start()

@@ -1,4 +1,4 @@
-"""What a run measures, and how much of it."""
+"""Measured values, and the sizes of full and quick runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value. `value` is None where the server is not installed, and `note` says so."""
+    """One measured value. `value` is None if the server is not installed; then `note` says so."""
 
     scenario: str
     server: str
@@ -19,13 +19,13 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much work a run does; times in seconds."""
+    """How much work a run does. Times are in seconds."""
 
     orders: int = 200
     sockets: int = 200
     events: int = 200
     rounds: int = 5
-    # One target's rounds end when they have taken so long.
+    # The longest time for the rounds of one target.
     round_seconds: float = 20.0
     interval: float = 0.02
     latency_sockets: int = 1000
@@ -36,7 +36,7 @@ class Size:
     idle_seconds: float = 65.0
     heartbeat: float = 30.0
     deaf_sockets: int = 20
-    # Events of 4 KB: more than the hub's ring holds first, so that it is not what is measured.
+    # Events of 4 KB. First more than the hub keeps in memory, so that its buffer does not grow during the measurement.
     deaf_before: int = 5600
     deaf_events: int = 2400
     storm_clients: int = 1000
@@ -59,7 +59,7 @@ class Size:
     listed_orders: int = 100_000
     list_reads: int = 90
     health_calls: int = 1000
-    # All peers everywhere, not only those a goal names.
+    # Measure all peers, not only those that a goal names.
     peers_everywhere: bool = True
 
 
@@ -75,7 +75,7 @@ QUICK = Size(
 
 @dataclass(slots=True)
 class Collected:
-    """The figures of a run, printed as they come."""
+    """The figures of a run. Prints each as it is added."""
 
     figures: list[Figure] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""The real-time rows of the goals, and whether a run reached them."""
+"""The performance goals, and whether a run reached them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ FASTAPI, WS, NCHAN, ONE_WRITE = (
 
 
 class Missing(LookupError):
-    """The run did not measure what a goal asks for."""
+    """The run has no value for a goal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """`value` is compared with `bound`: at most, or (`least`) at least."""
+    """A goal is reached if `value` is at most `bound`, or at least `bound` if `least` is true."""
 
     work: str
     value: Callable[[Values], float]
@@ -56,7 +56,7 @@ def product(scenario: str, name: str) -> Callable[[Values], float]:
 
 
 def cached(view: str) -> tuple[Goal, ...]:
-    """A view that does not reach all three has no cache."""
+    """The goals of a cached view. A view that misses one of them gets no cache."""
 
     def goal(name: str, least: float) -> Goal:
         return Goal(f"cache, {view}, {name}", lambda values: values.of("cache", view, name), least, "%", least=True)

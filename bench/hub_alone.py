@@ -1,4 +1,4 @@
-"""The product, and beside it a socket that hands events straight to its hub: the fan-out without database and bell."""
+"""The product with an extra socket that passes events straight to the hub: fan-out without database and bell."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def publish(receive: Any, send: Any) -> None:
-    """Each message is a round of the hub: one event a line."""
+    """Delivers each message as one round of the hub, with one event per line."""
     await receive()
     await send({"type": "websocket.accept"})
     hub = await Hub.current()
@@ -31,7 +31,7 @@ async def publish(receive: Any, send: Any) -> None:
 
 
 def encoded(seq: int, name: str) -> Encoded:
-    """An event that stands at the hub's cursor, which must not pass the end of the log."""
+    """An event with the number of the hub's cursor, because the cursor must not pass the end of the log."""
     data = {"customer_id": 17, "name": name}
     return Encoded.of(
         Event(seq=seq, type="customer.updated", channels=["customers"], data=data, created_at=timezone.now())

@@ -1,4 +1,4 @@
-"""The load client, compiled when it is first needed, and what it counted."""
+"""Runs the load client, a C program that is compiled on first use, and reads its counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUILD = HERE / ".build"
 
 
 def compiled(source: Path) -> Path:
-    """The program made of one C file and the headers beside it; made again when one of them is newer."""
+    """Compiles one C file and returns the program. Recompiles when the file or a header beside it is newer."""
     program = BUILD / source.stem
     newest = max(file.stat().st_mtime for file in [source, *source.parent.glob("*.h")])
     if not program.exists() or program.stat().st_mtime < newest:
@@ -31,12 +31,12 @@ def compiled(source: Path) -> Path:
 
 
 class NotOpened(RuntimeError):
-    """The server did not take all sockets."""
+    """The server did not accept all sockets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Since the last reset. `marks` are events received, `least` and `most` on one socket; times as named."""
+    """Counts since the last reset. `marks` are events received; `least` and `most` are per socket."""
 
     open_now: int
     closed: int
@@ -60,7 +60,7 @@ class Counts:
 
 
 class Load:
-    """Sockets to one server, one a path. Leaving the context closes them."""
+    """Opens a socket to one server for each path. Leaving the context closes them."""
 
     def __init__(self, server: Server, paths: Sequence[str], *options: str) -> None:
         self._paths = tempfile.NamedTemporaryFile("w", prefix="luckygas-", suffix=".paths")  # noqa: SIM115  (kept until the client ends)
@@ -95,7 +95,7 @@ class Load:
         return self.ask("reset")
 
     def wait(self, events: int, quiet: float = 3.0, most: float = 60.0) -> Counts:
-        """Until so many events came in all, or none for `quiet` seconds, or `most` are over."""
+        """Waits until `events` were received in all, none came for `quiet` seconds, or `most` seconds are over."""
         return self.ask(f"wait {events} {quiet * 1000:.0f} {most * 1000:.0f}")
 
     def _answer(self) -> Counts:

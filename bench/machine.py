@@ -1,4 +1,4 @@
-"""What machine the figures were taken on."""
+"""Describes the machine of a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIBRARIES = (
 
 
 def describe() -> dict[str, str]:
-    """Facts by name; `load` is the machine's load average as the run began."""
+    """Returns facts by name. `load` is the load average at the start."""
     facts = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{os.cpu_count()} × {_line('/proc/cpuinfo', 'model name')}, {_memory()}",
@@ -41,5 +41,5 @@ def _memory() -> str:
 def _says(program: str, option: str) -> str:
     if (found := shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")) is None:
         return "not installed"
-    said = subprocess.run([found, option], capture_output=True, text=True, check=False)
-    return (said.stdout or said.stderr).strip().rpartition("/")[2]
+    done = subprocess.run([found, option], capture_output=True, text=True, check=False)
+    return (done.stdout or done.stderr).strip().rpartition("/")[2]

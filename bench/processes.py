@@ -1,4 +1,4 @@
-"""The server under test: a process pinned to one core, and what the kernel says it used."""
+"""The server under test: a process pinned to one core, with its CPU time and memory as the kernel counts them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from luckygas.libraries import THROTTLE_RATES
 from luckygas.testing.servers import Server
 
 ROOT = Path(__file__).resolve().parent.parent
-# The server under test has the one core, PostgreSQL, Redis, the senders and the load client share the other.
+# The server under test has one core. PostgreSQL, Redis, the senders and the load client share the other.
 SERVER_CORE, OTHER_CORE = 0, 1
-# CPUCLOCK_SCHED of clock_gettime(2): nanoseconds a whole process ran, threads that ended included.
+# CPUCLOCK_SCHED of clock_gettime(2): CPU time of a whole process in ns, including finished threads.
 SCHEDULED = 2
-# For THROTTLE_RATES: one client asks as much as all of them would, and is counted as they are.
+# For THROTTLE_RATES: one client sends the load of many, so limits are high. Requests are still counted.
 GENEROUS = ",".join(f"{name}=9999999/s" for name in THROTTLE_RATES)
 
 
 class Pinned(Server):
-    """A server process on SERVER_CORE. `command` gets the server: its port and its directory."""
+    """A server process on SERVER_CORE. `command` receives this object, for its port and directory."""
 
     def __init__(self, command: Callable[[Pinned], list[str]], environment: dict[str, str]) -> None:
         super().__init__()
@@ -31,9 +31,9 @@ class Pinned(Server):
         return ["taskset", "--cpu-list", str(SERVER_CORE), *self._command(self)]
 
     def environment(self) -> dict[str, str]:
-        # Listeners that only listen stay, however long a round takes.
-        patient = {"WEBSOCKET_SILENCE_SECONDS": "3600"}
-        return os.environ | {"PYTHONPATH": str(ROOT)} | patient | self._environment
+        # The load client may send nothing for a whole round, so silent sockets must stay open.
+        silence = {"WEBSOCKET_SILENCE_SECONDS": "3600"}
+        return os.environ | {"PYTHONPATH": str(ROOT)} | silence | self._environment
 
     @property
     def pids(self) -> list[int]:
@@ -41,11 +41,11 @@ class Pinned(Server):
         return [self.process.pid, *children(self.process.pid)]
 
     def cpu_seconds(self) -> float:
-        """User and system time so far, of the process and its children; finer than the ticks of /proc/PID/stat."""
+        """User and system time so far, of the process and its children. More precise than /proc/PID/stat."""
         return sum(time.clock_gettime(~pid << 3 | SCHEDULED) for pid in self.pids)
 
     def memory(self, field: str = "VmRSS") -> float:
-        """Resident memory in MB; `VmHWM` is the most since `forget_peak()`."""
+        """Resident memory in MB. The field `VmHWM` is the peak since `forget_peak()`."""
         return sum(_status(pid, field) for pid in self.pids) / 1024
 
     def forget_peak(self) -> None:
@@ -54,7 +54,7 @@ class Pinned(Server):
 
 
 def children(pid: int) -> Iterator[int]:
-    """All below it, however deep."""
+    """All descendants of a process."""
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         yield int(child)
         yield from children(int(child))

@@ -1,4 +1,4 @@
-"""The product's side: accounts, tokens, and an order that changes in PostgreSQL. Import it once Django is set up."""
+"""Accounts, tokens and changing orders of the product. Import it after `django.setup()`."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 OFFICE = "/api/v1/websocket/ws/office"
 ENVELOPE_BYTES = 155
-# See bench/hub_alone.py, which is not imported here: it is the server's application.
+# The path in bench/hub_alone.py. That module is not imported, because it is the server's application.
 HUB_ALONE = "/bench/publish"
 
 
 def prepare(sockets: int, orders: int) -> None:
-    """An office account for each socket (five are allowed to one), and orders on the road."""
+    """Creates an office account for each socket (one may open only five), and orders assigned to a driver."""
     call_command("migrate", verbosity=0)
     made = User.objects.bulk_create(User(username=f"office{n}", is_staff=True, password="!") for n in range(sockets))
     StaffRole.objects.bulk_create(StaffRole(user=user, role=Role.CLERK) for user in made)
@@ -43,7 +43,7 @@ def prepare(sockets: int, orders: int) -> None:
 
 
 def bring_orders_to(count: int) -> None:
-    """So many orders in all, given to the one driver."""
+    """Creates orders until there are `count`, assigned to the one driver."""
     driver, product = Driver.objects.get(), Product.objects.get()
     for number in range(Order.objects.count(), count):
         customer = Customer.objects.create(
@@ -61,13 +61,13 @@ def bring_orders_to(count: int) -> None:
 
 
 def paths(sockets: int, extra: str = "") -> list[str]:
-    """The office endpoint with a token for each of so many accounts."""
+    """The URL path of the office endpoint with a token, for each of `sockets` accounts."""
     users = User.objects.filter(username__startswith="office").order_by("pk")[:sockets]
     return [f"{OFFICE}?token={token(user)}{extra}" for user in users]
 
 
 def token(user: User) -> str:
-    """An access token with the claims that `auth/token/` gives to staff."""
+    """An access token with the claims that `auth/token/` sets for staff."""
     access = AccessToken.for_user(user)
     access.payload |= {"role": Side.OFFICE.value, "staff": Role.CLERK.value, "driver": None, "customer": None}
     access["password_mark"] = password_mark(user)
@@ -75,7 +75,7 @@ def token(user: User) -> str:
 
 
 class OrderSender:
-    """The real path: an order set out and called back, each time one transaction with lock, history and outbox row."""
+    """Changes orders between assigned and delivering: each time one transaction with lock, history and outbox row."""
 
     def __init__(self) -> None:
         self._orders: Iterator[Order] = cycle(Order.objects.order_by("pk"))
@@ -94,7 +94,7 @@ def move(order: Order) -> None:
 
 
 class LogSender:
-    """The fan-out and what feeds it: the rows of a burst in one transaction, one bell."""
+    """Writes the outbox rows of a burst in one transaction and rings one bell."""
 
     def __init__(self, size: int = PAYLOAD_BYTES) -> None:
         self._size = size - ENVELOPE_BYTES
@@ -115,7 +115,7 @@ class LogSender:
 
 
 class HubSender(SocketSender):
-    """A burst is one message, and so one round of the hub."""
+    """Sends a burst as one message, so it is one round of the hub."""
 
     def publish(self, count: int) -> None:
         lines = [padding(PAYLOAD_BYTES - ENVELOPE_BYTES) for _ in range(count)]

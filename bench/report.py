@@ -1,4 +1,4 @@
-"""The figures as JSON, as the tables of docs/benchmarks.md, and as a chart."""
+"""Writes figures as JSON, as the tables of docs/benchmarks.md, and as a chart."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ BEGIN, END = "<!-- figures: written by bench.run -->", "<!-- end of figures -->"
 
 
 def save(figures: Sequence[Figure], machine: dict[str, str], path: Path) -> None:
-    """JSON, with the machine."""
+    """Writes the figures and the machine as JSON."""
     content = {"machine": machine, "figures": [asdict(figure) for figure in figures]}
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
 def load(path: Path) -> tuple[list[Figure], dict[str, str]]:
-    """What `save` wrote."""
+    """Reads what `save` wrote."""
     content = json.loads(path.read_text())
     return [Figure(**figure) for figure in content["figures"]], content["machine"]
 
 
 def merged(new: Sequence[Figure], kept: Sequence[Figure]) -> list[Figure]:
-    """The kept ones, those of the servers measured again replaced in their place; what is new comes last."""
+    """Replaces figures of servers that were measured again, in their place, and appends new ones."""
     return [figure for row in (_rows(kept) | _rows(new)).values() for figure in row]
 
 
@@ -41,7 +41,7 @@ def _rows(figures: Sequence[Figure]) -> dict[tuple[str, str], list[Figure]]:
 
 
 def write(figures: Sequence[Figure], machine: dict[str, str]) -> None:
-    """Puts the tables into the page and draws the chart."""
+    """Writes the tables into docs/benchmarks.md and draws the chart."""
     before, _, rest = PAGE.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
     parts = [
@@ -55,7 +55,7 @@ def write(figures: Sequence[Figure], machine: dict[str, str]) -> None:
 
 
 def machine_lines(machine: dict[str, str]) -> str:
-    """When, on what, and with which versions."""
+    """The date, the machine and the versions, as text."""
     versions = ", ".join(f"{name} {value}" for name, value in machine.items() if name not in _OWN_LINE)
     head = f"{machine['date']}. {machine['machine']}; {machine['kernel']}; load average at the start {machine['load']}."
     return f"{head}\n{versions}."
@@ -65,7 +65,7 @@ _OWN_LINE = {"date", "machine", "kernel", "load"}
 
 
 def goals(figures: Sequence[Figure]) -> Iterable[str]:
-    """Each goal, the value, and by how much it was missed."""
+    """The table of goals, with the value and the factor by which it was missed."""
     values = Values(figures)
     rows = ["| goal | wanted | measured | |", "|---|---|---|---|"]
     for goal in GOALS:
@@ -75,13 +75,13 @@ def goals(figures: Sequence[Figure]) -> Iterable[str]:
             rows.append(f"| {goal.work} | {goal.wanted} | – | {problem} |")
             continue
         factor = goal.bound / value if goal.least and value else value / goal.bound if goal.bound else value
-        said = "reached" if goal.reached(value) else f"**missed** by a factor of {factor:.2g}"
-        rows.append(f"| {goal.work} | {goal.wanted} | {_number(value)} {goal.unit} | {said} |")
+        result = "reached" if goal.reached(value) else f"**missed** by a factor of {factor:.2g}"
+        rows.append(f"| {goal.work} | {goal.wanted} | {_number(value)} {goal.unit} | {result} |")
     return ["### Goals", "\n".join(rows)]
 
 
 def tables(figures: Sequence[Figure]) -> Iterable[str]:
-    """A table for each scenario: a row a server, a column a figure."""
+    """A table for each scenario, with a row for each server and a column for each figure."""
     for scenario in dict.fromkeys(figure.scenario for figure in figures):
         group = [figure for figure in figures if figure.scenario == scenario]
         names = list(dict.fromkeys(figure.name for figure in group))
@@ -106,7 +106,7 @@ def _number(value: float) -> str:
 
 
 def draw(figures: Sequence[Figure], path: Path) -> None:
-    """CPU a delivery, cheapest first."""
+    """Draws the CPU time per delivery, cheapest first."""
     found = [figure for figure in figures if figure.name == CPU and figure.value is not None]
     series: dict[str, dict[str, float]] = {}
     for figure in found:

@@ -1,4 +1,4 @@
-"""Measures the real-time part beside its peers: `python -m bench.run`, see docs/benchmarks.md."""
+"""Measures the product and its peers: `python -m bench.run`, see docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -25,19 +25,21 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="less than a minute instead of a quarter of an hour")
-    parser.add_argument("--only", choices=SCENARIOS, action="append", help="these scenarios; others stay in --json")
-    parser.add_argument("--server", default="", help="fan-out of servers with this in their name only")
+    parser.add_argument("--quick", action="store_true", help="takes less than a minute instead of a quarter of an hour")
+    parser.add_argument(
+        "--only", choices=SCENARIOS, action="append", help="run only these scenarios; keep others in --json"
+    )
+    parser.add_argument("--server", default="", help="measure fan-out only of servers whose name contains this")
     parser.add_argument("--ws", default=FRAMES, help="the WebSocket class uvicorn gives the product")
-    parser.add_argument("--json", type=Path, default=RESULTS / "last.json", help="where the figures go")
-    parser.add_argument("--docs", action="store_true", help="write the tables and the chart of docs/benchmarks.md too")
+    parser.add_argument("--json", type=Path, default=RESULTS / "last.json", help="file for the figures")
+    parser.add_argument("--docs", action="store_true", help="also write the tables and the chart of docs/benchmarks.md")
     return parser.parse_args()
 
 
 def main() -> None:
     chosen = arguments()
     if (os.cpu_count() or 1) < 2:
-        raise SystemExit("The benchmark needs two cores: one for the server under test, one for all else.")
+        raise SystemExit("The benchmark needs two cores: one for the server under test, one for the rest.")
     os.sched_setaffinity(0, {OTHER_CORE})
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -52,7 +54,7 @@ def main() -> None:
 
 
 def set_up(postgres: Postgres, redis: Redis) -> None:
-    """The environment of the product, of this process and of the servers it starts."""
+    """Sets the environment of this process and of the servers it starts, then sets up Django."""
     os.environ |= {
         "DATABASE_URL": postgres.url, "REDIS_URL": redis.url, "SMS_GATEWAY": "memory", "SECRET_KEY": "bench" * 10,
         "DATABASE_POOL": "40", "DJANGO_SETTINGS_MODULE": "luckygas.settings", "LOG_LEVEL": "ERROR",
@@ -64,7 +66,7 @@ def set_up(postgres: Postgres, redis: Redis) -> None:
 
 def measure(chosen: argparse.Namespace, postgres: Postgres, redis: Redis) -> None:
     set_up(postgres, redis)
-    from bench import machine, product, report  # models can be imported only now
+    from bench import machine, product, report  # models cannot be imported before Django is set up
     from bench.context import Bench
 
     facts = machine.describe()

@@ -1,4 +1,4 @@
-"""How an event gets into each server, by the way natural to it. All run on the other core."""
+"""Publishes events to each server in its usual way. All senders run on the other core."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Sender(Protocol):
 
 
 def padding(size: int) -> str:
-    """Text of `size` bytes that begins with the moment it was made; the load client looks for the two signs."""
+    """Text of `size` bytes that begins with `@time@` (monotonic, in ns), which the load client reads."""
     return f"@{time.monotonic_ns()}@".ljust(size, "x")
 
 
@@ -37,7 +37,7 @@ def event(size: int = PAYLOAD_BYTES) -> dict[str, Any]:
 
 
 def paced(sender: Sender, count: int, interval: float) -> None:
-    """One event each `interval` seconds; a sender that is late does not make up for it."""
+    """Publishes one event every `interval` seconds. A late sender does not catch up."""
     due = time.monotonic()
     for _ in range(count):
         sender.publish(1)
@@ -46,7 +46,7 @@ def paced(sender: Sender, count: int, interval: float) -> None:
 
 
 class SocketSender:
-    """A WebSocket client that says what others shall hear; writes its frames by hand, all of a burst in one write."""
+    """Publishes as a WebSocket client. Encodes frames itself and sends a burst in one write."""
 
     def __init__(self, port: int, path: str, encode: Callable[[dict[str, Any]], str], greeting: str = "") -> None:
         self._encode = encode
@@ -74,7 +74,7 @@ def frame(text: str) -> bytes:
 
 
 class HttpSender:
-    """POST to nchan; a burst is pipelined (RFC 9112, 9.3.2), so that there is something to join."""
+    """Publishes by POST to nchan. A burst is pipelined (RFC 9112, 9.3.2), so that nchan can join its writes."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
@@ -92,7 +92,7 @@ class HttpSender:
 
 
 class RedisSender:
-    """PUBLISH, a burst in one pipeline."""
+    """Publishes by Redis PUBLISH, a burst in one pipeline."""
 
     def __init__(self, url: str) -> None:
         from redis import Redis
@@ -110,7 +110,7 @@ class RedisSender:
 
 
 class GroupSender:
-    """`group_send` on a channel layer."""
+    """Publishes by `group_send` on a channel layer."""
 
     def __init__(self, layer: str, url: str) -> None:
         from django.utils.module_loading import import_string
@@ -130,7 +130,7 @@ class GroupSender:
 
 
 class ManagerSender:
-    """python-socketio's emit from another process."""
+    """Publishes by python-socketio's `emit` from another process."""
 
     def __init__(self, url: str) -> None:
         import socketio

@@ -1,4 +1,4 @@
-"""The product, where an SMS that is owed is written and left to `send_pending_sms`: a change without its sending."""
+"""The product without sending: SMS are stored and left to `send_pending_sms`. Measures a change alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many orders, written as rows: how they came to be is not what is measured. Import it once Django is set up."""
+"""Inserts many orders directly as rows, because their creation is not measured. Import it after `django.setup()`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dispatch.models import Driver
 from orders.models import Order, OrderItem
 from orders.states import Status
 
-# One number in so many is drawn by the product itself; these are the others.
+# Order numbers from here on, so that they do not collide with the few that the product draws.
 FIRST_NUMBER = 5000_0000
 CUSTOMERS = 1000
 DAY = date(2099, 11, 23)
 
 
 def customers() -> list[Customer]:
-    """Each with a mobile number and a door."""
+    """Customers with a mobile number and an address; created on first use."""
     if not (found := list(Customer.objects.filter(name__startswith="陳").order_by("pk"))):
         found = Customer.objects.unannounced().bulk_create(
             Customer(
@@ -30,7 +30,7 @@ def customers() -> list[Customer]:
 
 
 def orders(count: int, status: str = Status.PENDING) -> list[Order]:
-    """So many new ones, each with one item, of the one product; given to the first driver where one is needed."""
+    """Inserts `count` orders with one item each, assigned to the first driver if the status requires one."""
     known, product = customers(), Product.objects.get()
     driver = None if status in (Status.PENDING, Status.CONFIRMED) else Driver.objects.order_by("pk")[0]
     first = FIRST_NUMBER + Order.objects.count()

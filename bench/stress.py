@@ -1,4 +1,4 @@
-"""`make load`: a site as in production under the load of a large depot, then three and ten times that."""
+"""`make load`: runs a site as in production under the load of a large depot, then three and ten times that."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from bench.whole_site import Usage, WholeSite, whole_site
 
 SECONDS = 30.0
 SOCKETS, RATE, AT_ONCE = 100, 10, 1000
-# The first thousand are confirmed when the readers have warmed up.
+# The delay before the first thousand orders are confirmed, while the readers warm up.
 FIRST_BURST = 5.0
-# A step ends when nothing came for so long, at the latest after so many seconds.
+# A step ends when no event came for QUIET seconds, at the latest after MOST seconds.
 QUIET, MOST = 5.0, 90.0
 
 
@@ -28,7 +28,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--factors", type=int, nargs="+", default=[1, 3, 10], help="of 100 sockets, 10 requests/s")
     parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--docs", action="store_true", help="write the tables of docs/benchmarks.md too")
+    parser.add_argument("--docs", action="store_true", help="also write the tables of docs/benchmarks.md")
     return parser.parse_args()
 
 
@@ -37,7 +37,7 @@ def main() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with whole_site() as site:
-        # What is measured is the site: this process neither logs nor counts beside it.
+        # Only the site is measured, so this process must neither log nor add to its metrics.
         own = site.environment | {"LOG_LEVEL": "ERROR"}
         own.pop("PROMETHEUS_MULTIPROC_DIR")
         os.environ |= own
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def drivers(count: int) -> list[tuple[int, str]]:
-    """Id and token of so many."""
+    """Creates `count` drivers and returns their ids and tokens."""
     from django.contrib.auth.models import User
 
     from accounts.api.tokens import Refresh
@@ -68,8 +68,8 @@ def drivers(count: int) -> list[tuple[int, str]]:
     return [(driver.pk, str(Refresh.for_user(driver.user).access_token)) for driver in known]
 
 
-def step(site: WholeSite, factor: int, seconds: float, crew: Sequence[tuple[int, str]]) -> Result:
-    """So many times the sockets, the rate and the orders of the first."""
+def step(site: WholeSite, factor: int, seconds: float, team: Sequence[tuple[int, str]]) -> Result:
+    """Runs one step with `factor` times the sockets, the request rate and the orders of the first step."""
     from django.contrib.auth.models import User
 
     from bench import product, stock
@@ -82,8 +82,8 @@ def step(site: WholeSite, factor: int, seconds: float, crew: Sequence[tuple[int,
     stocked = [[order.pk for order in stock.orders(changes, status)] for status in (Status.CONFIRMED, Status.ASSIGNED)]
     log.number()
     token = product.token(User.objects.get(username="office0"))
-    office = product.paths(len(crew))
-    road = [f"/api/v1/websocket/ws/driver?token={token}" for _, token in crew]
+    office = product.paths(len(team))
+    road = [f"/api/v1/websocket/ws/driver?token={token}" for _, token in team]
     with Load(site.servers["uvicorn"], office, "-w", "-k") as desks, Load(
         site.servers["uvicorn"], road, "-w", "-k"
     ) as phones:  # fmt: skip
@@ -92,35 +92,35 @@ def step(site: WholeSite, factor: int, seconds: float, crew: Sequence[tuple[int,
         answers = Answers()
         with ThreadPoolExecutor(1) as clerk:
             burst = clerk.submit(confirm_all, site.port, token, bursts, begun + 2 * seconds, answers)
-            todo = work([pk for pk, _ in crew], *stocked)
+            todo = work([pk for pk, _ in team], *stocked)
             steady(site.port, token, todo, RATE * factor, seconds, answers)
             confirmed, took = burst.result()
         elapsed, after = time.monotonic() - begun, site.usage()
         clients = sum(load.ask("stats").cpu_seconds for load in (desks, phones)) / elapsed
         sms = wait_for_sms(sent)
         events = (confirmed + answers.marked) * len(office)
-        heard, told = desks.wait(events, quiet=QUIET, most=MOST), phones.ask("stats")
-    owed = personal_events(head, [pk for pk, _ in crew])
+        at_desks, on_phones = desks.wait(events, quiet=QUIET, most=MOST), phones.ask("stats")
+    owed = personal_events(head, [pk for pk, _ in team])
     return Result(
         factor=factor, sockets=len(office) + len(road), rate=RATE * factor, answers=answers, confirmed=confirmed,
-        burst_seconds=took, event_p50=heard.p50_us / 1000, event_p99=heard.p99_us / 1000,
-        # The office may hear of more than the clerk was told of in time.
-        deliveries=events + owed, lost=max(0, events - heard.marks) + owed - told.frames,
-        twice=heard.duplicates + told.duplicates, closed=heard.closed + told.closed, sms=sms,
+        burst_seconds=took, event_p50=at_desks.p50_us / 1000, event_p99=at_desks.p99_us / 1000,
+        # The office may receive more events than the responses counted, if some timed out.
+        deliveries=events + owed, lost=max(0, events - at_desks.marks) + owed - on_phones.frames,
+        twice=at_desks.duplicates + on_phones.duplicates, closed=at_desks.closed + on_phones.closed, sms=sms,
         seconds=elapsed, used={name: used(before[name], after[name], elapsed) for name in before},
         clients=clients,
     )  # fmt: skip
 
 
 def used(before: Usage, after: Usage, elapsed: float) -> Usage:
-    """The share of a core, and MB at the end."""
+    """The usage in a step: the share of a core, and the memory in MB at the end."""
     return Usage((after.cpu - before.cpu) / elapsed, after.memory)
 
 
 def confirm_all(
     port: int, token: str, bursts: Sequence[list[int]], until: float, answers: Answers
 ) -> tuple[int, float]:
-    """One thousand after the other; how many in all, and the seconds of the slowest. None begins after `until`."""
+    """Confirms each thousand in turn, until `until`. Returns the number confirmed and the seconds of the slowest."""
     time.sleep(FIRST_BURST)
     done = []
     for place, ids in enumerate(bursts):
@@ -138,7 +138,7 @@ def last_sms() -> int:
 
 
 def wait_for_sms(before: int) -> tuple[int, int, float]:
-    """Messages owed in this step, those sent, and how many a second from the first claim to the last outcome."""
+    """Returns the SMS due in this step, those sent, and the SMS per second between first claim and last sending."""
     from django.db.models import Max, Min
 
     from notifications.models import NotificationHistory
@@ -156,11 +156,11 @@ def wait_for_sms(before: int) -> tuple[int, int, float]:
     return mine.count(), sent.count(), sent.count() / span if span else 0.0
 
 
-def personal_events(since: int, crew: Sequence[int]) -> int:
-    """Events after `since` that a driver of the crew is told."""
+def personal_events(since: int, team: Sequence[int]) -> int:
+    """The number of events after `since` that these drivers receive."""
     from realtime.models import Event
 
-    wanted = {f"driver:{pk}" for pk in crew}
+    wanted = {f"driver:{pk}" for pk in team}
     rows = Event.objects.filter(seq__gt=since).values_list("channels", flat=True)
     return sum(len(wanted.intersection(channels)) for channels in rows)
 

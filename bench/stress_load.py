@@ -1,4 +1,4 @@
-"""Who works at the site: an open loop of requests at a steady rate, and the office that confirms a thousand at once."""
+"""The load on the site: an open loop of requests at a steady rate, and bulk updates of a thousand orders."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from typing import Any
 from bench.senders import padding
 
 V1 = "/api/v1/"
-# More than are ever under way while the site keeps up.
+# Threads for requests; more than are in flight at once while the site keeps up.
 CALLERS = 128
-# A read, a change of a status, or one of which the caller waits for the SMS as well (5 s at most, by design).
-READ, CHANGE, TOLD = "read", "change", "change and SMS"
+# Kinds of requests: a read, a change of status, and one whose response waits for the SMS (5 s at most, by design).
+READ, CHANGE, WITH_SMS = "read", "change", "change and SMS"
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     kind: str
     method: str
     path: str
-    said: Any = None
+    body: Any = None
 
 
 @dataclass
 class Answers:
-    """Milliseconds from when each request was due, by kind, and what went wrong."""
+    """Response times in ms since each request was due, by kind, and the errors."""
 
-    times: dict[str, list[float]] = field(default_factory=lambda: {READ: [], CHANGE: [], TOLD: []})
+    times: dict[str, list[float]] = field(default_factory=lambda: {READ: [], CHANGE: [], WITH_SMS: []})
     errors: list[str] = field(default_factory=list)
     marked: int = 0
     _lock: Lock = field(default_factory=Lock)
@@ -42,71 +42,71 @@ class Answers:
     def count(self) -> int:
         return sum(len(times) for times in self.times.values())
 
-    def fail(self, asked: Asked, error: str) -> None:
+    def fail(self, request: Request, error: str) -> None:
         with self._lock:
-            self.errors.append(f"{asked.method} {asked.path}: {error}")
+            self.errors.append(f"{request.method} {request.path}: {error}")
 
-    def add(self, asked: Asked, milliseconds: float, error: str = "") -> None:
+    def add(self, request: Request, milliseconds: float, error: str = "") -> None:
         if error:
-            self.fail(asked, error)
+            self.fail(request, error)
         with self._lock:
-            self.times[asked.kind].append(milliseconds)
-            self.marked += not error and asked.kind != READ
+            self.times[request.kind].append(milliseconds)
+            self.marked += not error and request.kind != READ
 
 
-def work(drivers: list[int], confirmed: list[int], assigned: list[int]) -> Iterator[Asked]:
-    """What offices do all day. An order of `confirmed` is given to a driver, one of `assigned` sets out."""
+def work(drivers: list[int], confirmed: list[int], assigned: list[int]) -> Iterator[Request]:
+    """The requests of an office's day. Orders of `confirmed` are assigned to a driver, those of `assigned` set out."""
     given, leaving = iter(confirmed), iter(assigned)
     for number in count():
-        yield Asked(READ, "GET", f"{V1}orders/?status=pending,confirmed,assigned")
-        yield Asked(READ, "GET", f"{V1}orders/{confirmed[number % len(confirmed)]}/")
+        yield Request(READ, "GET", f"{V1}orders/?status=pending,confirmed,assigned")
+        yield Request(READ, "GET", f"{V1}orders/{confirmed[number % len(confirmed)]}/")
         driver = drivers[number % len(drivers)]
         yield _move(CHANGE, next(given), status="assigned", driver=driver)
-        yield Asked(READ, "GET", f"{V1}orders/?driver={driver}&ordering=stop_sequence")
-        yield Asked(READ, "GET", f"{V1}customers/?q=09550{number % 100:02}")
+        yield Request(READ, "GET", f"{V1}orders/?driver={driver}&ordering=stop_sequence")
+        yield Request(READ, "GET", f"{V1}customers/?q=09550{number % 100:02}")
         yield _move(CHANGE, next(given), status="assigned", driver=driver)
-        yield Asked(READ, "GET", f"{V1}products/")
-        yield _move(TOLD, next(leaving), status="delivering")
-        yield Asked(READ, "GET", f"{V1}drivers/locations/")
-        yield Asked(READ, "GET", f"{V1}notifications/?page_size=20")
+        yield Request(READ, "GET", f"{V1}products/")
+        yield _move(WITH_SMS, next(leaving), status="delivering")
+        yield Request(READ, "GET", f"{V1}drivers/locations/")
+        yield Request(READ, "GET", f"{V1}notifications/?page_size=20")
 
 
-def _move(kind: str, order: int, **said: Any) -> Asked:
-    return Asked(kind, "PATCH", f"{V1}orders/{order}/status/", said)
+def _move(kind: str, order: int, **body: Any) -> Request:
+    return Request(kind, "PATCH", f"{V1}orders/{order}/status/", body)
 
 
-def steady(port: int, token: str, todo: Iterator[Asked], rate: float, seconds: float, answers: Answers) -> None:
-    """An open loop: a site that is slow is not asked less, and its slowness is counted from when the call was due."""
+def steady(port: int, token: str, todo: Iterator[Request], rate: float, seconds: float, answers: Answers) -> None:
+    """Sends requests in an open loop: a slow site gets no fewer, and times count from when a request was due."""
     begun = time.monotonic()
     with ThreadPoolExecutor(CALLERS) as callers:
         for number in range(int(rate * seconds)):
             due = begun + number / rate
             time.sleep(max(0.0, due - time.monotonic()))
-            callers.submit(_ask, port, token, next(todo), due, answers)
+            callers.submit(_send, port, token, next(todo), due, answers)
 
 
-def _ask(port: int, token: str, asked: Asked, due: float, answers: Answers) -> None:
-    _, error = said_or_error(port, token, asked)
-    answers.add(asked, (time.monotonic() - due) * 1000, error)
+def _send(port: int, token: str, request: Request, due: float, answers: Answers) -> None:
+    _, error = body_or_error(port, token, request)
+    answers.add(request, (time.monotonic() - due) * 1000, error)
 
 
-def said_or_error(port: int, token: str, asked: Asked) -> tuple[bytes, str]:
-    """The body of a good answer, or what went wrong."""
+def body_or_error(port: int, token: str, request: Request) -> tuple[bytes, str]:
+    """Returns the body of a successful response, or the error."""
     try:
-        status, content = call(port, token, asked)
+        status, content = call(port, token, request)
     except (OSError, http.client.HTTPException) as problem:
         return b"", repr(problem)
     return (content, "") if status < 300 else (b"", f"{status} {content[:200]!r}")
 
 
-def call(port: int, token: str, asked: Asked) -> tuple[int, bytes]:
-    """On a connection of its own, which any worker may take. Its mark is when it went out."""
-    said = asked.said if asked.said is None else asked.said | {"reason": padding(24)}
-    body = None if said is None else json.dumps(said)
+def call(port: int, token: str, request: Request) -> tuple[int, bytes]:
+    """Sends a request on its own connection, so that any worker may accept it. `reason` holds the time of sending."""
+    data = request.body if request.body is None else request.body | {"reason": padding(24)}
+    body = None if data is None else json.dumps(data)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Connection": "close"}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
-        connection.request(asked.method, asked.path, body, headers)
+        connection.request(request.method, request.path, body, headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
@@ -114,12 +114,12 @@ def call(port: int, token: str, asked: Asked) -> tuple[int, bytes]:
 
 
 def confirm(port: int, token: str, ids: list[int], answers: Answers) -> tuple[int, float]:
-    """How many orders of a bulk update were confirmed, and the seconds until its answer."""
+    """Confirms orders with a bulk update. Returns how many were confirmed and the seconds it took."""
     begun = time.monotonic()
-    asked = Asked(CHANGE, "POST", f"{V1}orders/bulk-update/", {"ids": ids, "status": "confirmed"})
-    content, error = said_or_error(port, token, asked)
+    request = Request(CHANGE, "POST", f"{V1}orders/bulk-update/", {"ids": ids, "status": "confirmed"})
+    content, error = body_or_error(port, token, request)
     took = time.monotonic() - begun
     if error:
-        answers.fail(asked, error)
+        answers.fail(request, error)
         return 0, took
     return len(json.loads(content)["updated"]), took

@@ -1,4 +1,4 @@
-"""What `make load` found, as the tables of docs/benchmarks.md."""
+"""Writes the results of `make load` as tables of docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from dataclasses import dataclass
 
 from bench.callers import percentile
 from bench.report import PAGE, machine_lines
-from bench.stress_load import CHANGE, READ, TOLD, Answers
+from bench.stress_load import CHANGE, READ, WITH_SMS, Answers
 from bench.whole_site import Usage
 
 BEGIN, END = "<!-- load: written by bench.stress -->", "<!-- end of load -->"
-# What the older system promised, milliseconds.
+# The p99 that the older system promised, in ms.
 PROMISED_P99 = 50
-# A process that takes so much of a core is what the others wait for.
+# A process above this share of a core is a bottleneck.
 FULL_CORE = 0.9
 
 
 @dataclass(frozen=True)
 class Result:
-    """One step. `sms`: owed, sent, and a second; `used`: shares of a core, and MB; `clients`: of the load clients."""
+    """The result of one step.
+
+    `sms`: SMS due, sent, and sent per second. `used`: share of a core and MB of each process. `clients`: share of a
+    core of the load clients. `event_p50`, `event_p99` in ms.
+    """
 
     factor: int
     sockets: int
@@ -43,17 +47,17 @@ class Result:
 
     @property
     def plain(self) -> list[float]:
-        """Of the requests that wait for nobody's SMS."""
+        """The times of requests that do not wait for an SMS."""
         return self.answers.times[READ] + self.answers.times[CHANGE]
 
     @property
     def wrong(self) -> int:
-        """Requests, deliveries, sockets and SMS that failed."""
+        """The number of failed requests, deliveries, sockets and SMS."""
         owed, sent, _ = self.sms
         return len(self.answers.errors) + self.lost + self.twice + self.closed + owed - sent
 
     def gave(self) -> Iterator[str]:
-        """What did not hold, or had nothing left."""
+        """Descriptions of what failed or was exhausted."""
         owed, sent, _ = self.sms
         if self.answers.errors:
             yield f"{len(self.answers.errors)} errors (the first: {self.answers.errors[0]})"
@@ -81,7 +85,7 @@ def write(results: Sequence[Result], machine: dict[str, str]) -> None:
 
 
 def _promise(result: Result) -> str:
-    """What the older system promised of the first step."""
+    """The table that compares the first step with what the older system promised."""
     load = f"{result.sockets:,} sockets, {result.rate:g} requests/s, {result.confirmed:,} events and SMS"
     p99 = percentile(result.plain or [0.0], 0.99)
     rows = [
@@ -105,7 +109,7 @@ def _steps(results: Sequence[Result]) -> str:
 
 
 def _step(result: Result) -> str:
-    times = [f"{result.p(kind, 0.5):,.0f}, {result.p(kind, 0.99):,.0f} ms" for kind in (READ, CHANGE, TOLD)]
+    times = [f"{result.p(kind, 0.5):,.0f}, {result.p(kind, 0.99):,.0f} ms" for kind in (READ, CHANGE, WITH_SMS)]
     owed, sent, speed = result.sms
     cells = [
         f"{result.sockets:,}, {result.rate:g}, {result.confirmed:,}", f"{result.answers.count:,}",

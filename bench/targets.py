@@ -1,4 +1,4 @@
-"""The servers that are measured: the product, and its peers. Each says how it is started and how an event gets in."""
+"""The measured servers: the product and its peers, with how to start each and how to publish an event to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.senders import Sender
 PEERS = Path(__file__).resolve().parent / "peers"
 NGINX_MODULES = Path("/usr/lib/nginx/modules")
 PUBSUB, CORE = "channels_redis.pubsub.RedisPubSubChannelLayer", "channels_redis.core.RedisChannelLayer"
-# How the product is started. The first is production's: the hub writes ready-made frames to the transports.
+# `--ws` of the product. FRAMES is production's: the hub writes encoded frames straight to the transports.
 FRAMES, ASGI = "realtime.uvicorn_protocols:FrameProtocol", "websockets-sansio"
 PRODUCT, STOCK = "Lucky Gas", "Channels' tutorial, daphne, pubsub"
 FASTAPI_ORDERS = "FastAPI and SQLAlchemy"
@@ -29,18 +29,18 @@ Feeds = dict[str, Callable[[Pinned], Sender]]
 
 @dataclass(frozen=True)
 class Target:
-    """One server, and the ways by which an event gets in; the first is the one of its everyday work."""
+    """One server and the ways to publish an event to it, the usual one first."""
 
     name: str
     command: Callable[[Pinned], list[str]]
-    # By the way an event gets in; of a peer there is one.
+    # Senders by the name of the way; peers have only one.
     feeds: Feeds
     environment: dict[str, str] = field(default_factory=dict)
     paths: Callable[[int], list[str]] = lambda sockets: ["/ws"] * sockets
-    # Options of the load client: what it must say, and whether the server speaks first.
+    # Options of the load client: its first message, and whether to wait for the server's first one.
     options: tuple[str, ...] = ()
     missing: Callable[[], str] = lambda: ""
-    # A variant of another one; a quick run does without.
+    # A variant of another target; quick runs skip it.
     variant: bool = False
 
     def label(self, feed: str) -> str:
@@ -55,7 +55,7 @@ class Target:
 
     @property
     def is_stock(self) -> bool:
-        """Stock Channels as `figures` compares with it."""
+        """Whether this is the Channels setup that goals compare with."""
         return self.name == STOCK
 
 
@@ -65,7 +65,7 @@ def uvicorn(application: str, *options: str) -> Callable[[Pinned], list[str]]:
 
 
 def product_command(protocol: str, application: str = "luckygas.asgi:application") -> Any:
-    """As production starts it, on one process."""
+    """The command that production uses, with one process."""
     loop = ["--loop", "uvloop", "--http", "realtime.uvicorn_protocols:HttpProtocol", "--lifespan", "off"]
     return uvicorn(application, "--ws", protocol, *loop)
 
@@ -75,7 +75,7 @@ def only(sender: Callable[[Pinned], Sender]) -> Feeds:
 
 
 def products(chosen: str) -> list[Target]:
-    """To be called once Django is set up."""
+    """Call after `django.setup()`."""
     from bench import product
 
     def alone(server: Pinned) -> Sender:

@@ -1,4 +1,4 @@
-"""A site as in production on this machine, as `make serve` starts it: and what each of its processes takes."""
+"""Runs a site as in production on this machine, as `make serve` does, and measures each of its processes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from luckygas.testing.sandbox.process import SandboxServer, with_sandbox
 from luckygas.testing.servers import Postgres, Redis, Server, free_port
 
 WORKERS = 2
-# More than any step sends: what is measured is not when the account is empty.
+# SMS points of the account; more than any step uses, so that the account is never empty.
 POINTS = 10_000_000
 
 
 class Part(Server):
-    """A process of the site. Only what listens is waited for."""
+    """A process of the site. `wait` only waits for those that listen on a port."""
 
     def __init__(self, command: list[str], environment: dict[str, str], port: int | None = None) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Part(Server):
 
 @dataclass(frozen=True)
 class Usage:
-    """Seconds of CPU so far, and MB resident now (shared memory counted once a group)."""
+    """CPU time so far in seconds, and resident memory in MB (shared memory counted once per group)."""
 
     cpu: float
     memory: float
@@ -62,7 +62,7 @@ class WholeSite:
         return sandbox
 
     def usage(self) -> dict[str, Usage]:
-        """By process; the workers each, PostgreSQL with all of its own."""
+        """Usage by process. Workers are separate; PostgreSQL includes its child processes."""
         groups = {name: [server.process.pid] for name, server in self.servers.items() if server.process}
         groups["PostgreSQL"] += children(groups["PostgreSQL"][0])
         workers = [pid for pid in children(groups.pop("uvicorn")[0]) if "spawn_main" in _words(pid)]
@@ -72,7 +72,7 @@ class WholeSite:
 
 @contextmanager
 def whole_site() -> Iterator[WholeSite]:
-    """On PostgreSQL with its own settings (what is committed is on the disk), Redis, the sandbox and the sender."""
+    """Starts PostgreSQL with its default settings (commits reach the disk), Redis, the sandbox, workers and sender."""
     with ExitStack() as stack:
         port = free_port()
         postgres = Postgres(options=(), data=Path(stack.enter_context(tempfile.TemporaryDirectory())) / "postgres")
@@ -114,7 +114,7 @@ def _words(pid: int) -> str:
 def _cpu(pid: int) -> float:
     try:
         return time.clock_gettime(~pid << 3 | SCHEDULED)
-    except OSError:  # it has ended meanwhile
+    except OSError:  # the process ended meanwhile
         return 0.0
 
 

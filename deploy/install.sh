@@ -1,10 +1,10 @@
 #!/bin/bash
-# Brings this checkout's commit into service on this Debian 12 machine; the first time with everything it stands on.
-# To be run again for each new commit, or after an interruption: what is there already is left as it is.
+# Installs this checkout's commit on this Debian 12 machine; the first time with everything it requires. It is
+# idempotent: run it again for each new commit, or after an interruption.
 #
-#   deploy/install.sh gas.example.tw                    the first time: the name of the site
-#   deploy/install.sh                                   an upgrade; of an older checkout: back to it
-#   deploy/install.sh --no-systemd gas.example.tw       where systemd does not run: everything but starting it
+#   deploy/install.sh gas.example.tw                    the first time, with the name of the site
+#   deploy/install.sh                                   an upgrade, or a downgrade from an older checkout
+#   deploy/install.sh --no-systemd gas.example.tw       without systemd: everything except starting the services
 set -euo pipefail
 cd "$(dirname "$0")/.."
 umask 022
@@ -30,22 +30,22 @@ account() {
     install -d -o luckygas -g luckygas -m 750 /var/lib/luckygas /var/lib/luckygas/media
     install -d -o luckygas -g luckygas -m 700 /var/backups/luckygas "$settings/secrets"
     install -d "$home/releases" /var/lib/luckygas-acme "$settings/tls"
-    # The sockets: nginx alone may reach them.
+    # The sockets; only nginx may connect to them.
     install -D -m 644 deploy/systemd/tmpfiles.conf /etc/tmpfiles.d/luckygas.conf
     install -d -o luckygas -g www-data -m 750 /run/luckygas
 }
 
-# The names that the site answers to, a line each; several stand in quotes.
+# The host names of the site, one per line. In the file, several are in quotes.
 hosts() {
     sed -n "s/^ALLOWED_HOSTS=//p" "$settings/env" | tr -d "' " | tr , '\n'
 }
 
-# The first that is one name: of `.gas.tw` that without a part in front, and not `*`.
+# The first single name: `.gas.tw` becomes `gas.tw`, and `*` is skipped.
 first_host() {
     hosts | sed -e '/^\*$/d' -e 's/^\.//' | sed -n 1p
 }
 
-# All of them, as nginx's server_name takes them: `.gas.tw` is the same there, and `~.` is any name.
+# All names in the syntax of nginx's server_name: `.gas.tw` stays, and `*` becomes `~.`, any name.
 all_hosts() {
     hosts | sed 's/^\*$/~./' | paste -sd ' '
 }
@@ -77,11 +77,11 @@ database() {
     if [ -z "$systemd" ]; then
         service postgresql start && service redis-server start
     fi
-    # Where it is on another machine, role and database are made there.
+    # On another machine, the administrator creates role and database.
     grep -q '^DATABASE_URL=.*host=/run/postgresql' "$settings/env" || return 0
     [ -n "$(as_postgres "SELECT 1 FROM pg_roles WHERE rolname = 'luckygas'")" ] ||
         as_postgres "CREATE ROLE luckygas LOGIN"
-    # C.UTF-8: Chinese text, and the same order of sorting on every machine.
+    # C.UTF-8 supports Chinese text and sorts the same on every machine.
     [ -n "$(as_postgres "SELECT 1 FROM pg_database WHERE datname = 'luckygas'")" ] ||
         as_postgres "CREATE DATABASE luckygas OWNER luckygas TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
 }
@@ -94,7 +94,7 @@ release() {
     [ -e "$release/.venv/complete" ] && return
     rm -rf "$release" && mkdir "$release"
     git -c safe.directory='*' archive HEAD | tar -x -C "$release"
-    # Debian's own, wherever else a Python lies: the service may not read /root.
+    # Debian's Python: another one may be below /root, which the service may not read.
     /usr/bin/python3 -m venv "$release/.venv"
     "$release/.venv/bin/pip" install --quiet --disable-pip-version-check -r "$release/requirements.txt"
     "$release/.venv/bin/python" -m compileall -q "$release" -x '/\.venv/'
@@ -105,7 +105,7 @@ migrate() {
     say "Settings are sound; a backup; the database for this release"
     "$release/deploy/luckygas" check --deploy --fail-level ERROR
     [ ! -e "$home/current" ] || "$release/deploy/luckygas" backup
-    # Rather fail after five seconds than have the whole site wait behind a lock: run it again.
+    # Fail after five seconds rather than block the whole site behind a lock. Then run it again.
     PGOPTIONS='-c lock_timeout=5s' "$release/deploy/luckygas" migrate --verbosity 1
 }
 
@@ -118,25 +118,25 @@ switch() {
 
 web() {
     say "nginx for $domain"
-    # Until a certificate is there: one of our own, which browsers warn of.
+    # A self-signed certificate until there is a real one. Browsers warn about it.
     if [ ! -e "$settings/tls/cert.pem" ]; then
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj "/CN=$domain" \
             -addext "subjectAltName=DNS:$domain" -keyout "$settings/tls/key.pem" -out "$settings/tls/cert.pem" 2>/dev/null
         chmod 600 "$settings/tls/key.pem"
     fi
     nginx_conf >"$settings/nginx.conf.new"
-    # A reload ends connections that browsers keep; nobody needs it where nothing changed since nginx took it.
+    # A reload closes persistent connections, so skip it if nothing changed.
     if cmp -s "$settings/nginx.conf.new" "$settings/nginx.conf"; then
         rm "$settings/nginx.conf.new"
         return
     fi
     cp "$settings/nginx.conf.new" /etc/nginx/conf.d/luckygas.conf
-    # Each socket takes two connections, and a file for each of them.
+    # Each WebSocket uses two connections, and a file descriptor for each.
     sed -i 's/worker_connections 768;/worker_connections 8192;/' /etc/nginx/nginx.conf
     echo 'worker_rlimit_nofile 20000;' >/etc/nginx/modules-enabled/90-luckygas.conf
     rm -f /etc/nginx/sites-enabled/default
     nginx -q -t || {
-        # Not what a restart of nginx would find.
+        # Restore the old configuration, so that a restart of nginx does not fail.
         [ ! -e "$settings/nginx.conf" ] || cp "$settings/nginx.conf" /etc/nginx/conf.d/luckygas.conf
         return 1
     }
@@ -144,7 +144,7 @@ web() {
     mv "$settings/nginx.conf.new" "$settings/nginx.conf"
 }
 
-# With this site's names, and a line for each of its servers.
+# nginx.conf with this site's names and a line for each app server.
 nginx_conf() {
     sed -e "s/server_name gas\.example\.tw;/server_name $names;/" -e "s/gas\.example\.tw/$domain/g" -e '/server unix:.*\/2\.sock/d' \
         -e "s|^ *server unix:.*/1\.sock.*|$(seq -s '\n' -f '    server unix:/run/luckygas/%g.sock max_fails=0;' "$servers")|" \
@@ -166,7 +166,7 @@ start() {
     "$home/current/deploy/rolling-restart"
 }
 
-# The five that were in service last stay, to go back to.
+# Keeps the last five releases, for downgrades.
 prune() {
     find "$home/releases" -mindepth 1 -maxdepth 1 -printf '%T@ %p\n' | sort -rn | cut -d' ' -f2- | tail -n +6 |
         while read -r old; do [ "$old" = "$release" ] || rm -rf "$old"; done

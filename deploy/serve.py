@@ -1,10 +1,10 @@
-"""One app server behind nginx: within its reach once it is ready, out of it before it stops.
+"""Runs one app server behind nginx, which can reach it only while it is ready.
 
     python deploy/serve.py /run/luckygas/1.sock --workers 2
 
-uvicorn listens on `1.sock.starting`; that name becomes `1.sock` when its readiness answers. On SIGTERM the name goes
-first, and uvicorn stops when the requests from before are in its hands. nginx finds no socket before it has sent
-anything, so that even a POST goes to the next server: whoever restarts one after the other fails no request.
+uvicorn listens on `1.sock.starting`, which is renamed to `1.sock` when the readiness check succeeds. On SIGTERM the
+socket is removed first. uvicorn stops after it has received the requests sent before. Without a socket nginx sends
+nothing, so even a POST goes to the next server. So a rolling restart fails no request.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ UVICORN = [
     "-m", "uvicorn", "luckygas.asgi:application", "--ws", "realtime.uvicorn_protocols:FrameProtocol",
     "--http", "realtime.uvicorn_protocols:HttpProtocol",
     "--lifespan", "off", "--no-access-log",
-    # Whoever reaches the socket is nginx, which names client and scheme itself.
+    # Only nginx can reach the socket, and it sets client and scheme itself.
     "--forwarded-allow-ips", "*",
-    # How long a worker that stops waits for requests under way; nginx gives up on them after 90 s.
+    # How long a stopping worker waits for running requests. nginx waits for 90 s.
     "--timeout-graceful-shutdown", "20",
 ]  # fmt: skip
-# From nginx's choice of this server to the worker that reads the request: milliseconds, a second on a busy machine.
+# The time from nginx choosing this server until a worker reads the request: ms, or a second on a busy machine.
 LAST_REQUESTS_SECONDS = 1.0
 LOOK_SECONDS = 0.2
 
@@ -48,33 +48,33 @@ class Local(http.client.HTTPConnection):
 
 
 def host() -> str:
-    """A name that the site answers to. As for its settings, a file counts before the variable."""
+    """A host name that the site accepts. As in the settings, a file takes precedence over the variable."""
     file = os.environ.get("ALLOWED_HOSTS_FILE")
     names = Path(file).read_text() if file else os.environ.get("ALLOWED_HOSTS", "localhost")
     return names.split(",")[0].strip().lstrip(".")
 
 
 def is_ready(path: Path) -> bool:
-    """Whether the database answers and has what this code needs; Redis may be away."""
+    """Whether `/health/ready` succeeds: the database answers and is migrated. Redis may be down."""
     connection = Local(path)
     try:
         connection.request("GET", "/health/ready", headers={"Host": host()})
         return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):  # it does not listen yet, or its database hangs
+    except (OSError, http.client.HTTPException):  # not listening yet, or the database hangs
         return False
     finally:
         connection.close()
 
 
 def tell_supervisor(state: str) -> None:
-    """sd_notify(3): `systemctl restart` returns when the server is ready, and fails where it does not become so."""
+    """Calls sd_notify(3), so that `systemctl restart` returns when the server is ready, or fails."""
     if address := os.environ.get("NOTIFY_SOCKET"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
             supervisor.sendto(state.encode(), address.replace("@", "\0", 1))
 
 
 def serve(path: Path, workers: int) -> int:
-    """Until SIGTERM or Ctrl-C, or until uvicorn ends by itself; its exit code."""
+    """Runs until SIGTERM or Ctrl-C, or until uvicorn exits. Returns uvicorn's exit code."""
     starting = path.with_name(f"{path.name}.starting")
     for left in (path, starting):
         left.unlink(missing_ok=True)

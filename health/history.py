@@ -16,8 +16,8 @@ from notifications.models import NotificationHistory
 from orders.models import Order
 from orders.states import OPEN
 from realtime import presence, statistics
-from web.models import SystemMetric, WrittenCounts
-from web.system_metrics import HOUR, MINUTE, Counts, by_label, minute_of, minutes, total
+from web.models import SystemMetric
+from web.system_metrics import HOUR, MINUTE, Counts, by_label, forget_written, minute_of, minutes, total
 
 Figures = dict[str, Any]
 KEPT_MINUTES = timedelta(days=2)
@@ -48,8 +48,7 @@ def record() -> SystemMetric | None:
     row, is_new = SystemMetric.objects.get_or_create(**hour, defaults={"metrics_json": snapshot(hour_of(now), now)})
     _delete_oldest(SystemMetric.Span.MINUTE, now - KEPT_MINUTES, MOST_MINUTES)
     _delete_oldest(SystemMetric.Span.HOUR, now - KEPT_HOURS, MOST_HOURS)
-    # One is left by each process that counts alone, and by each start of a machine.
-    WrittenCounts.objects.filter(at__lt=now - KEPT_HOURS).delete()
+    forget_written(now, alone=KEPT_MINUTES, shared=KEPT_HOURS)
     return row if is_new else None
 
 
@@ -113,7 +112,7 @@ NONE: Figures = summed([])
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A minute or an hour. `figures`: as `snapshots.summed`; `orders`, `messages`: counts by status."""
+    """A minute or an hour. `figures`: as `summed`; `orders`, `messages`: counts by status."""
 
     at: datetime
     figures: Figures

@@ -46,9 +46,10 @@ def most_waiting() -> int:
 
 
 class Blockers:
-    """Which sessions block others, and since when each was seen to."""
+    """Which sessions block others, and since when each was seen to. `most`: sessions that may wait for one blocker."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self.most = most
         self._since: dict[int, float] = {}
         self.lasting: set[int] = set()
 
@@ -60,7 +61,7 @@ class Blockers:
         for head in lasting - self.lasting:
             log.warning("A session of the database keeps others waiting.", extra={"session": head})
         self.lasting = lasting
-        return [pid for pid, head in heads.items() if head in lasting][most_waiting() :]
+        return [pid for pid, head in heads.items() if head in lasting][self.most :]
 
 
 def first_of(pid: int, waiting: dict[int, list[int]]) -> int:
@@ -76,6 +77,8 @@ class Watch:
     """The thread. It asks nothing while fewer connections are at work than may wait."""
 
     def __init__(self) -> None:
+        # Read once: while a test restores its settings, the thread would find none for a moment.
+        self.most = most_waiting()
         # A pool replaces its connections now and then.
         self._connections: deque[ref[Any]] = deque(maxlen=4 * settings.DATABASE_POOL)
         self._thread: threading.Thread | None = None
@@ -101,7 +104,7 @@ class Watch:
         while True:
             sleep(LOOK_SECONDS)
             try:
-                if len(self.at_work()) > most_waiting():
+                if len(self.at_work()) > self.most:
                     self._look()
             except Error:
                 log.warning("The sessions that wait for a lock could not be looked at.", exc_info=True)
@@ -109,10 +112,10 @@ class Watch:
 
     def _look(self) -> None:
         """Until nobody waits for long, and as few are at work again as may wait."""
-        blockers, own = Blockers(), connections[DEFAULT_DB_ALIAS].copy()
+        blockers, own = Blockers(self.most), connections[DEFAULT_DB_ALIAS].copy()
         own.settings_dict["OPTIONS"].pop("pool")  # which may have nothing left to give
         try:
-            while len(pids := self.at_work()) > most_waiting() or blockers.lasting:
+            while len(pids := self.at_work()) > self.most or blockers.lasting:
                 with own.cursor() as cursor:
                     cursor.execute(WAITING, [LONG_WORK, pids])
                     if in_vain := blockers.too_many(dict(cursor.fetchall()), monotonic()):

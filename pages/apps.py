@@ -1,4 +1,4 @@
-"""The pages that people use: of the office, of drivers, of customers."""
+"""The pages for the office, drivers and customers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The driver's page, and what makes it work without a line: service worker and manifest."""
+"""The driver's page, with the service worker and manifest that make it work offline."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from orders.states import Status
 from pages.page_data import page_data
 from realtime.positions import MOTION
 
-# What the page loads itself; the modules that these import are found by reading them.
+# The files that the page loads itself. Imported modules are found by reading these.
 LOADED = (
     "web/site.css", "web/icon.svg", "pages/driver/driver.css", "realtime/elements.css",
     "pages/driver/driver.js",
 )  # fmt: skip
 WORKER = "pages/driver/worker.js"
-# What the buttons of a stop say. To fail has a dialog of its own.
+# Labels of a stop's buttons. “Failed” has its own dialog.
 MOVE_WORDS = {
     (Status.ASSIGNED, Status.DELIVERING): _("Start"),
     (Status.DELIVERING, Status.ARRIVING): _("Arriving"),
@@ -42,7 +42,7 @@ MOVE_WORDS = {
     (Status.ARRIVING, Status.DELIVERING): _("Left without delivering: on the road again"),
 }
 IMPORT = re.compile(r'^(?:import|export)\b[^"]*"(\.\.?/[^"]+)";', re.MULTILINE)
-# Says for which static files the page was made; the worker holds others back.
+# The version of the static files that the page needs. The worker serves no other version to it.
 VERSION_HEADER = "X-Page-Version"
 BRAND = "#7a2e0a"
 
@@ -51,17 +51,17 @@ BRAND = "#7a2e0a"
 @login_required
 @never_cache
 def driver(request: HttpRequest) -> HttpResponse:
-    """Drivers only; others go home."""
+    """Only for drivers; others are redirected to home."""
     user = cast("User", request.user)
     if side_of(user) is not Side.DRIVER or reach(user, "dispatch.drive") is NO:
         return redirect("home")
-    page = render(request, "driver/driver.html", {"data": told(user)})
+    page = render(request, "driver/driver.html", {"data": driver_page_data(user)})
     page[VERSION_HEADER] = version(files())
     return page
 
 
-def told(user: User) -> dict[str, Any]:
-    """The page data, on each move of `moves` what its button says ("" where it has none), and what the server takes."""
+def driver_page_data(user: User) -> dict[str, Any]:
+    """`page_data`, plus the button label of each move (`word`, "" without a button), and the server's limits."""
     data = page_data(user, Side.DRIVER)
     for before, moves in data["moves"].items():
         for move in moves:
@@ -73,16 +73,19 @@ def told(user: User) -> dict[str, Any]:
 @require_safe
 @never_cache
 def worker(request: HttpRequest) -> HttpResponse:
-    """The service worker, in front of it what it keeps: another file on the server makes it another worker."""
-    kept = files()
-    told = {"version": version(kept), "files": [static(name) for name in kept], "words": reverse("words")}
-    body = f"const BUILD = {json.dumps(told)};\n{_path(WORKER).read_text()}"
+    """The service worker's script, with the list of files to cache in front.
+
+    A changed file changes the script, so browsers install it as a new worker.
+    """
+    names = files()
+    build = {"version": version(names), "files": [static(name) for name in names], "words": reverse("words")}
+    body = f"const BUILD = {json.dumps(build)};\n{_path(WORKER).read_text()}"
     return HttpResponse(body, "text/javascript; charset=utf-8")
 
 
 @require_safe
 def manifest(request: HttpRequest) -> HttpResponse:
-    """For the home screen (W3C Web Application Manifest)."""
+    """The manifest that lets phones add the page to the home screen (W3C Web Application Manifest)."""
     icons = [
         {"src": static("pages/driver/icon-192.png"), "sizes": "192x192", "type": "image/png"},
         {"src": static("pages/driver/icon-512.png"), "sizes": "512x512", "type": "image/png"},
@@ -91,12 +94,12 @@ def manifest(request: HttpRequest) -> HttpResponse:
             "purpose": "maskable",
         },
     ]  # fmt: skip
-    told = {
+    content = {
         "id": reverse("driver"), "start_url": reverse("driver"), "scope": reverse("driver"), "display": "standalone",
         "name": gettext("Lucky Gas, for drivers"), "short_name": gettext("Lucky Gas"),
         "background_color": BRAND, "theme_color": BRAND, "icons": icons,
     }  # fmt: skip
-    return JsonResponse(told, content_type="application/manifest+json", json_dumps_params={"ensure_ascii": False})
+    return JsonResponse(content, content_type="application/manifest+json", json_dumps_params={"ensure_ascii": False})
 
 
 def files() -> list[str]:
@@ -113,7 +116,7 @@ def files() -> list[str]:
 
 
 def version(names: list[str]) -> str:
-    """A mark of the contents of these files and of the worker."""
+    """A hash of the contents of these files and of the worker: 16 hex digits."""
     digest = sha256()
     for name in (*names, WORKER):
         digest.update(name.encode() + b"\0" + _path(name).read_bytes())

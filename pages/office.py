@@ -1,6 +1,4 @@
-"""Home, where everyone finds what is theirs, and the office's pages: its dispatch board, and a new order while on the
-telephone.
-"""
+"""The home page, and the office's pages: the dispatch board, and the form for an order by telephone."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ from orders.states import OPEN, Status
 from pages.page_data import clock, page_data
 from web.limits import YEAR
 
-# Failed ones wait for the office as new ones do, so they stand beside them.
+# Failed orders wait for the office like new ones, so their columns are next to each other.
 COLUMNS = (
     Status.PENDING, Status.FAILED, Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING,
     Status.DELIVERED, Status.CANCELLED,
@@ -31,7 +29,7 @@ MOST_ORDERS = 100
 
 
 def board(request: HttpRequest, user: User) -> HttpResponse:
-    """For staff; the caller has looked."""
+    """The dispatch board. The caller checks that the user is staff."""
     context = {
         "data": page_data(user, Side.OFFICE) | clock(),
         "columns": [{"status": status, "is_open": status in OPEN} for status in COLUMNS],
@@ -43,7 +41,7 @@ def board(request: HttpRequest, user: User) -> HttpResponse:
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """The office finds its board, customers their open orders; drivers have a page of their own."""
+    """Shows the office its board and customers their open orders. Redirects drivers to their page."""
     user = cast("User", request.user)
     role = side_of(user)
     if role is Side.OFFICE:
@@ -57,17 +55,17 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def new_order(request: HttpRequest) -> HttpResponse:
-    """For the office; all it does goes through the API."""
+    """The form for a new order. Its script sends everything through the API."""
     check_page(request.user, "orders.add_order")
     today = timezone.localdate()
     products = Product.objects.filter(is_active=True).order_by("-cylinder_kg", "id")
     data = page_data(cast("User", request.user), Side.OFFICE) | clock()
     data |= {"products": list(products.values("id", "name", "price")), "usual": most_ordered()}
-    told = {"data": data, "slots": TimeSlot.choices, "today": today, "last_day": today + YEAR}
-    return render(request, "office/new_order.html", told)
+    context = {"data": data, "slots": TimeSlot.choices, "today": today, "last_day": today + YEAR}
+    return render(request, "office/new_order.html", context)
 
 
 def most_ordered() -> int | None:
-    """The product that is asked for most lately: likely that of somebody who orders for the first time."""
-    lately = OrderItem.objects.filter(product__is_active=True).order_by("-id").values_list("product", flat=True)
-    return next((product for product, _count in Counter(lately[:200]).most_common(1)), None)
+    """The id of the most frequent product of the last 200 order items, to suggest for a customer's first order."""
+    recent = OrderItem.objects.filter(product__is_active=True).order_by("-id").values_list("product", flat=True)
+    return next((product for product, _count in Counter(recent[:200]).most_common(1)), None)

@@ -1,4 +1,4 @@
-"""What every page of the office and the driver is told beside its words, as JSON in the page (`page.js` reads it)."""
+"""The JSON data in every page of the office and the driver, read by `page.js`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHOICES: dict[str, type[Choices]] = {
     "status": Status, "priority": Priority, "time_slot": TimeSlot, "confirmation_type": ConfirmationType,
     "message_status": MessageStatus,
 }  # fmt: skip
-# Statuses that pages treat alike.
+# Groups of statuses that pages treat alike.
 GROUPS = {
     "open": OPEN, "closed": frozenset(Status) - OPEN, "with_driver": ON_THE_ROAD | {Status.ASSIGNED},
     "on_the_road": ON_THE_ROAD, "done_by_driver": frozenset({Status.DELIVERED, Status.FAILED}),
@@ -28,8 +28,8 @@ GROUPS = {
 
 
 def page_data(user: User, role: Side) -> dict[str, Any]:
-    """`labels` by field and value, in the reader's language; `moves`: what the user may do next, by status;
-    `statuses` by group; `slots` by when they end."""
+    """`labels` by field and value, in the reader's language; `moves` that the user may make, by current status;
+    `statuses` by group; `slots` in order of their ends."""
     return {
         "user": user.pk,
         "labels": {name: {value: str(label) for value, label in known.choices} for name, known in CHOICES.items()},
@@ -42,12 +42,12 @@ def page_data(user: User, role: Side) -> dict[str, Any]:
 
 
 def clock() -> dict[str, str]:
-    """The server's time, for the first requests of a page that no browser keeps (`server-clock.js` reads it)."""
+    """The server's time, read by `server-clock.js` before its first request. Only for pages that are not cached."""
     return {"now": timezone.now().isoformat()}
 
 
 def statuses() -> dict[str, list[Status]]:
-    """Each group, in the order of an order's life."""
+    """The statuses of each group, in the order that an order passes through them."""
     return {name: [status for status in Status if status in group] for name, group in GROUPS.items()}
 
 

@@ -1,4 +1,4 @@
-"""The page behind the link in an SMS: where the order is. No account; it shows only what any finder may see."""
+"""The tracking page behind the link in an SMS. It needs no account, so it shows only what anyone may see."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from orders.states import ON_THE_ROAD, Status
 from pages.page_data import clock, map_settings, statuses
 from web import log_position, throttling
 
-# Neither search engines nor the next site's owner nor a shared computer learn the link.
+# Keep the link from search engines, from sites that the page links to, and from later users of a shared computer.
 HEADERS = {
     "X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "same-origin", "Cache-Control": "no-store, private",
 }  # fmt: skip
 STEPS = (Status.CONFIRMED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED)
-# How far along the four steps an order in a status has come.
+# The number of STEPS that an order in a status has reached.
 REACHED = {
     Status.CONFIRMED: 1, Status.ASSIGNED: 1, Status.DELIVERING: 2, Status.ARRIVING: 3, Status.DELIVERED: 4,
 }  # fmt: skip
@@ -34,7 +34,7 @@ REACHED = {
 
 @dataclass(frozen=True, slots=True)
 class Approach:
-    """The driver on the way to this very stop: the expected hour if one was named, else what can be estimated."""
+    """The driver's approach to this stop. `eta` is the time the driver announced, `minutes` the estimate."""
 
     eta: datetime | None
     minutes: Minutes | None
@@ -42,7 +42,7 @@ class Approach:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One product of the receipt: as many as were taken, and what they come to (NT$)."""
+    """One line of the receipt: the delivered quantity and its amount in NT$."""
 
     name: str
     quantity: int
@@ -50,13 +50,13 @@ class Line:
 
     @classmethod
     def of(cls, item: OrderItem) -> Line:
-        taken = item.quantity if item.quantity_delivered is None else item.quantity_delivered
-        return cls(item.product.name, taken, taken * item.unit_price)
+        quantity = item.quantity if item.quantity_delivered is None else item.quantity_delivered
+        return cls(item.product.name, quantity, quantity * item.unit_price)
 
 
 @require_safe
 def track(request: HttpRequest, token: str) -> HttpResponse:
-    """404 for a link that never was or has ended: a stranger learns no difference."""
+    """404 for an unknown and for an expired link alike, so that strangers cannot tell them apart."""
     if (wait := throttling.wait_of("track", request)) is not None:
         problem = _("Please wait a minute and try again.")
         refusal = _answer(request, "customer/no_link.html", {"problem": problem}, 429)
@@ -70,18 +70,18 @@ def track(request: HttpRequest, token: str) -> HttpResponse:
         return _answer(request, "customer/no_link.html", {"problem": problem}, 404)
     if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
         translation.activate(order.customer.language)
-    return _answer(request, "customer/track.html", told(order) | {"since": since, "token": token})
+    return _answer(request, "customer/track.html", track_context(order) | {"since": since, "token": token})
 
 
-def _answer(request: HttpRequest, template: str, told: dict[str, Any], status: int = 200) -> HttpResponse:
-    answer = render(request, template, told, status=status)
+def _answer(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    answer = render(request, template, context, status=status)
     for name, value in HEADERS.items():
         answer.headers[name] = value
     return answer
 
 
-def told(order: Order) -> dict[str, Any]:
-    """All that the page says of an order; neither telephone, nor address beyond the district, nor another's stop."""
+def track_context(order: Order) -> dict[str, Any]:
+    """The template's context. It has no phone number, no address beyond the district, and no other customer's stop."""
     status = Status(order.status)
     reached = REACHED.get(status, 0)
     labels = {Status.CONFIRMED: _("Confirmed"), Status.DELIVERING: _("On the way"), Status.ARRIVING: _("Nearly there"),
@@ -99,28 +99,28 @@ def told(order: Order) -> dict[str, Any]:
 
 
 def given_name(driver: Driver | None) -> str:
-    """志明 of 陳志明, John of John Smith: enough to greet somebody."""
+    """The given name, to greet the driver: 志明 for 陳志明, John for John Smith."""
     name = driver.name.strip() if driver else ""
     if " " in name or name.isascii():
         return name.split(" ")[0]
-    # Given names have two characters, and of a name of two characters one.
+    # Chinese given names have two characters, or one if the whole name has two.
     return name[-2:] if len(name) > 2 else name[1:] or name
 
 
 def approach(order: Order, status: Status) -> Approach | None:
-    """None: the driver is not on the way to this stop."""
+    """None unless this order is the driver's next stop."""
     driver = order.driver_id
     if status not in ON_THE_ROAD or driver is None or Order.objects.next_stops([driver]).get(driver) != order.pk:
         return None
     location = DriverLocation.objects.recent().filter(driver=driver).first()
     now = timezone.now()
-    # An hour that has passed is no expectation any more.
+    # An announced time that has passed is no longer useful.
     eta = order.eta if order.eta and order.eta > now else None
     return Approach(eta, estimates.to_the_door(order, location, now))
 
 
 def neighbourhood(order: Order) -> dict[str, float] | None:
-    """Where the pin of the door stands, to about a hundred metres: whoever finds the link does not find the door."""
+    """The destination, rounded to about 100 m, so that the link does not reveal the exact address."""
     place = estimates.door_of(order)
     return {"latitude": round(place[0], 3), "longitude": round(place[1], 3)} if place else None
 

@@ -1,4 +1,4 @@
-"""What staff may look at: the event log and the open sockets. Nothing here is changed by hand."""
+"""Read-only admin pages: the event log and the open sockets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class EventAdmin(ReadOnly, HouseList):
     list_display = ("seq", "created_at", "type", "channel_list", "subject")
     list_filter = ("type", "created_at")
     fields = ("seq", "created_at", "type", "channel_list", "payload", "request_id")
-    # Counting a log of millions to show the number of pages is not worth its price.
+    # Counting millions of rows only for the total would be slow.
     show_full_result_count = False
 
     @admin.display(description=_("channels"))
@@ -44,5 +44,5 @@ class WebSocketConnectionAdmin(ReadOnly, HouseList):
     list_select_related = ("user",)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """The list stands below what the servers counted."""
+        """Adds the statistics of all servers above the list."""
         return super().changelist_view(request, {"figures": statistics.summary(), **(extra_context or {})})

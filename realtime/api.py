@@ -1,4 +1,4 @@
-"""The log over HTTP, for clients without a socket, and tickets for those with one."""
+"""The REST endpoints: read and publish events, and get a ticket for a socket."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from web.api.resources import LastEventId
 from web.limits import MOST_ID
 from web.refusals import Refusal
 
-# Events a call returns at most, and log rows it looks through at most: a reader of few channels pages on.
+# The most events in one response, and the most log rows read for it. A client of few channels needs more pages.
 MOST_EVENTS = 500
 MOST_ROWS = 5000
-# How often a page loads its rows while no events are told.
+# `Retry-After` while live updates are turned off: how often pages reload their data.
 RELOAD_SECONDS = 30
 
 
@@ -79,10 +79,10 @@ class Events(LastEventId):
         responses={200: EventPage, 404: ErrorResponse, 410: ErrorResponse, 503: ErrorResponse},
     )
     def get(self, request: Request) -> Response:
-        """The events after `since` that the caller may see, of all their channels or of one.
+        """Returns the events after `since` that the caller may see, from all their channels or from one.
 
-        Go on from `last_event_id`, at once if there is `more`. 410 `cursor_gone`: load the data afresh. 503
-        `switched_off`: load the data again after `Retry-After`, until events can be read again.
+        Continue from `last_event_id`; at once if `more` is true. 410 `cursor_gone`: load a snapshot first. 503
+        `switched_off`: reload the data after `Retry-After` until events are available again.
         """
         if not flags.on(flags.REAL_TIME):
             raise NotDone(channels.SWITCHED_OFF, "switched_off", RELOAD_SECONDS)
@@ -95,16 +95,16 @@ class Events(LastEventId):
 
     @extend_schema(operation_id="events_publish", request=NewEvent, responses={201: PublishedEvent})
     def post(self, request: Request) -> Response:
-        """Sends an event to all readers of a channel, or to all screens of one user. Absent readers get it later."""
+        """Publishes an event to a channel or to one user. Clients that are offline get it when they resume."""
         form = NewEvent(data=request.data)
         form.is_valid(raise_exception=True)
-        said = form.validated_data
-        told = publish(said["type"], said.get("data", {}), channel=said.get("channel"), user=said.get("user"))
-        return Response({"type": told.type, "channel": told.channels[0], "data": told.data}, 201)
+        valid = form.validated_data
+        event = publish(valid["type"], valid.get("data", {}), channel=valid.get("channel"), user=valid.get("user"))
+        return Response({"type": event.type, "channel": event.channels[0], "data": event.data}, 201)
 
 
 def _channels(identity: Identity, channel: str) -> set[str]:
-    """By which channels of events the caller reads the one, or all of their own."""
+    """The channels to look for in events: those of `channel`, or all of the caller's own if it is empty."""
     if not channel:
         endpoints = ["ws", *(name for name, right in channels.ENDPOINTS.items() if identity.reach(right) is not NO)]
         return {name for endpoint in endpoints for name in channels.own(identity, endpoint)}
@@ -117,9 +117,9 @@ def _channels(identity: Identity, channel: str) -> set[str]:
 
 def _page(wanted: set[str], since: int, epoch: str, limit: int, **_rest: Any) -> dict[str, Any]:
     head = log.head()
-    kept = log.holds(since, epoch, floor=head.floor, seq=head.seq, log_epoch=head.epoch, past=head.past)
+    kept = log.covers(since, epoch, floor=head.floor, seq=head.seq, log_epoch=head.epoch, past=head.past)
     rows = log.read(since, MOST_ROWS) if kept else []
-    # What begins later was pruned since the head was read.
+    # If the rows begin later, they were pruned after the head was read.
     if not kept or (rows and rows[0].seq != since + 1):
         detail = _("Events after this one are no longer stored. Load the current state and resume from its cursor.")
         raise Refusal("cursor_gone", detail, attr="since", status=410)
@@ -136,10 +136,10 @@ TicketSchema = inline_serializer(
 
 
 class Ticket(APIView):
-    rights: Mapping[str, Collection[str]] = {"POST": []}  # a pass for what the account may do by itself
+    rights: Mapping[str, Collection[str]] = {"POST": []}  # a ticket grants only what the account already may do
 
     @extend_schema(operation_id="websocket_ticket_create", request=None, responses={201: TicketSchema})
     def post(self, request: Request) -> Response:
-        """For clients that should not put their token into a URL. It works once, within 30 seconds."""
+        """Issues a ticket for clients that should not put their token into a URL. It works once, within 30 seconds."""
         ticket = auth.new_ticket(request.user, auth.session_of(request))  # type: ignore[arg-type]
         return Response({"ticket": ticket, "expires_in": auth.TICKET_SECONDS}, status=201)

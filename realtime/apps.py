@@ -1,4 +1,4 @@
-"""Telling screens."""
+"""The app for live updates. Connects its signal receivers and registers the functions that other apps call."""
 
 from __future__ import annotations
 

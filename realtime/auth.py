@@ -1,4 +1,4 @@
-"""Who opens a socket: a token, a ticket, the session, or the link from an SMS. The first that applies counts."""
+"""Authenticates sockets by token, ticket, session cookie or the link from an SMS. The first one present is used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from accounts.roles import NO, no_role, refused
 from orders import permissions
 from orders.models import Order
 from realtime.channels import ENDPOINTS, Identity
-from realtime.connection import ENDED, FORBIDDEN, TOO_FAST
+from realtime.connection import FORBIDDEN, TOO_FAST, UNAUTHORIZED
 from realtime.models import WebSocketTicket
 from realtime.rights import session_name
 from web import throttling
@@ -36,14 +36,14 @@ from web.refusals import Refusal
 from web.text import visible
 
 TICKET_SECONDS = 30
-# A page's scheme, by that of its socket (RFC 6455, 3).
+# Scheme of a socket (RFC 6455, 3) → scheme of its page.
 PAGES = {"ws": "http", "wss": "https"}
 
 Scope = dict[str, Any]
 
 
 def query(scope: Scope) -> dict[str, str]:
-    """The parameters of the URL; of a repeated one, the last. Raises Refusal."""
+    """The parameters of the URL. The last value of a repeated one counts. Raises Refusal if there are too many."""
     try:
         parsed = parse_qs(scope["query_string"].decode("utf-8", "replace"), max_num_fields=20)
     except ValueError:
@@ -57,7 +57,7 @@ async def _in_thread(function: Callable[..., Identity], *arguments: Any) -> Iden
 
 
 async def identify(scope: Scope, endpoint: str) -> Identity:
-    """Who is there. Raises a Refusal whose `status` is the code to close with."""
+    """Authenticates the handshake. Raises a Refusal whose `status` is the close code."""
     if endpoint == "nowhere":
         raise Refusal("unknown_endpoint", _("There is no such endpoint."), status=FORBIDDEN)
     address = throttling.address_of_scope(scope)
@@ -66,9 +66,9 @@ async def identify(scope: Scope, endpoint: str) -> Identity:
     try:
         identity = await _by_secret(scope, address)
     except Refusal as refusal:
-        # In memory: to say no to a wrong token takes no thread and no query.
-        if refusal.status == ENDED and throttling.wait_for("wrong_secret", address, here=True) is not None:
-            raise too_often() from None
+        # Counted in memory, so that a wrong token costs neither a thread nor a query.
+        if refusal.status == UNAUTHORIZED and throttling.wait_for("wrong_secret", address, here=True) is not None:
+            raise throttled() from None
         raise
     if not identity.roles:
         raise no_role(FORBIDDEN)
@@ -78,28 +78,28 @@ async def identify(scope: Scope, endpoint: str) -> Identity:
 
 
 async def _by_secret(scope: Scope, address: str | None) -> Identity:
-    """By token, ticket or session. An address that tried too many wrong ones is not asked for in the database."""
+    """Authenticates by token, ticket or session. A throttled address is refused before any query."""
     parameters = query(scope)
     if "token" in parameters:
         return of_token(parameters["token"])
     if throttling.wait_left("wrong_secret", address) is not None:
-        raise too_often()
+        raise throttled()
     if "ticket" in parameters:
         return await _in_thread(of_ticket, parameters["ticket"])
     return await of_session(scope)
 
 
-def too_often() -> Refusal:
+def throttled() -> Refusal:
     return Refusal("rate_limited", _("Please wait a minute and try again."), status=TOO_FAST)
 
 
 def of_token(token: str) -> Identity:
-    """From the claims alone: connecting needs no query."""
+    """Reads the identity from the token's claims, without a query. Raises Refusal."""
     try:
         claims = AccessToken(token).payload  # type: ignore[arg-type]  # it takes text
         user_id = int(claims["user_id"])
     except (TokenError, KeyError, TypeError, ValueError):
-        raise Refusal("token_not_valid", _("The token is invalid or has expired."), status=ENDED) from None
+        raise Refusal("token_not_valid", _("The token is invalid or has expired."), status=UNAUTHORIZED) from None
     return Identity(
         user_id, claims.get("role"), claims.get("driver"), claims.get("customer"), float(claims["exp"]),
         password=claims.get("password_mark"), session=claims.get("session"), staff=claims.get("staff"),
@@ -107,7 +107,10 @@ def of_token(token: str) -> Identity:
 
 
 def new_ticket(user: User, session: str = "") -> str:
-    """A pass for one socket, good for TICKET_SECONDS; only its hash is kept. The socket ends with the `session`."""
+    """Creates a ticket for one socket, valid for TICKET_SECONDS, and stores its hash.
+
+    `session` is a session name (`rights.session_name`): signing out of it closes the socket.
+    """
     ticket = secrets.token_urlsafe(24)
     ends = timezone.now() + timedelta(seconds=TICKET_SECONDS)
     delete_ended_tickets()
@@ -126,21 +129,21 @@ def _hash(ticket: str) -> str:
 def of_ticket(ticket: str) -> Identity:
     valid = WebSocketTicket.objects.filter(key_hash=_hash(ticket), expires_at__gt=timezone.now())
     row = valid.select_related("user__staff_role").first()
-    # The one who deletes the row is the one who uses it.
+    # Deleting the row claims the ticket: of two sockets with the same one, only one deletes it.
     if row is None or not WebSocketTicket.objects.filter(pk=row.pk).delete()[0]:
-        raise Refusal("ticket_not_valid", _("The ticket was already used or has expired."), status=ENDED)
+        raise Refusal("ticket_not_valid", _("The ticket was already used or has expired."), status=UNAUTHORIZED)
     return _of_user(row.user, row.session)
 
 
 def session_of(request: Request) -> str:
-    """The name of the sign-in a request of the API comes from, by token or by cookie; empty where it has none."""
+    """The name of the session that an API request belongs to, by token or by cookie; empty if it has none."""
     if isinstance(request.auth, Token):
         return str(request.auth.get("session", ""))
     return session_name(request.session.session_key) if request.session.session_key else ""
 
 
 async def of_session(scope: Scope) -> Identity:
-    """The session cookie, if this site's own page sent it: a browser sends cookies for any page that asks."""
+    """Authenticates by session cookie. Checks the origin, because browsers send cookies for any page that connects."""
     if not may_use_session(scope):
         raise Refusal(
             "origin_not_allowed",
@@ -149,44 +152,46 @@ async def of_session(scope: Scope) -> Identity:
         )
     user = await get_user(scope)
     if not user.is_authenticated:
-        raise Refusal("not_authenticated", _("Please sign in."), status=ENDED)
+        raise Refusal("not_authenticated", _("Please sign in."), status=UNAUTHORIZED)
     return await _in_thread(_of_user, user, session_name(scope["session"].session_key))
 
 
 def may_use_session(scope: dict[str, Any]) -> bool:
-    """Whether the page may open a socket with the session cookie: the same that may post a form (Django's CSRF check).
+    """Whether the page may open a socket with the session cookie, by the rules of Django's CSRF check.
 
-    It comes from this very site, by scheme, host and port, or from one of CSRF_TRUSTED_ORIGINS.
+    Its origin must have this site's scheme, host and port, or be one of CSRF_TRUSTED_ORIGINS.
     """
     header = dict(scope["headers"]).get(b"origin", b"").decode("ascii", "replace")
-    # Django's `https://*.example.tw` is Channels' `https://.example.tw`.
+    # Django writes `https://*.example.tw`, Channels `https://.example.tw`.
     allowed = [url.replace("://*.", "://.") for url in settings.CSRF_TRUSTED_ORIGINS]
     with suppress(DisallowedHost):
-        request = as_request(scope)  # behind a proxy by the headers that we believe
+        request = as_request(scope)  # applies the forwarding headers of our own proxies
         allowed.append(f"{request.scheme}://{request.get_host()}")
     try:
         return bool(OriginValidator(None, allowed).valid_origin(urlsplit(header)))
-    except ValueError:  # it is no origin
+    except ValueError:  # not a URL
         return False
 
 
 def as_request(scope: Scope) -> ASGIRequest:
-    """The handshake as the request of a page, for what Django knows of requests."""
+    """Wraps the handshake in a Django request, for functions that need one (host, scheme, language)."""
     scheme = scope.get("scheme", "ws")
     return ASGIRequest(scope | {"method": "GET", "scheme": PAGES.get(scheme, scheme)}, BytesIO())
 
 
 def _of_user(user: User, session: str) -> Identity:
     if not user.is_active:
-        raise Refusal("not_authenticated", _("This account is deactivated. Please ask the office."), status=ENDED)
+        raise Refusal(
+            "not_authenticated", _("This account is deactivated. Please ask the office."), status=UNAUTHORIZED
+        )
     return Identity.of(user, session)
 
 
 def of_link(token: str, address: str | None) -> Identity:
-    """Whoever holds the link, until a day after the delivery; an address may try so often."""
+    """Authenticates by the token of an order's link, valid until a day after delivery. Throttled by client IP."""
     if throttling.wait_for("track_socket", address) is not None:
-        raise too_often()
+        raise throttled()
     order = permissions.linked_orders(token, Order.objects.all()).values("pk", "customer_id").first()
     if order is None:
-        raise Refusal("link_not_valid", _("This link has expired."), status=ENDED)
+        raise Refusal("link_not_valid", _("This link has expired."), status=UNAUTHORIZED)
     return Identity.of_link(order["pk"], order["customer_id"])

@@ -1,4 +1,4 @@
-"""Channels: what a reader is subscribed to at once, and what it may ask for."""
+"""Channels: which ones an identity is subscribed to when it connects, and which it may subscribe to."""
 
 from __future__ import annotations
 
@@ -26,25 +26,24 @@ from orders.models import Order
 
 NOT_YOURS = _("You may not read this channel.")
 SWITCHED_OFF = _("Live updates are turned off. Please reload the data from time to time.")
-# The right that each endpoint and channel needs, to all rows; `driver` is for who has the right to own rows.
+# The right that each endpoint and office channel requires. Office channels require it for all rows.
 ENDPOINTS = {"office": "realtime.open_office", "driver": "dispatch.drive"}
 OFFICE = {
     "staff": "realtime.open_office", "orders": "orders.view_order", "drivers": "dispatch.view_driver",
     "routes": "dispatch.view_route", "customers": "customers.view_customer", "inventory": "catalogue.view_product",
     "notifications": "notifications.view_notificationhistory",
 }  # fmt: skip
-# And those with a number: of others than oneself.
+# The right for a numbered channel that is not the reader's own.
 OTHERS = {"driver": "dispatch.view_driver", "route": "dispatch.view_route", "order": "orders.view_order"}
 NUMBERED = re.compile(r"(user|driver|route|order|customer|track):([1-9]\d{0,17})")
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who reads: taken from a token's claims without a query, or from the user. `expires_at` in seconds since 1970.
+    """Who opened a socket, read from a token's claims without a query, or from the user.
 
-    `role` is the side, as clients know it, `staff` which of the office (owner, manager, clerk).
-
-    `session` names the sign-in it comes from, `password` the password it was made with; neither lets anybody in.
+    `expires_at` is in seconds since 1970. `role` is the `Side` that clients see, `staff` the office role (owner,
+    manager, clerk). `session` and `password` are fingerprints of the sign-in and the password, not secrets.
     """
 
     user_id: int | None = None
@@ -66,18 +65,18 @@ class Identity:
 
     @classmethod
     def of_link(cls, order_id: int, customer_id: int) -> Identity:
-        """Whoever holds the link to an order of this customer."""
+        """Anyone who holds the link to this customer's order."""
         return cls(role=Side.CUSTOMER, customer_id=customer_id, tracked_order_id=order_id)
 
     @property
     def people(self) -> dict[str, int]:
-        """The driver and the customer that this is, by kind."""
+        """The ids of this user's driver and customer records, by kind."""
         ids = {"driver": self.driver_id, "customer": self.customer_id}
         return {kind: pk for kind, pk in ids.items() if pk is not None}
 
     @property
     def roles(self) -> list[Role]:
-        """The widest first. An office that does not say more is a clerk, as staff without a role are."""
+        """The roles, widest first. Office staff without a role count as clerks."""
         held = [Role(self.staff or Role.CLERK)] if self.is_office else []
         held += [Role.DRIVER] if self.driver_id is not None else []
         return [*held, *([Role.CUSTOMER] if self.customer_id is not None else [])]
@@ -87,7 +86,7 @@ class Identity:
 
     @property
     def owner(self) -> str:
-        """Whose connections are counted together: the user's, or those of all who hold one order's link."""
+        """The key that the connection limit counts by: the user, or the order whose link it is."""
         return f"user:{self.user_id}" if self.tracked_order_id is None else f"track:{self.tracked_order_id}"
 
     @property
@@ -96,13 +95,13 @@ class Identity:
 
     @property
     def rights(self) -> str:
-        """All that the rights rest on: whose is not the user's present one has rights that have ended."""
+        """A fingerprint of what permissions depend on. If the user's current one differs, the rights are revoked."""
         parts = (self.role, self.staff, self.driver_id, self.customer_id)
         return f"{' '.join(str(part or '-') for part in parts)} {self.password}"
 
 
 def own(identity: Identity, endpoint: str = "ws") -> list[str]:
-    """The channels a reader has without asking, by endpoint (`ws`, `driver`, `office`, `track`)."""
+    """The channels that a socket of this endpoint (`ws`, `driver`, `office`, `track`) is subscribed to at once."""
     if identity.tracked_order_id is not None:
         return [f"track:{identity.tracked_order_id}"]
     channels = [f"user:{identity.user_id}"]
@@ -120,14 +119,15 @@ def exists(channel: str) -> bool:
 
 
 def needs_query(identity: Identity, channel: str) -> bool:
-    """Whether only the database can say whether this reader may read it."""
+    """Whether `may_read` needs a query for this channel."""
     return channel.startswith("order:") and identity.reach(OTHERS["order"]) is OWN
 
 
 def read_as(identity: Identity, channel: str) -> list[str]:
-    """By which channels of events (`frames.with_pairs`) this reader reads a channel that it subscribed to.
+    """The event channels (`frames.with_pairs`) that a subscription to `channel` receives.
 
-    Of an order, who has no right to all reads what names them. So nobody has a right to it that could end.
+    Users without the right to all orders receive only events that name them as driver or customer. So nothing has to be
+    revoked when an order gets another driver or customer.
     """
     if identity.tracked_order_id is not None or needs_query(identity, channel):
         return [f"{kind}:{pk}/{channel}" for kind, pk in identity.people.items()]
@@ -135,7 +135,7 @@ def read_as(identity: Identity, channel: str) -> list[str]:
 
 
 def may_read(identity: Identity, channel: str) -> bool:
-    """Whether the reader may subscribe to a channel. Asks the database where `needs_query`; synchronous."""
+    """Whether the identity may subscribe to a channel. Blocks on a query if `needs_query`."""
     if identity.tracked_order_id is not None:
         return channel == f"track:{identity.tracked_order_id}"
     mine = identity.people | {"user": identity.user_id}

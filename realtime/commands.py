@@ -1,4 +1,4 @@
-"""What a client may say on its socket, and what it is answered. A refusal is an answer; the connection stays open."""
+"""Handles the messages that a client sends on its socket. A refusal is sent as an error; the socket stays open."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ from web.text import visible_json
 logger = logging.getLogger(__name__)
 Message = dict[str, Any]
 Handler = Callable[[Hub, Connection, Message], Awaitable[None]]
-# Channels one connection may hold; a board needs a dozen.
+# The most channels of one connection; a board needs a dozen.
 MOST_CHANNELS = 100
 DRIVE = channels.ENDPOINTS["driver"]
-# Threads of the commands' own: a slow one holds up no other socket's handshake and no screen. Twice as many as may wait
-# for a locked row (luckygas.lock_waiters), so that commands on other orders go on.
+# Separate threads for commands, so that slow ones delay no handshake and no event. Twice as many as may wait for a
+# locked row (luckygas.lock_waiters), so that commands on other orders continue.
 THREADS = ThreadPoolExecutor(max(4, settings.DATABASE_POOL // 2), thread_name_prefix="command")
-# What older telephones call it.
+# Status names that older driver apps send.
 SYNONYMS = {"driver_arrived": Status.ARRIVING.value}
 
 
 async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
-    """Carries one message out, or answers with the error."""
+    """Executes one message, or answers with an error."""
     ref: Any = None
-    allowed = connection.hear()
+    allowed = connection.count_message()
     metrics.MESSAGES.inc()
     try:
         message = parse(text)
@@ -71,13 +71,13 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
     except Error as error:
         if (problem := for_now(error)) is None:
             raise
-        # The client says it again: nothing was done, or the same `ref` gets the answer of what was.
+        # The client may retry: either nothing was done, or the same `ref` returns the receipt of what was.
         _refuse(hub, connection, str(problem.get_codes()), problem.detail, ref)
 
 
 def _refuse(hub: Hub, connection: Connection, code: str, detail: Any, ref: Any) -> None:
     metrics.ERRORS.labels(code).inc()
-    connection.say(frames.error(code, detail, ref))
+    connection.write(frames.error(code, detail, ref))
 
 
 def parse(text: str | None) -> Message:
@@ -86,7 +86,7 @@ def parse(text: str | None) -> Message:
         raise Refusal("invalid_message", _("Please send text, not binary data."))
     try:
         message = json.loads(text, parse_constant=_no_constant)
-        # Half a surrogate pair is no character: it could not be written back.
+        # Refuses lone surrogates: they cannot be encoded in an answer.
         json.dumps(visible_json(message), ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Refusal("invalid_json", _("This is not JSON.")) from None
@@ -101,29 +101,29 @@ def _no_constant(name: str) -> None:
 
 async def heartbeat(hub: Hub, connection: Connection, message: Message) -> None:
     frame = {"type": "heartbeat", "timestamp": frames.iso(timezone.now()), "last_event_id": hub.cursor}
-    connection.say(frames.encode(frame))
+    connection.write(frames.encode(frame))
 
 
 async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
-    """From the next event on; what was before is loaded by REST."""
+    """Subscribes from the next event on. Clients load earlier data by REST."""
     channel = _channel(message)
     if len(connection.channels - {channel}) >= MOST_CHANNELS:
         raise Refusal("too_many_channels", _("A connection can subscribe to at most %d channels.") % MOST_CHANNELS)
     if not await may_read(connection.identity, channel):
         raise Refusal("forbidden", channels.NOT_YOURS)
     hub.readers.subscribe(connection, [channel])
-    _say(hub, connection, "subscribed", channel)
+    _confirm_subscription(hub, connection, "subscribed", channel)
     hub.positions.subscribed(connection, [channel])
 
 
 async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> None:
     channel = _channel(message)
     hub.readers.unsubscribe(connection, channel)
-    _say(hub, connection, "unsubscribed", channel)
+    _confirm_subscription(hub, connection, "unsubscribed", channel)
 
 
 async def location_update(hub: Hub, connection: Connection, message: Message) -> None:
-    """A driver's position; answered with nothing."""
+    """Takes a driver's position. Sends no answer unless it is refused."""
     driver_id = connection.identity.driver_id
     if driver_id is None or connection.identity.reach(DRIVE) is not OWN:
         raise refused(DRIVE)
@@ -131,12 +131,12 @@ async def location_update(hub: Hub, connection: Connection, message: Message) ->
 
 
 async def authenticate(hub: Hub, connection: Connection, message: Message) -> None:
-    """A new token before the old one ends. With other rights it takes another connection, with other channels."""
+    """Replaces the token before it expires. A token with other rights is refused: it needs another connection."""
     token, old = message.get("token"), connection.identity
     if not isinstance(token, str):
         raise Refusal("invalid_message", _("Please send the new token as text."))
     new = auth.of_token(token)
-    hub.readers.ends.check(new)
+    hub.readers.revocations.check(new)
     if old.expires_at is None or new.user_id != old.user_id:
         raise Refusal(
             "forbidden",
@@ -145,13 +145,13 @@ async def authenticate(hub: Hub, connection: Connection, message: Message) -> No
     if new.rights != old.rights:
         raise Refusal("rights_ended", _("Your account was changed. Please connect again with the new token."))
     connection.identity = new
-    connection.expire()
+    connection.schedule_expiry()
     frame = {"type": "authenticated", "expires_at": frames.moment(new.expires_at)}
-    connection.say(frames.encode(frame | {"timestamp": frames.iso(timezone.now())}))
+    connection.write(frames.encode(frame | {"timestamp": frames.iso(timezone.now())}))
 
 
-def _say(hub: Hub, connection: Connection, type_: str, channel: str) -> None:
-    connection.say(frames.encode({"type": type_, "channel": channel, "last_event_id": hub.cursor}))
+def _confirm_subscription(hub: Hub, connection: Connection, type_: str, channel: str) -> None:
+    connection.write(frames.encode({"type": type_, "channel": channel, "last_event_id": hub.cursor}))
 
 
 def _channel(message: Message) -> str:
@@ -170,7 +170,7 @@ async def may_read(identity: Identity, channel: str) -> bool:
 async def requested_channels(
     identity: Identity, endpoint: str, parameters: dict[str, str]
 ) -> tuple[list[str], list[str]]:
-    """The channels a connection begins with, and those it asked for (`?channels=a,b`) and may not read."""
+    """Returns the channels a connection starts with, and the requested ones (`?channels=a,b`) it may not read."""
     wanted, refused = channels.own(identity, endpoint), list[str]()
     for channel in parameters.get("channels", "").split(",")[:MOST_CHANNELS]:
         if channel and channel not in wanted:
@@ -180,18 +180,18 @@ async def requested_channels(
 
 
 def cursor(parameters: dict[str, str]) -> tuple[int | None, str | None]:
-    """`since` and `epoch` of the URL. A `since` that is no position counts as one that is gone."""
+    """Reads `since` and `epoch` from the URL. An invalid `since` becomes -1, which is treated as pruned."""
     since = parameters.get("since")
     if since is None:
         return None, None
     return (int(since) if since.isascii() and since.isdigit() and len(since) < 19 else -1), parameters.get("epoch")
 
 
-# --- orders: a command repeated by its `ref` gets its answer again ------------------------------------------------
+# --- orders: commands are idempotent by `ref`; a retry gets the first receipt -------------------------------------
 
 
 async def order_command(hub: Hub, connection: Connection, message: Message) -> None:
-    """Carries the command out on a thread and says what became of it."""
+    """Executes the command on a thread, logs its outcome and sends the receipt."""
     run = database_sync_to_async(carry_out, thread_sensitive=False, executor=THREADS)
     started, outcome = perf_counter(), "broken"
     try:
@@ -201,20 +201,20 @@ async def order_command(hub: Hub, connection: Connection, message: Message) -> N
         outcome = refusal.code
         raise
     finally:
-        said = {"command": message["type"], "outcome": outcome, "user_id": connection.identity.user_id}
-        logger.info("command", extra=said | {"ms": round((perf_counter() - started) * 1000, 1)})
-    connection.say(frames.encode(answer))
+        extra = {"command": message["type"], "outcome": outcome, "user_id": connection.identity.user_id}
+        logger.info("command", extra=extra | {"ms": round((perf_counter() - started) * 1000, 1)})
+    connection.write(frames.encode(answer))
 
 
 def carry_out(identity: Identity, message: Message) -> dict[str, Any]:
-    """In a thread. Nobody waits there for an SMS. Raises Refusal."""
+    """Executes an order command and returns its receipt. Blocks on the database, not on SMS. Raises Refusal."""
     if identity.reach(permissions.DELIVER_ORDER) is NO:
         raise refused(permissions.DELIVER_ORDER)
     found = accounts(identity.session).select_related("staff_role", "driver", "customer")
     user = found.filter(pk=identity.user_id or 0, is_active=True).first()
-    # The hub closes this socket, but what comes until then is not done.
+    # The hub will close this socket. Refuse the commands that arrive until then.
     if user is None or user.signed_out or Identity.of(user).rights != identity.rights:
-        raise rights.have_ended()
+        raise rights.revoked()
     with no_waiting():
         done = WORK[message["type"]](user, message)
     return {
@@ -225,9 +225,9 @@ def carry_out(identity: Identity, message: Message) -> dict[str, Any]:
 def _update(user: User, message: Message) -> OrderStatusChange:
     status = message.get("status")
     details = _checked(MoveDetails(data=message.get("details") or {}))
-    said = {name: message[name] for name in ("at", "ref", "version") if message.get(name) is not None}
-    said["status"] = SYNONYMS.get(status, status) if isinstance(status, str) else status
-    valid = _checked(StatusInput(data=said))
+    data = {name: message[name] for name in ("at", "ref", "version") if message.get(name) is not None}
+    data["status"] = SYNONYMS.get(status, status) if isinstance(status, str) else status
+    valid = _checked(StatusInput(data=data))
     eta, reason, to = details.pop("eta", None), details.pop("reason", ""), valid.pop("status")
     return Order.move_named(
         _named(message), to, by=user, source=Source.SOCKET, eta=eta, reason=reason, details=details, **valid
@@ -235,12 +235,12 @@ def _update(user: User, message: Message) -> OrderStatusChange:
 
 
 def _confirm(user: User, message: Message) -> OrderStatusChange:
-    """`cylinder_serial` is one of `cylinder_serials`."""
-    said = {name: value for name, value in message.items() if name not in ("type", "order_id", "cylinder_serial")}
+    """Confirms a delivery. A single `cylinder_serial` is added to `cylinder_serials`."""
+    data = {name: value for name, value in message.items() if name not in ("type", "order_id", "cylinder_serial")}
     if message.get("cylinder_serial") is not None:
         more = message.get("cylinder_serials", [])
-        said["cylinder_serials"] = [message["cylinder_serial"], *more] if isinstance(more, list) else more
-    form = ConfirmationInput(data=said)
+        data["cylinder_serials"] = [message["cylinder_serial"], *more] if isinstance(more, list) else more
+    form = ConfirmationInput(data=data)
     valid = _checked(form)
     circumstances = {name: valid[name] for name in ("version", "ref") if name in valid}
     at, proof = valid.get("confirmed_at"), form.proof()
@@ -253,7 +253,7 @@ WORK = {"order_update": _update, "delivery.confirmed": _confirm}
 
 
 def _named(message: Message) -> OrderQuerySet:
-    """The order named by its id or by its number, or none."""
+    """A queryset of the order with this id or order number; empty if the value is neither."""
     named = message.get("order_id")
     if isinstance(named, int) and not isinstance(named, bool) and 0 < named <= MOST_ID:
         return Order.objects.filter(pk=named)
@@ -263,7 +263,7 @@ def _named(message: Message) -> OrderQuerySet:
 
 
 def _checked(form: serializers.Serializer[Any]) -> dict[str, Any]:
-    """What is valid. Raises Refusal."""
+    """Returns the validated data. Raises Refusal with the first error."""
     if not form.is_valid():
         error = flatten_errors(form.errors)[0]
         raise Refusal("invalid_message", f"{error.attr}: {error.detail}")

@@ -1,4 +1,4 @@
-"""One open socket, as the hub sees it: who it is, how much it may say, and somewhere to put frames without waiting."""
+"""One open socket as the hub sees it: its identity, its rate limits, and a way to write frames without waiting."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from realtime.frames import Encoded, frame
 if TYPE_CHECKING:  # a worker of uvicorn imports `--ws`, and so this, before the application and its models
     from realtime.channels import Identity
 
-# Codes to close with: the standard's (RFC 6455, 7.4.1, and its registry) and, from 4000 on, our own.
+# Close codes: the standard ones (RFC 6455, 7.4.1, and its registry) and, from 4000 on, our own.
 NO_CODE = 1005
 TOO_BIG = 1009
 INTERNAL_ERROR = 1011
 SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
 SLOW_CLIENT = 4008
-ENDED = 4401
+UNAUTHORIZED = 4401
 FORBIDDEN = 4403
 SILENT = 4408
 TOO_MANY_CONNECTIONS = 4409
 TOO_FAST = 4429
 
-# Holders of one link: it is passed on in a family or an office, and forwarded no further.
-PER_LINK = 20
-# Who goes on after so many refused messages, less so many a second, is closed.
+# The most sockets of one link. A family or an office may share it.
+LINK_CONNECTIONS = 20
+# A client is closed after this many refused messages, of which so many are forgotten each second.
 MOST_REFUSALS = 100
 REFUSALS_FORGOTTEN_PER_SECOND = 10.0
-# The name under which a server offers `Out` among the scope's extensions (ASGI, “Extensions”).
+# The key in the ASGI scope's extensions under which a server provides an `Out`.
 EXTENSION = "luckygas.frames"
 
 
-class Allowance:
-    """A token bucket: `burst` at once, `per_second` in the long run."""
+class RateLimit:
+    """A rate limit: `burst` at once, `per_second` in the long run."""
 
     __slots__ = ("_at", "_burst", "_left", "_per_second")
 
@@ -63,37 +63,37 @@ class Allowance:
 
 
 def most_connections(owner: str) -> int:
-    """Of `user:17` or `track:5` (`Identity.owner`)."""
-    return PER_LINK if owner.startswith("track:") else settings.WEBSOCKET_CONNECTIONS_PER_USER
+    """The connection limit of an `Identity.owner`, such as `user:17` or `track:5`."""
+    return LINK_CONNECTIONS if owner.startswith("track:") else settings.WEBSOCKET_CONNECTIONS_PER_USER
 
 
 class Batch:
-    """Texts for those who read the same in a round, made into frames once for all of them."""
+    """Messages that several sockets receive in one round. They are encoded into frames once."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
 
     @cached_property
     def frames(self) -> bytes:
-        """All of them in one piece."""
+        """All messages as consecutive WebSocket frames."""
         return b"".join(map(frame, self.texts))
 
 
 class Out(Protocol):
-    """Where frames go: straight to the server's transport (`uvicorn_protocols`), or through a `Queue`."""
+    """Writes frames straight to the server's transport (`uvicorn_protocols`), or through a `Queue`."""
 
     def write(self, batch: Batch) -> None:
-        """Never waits."""
+        """Writes without waiting for the client."""
 
     def bytes_waiting(self) -> int:
-        """What is not taken because the client does not read; 0 while it keeps up."""
+        """Bytes that the client has not read yet; 0 while it keeps up."""
 
     def drop(self, code: int) -> None:
-        """Closes a client that does not read."""
+        """Discards what waits and closes a client that does not read."""
 
 
 class Queue:
-    """Through ASGI's `send`, and a task that runs `drain` (daphne, tests)."""
+    """Writes through ASGI's `send`, for servers without the extension (daphne, tests). A task must run `drain`."""
 
     def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
         self._send = send
@@ -111,9 +111,10 @@ class Queue:
 
     def drop(self, code: int) -> None:
         self._texts.clear()
+        self._bytes = 0
 
     async def drain(self) -> None:
-        """Hands what waits to the server, for as long as the socket is open."""
+        """Sends queued messages to the server until cancelled."""
         while True:
             await self._filled.wait()
             self._filled.clear()
@@ -124,12 +125,12 @@ class Queue:
 
 
 def size(text: str) -> int:
-    """The bytes of a text on the wire."""
+    """The size of a text in bytes, as UTF-8."""
     return len(text.encode())
 
 
 class Connection:
-    """`closing` gets the code when the socket is to be closed; from then on nothing more is written."""
+    """An open socket. `closing` resolves to the close code; after that nothing more is written."""
 
     def __init__(self, identity: Identity, endpoint: str, out: Out) -> None:
         self.id = uuid.uuid4()
@@ -138,24 +139,24 @@ class Connection:
         self.channels: set[str] = set()
         self.closing: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._expiry: asyncio.TimerHandle | None = None
-        # Texts written since the client last kept up.
+        # Messages written since the client last kept up.
         self._waiting = 0
-        self.heard_at = monotonic()
-        self._messages = Allowance(settings.WEBSOCKET_MESSAGES_PER_SECOND, settings.WEBSOCKET_BURST)
-        self._refusals = Allowance(REFUSALS_FORGOTTEN_PER_SECOND, MOST_REFUSALS)
+        self.last_message_at = monotonic()
+        self._messages = RateLimit(settings.WEBSOCKET_MESSAGES_PER_SECOND, settings.WEBSOCKET_BURST)
+        self._refusals = RateLimit(REFUSALS_FORGOTTEN_PER_SECOND, MOST_REFUSALS)
 
-    def hear(self) -> bool:
-        """Takes note of a message, which is a sign of life. False: it is one too many, to be refused."""
-        self.heard_at = monotonic()
+    def count_message(self) -> bool:
+        """Counts a client's message, as a sign of life too. Returns false if it exceeds the rate limit."""
+        self.last_message_at = monotonic()
         allowed = self._messages.take()
         if not allowed and not self._refusals.take():
             self.close(TOO_FAST)
         return allowed
 
     def deliver(self, batch: Batch) -> None:
-        """Writes a round; never waits. A client that has not taken the rounds before is closed instead.
+        """Writes a batch without waiting. Closes a client that has too much unread.
 
-        A burst while nothing waits does not count: it says nothing about whether the client reads.
+        A burst does not count if nothing waits: it does not show whether the client reads.
         """
         if self.closing.done():
             return
@@ -169,36 +170,36 @@ class Connection:
         self.out.write(batch)
 
     def offer(self, batch: Batch) -> None:
-        """Writes ephemeral events, unless something waits for this client already: the next ones tell it more."""
+        """Writes ephemeral events, or drops them if the client is behind: the next ones replace them."""
         if not self.closing.done() and not self.out.bytes_waiting():
             self.out.write(batch)
 
-    def say(self, text: str) -> None:
-        """Writes an answer, behind everything written before."""
+    def write(self, text: str) -> None:
+        """Writes one message, after everything written before."""
         self.deliver(Batch([text]))
 
     def close(self, code: int) -> None:
-        """Asks for the socket to be closed; the first code asked for counts."""
+        """Requests that the socket be closed. The first code requested counts."""
         if not self.closing.done():
             self.closing.set_result(code)
         if self.out.bytes_waiting():
             self.out.drop(code)
 
-    def expire(self) -> None:
-        """Has it closed when its identity ends; to be called again with another identity."""
-        self.forget_expiry()
+    def schedule_expiry(self) -> None:
+        """Schedules the close for when the identity expires. Call it again when the identity changes."""
+        self.cancel_expiry()
         if self.identity.expires_at is not None:
             left = self.identity.expires_at - timezone.now().timestamp()
-            self._expiry = asyncio.get_running_loop().call_later(left, self.close, ENDED)
+            self._expiry = asyncio.get_running_loop().call_later(left, self.close, UNAUTHORIZED)
 
-    def forget_expiry(self) -> None:
-        """Takes `expire` back."""
+    def cancel_expiry(self) -> None:
+        """Cancels the close that `schedule_expiry` scheduled."""
         if self._expiry is not None:
             self._expiry.cancel()
 
 
 def batches(events: Sequence[Encoded], by_channel: Mapping[str, Set[Connection]]) -> Iterator[tuple[Connection, Batch]]:
-    """Each reader with its events, in order and each once; readers of the same events share the batch."""
+    """Yields each reader with its events, in order and without duplicates. Readers of the same events share a batch."""
     kinds: defaultdict[frozenset[str], list[Encoded]] = defaultdict(list)
     for event in events:
         kinds[event.channels].append(event)

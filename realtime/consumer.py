@@ -1,4 +1,4 @@
-"""One socket: who it is, what it asks, and what the hub writes to it. No business lives here."""
+"""The ASGI application of one socket: authenticates it, passes its messages on and joins it to the hub."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ logger = logging.getLogger(__name__)
 
 # Seconds between the heartbeats a client is asked to send.
 HEARTBEAT_INTERVAL = 30
-# How long it may take to find out who opens a socket.
+# The longest time that authentication may take.
 HANDSHAKE_SECONDS = 20.0
-# Codes from here on are an application's own (RFC 6455, 7.4.2).
-PRIVATE = 4000
+# Close codes from here on are for private use (RFC 6455, 7.4.2).
+PRIVATE_CODES = 4000
 
 
-class Gone(Exception):
-    """The client is not there any more."""
+class Disconnected(Exception):
+    """The client has disconnected."""
 
 
 class EventConsumer:
     """One socket of any endpoint: `ws`, `driver`, `office`, `track`.
 
-    A consumer of Channels would make a task of each wait for the client (4 KB a socket), and close old database
-    connections before each message, on the one thread that all sockets share.
+    A consumer of Channels would need an extra task for each socket (4 KB). It would also close old database connections
+    before each message, on the one thread that all sockets share.
     """
 
     hub: Hub
@@ -58,26 +58,26 @@ class EventConsumer:
         self.tasks: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.scope, self._to_server = scope, send
+        self.scope, self._asgi_send = scope, send
         try:
             while (message := await receive())["type"] != "websocket.disconnect":
-                await self._take(message)
+                await self._handle(message)
             if not self.closed:
                 self.code = message.get("code") or NO_CODE
-        except Gone:
+        except Disconnected:
             return
-        finally:  # however it ends: by a disconnect, an error, or the server's patience
+        finally:  # after a disconnect, an error or a cancellation by the server
             await self._leave()
 
-    async def _take(self, message: dict[str, Any]) -> None:
+    async def _handle(self, message: dict[str, Any]) -> None:
         try:
             await (self._connect() if message["type"] == "websocket.connect" else self._receive(message))
-        except Gone:
+        except Disconnected:
             raise
         except Exception:
             if self.closed:
-                raise Gone from None  # it left while we were busy with it
-            logger.exception("A socket is closed by an error of ours.")
+                raise Disconnected from None  # the client left meanwhile
+            logger.exception("A socket is closed because of an internal error.")
             if self.connection is not None:
                 self.connection.close(INTERNAL_ERROR)
             else:
@@ -91,7 +91,7 @@ class EventConsumer:
             if not self.hub.serves:
                 raise Refusal("switched_off", SWITCHED_OFF, status=TRY_AGAIN_LATER)
             identity, parameters = await self._identity(), query(self.scope)
-            self.hub.readers.ends.check(identity)
+            self.hub.readers.revocations.check(identity)
         except Refusal as refusal:
             metrics.ERRORS.labels(refusal.code).inc()
             await self.send_text(frames.error(refusal.code, refusal.detail))
@@ -99,15 +99,15 @@ class EventConsumer:
             return
         out = self.scope.get("extensions", {}).get(EXTENSION) or Queue(self.send_text)
         connection = Connection(identity, self.endpoint, out)
-        # Not before there is a hub: it would begin in this context, and all its lines with it.
+        # Bind this after the hub has started: otherwise the hub's tasks inherit it, and all their log lines show it.
         bind_contextvars(connection_id=str(connection.id))
         try:
             await self._welcome(connection, parameters)
-        except CursorGone:  # it is slower than what happens: it comes back and learns that it has to load afresh
+        except CursorGone:  # it reads more slowly than events arrive: it reconnects and loads a snapshot
             await self.close(SERVICE_RESTART)
 
     async def _identity(self) -> Identity:
-        """Raises Refusal, also where the database does not tell who it is in time."""
+        """Raises Refusal, with code `busy` if authentication takes too long."""
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 return await identify(self.scope, self.endpoint)
@@ -115,23 +115,23 @@ class EventConsumer:
             raise Refusal("busy", Busy.default_detail, status=TRY_AGAIN_LATER) from None
 
     async def _welcome(self, connection: Connection, parameters: dict[str, str]) -> None:
-        """Tells the client where it stands and what it missed, then hands it to the hub."""
+        """Sends the connection frame and replays missed events, then joins the hub."""
         hub = self.hub
         wanted, refused = await commands.requested_channels(connection.identity, self.endpoint, parameters)
         since, epoch = commands.cursor(parameters)
         recovered = None if since is None else await hub.resumable(since, epoch)
-        greeted, told = hub.epoch, since if recovered and since is not None else hub.cursor
+        log_epoch, sent = hub.epoch, since if recovered and since is not None else hub.cursor
         await self.send_text(self._connection_frame(connection, wanted, recovered))
-        while told < hub.cursor and hub.epoch == greeted:
-            missed, told = hub.missed(told, connection.identity, wanted), hub.cursor
+        while sent < hub.cursor and hub.epoch == log_epoch:
+            missed, sent = hub.missed(sent, connection.identity, wanted), hub.cursor
             for event in missed:
                 await self.send_text(event.text)
-        # From here to the end nothing waits: what is next in the log goes to this client too.
-        if hub.epoch != greeted:
+        # Nothing below awaits, so this client cannot miss an event between the replay and the join.
+        if hub.epoch != log_epoch:
             connection.close(SERVICE_RESTART)
         for channel in refused:
             metrics.ERRORS.labels("forbidden").inc()
-            connection.say(frames.error("forbidden", NOT_YOURS, channel))
+            connection.write(frames.error("forbidden", NOT_YOURS, channel))
         metrics.CONNECTS.inc()
         if recovered is not None:
             metrics.RECONNECTS.labels(str(recovered).lower()).inc()
@@ -139,14 +139,14 @@ class EventConsumer:
 
     def _join(self, connection: Connection, channels: list[str]) -> None:
         self.connection = connection
-        connection.heard_at = monotonic()  # nobody listened while it was told what it missed
+        connection.last_message_at = monotonic()  # its messages were not read during the replay
         self.hub.readers.join(connection, channels)
-        connection.closing.add_done_callback(self._asked_to_close)
+        connection.closing.add_done_callback(self._on_closing)
         if isinstance(connection.out, Queue):
             self.tasks.append(asyncio.create_task(connection.out.drain()))
             self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
         self.hub.positions.subscribed(connection, channels)
-        connection.expire()
+        connection.schedule_expiry()
 
     def _connection_frame(self, connection: Connection, wanted: list[str], recovered: bool | None) -> str:
         return frames.encode({
@@ -159,7 +159,7 @@ class EventConsumer:
 
     async def _receive(self, message: dict[str, Any]) -> None:
         if self.connection is None or self.connection.closing.done():
-            return  # refused or on its way out, and not gone yet
+            return  # refused or closing
         text, binary = message.get("text"), message.get("bytes") or b""
         if len(text.encode() if text is not None else binary) > settings.WEBSOCKET_MESSAGE_BYTES:
             self.connection.close(TOO_BIG)
@@ -170,15 +170,15 @@ class EventConsumer:
         self.closed = True
         if self.connection is not None:
             self.hub.readers.leave(self.connection)
-            self.connection.forget_expiry()
+            self.connection.cancel_expiry()
             metrics.CLOSES.labels(self.code if self.code in metrics.KNOWN_CODES else "other").inc()
             metrics.OPEN_SECONDS.observe((timezone.now() - self.connection.connected_at).total_seconds())
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    def _asked_to_close(self, closing: asyncio.Future[int]) -> None:
-        """Nothing more is written; what is left is the server's to do."""
+    def _on_closing(self, closing: asyncio.Future[int]) -> None:
+        """Stops writing to the socket and closes it."""
         if self.connection is not None and not closing.cancelled():
             self.hub.readers.leave(self.connection)
             for task in self.tasks:
@@ -187,9 +187,11 @@ class EventConsumer:
 
     async def send(self, message: dict[str, Any]) -> None:
         try:
-            await self._to_server(message)
-        except OSError:  # ASGI, “Send after the connection was closed”; nobody is to blame
-            raise Gone from None
+            await self._asgi_send(message)
+        except (
+            OSError
+        ):  # raised by the server when the client has closed (ASGI, “Send after the connection was closed”)
+            raise Disconnected from None
 
     async def send_text(self, text: str) -> None:
         await self.send({"type": "websocket.send", "text": text})
@@ -200,7 +202,7 @@ class EventConsumer:
             try:
                 await self.send({"type": "websocket.close", "code": code})
             except Exception:
-                if code >= PRIVATE:
+                if code >= PRIVATE_CODES:
                     raise
-                # Daphne sends no code of the protocol's own but 1000: say 4009 for 1009, 4012 for 1012.
-                await self.send({"type": "websocket.close", "code": PRIVATE + code - 1000})
+                # Daphne refuses to send standard codes other than 1000: send 4009 for 1009, 4012 for 1012.
+                await self.send({"type": "websocket.close", "code": PRIVATE_CODES + code - 1000})

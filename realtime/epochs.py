@@ -1,8 +1,8 @@
-"""When the log begins a new epoch: the database is not the one that gave the last number, and may lack events.
+"""Detects that the database was replaced, and then begins a new epoch of the log.
 
-A promoted standby, a restored backup and a copy of the data directory give the numbers of lost events again, to other
-events. A cursor beyond the end would skip those. So the head of the log holds in which database it was numbered last,
-and each process remembers how far it saw the log (docs/realtime.md).
+A promoted standby, a restored backup or a copied data directory may lack events. It gives their numbers to other
+events, which a cursor beyond the end would skip. So the log head stores the database that numbered last, and each
+process remembers how far it read the log (docs/realtime.md).
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from django.db.models import Func, TextField
 
 from realtime.models import LogHead, new_epoch
 
-# The epochs of before, each with the last of its positions that this log shares; oldest first.
+# Earlier epochs, oldest first, each with the last position that this log shares with it.
 Past = Iterable[tuple[str, int]]
-# Epochs of before whose cursors may still resume.
-MOST_KEPT = 20
-# What changes when another database of PostgreSQL is in the place of the one before: the server's identity and the time
-# line (with a promotion), the database, and the table (with every restore).
+# The most earlier epochs whose cursors may still resume.
+MOST_PAST = 20
+# Identifies a PostgreSQL database: the cluster (SYSTEM), and FACTS: the timeline (changes with a promotion), the
+# database and the table (change with every restore).
 SYSTEM = "(SELECT system_identifier FROM pg_control_system())"
 FACTS = (
     "left(pg_walfile_name(pg_current_wal_lsn()), 8)",
     "(SELECT oid FROM pg_database WHERE datname = current_database())",
     "realtime_loghead.tableoid",
 )
-# What else changes when a copy of the data directory is started; and when PostgreSQL just restarts.
+# Changes when a copied data directory starts, but also when PostgreSQL restarts.
 STARTED = "extract(epoch FROM pg_postmaster_start_time())"
 
 
 def here() -> Func:
-    """The database in which a `LogHead` is read, on PostgreSQL: `facts@start`."""
+    """SQL for the database that a `LogHead` is read from, as `facts@start`. PostgreSQL only."""
     facts = (SYSTEM, *FACTS) if may_ask_system() else FACTS
     template = f"concat_ws('/', {', '.join(facts)}) || '@' || {STARTED}"
     return Func(template=template, output_field=TextField())
@@ -41,7 +41,7 @@ def here() -> Func:
 
 @cache
 def may_ask_system() -> bool:
-    """Everybody may, unless an administrator revoked it."""
+    """Whether this role may call `pg_control_system()`. Every role may, unless an administrator revoked it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT has_function_privilege('pg_control_system()', 'execute')")
         return bool(cursor.fetchone()[0])
@@ -49,14 +49,14 @@ def may_ask_system() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How far this process saw the log. `stamp` tells two logs apart that are equally long."""
+    """How far this process read the log. `stamp` distinguishes two logs of the same length."""
 
     epoch: str = ""
     seq: int = 0
     stamp: str = ""
 
     def is_lost_in(self, log: LogHead) -> bool:
-        """Whether this log, of the same epoch, does not hold all that was seen."""
+        """Whether `log` has the same epoch but lacks events that this process read."""
         if self.epoch != log.epoch:
             return False
         return log.seq < self.seq or (log.seq == self.seq and log.stamp != self.stamp)
@@ -66,21 +66,21 @@ _seen = Seen()
 
 
 def seen() -> Seen:
-    """To be asked before the log is read with which it is compared: another thread may see more meanwhile."""
+    """Call this before reading the log to compare with: another thread may read further in between."""
     return _seen
 
 
 def remember(epoch: str, seq: int, stamp: str) -> None:
-    """What is committed. A shorter log of the same epoch is not remembered: it lost something."""
+    """Remembers a committed log end. Ignores a shorter log of the same epoch, because it lost events."""
     global _seen  # noqa: PLW0603  (one a process)
     if epoch != _seen.epoch or seq > _seen.seq:
         _seen = Seen(epoch, seq, stamp)
 
 
 def has_moved(log: LogHead, seen: Seen) -> bool:
-    """Whether nobody has numbered yet in the database that `log` was read in (`here`), or in this copy of it.
+    """Whether `log` was last numbered in another database than the one it was read from (`here`).
 
-    A restart alone is no copy, if this process saw the log before and finds all of it.
+    A restart of PostgreSQL does not count, if this process read the log before and the log still holds all of that.
     """
     if not log.origin or not log.here or log.origin == log.here:
         return False
@@ -89,14 +89,14 @@ def has_moved(log: LogHead, seen: Seen) -> bool:
 
 
 def begin(log: LogHead, *, keeps_past: bool) -> None:
-    """Gives `log` a new epoch, unsaved. `keeps_past`: cursors of the old ones up to the present end still resume."""
-    log.past = [*log.past, [log.epoch, log.seq]][-MOST_KEPT:] if keeps_past else []
+    """Gives `log` a new epoch, unsaved. `keeps_past`: cursors of earlier epochs up to the current end still resume."""
+    log.past = [*log.past, [log.epoch, log.seq]][-MOST_PAST:] if keeps_past else []
     log.epoch = new_epoch()
     log.origin = log.here
 
 
 def check(log: LogHead, seen: Seen) -> None:
-    """Before a number is given: begins a new epoch, unsaved, unless this is the log that it was."""
+    """Begins a new epoch, unsaved, if the database was replaced. Call before numbering."""
     if has_moved(log, seen):
         begin(log, keeps_past=True)
     elif seen.is_lost_in(log):

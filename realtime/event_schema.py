@@ -1,4 +1,4 @@
-"""The shapes of events in the OpenAPI schema, from which clients make their types. Those of orders are whole."""
+"""The event types in the OpenAPI schema, from which clients generate types. Only order events list their fields."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ProductCount(serializers.Serializer[Any]):
 
 
 class OrderEventData(OrderFieldsSerializer):
-    """What the driver and the customer of an order read. `previous_status`: of `order.status_changed`."""
+    """Order data for its driver and its customer. `previous_status`: only in `order.status_changed`."""
 
     side = Side.CUSTOMER
     customer_name = serializers.CharField()
@@ -31,15 +31,15 @@ class OrderEventData(OrderFieldsSerializer):
 
     def get_fields(self) -> dict[str, Any]:
         made = super().get_fields()
-        told = {}
+        fields = {}
         for field in in_events(self.side):
-            told[field.event] = made[field.name]
-            told[field.event].source = field.name if field.name != field.event else None
-        return told | {name: made[name] for name in self._declared_fields}
+            fields[field.event] = made[field.name]
+            fields[field.event].source = field.name if field.name != field.event else None
+        return fields | {name: made[name] for name in self._declared_fields}
 
 
 class OfficeOrderEventData(OrderEventData):
-    """What the office reads. `changed_by`, `source`, `reason` and `at`: of `order.status_changed`."""
+    """Order data for the office. `changed_by`, `source`, `reason`, `at`: only in `order.status_changed`."""
 
     side = Side.OFFICE
     changed_by = serializers.CharField(required=False)
@@ -55,7 +55,7 @@ class UnassignedData(serializers.Serializer[Any]):
 
 
 class DeliveryUpdateData(serializers.Serializer[Any]):
-    """`message` in the customer's language."""
+    """`message` is in the customer's language."""
 
     order_id = serializers.IntegerField()
     order_number = serializers.CharField()

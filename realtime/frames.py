@@ -1,4 +1,4 @@
-"""The text of frames: events in their envelope, and the flat ones (docs/realtime.md)."""
+"""Encodes frames: events in their envelope, and flat messages such as errors (docs/realtime.md)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # a worker of uvicorn imports `--ws`, and so this, before the
 
 # The first byte of a frame that is a whole text message.
 FIN_TEXT = 0x81
-# Over how many seconds the clients of a server that restarts spread their return.
+# Clients reconnect at a random time within this many seconds after their server restarts.
 RETRY_SECONDS = 5
 
 
@@ -27,17 +27,17 @@ def encode(frame: dict[str, Any]) -> str:
 
 
 def iso(moment: datetime) -> str:
-    """ISO 8601 with the offset of Taipei, to the millisecond."""
+    """ISO 8601 in Taipei time with its offset, to the millisecond."""
     return timezone.localtime(moment).isoformat(timespec="milliseconds")
 
 
 def moment(seconds: float | None) -> str | None:
-    """`iso` of seconds since 1970."""
+    """Formats seconds since 1970 as `iso` does."""
     return None if seconds is None else iso(datetime.fromtimestamp(seconds, UTC))
 
 
 def envelope(event: Event) -> dict[str, Any]:
-    """An event as clients see it, on the socket and by REST."""
+    """The event as clients receive it, by socket and by REST."""
     return {
         "type": event.type, "id": event.seq, "channel": event.channels[0], "timestamp": iso(event.created_at),
         "data": event.data,
@@ -56,14 +56,15 @@ def frame(text: str) -> bytes:
 
 
 def restart() -> str:
-    """Said before a server goes (1012): each client is told another moment to come back."""
+    """The message before a close with 1012. `retry_in` (seconds) is random, so clients do not all reconnect at once."""
     return encode({"type": "restart", "retry_in": round(random.uniform(0, RETRY_SECONDS), 2)})  # noqa: S311
 
 
 def with_pairs(channels: Iterable[str]) -> frozenset[str]:
-    """The channels of an event; of one about an order also its people's names for it: `customer:5/order:17`.
+    """Adds to the channels of an order's event one for each person it names: `customer:5/order:17`.
 
-    Drivers and customers read an order, or its link, by these alone: what is not told to them by name is not theirs.
+    Drivers, customers and link holders receive an order's events only through these. So they receive none that does not
+    name them.
     """
     orders = [name for name in channels if name.startswith(("order:", "track:"))]
     people = [name for name in channels if name.startswith(("customer:", "driver:"))] if orders else []
@@ -72,7 +73,7 @@ def with_pairs(channels: Iterable[str]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """An event encoded once, for all its readers. `channels`: `with_pairs`."""
+    """An event, encoded once for all readers. `channels` are those from `with_pairs`."""
 
     seq: int
     type: str
@@ -88,12 +89,12 @@ class Encoded:
 
     @classmethod
     def ephemeral(cls, type_: str, channel: str, channels: Iterable[str], data: dict[str, Any]) -> Encoded:
-        """An event that is in no log and has no id, told now or never. Its readers see `channel` named."""
+        """An event that is not in the log, has no id and cannot be replayed. Its envelope names `channel`."""
         now = timezone.now()
         text = encode({"type": type_, "channel": channel, "timestamp": iso(now), "data": data})
         return cls(0, type_, frozenset(channels), data, text, now)
 
 
 def error(code: str, detail: str | Promise, ref: Any = None) -> str:
-    """A refusal; the connection stays open."""
+    """The message for a refusal. `ref` is that of the client's message."""
     return encode({"type": "error", "code": code, "detail": str(detail), "ref": ref})

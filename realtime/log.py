@@ -1,7 +1,7 @@
-"""The log: what is committed, numbered without gaps, so that one integer is a safe cursor.
+"""The event log numbers committed changes without gaps, so that one integer is a safe cursor.
 
-An auto-increment id is none: on PostgreSQL 6 can become visible before 5. So rows wait in the outbox until they are
-committed, and `number()` moves them into the log under one lock.
+An auto-increment id is no safe cursor: on PostgreSQL, 6 can become visible before 5. So a change writes an outbox row,
+and `number()` moves committed rows into the log under one lock.
 """
 
 from __future__ import annotations
@@ -24,25 +24,28 @@ from web.timings import measured
 
 logger = logging.getLogger(__name__)
 
-# Outbox rows numbered in one transaction: large enough for a burst, short enough not to be waited for.
+# Outbox rows numbered in one transaction: enough for a burst, few enough to hold the lock only briefly.
 BATCH = 1000
 HEAD = 1
-# Read with a row, it has PostgreSQL end the transaction of a process that is frozen for so long while it holds the log:
-# then another one takes over. Screens are silent until then.
-PATIENCE = Func(template="set_config('idle_in_transaction_session_timeout', '2s', true)", output_field=TextField())
-# For so long nothing happens at a weekend. A longer pause between two events looks like a clock that was set.
+# PostgreSQL ends the transaction of a process that freezes for 2 s while it holds the lock. Then another process takes
+# over. Until then no events are delivered. Selected with the row, so it costs no extra query.
+FREEZE_TIMEOUT = Func(
+    template="set_config('idle_in_transaction_session_timeout', '2s', true)", output_field=TextField()
+)
+# The longest quiet time to expect, as over a weekend. A longer gap between two events means the clock was set.
 LONGEST_PAUSE = timedelta(days=2)
 
 
 class CursorGone(Exception):
-    """The cursor is older than what is kept, ahead of the log, or of another epoch: the reader must load afresh."""
+    """The cursor was pruned, is ahead of the log, or has another epoch: the client must load a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """The events that were made, and the end of the log before them, with their epoch; the stamp of its new end.
+    """The result of numbering one batch.
 
-    `busy`: another process holds the lock and numbers for all. `full`: more may wait.
+    `head` is the log head before `events`, with their epoch; `stamp` is the stamp after them. `busy`: another process
+    holds the lock and numbers for all. `full`: the outbox may hold more.
     """
 
     head: LogHead
@@ -53,12 +56,12 @@ class Numbered:
 
 
 def head() -> LogHead:
-    """The end of the log as committed now."""
+    """The committed log head; created if the log is new."""
     return LogHead.objects.get_or_create(pk=HEAD)[0]
 
 
-def glance() -> tuple[LogHead, bool]:
-    """The end of the log, and whether something waits to be numbered: all that a hub at rest asks, in one query."""
+def peek() -> tuple[LogHead, bool]:
+    """Returns the log head and whether the outbox holds rows. An idle hub runs only this one query."""
     end = LogHead.objects.annotate(waiting=Exists(Outbox.objects.all())).filter(pk=HEAD).first()
     if end is None:
         return head(), True
@@ -67,21 +70,21 @@ def glance() -> tuple[LogHead, bool]:
 
 
 def position() -> Position:
-    """Where the log ends."""
-    end, _waiting = glance()
+    """The end of the log, as a cursor."""
+    end, _waiting = peek()
     return Position(end.seq, end.epoch)
 
 
 def oldest_waiting() -> datetime | None:
-    """When the oldest change was made that is committed and has no number; None where none waits."""
+    """When the oldest committed change in the outbox was made; None if the outbox is empty."""
     oldest: datetime | None = Outbox.objects.aggregate(oldest=Min("created_at"))["oldest"]
     return oldest
 
 
 def number() -> int:
-    """Moves what is committed from the outbox to the log, in the order of the outbox; how many events that made.
+    """Moves all committed outbox rows to the log, in outbox order. Returns the number of events.
 
-    All that waits, unless another process is at it.
+    Stops when another process holds the lock.
     """
     total, busy = 0, False
     while not busy and Outbox.objects.exists():
@@ -91,17 +94,17 @@ def number() -> int:
 
 
 def number_waiting(*, rung: bool) -> Numbered:
-    """One batch. `rung`: something waits; otherwise that is asked first, which is all that a hub at rest asks."""
+    """Numbers one batch. After a bell (`rung`) it tries at once; otherwise it first looks whether rows wait."""
     if rung and (numbered := number_batch()):
         return numbered
-    end, waiting = glance()
+    end, waiting = peek()
     numbered = number_batch() if waiting else Numbered(end)
     return numbered or Numbered(end, busy=True)
 
 
 @measured("number")
 def number_batch() -> Numbered | None:
-    """Numbers up to BATCH rows of the outbox; None where another process is at it."""
+    """Numbers up to BATCH outbox rows. Returns None when another process holds the lock."""
     with transaction.atomic():
         done = _number_batch(epochs.seen())
     if done is not None and done.events:
@@ -111,7 +114,7 @@ def number_batch() -> Numbered | None:
 
 
 def _number_batch(seen: epochs.Seen) -> Numbered | None:
-    # The head row, not the rows: skipping locked rows would let a second numberer take the rest out of order.
+    # Lock the head row, not the outbox rows: otherwise a second process could number the rest out of order.
     log = _locked(skip_locked=connection.features.has_select_for_update_skip_locked).first()
     if log is None:
         log, created = LogHead.objects.get_or_create(pk=HEAD)
@@ -136,12 +139,12 @@ def _number_batch(seen: epochs.Seen) -> Numbered | None:
 
 
 def _locked(*, skip_locked: bool = False) -> QuerySet[LogHead]:
-    """The head, with the lock under which it is numbered; who holds it and freezes loses it."""
+    """Locks the log head. On PostgreSQL a frozen process loses the lock after 2 s."""
     locked = LogHead.objects.select_for_update(skip_locked=skip_locked).filter(pk=HEAD)
     if connection.vendor == "postgresql":
-        locked = locked.annotate(here=epochs.here())  # type: ignore[no-redef]  # it is meant for this
-        if not connection.savepoint_ids:  # within another transaction it would hold until the end of that one
-            locked = locked.annotate(patience=PATIENCE)
+        locked = locked.annotate(here=epochs.here())  # type: ignore[no-redef]  # `LogHead.here` is declared for this
+        if not connection.savepoint_ids:  # inside an outer transaction, the timeout would last until that one ends
+            locked = locked.annotate(patience=FREEZE_TIMEOUT)
     return locked
 
 
@@ -149,18 +152,18 @@ def _save(log: LogHead, **columns: Any) -> None:
     LogHead.objects.filter(pk=HEAD).update(epoch=log.epoch, past=log.past, origin=log.origin, **columns)
 
 
-def holds(since: int, epoch: str | None, *, floor: int, seq: int, log_epoch: str, past: epochs.Past = ()) -> bool:
-    """Whether everything after `since` is still in a log that reaches from `floor` to `seq`."""
+def covers(since: int, epoch: str | None, *, floor: int, seq: int, log_epoch: str, past: epochs.Past = ()) -> bool:
+    """Whether a log from `floor` to `seq` still holds every event after `since`, a cursor of `epoch`."""
     end = seq if epoch in (None, "", log_epoch) else min(seq, dict(past).get(epoch, -1))
     return floor <= since <= end
 
 
 @transaction.atomic
 def begin_epoch(head: LogHead, *, keeps_past: bool = True) -> None:
-    """Makes the cursors of before invalid: the log lacks what was read of it, so another database is in its place.
+    """Begins a new epoch, because the log lacks events that were read from it: the database was replaced.
 
-    Cursors up to the end of an older database stay good where nothing was numbered in it yet, unless `keeps_past` is
-    false. Does nothing where another process began a new epoch since `head` was read.
+    Old cursors become invalid. Those up to the end stay valid if `keeps_past` is true and nothing was numbered in the
+    new database yet. Does nothing if another process began an epoch since `head` was read.
     """
     log = _locked().get(pk=HEAD)
     if log.epoch == head.epoch:
@@ -169,14 +172,14 @@ def begin_epoch(head: LogHead, *, keeps_past: bool = True) -> None:
 
 
 def read(since: int, limit: int) -> list[Event]:
-    """The events after `since`, at most `limit`, in order."""
+    """Returns at most `limit` events after `since`, in order."""
     return list(Event.objects.filter(seq__gt=since).order_by("seq")[:limit])
 
 
 def move_floor(age: timedelta) -> int:
-    """Gives up the events that are older than `age`, and returns the new floor.
+    """Moves the floor past the events older than `age` and returns it. Deletes nothing: see `prune`.
 
-    The floor moves before anything is deleted: a cursor below it is told so, and never finds a gap.
+    The floor moves before the deletion, so that an old cursor is refused and never skips a gap.
     """
     floor = min(head().seq, _last_older_than(age))
     LogHead.objects.filter(pk=HEAD, floor__lt=floor).update(floor=floor)
@@ -184,9 +187,10 @@ def move_floor(age: timedelta) -> int:
 
 
 def _last_older_than(age: timedelta) -> int:
-    """The position of the last event that is older than `age`; 0 where none is.
+    """The position of the last event older than `age`; 0 if there is none.
 
-    A pause that is too long to be believed counts as none: the clock may have jumped, and all would be old at once.
+    A gap longer than LONGEST_PAUSE and `age` adds nothing to the age. Otherwise a clock that jumped would make every
+    event old at once.
     """
     older, moment, longest = timedelta(), timezone.now(), max(age, LONGEST_PAUSE)
     for seq, created_at in Event.objects.order_by("-seq").values_list("seq", "created_at").iterator():
@@ -200,6 +204,6 @@ def _last_older_than(age: timedelta) -> int:
 
 
 def prune(floor: int) -> Iterator[int]:
-    """Deletes the events up to the floor, a short transaction a batch; how many, as they go."""
+    """Deletes the events up to the floor, in one short transaction per batch. Yields the number deleted."""
     while batch := list(Event.objects.filter(seq__lte=floor).order_by("seq").values_list("seq", flat=True)[:BATCH]):
         yield Event.objects.filter(seq__lte=batch[-1]).delete()[0]

@@ -1,4 +1,4 @@
-"""What the screens are told, in the order it was committed (see docs/realtime.md)."""
+"""The outbox, the event log and the open sockets (see docs/realtime.md)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from web import request_id
 
 
 class Outbox(models.Model):
-    """A change that is committed and not yet numbered; written in the transaction of the change.
+    """A change that is not yet numbered. It is written in the transaction of the change.
 
-    `subject` says what changed (`order:17`), `delta` every fact of the change itself: three quick moves of one order
-    must say three different things, however late they are numbered.
+    `subject` names what changed (`order:17`). `delta` holds every fact of the change: three quick moves of one order
+    must become three different events, however late they are numbered.
     """
 
     type = models.CharField(max_length=64)
@@ -33,14 +33,14 @@ class Outbox(models.Model):
 
 
 class Event(models.Model):
-    """One event of the log, at its final position. `data` is what every reader of its channels may see."""
+    """One numbered event of the log. Every subscriber of its `channels` may see its `data`."""
 
     seq = models.BigIntegerField(_("id"), primary_key=True)
     type = models.CharField(_("type"), max_length=64)
     channels = models.JSONField(_("channels"))
     data = models.JSONField(_("data"))
     created_at = models.DateTimeField(_("at"), db_index=True)
-    # Of the change, for the logs; no reader is told.
+    # The request that made the change. For log files only; clients do not receive it.
     request_id = models.CharField(
         _("request id"), max_length=request_id.LENGTH, blank=True, default="", db_default="", editable=False
     )
@@ -58,11 +58,11 @@ def new_epoch() -> str:
 
 
 class LogHead(models.Model):
-    """One row: the lock under which events are numbered, and the counter.
+    """The single row that holds the counter. Events are numbered while it is locked.
 
-    `epoch` changes when the log begins anew (another database; `realtime.epochs`), and `past` are the epochs of before
-    whose cursors are still good, with the last that is: `[["…", 920]]`. `origin` is the database in which it was
-    numbered last, `stamp` differs with each numbering. `floor` is the last position no longer kept.
+    `epoch` changes when the database was replaced (`realtime.epochs`). `past` lists earlier epochs with their last
+    valid cursor: `[["…", 920]]`. `origin` is the database that numbered last, `stamp` changes with each numbering.
+    `floor` is the last pruned position.
     """
 
     epoch = models.CharField(max_length=32, default=new_epoch)
@@ -71,7 +71,7 @@ class LogHead(models.Model):
     past = models.JSONField(default=list, db_default=[])
     origin = models.CharField(max_length=200, default="", db_default="")
     stamp = models.CharField(max_length=32, default="", db_default="")
-    # Of a row that was read with `epochs.here`: the database that it was read in; empty on SQLite.
+    # The database that the row was read from, if annotated with `epochs.here`. Empty on SQLite.
     here: str = ""
 
     def __str__(self) -> str:
@@ -79,7 +79,7 @@ class LogHead(models.Model):
 
 
 class WebSocketConnection(models.Model):
-    """A socket that is open now, as its server last reported; rows no longer refreshed are dead and age out."""
+    """An open socket. Its server refreshes `last_ping`; rows that are no longer refreshed are stale and are deleted."""
 
     connection_id = models.UUIDField(primary_key=True)
     user = models.ForeignKey(
@@ -88,12 +88,12 @@ class WebSocketConnection(models.Model):
         null=True,
         related_name="+",
         verbose_name=_("account"),
-        db_constraint=False,  # a token outlives its account by minutes: that must not stop the other rows
+        db_constraint=False,  # a token outlives its account by minutes; its row must not fail the whole batch
     )
     role = models.CharField(_("role"), max_length=12)
     endpoint = models.CharField(_("endpoint"), max_length=12)
     instance = models.CharField(_("server"), max_length=80)
-    owner = models.CharField(max_length=32, help_text="Whose connections are counted together: `user:17`, `track:5`.")
+    owner = models.CharField(max_length=32, help_text="The connection limit counts per owner: `user:17`, `track:5`.")
     connected_at = models.DateTimeField(_("connected at"))
     last_ping = models.DateTimeField(_("last seen"))
 
@@ -107,9 +107,9 @@ class WebSocketConnection(models.Model):
 
 
 class OnlineDriver(models.Model):
-    """A driver whom the office's screens were told to be online; the row goes with the event that says the contrary.
+    """A driver announced as online. The row is deleted in the transaction that announces them offline.
 
-    `unseen_since`: when no open connection of theirs was found for the first time.
+    `unseen_since`: when a server first found no open socket of theirs.
     """
 
     driver = models.OneToOneField(Driver, models.CASCADE, primary_key=True, related_name="+")
@@ -120,13 +120,13 @@ class OnlineDriver(models.Model):
 
 
 class WebSocketTicket(models.Model):
-    """A single use pass for one socket, for a client that should not put its token in a URL."""
+    """A single-use ticket for one socket, so that a client need not put its token into a URL."""
 
     key_hash = models.CharField(max_length=64, primary_key=True, help_text="SHA-256 of the ticket, in hex.")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     expires_at = models.DateTimeField(db_index=True)
     session = models.CharField(
-        max_length=64, blank=True, help_text="The sign-in that asked for it; its sockets end with it."
+        max_length=64, blank=True, help_text="The sign-in that requested it. Signing out closes its sockets."
     )
 
     def __str__(self) -> str:

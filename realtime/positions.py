@@ -1,7 +1,7 @@
-"""Where the drivers are. Only the latest matters: one row each, told as it comes, in no log and never waited for.
+"""Driver positions. Only the latest of each driver is stored, in one row. Positions are not in the event log.
 
-A hub writes what its drivers send, tells its own readers, and tells the other hubs by the channel layer. All of it is
-apart from the log: a position neither holds up nor pushes out an order.
+A hub stores what its drivers send, writes it to its own readers and broadcasts it to the other hubs on the channel
+layer. This is separate from the log, so that positions neither delay order events nor push them out of memory.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from realtime.frames import Encoded
 from realtime.readers import Readers
 from web.refusals import Refusal
 
-# Of each driver one position in so many seconds is taken; the others are dropped.
+# At most one position of each driver is accepted in this many seconds; others are dropped.
 EVERY_SECONDS = 1.0
-# Positions that come within this are written together, and clients that come within it are told them together.
+# Positions received within this time are written in one batch. Clients that connect within it get them in one batch.
 PAUSE_SECONDS = 0.1
-# Positions in one message; a telephone that was without signal for longer sends several.
+# The most positions in one message. A phone that was offline sends several at once.
 MOST_POSITIONS = 100
-# No telephone keeps a position for longer: an older stamp is a fault of its clock, or of GPS that counts 1,024 weeks.
+# Phones store no older positions. An older timestamp means a wrong clock or the GPS week rollover (1,024 weeks).
 OLDEST = timedelta(days=30)
-# How ISO 8601 writes years of six digits: a telephone took microseconds for milliseconds.
+# ISO 8601 with a six-digit year: the phone read microseconds as milliseconds.
 FAR_YEAR = re.compile(r"[+-]\d{6}-\d\d-\d\dT")
 # Degrees of WGS 84; km/h; degrees from north; metres.
 PLACE = {"latitude": (-90, 90), "longitude": (-180, 180)}
 MOTION = {"speed": (0, 300), "heading": (0, 360), "accuracy": (0, 100_000)}
-# What the office reads of a position, besides its time.
+# The fields that the office receives, besides the timestamp.
 FIELDS = ("driver_id", "latitude", "longitude", "speed", "heading")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a driver is, and the order they are on the way to, with its customer. `data` is what the office reads."""
+    """A driver's position, with their next order and its customer. `data` is the payload for the office."""
 
     data: dict[str, Any]
     order_id: int | None
@@ -59,8 +59,8 @@ class Place:
         return cls(data | {"timestamp": frames.iso(location.recorded_at)}, order_id, customer_id)
 
     @classmethod
-    def heard(cls, message: dict[str, Any]) -> Place:
-        """From another process, in an upgrade one of another release: what that does not say is null."""
+    def from_message(cls, message: dict[str, Any]) -> Place:
+        """Reads a position from another process. Missing fields become null: that process may run another release."""
         data = {name: message.get(name) for name in (*FIELDS, "timestamp")}
         return cls(data, message.get("order_id"), message.get("customer_id"))
 
@@ -76,21 +76,21 @@ class Place:
         return datetime.fromisoformat(self.data["timestamp"])
 
     def events(self) -> list[Encoded]:
-        """For the office and the driver; and, without who drives, for whoever waits for them."""
+        """One event for the office and the driver, and one without `driver_id` for the customer who is next."""
         drivers = ["drivers", f"driver:{self.driver_id}"]
-        told = [Encoded.ephemeral("driver.location", "drivers", drivers, self.data)]
+        events = [Encoded.ephemeral("driver.location", "drivers", drivers, self.data)]
         if self.order_id is not None:
             data = {name: value for name, value in self.data.items() if name != "driver_id"}
             track = f"track:{self.order_id}"
-            told.append(Encoded.ephemeral("driver.location", track, [f"customer:{self.customer_id}/{track}"], data))
-        return told
+            events.append(Encoded.ephemeral("driver.location", track, [f"customer:{self.customer_id}/{track}"], data))
+        return events
 
 
-def keep(locations: Collection[DriverLocation]) -> list[Place]:
-    """Writes what is newer than the rows, of active drivers; what was written, in a fixed order of drivers."""
+def store(locations: Collection[DriverLocation]) -> list[Place]:
+    """Stores the positions of active drivers that are newer than the stored ones. Returns those, by driver id."""
     active = Driver.objects.filter(is_active=True, user__is_active=True, pk__in=[row.driver_id for row in locations])
     known = set(active.values_list("pk", flat=True))
-    # Two servers may hold sockets of the same drivers: in one order neither waits for the other in a circle.
+    # Two servers may write the same drivers at once. Locking rows in one order prevents a deadlock.
     ordered = sorted((row for row in locations if row.driver_id in known), key=lambda row: row.driver_id)
     with transaction.atomic():
         return _places([row for row in ordered if DriverLocation.objects.keep(row)])
@@ -107,73 +107,76 @@ def _places(rows: Collection[DriverLocation]) -> list[Place]:
 
 
 class Positions:
-    """Of one hub. `ask` calls a function on a thread; all else is on the event loop."""
+    """The positions of one hub. Runs on the event loop; `ask` runs a function on a thread."""
 
     def __init__(self, readers: Readers, ask: Callable[..., Awaitable[list[Place]]]) -> None:
         self._readers, self._ask = readers, ask
         self._waiting: dict[int, DriverLocation] = {}
-        # Who began to read, and is to be told where the drivers are; who has left meanwhile is held by nobody.
+        # New subscribers that have not received the latest positions. Weak, so that closed connections drop out.
         self._new = WeakSet[Connection]()
         self._filled = asyncio.Event()
-        self._taken: dict[int, float] = {}
-        self._told: dict[int, Place] = {}
+        self._accepted_at: dict[int, float] = {}
+        self._latest: dict[int, Place] = {}
 
     def take(self, location: DriverLocation) -> None:
-        """From a driver's socket. Dropped: the second one within a second, and what is only history by now."""
+        """Accepts a position from a driver's socket. Drops a second one within EVERY_SECONDS, and stale ones."""
         driver, now = location.driver_id, asyncio.get_running_loop().time()
-        if now - self._taken.get(driver, -math.inf) < EVERY_SECONDS or location.recorded_at < timezone.now() - RECENT:
+        if (
+            now - self._accepted_at.get(driver, -math.inf) < EVERY_SECONDS
+            or location.recorded_at < timezone.now() - RECENT
+        ):
             return
-        self._taken[driver] = now
+        self._accepted_at[driver] = now
         self._waiting[driver] = location
         self._filled.set()
 
     def subscribed(self, reader: Connection, channels: Iterable[str]) -> None:
-        """Has the latest positions told to who begins to read these channels."""
+        """Schedules the latest positions for a reader, if any of the channels it subscribed to carries positions."""
         if any(channel.partition(":")[0] in ("drivers", "driver", "track") for channel in channels):
             self._new.add(reader)
             self._filled.set()
 
-    def hear(self, message: dict[str, Any]) -> None:
-        """From the channel layer, which brings back our own too."""
-        new, now = self._tell(map(Place.heard, message["places"])), asyncio.get_running_loop().time()
-        self._taken.update((place.driver_id, now) for place in new)
+    def receive(self, message: dict[str, Any]) -> None:
+        """Receives positions from the channel layer, including those this hub sent."""
+        new, now = self._write_new(map(Place.from_message, message["places"])), asyncio.get_running_loop().time()
+        self._accepted_at.update((place.driver_id, now) for place in new)
 
     async def turn(self) -> None:
-        """Positions of a turn that fails are lost; the drivers' next ones are on their way."""
+        """Writes positions once there are any. If this fails they are lost, and the drivers' next ones replace them."""
         await self._filled.wait()
         if new := set(self._new):
             places = await self._ask(latest)
-            self._tell(places)  # what the channel layer did not bring
-            # Of two that are equally old, the one just read knows where the driver is on the way to.
-            self._write([max(place, self._told[place.driver_id], key=attrgetter("at")) for place in places], to=new)
+            self._write_new(places)  # includes positions that the channel layer lost
+            # `max` returns the first of two equally old places: the one just read, which has the current next order.
+            self._write([max(place, self._latest[place.driver_id], key=attrgetter("at")) for place in places], to=new)
             self._new -= new
         if waiting := self._waiting:
             self._waiting = {}
-            places = await self._ask(keep, waiting.values())
-            self._tell(places)
+            places = await self._ask(store, waiting.values())
+            self._write_new(places)
             if places:
                 await outbox.broadcast({"type": "positions", "places": [place.message() for place in places]})
         if not self._new and not self._waiting:
             self._filled.clear()
 
-    def _tell(self, places: Iterable[Place]) -> list[Place]:
-        """Tells and returns what is new: nobody sees a driver go back in time, whichever server's news comes last."""
+    def _write_new(self, places: Iterable[Place]) -> list[Place]:
+        """Writes the new positions to readers and returns them. Skips older ones: servers may deliver out of order."""
         new = [place for place in places if self._is_new(place)]
-        self._told.update((place.driver_id, place) for place in new)
+        self._latest.update((place.driver_id, place) for place in new)
         events = [event for place in new for event in place.events()]
         for reader, batch in batches(events, self._readers.by_channel):
-            if reader not in self._new:  # they are told the latest of all drivers together
+            if reader not in self._new:  # new readers get the latest of all drivers in one batch
                 reader.offer(batch)
         return new
 
     def _is_new(self, place: Place) -> bool:
-        told = self._told.get(place.driver_id)
-        return told is None or place.at > told.at
+        latest = self._latest.get(place.driver_id)
+        return latest is None or place.at > latest.at
 
     def _write(self, places: Iterable[Place], to: set[Connection]) -> None:
         events = [event for place in places for event in place.events()]
-        heard = frozenset[str]().union(*(event.channels for event in events))
-        by_channel = {channel: self._readers.by_channel.get(channel, set()) & to for channel in heard}
+        names = frozenset[str]().union(*(event.channels for event in events))
+        by_channel = {channel: self._readers.by_channel.get(channel, set()) & to for channel in names}
         for reader, batch in batches(events, by_channel):
             reader.deliver(batch)
 
@@ -182,15 +185,15 @@ class Positions:
 
 
 def newest(driver_id: int, message: dict[str, Any]) -> DriverLocation:
-    """The latest of the positions in a message. One that is wrong is left out; raises Refusal where all are."""
+    """Returns the latest position in a message. Skips invalid ones; raises Refusal if all are invalid."""
     positions = message.get("locations", [message])
     if not isinstance(positions, list) or not 1 <= len(positions) <= MOST_POSITIONS:
         raise Refusal("invalid_message", _("“locations” must be a list of 1 to %d positions.") % MOST_POSITIONS)
     now, locations, refusals = timezone.now(), list[DriverLocation](), list[Refusal]()
-    # Of those of one moment, or of none, the last that was said.
-    for said in reversed(positions):
+    # Reversed, so that of positions with the same time, or none, the last one sent wins.
+    for position in reversed(positions):
         try:
-            locations.append(_location(driver_id, said, now))
+            locations.append(_location(driver_id, position, now))
         except Refusal as refusal:
             refusals.append(refusal)
     if not locations:
@@ -198,30 +201,32 @@ def newest(driver_id: int, message: dict[str, Any]) -> DriverLocation:
     return max(locations, key=lambda location: location.recorded_at)
 
 
-def _location(driver_id: int, said: Any, now: datetime) -> DriverLocation:
-    if not isinstance(said, dict):
+def _location(driver_id: int, position: Any, now: datetime) -> DriverLocation:
+    if not isinstance(position, dict):
         raise Refusal("invalid_message", _("A position must be a JSON object."))
-    figures = {name: _figure(name, said.get(name), *bounds) for name, bounds in PLACE.items()}
+    figures = {name: _figure(name, position.get(name), *bounds) for name, bounds in PLACE.items()}
     figures |= {
-        name: _figure(name, said[name], *bounds) for name, bounds in MOTION.items() if said.get(name) is not None
+        name: _figure(name, position[name], *bounds)
+        for name, bounds in MOTION.items()
+        if position.get(name) is not None
     }
-    return DriverLocation(driver_id=driver_id, recorded_at=_moment(said.get("timestamp"), now), **figures)
+    return DriverLocation(driver_id=driver_id, recorded_at=_recorded_at(position.get("timestamp"), now), **figures)
 
 
 def _figure(name: str, value: Any, least: float, most: float) -> float:
-    # Not isinstance: `true` is an int to Python.
+    # Not isinstance, because True is an int in Python.
     if type(value) not in (int, float) or not least <= value <= most:
         words = {"name": name, "least": least, "most": most}
         raise Refusal("invalid_message", _("“%(name)s” must be a number from %(least)d to %(most)d.") % words)
     return float(value)
 
 
-def _moment(said: Any, now: datetime) -> datetime:
-    """When the position was taken; the time of receipt where that is not said, or where it cannot be right."""
-    if said is None or (isinstance(said, str) and FAR_YEAR.match(said)):
+def _recorded_at(timestamp: Any, now: datetime) -> datetime:
+    """When the position was recorded; `now` if the timestamp is missing, in the future or older than OLDEST."""
+    if timestamp is None or (isinstance(timestamp, str) and FAR_YEAR.match(timestamp)):
         return now
     try:
-        moment = datetime.fromisoformat(said)
+        moment = datetime.fromisoformat(timestamp)
     except (TypeError, ValueError):
         moment = None
     if moment is None or moment.tzinfo is None:

@@ -1,7 +1,7 @@
-"""Which sockets are open, in rows that all processes can read; and which drivers are online, as the screens are told.
+"""Stores the open sockets of all processes in the database, and announces which drivers are online.
 
-A driver is offline when no live row is left, whichever server held it. What was announced is a row too, changed in one
-transaction with the announcement: however many servers look, each coming and going is told once.
+A driver is offline when no server has a live row for them. The announced state is a row too, changed in the transaction
+of the announcement. So each change is announced once, however many servers look.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from realtime.outbox import announce
 from realtime.readers import Readers
 from web.timings import instance
 
-# Rows that no server refreshed for so long belong to one that died.
+# Rows not refreshed for this long are stale: their server died.
 DEAD = timedelta(seconds=30)
-# How often all rows are refreshed. With the pause below: a user's sixth socket is noticed by all within 5 s.
+# How often all rows are refreshed. With the pause below, every server sees a user's sixth socket within 5 s.
 REFRESH_SECONDS = 4.0
-# Rows a query.
+# The most rows in one query.
 BATCH = 1000
-# A storm of arrivals is one write in so many seconds.
+# New and closed sockets are written at most once in this many seconds, however many connect at once.
 PAUSE_SECONDS = 1.0
-# How long a driver may be without a socket (a tunnel, a server that restarts) and still be online.
+# How long a driver stays online without a socket, as in a tunnel or while a server restarts.
 GRACE = timedelta(seconds=4.5)
 
 
 def write(fresh: Iterable[Connection], gone: Collection[UUID], now: datetime) -> None:
-    """Adds the rows of `fresh`, and forgets those that are gone."""
+    """Inserts the rows of `fresh` and deletes those of `gone`."""
     rows = [
         WebSocketConnection(
             connection_id=open_.id, user_id=open_.identity.user_id, role=open_.identity.role or open_.endpoint,
@@ -54,7 +54,7 @@ def write(fresh: Iterable[Connection], gone: Collection[UUID], now: datetime) ->
 
 
 def refresh(connections: Sequence[Connection], now: datetime) -> None:
-    """Says that these are still open: one UPDATE for a thousand, and what it does not find is written anew."""
+    """Refreshes the rows of open sockets, with one UPDATE for each BATCH. Inserts rows that are missing."""
     for first in range(0, len(connections), BATCH):
         batch = connections[first : first + BATCH]
         found = WebSocketConnection.objects.filter(pk__in=[open_.id for open_ in batch]).update(last_ping=now)
@@ -63,12 +63,12 @@ def refresh(connections: Sequence[Connection], now: datetime) -> None:
 
 
 def live() -> QuerySet[WebSocketConnection]:
-    """The sockets that are open now, of all processes."""
+    """The open sockets of all processes, without stale rows."""
     return WebSocketConnection.objects.filter(last_ping__gte=timezone.now() - DEAD)
 
 
 def too_many() -> set[UUID]:
-    """The connections, of all processes, that are one too many for their owner: the oldest."""
+    """The oldest connections, of all processes, above their owner's connection limit."""
     found: set[UUID] = set()
     for owner, count in live().order_by().values_list("owner").annotate(count=Count("pk")).filter(count__gt=1):
         if count > (most := most_connections(owner)):
@@ -78,11 +78,11 @@ def too_many() -> set[UUID]:
 
 
 def announce_drivers(now: datetime) -> None:
-    """Tells the office's screens which drivers came and went since anybody looked."""
+    """Announces the drivers that came online or went offline since the last check of any server."""
     here = set(live().filter(user__driver__isnull=False).values_list("user__driver", flat=True))
     known = dict(OnlineDriver.objects.values_list("driver_id", "unseen_since"))
     for driver in sorted(here - known.keys()):
-        _came(driver)
+        _announce_online(driver)
     away = [driver for driver, unseen_since in known.items() if driver not in here and unseen_since is None]
     back = [driver for driver, unseen_since in known.items() if driver in here and unseen_since is not None]
     if away:
@@ -91,29 +91,29 @@ def announce_drivers(now: datetime) -> None:
         OnlineDriver.objects.filter(pk__in=back).update(unseen_since=None)
     for driver, unseen_since in sorted(known.items()):
         if driver not in here and unseen_since is not None and unseen_since <= now - GRACE:
-            _went(driver, unseen_since)
+            _announce_offline(driver, unseen_since)
 
 
 @transaction.atomic
-def _came(driver: int) -> None:
+def _announce_online(driver: int) -> None:
     if OnlineDriver.objects.get_or_create(driver_id=driver)[1]:
         announce("driver.online", f"driver:{driver}", {})
 
 
 @transaction.atomic
-def _went(driver: int, unseen_since: datetime) -> None:
-    # Who deletes the row tells it; another server may have seen the driver again meanwhile.
+def _announce_offline(driver: int, unseen_since: datetime) -> None:
+    # Only the server that deletes the row announces. Another server may have seen the driver again meanwhile.
     if OnlineDriver.objects.filter(pk=driver, unseen_since=unseen_since).delete()[0]:
         announce("driver.offline", f"driver:{driver}", {})
 
 
 def online_driver_ids() -> set[int]:
-    """The drivers who are online, as the screens were told."""
+    """The drivers last announced as online."""
     return set(OnlineDriver.objects.values_list("driver_id", flat=True))
 
 
 class Presence:
-    """Keeps the rows of one hub's connections. `ask` calls a function on a thread; all else is on the event loop."""
+    """Writes the rows of one hub's connections. Runs on the event loop; `ask` runs a function on a thread."""
 
     def __init__(self, readers: Readers, ask: Callable[..., Awaitable[set[UUID]]]) -> None:
         self._readers, self._ask = readers, ask
@@ -121,18 +121,18 @@ class Presence:
         self._refreshed = -math.inf
 
     async def turn(self) -> None:
-        """Soon after somebody came or went, and every few seconds for all."""
+        """Writes changes as soon as a socket opened or closed, and refreshes all rows every REFRESH_SECONDS."""
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self._refreshed + REFRESH_SECONDS):
                 await self._readers.changed.wait()
         self._readers.changed.clear()
         now, readers = asyncio.get_running_loop().time(), {reader.id: reader for reader in self._readers.open}
-        # A turn that ends in the pause before is it: the next would come too late.
+        # Refresh already if it is due within the next pause: the turn after that would be too late.
         due = now >= self._refreshed + REFRESH_SECONDS - PAUSE_SECONDS
         fresh = [reader for key, reader in readers.items() if key not in self._written]
         still = [reader for key, reader in readers.items() if due and key in self._written]
         gone = [reader for key, reader in self._written.items() if key not in readers]
-        closed = await self._ask(note, fresh, still, gone, due)
+        closed = await self._ask(update, fresh, still, gone, due)
         self._written = readers
         if due:
             self._refreshed = now
@@ -140,10 +140,12 @@ class Presence:
             readers[key].close(TOO_MANY_CONNECTIONS)
 
 
-def note(fresh: Sequence[Connection], still: Sequence[Connection], gone: Sequence[Connection], due: bool) -> set[UUID]:
-    """One turn's work on the database; the connections that are too many.
+def update(
+    fresh: Sequence[Connection], still: Sequence[Connection], gone: Sequence[Connection], due: bool
+) -> set[UUID]:
+    """Updates the database and returns the connections to close because their owner has too many.
 
-    `due`: all of it. Between, in a storm of arrivals each second, only what those who came and went make necessary.
+    `due`: refresh everything. Otherwise do only what the new and closed sockets require.
     """
     now = timezone.now()
     write(fresh, [left.id for left in gone], now)

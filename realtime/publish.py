@@ -1,4 +1,4 @@
-"""Custom events: what programs and the office tell screens, by the same log as all other events (docs/realtime.md)."""
+"""Publishes custom events of programs and the office, through the same log as all events (docs/realtime.md)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders.models import Order
 from realtime import channels
-from realtime.events import Draft, order_channels
+from realtime.events import EventDraft, order_channels
 from realtime.outbox import announce
 from web.api.fields import Strict, id_field
+from web.api.parsers import unstorable
+from web.limits import MOST_ID
 from web.refusals import Refusal
 
 MOST_BYTES = 16 * 1024  # as JSON in UTF-8: every reader gets a copy
@@ -28,13 +30,13 @@ MOST_DEPTH = 20
 CUSTOM = re.compile(r"custom(\.[A-Za-z0-9_-]+)+")
 LONGEST_TYPE = 64
 SEVERITIES = ("info", "success", "warning", "error")
-# Not `track`: what a customer's link shows is built from the order alone.
+# Without `track`: a customer's link shows only data of the order.
 ROWS: dict[str, QuerySet[Any]] = {
     "user": User.objects.filter(is_active=True),
     "driver": Driver.objects.all(),
     "customer": Customer.objects.all(),
     "route": Route.objects.all(),
-    "order": Order.objects.held(),  # so that its people are those of the moment at which the log has it
+    "order": Order.objects.held(),  # locked, so that its driver and customer are those at this point of the log
 }
 
 
@@ -61,25 +63,25 @@ FORMS: dict[str, type[Strict]] = {
 
 
 @transaction.atomic
-def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, user: int | None = None) -> Draft:
-    """Tells an event to the readers of `channel` (`staff`: all staff), or to all screens of one `user` by id.
+def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, user: int | None = None) -> EventDraft:
+    """Publishes an event to a channel (`staff`: all staff), or to all screens of the user with the id `user`.
 
-    It is part of the transaction that is open and is kept in the log: who is away gets it on resuming. The types
-    `system.message` and `maintenance.alert` go to `system` unless told otherwise; `custom.*` carries any JSON object.
-    Raises Refusal.
+    It is written to the log in the open transaction; clients that are offline get it when they resume. The types
+    `system.message` and `maintenance.alert` go to `system` by default. `custom.*` carries any JSON object. Raises
+    Refusal.
     """
     if type_ not in FORMS and (len(type_) > LONGEST_TYPE or not CUSTOM.fullmatch(type_)):
         detail = _("The type must be system.message, maintenance.alert, notification, or custom. followed by a name.")
         raise Refusal("unknown_type", detail, attr="type")
-    told_on = _target(type_, channel, user)
+    targets = _target(type_, channel, user)
     _check(data)
-    said = _formed(FORMS[type_](data=data)) if type_ in FORMS else dict(data)
-    announce(type_, f"published:{told_on[0]}", {"data": said, "channels": told_on})
-    return Draft(type_, told_on, said)
+    payload = _formed(FORMS[type_](data=data)) if type_ in FORMS else dict(data)
+    announce(type_, f"published:{targets[0]}", {"data": payload, "channels": targets})
+    return EventDraft(type_, targets, payload)
 
 
 def _target(type_: str, channel: str | None, user: int | None) -> list[str]:
-    """The channels to tell it on, first the one that was named."""
+    """The channels to publish to, the named one first. Raises Refusal."""
     if channel and user is not None:
         raise Refusal("two_targets", _("Please give a channel or a user, not both."), attr="user")
     if user is not None:
@@ -88,14 +90,14 @@ def _target(type_: str, channel: str | None, user: int | None) -> list[str]:
         if type_ not in ("system.message", "maintenance.alert"):
             raise Refusal("required", _("Please give the channel or the user."), attr="channel")
         channel = "system"
-    if not (told_on := _channels(channel)):
+    if not (targets := _channels(channel)):
         attr = "channel" if user is None else "user"
         raise Refusal("unknown_channel", _("You cannot publish to the channel “%s”.") % channel, attr=attr)
-    return told_on
+    return targets
 
 
 def _channels(channel: str) -> list[str]:
-    """Of an order also its people's, who read of it there. None where there is no such channel."""
+    """The channel, or for an order also those of its driver and customer. Empty if it does not exist."""
     kind, _colon, number = channel.partition(":")
     if not channels.exists(channel) or not number:
         return [channel] if channels.exists(channel) else []
@@ -106,7 +108,7 @@ def _channels(channel: str) -> list[str]:
 
 
 def _check(data: Any) -> None:
-    """Raises a Refusal unless it is a JSON object that is neither too deep nor too large."""
+    """Raises a Refusal unless it is a JSON object that every database, server and browser can hold."""
     if not isinstance(data, dict):
         raise Refusal("invalid", _("The data of an event must be a JSON object."), attr="data")
     level: list[Any] = [data]
@@ -119,17 +121,28 @@ def _check(data: Any) -> None:
     try:
         size = len(json.dumps(data, ensure_ascii=False, allow_nan=False).encode())
     except (TypeError, ValueError):
-        said = _("The data is not valid JSON. Use only text, numbers, true, false, null, lists and objects.")
-        raise Refusal("invalid", said, attr="data") from None
+        raise _not_json() from None
     if size > MOST_BYTES:
         detail = _("The data of an event may have at most %d bytes of JSON. Please send an id instead.") % MOST_BYTES
         raise Refusal("too_large", detail, attr="data")
 
 
 def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
+    """The values nested in `value`. Raises a Refusal for values that JSON allows and a database cannot store."""
+    if isinstance(value, dict) and all(isinstance(key, str) and not unstorable(key) for key in value):
         return value.values()
-    return value if isinstance(value, list) else ()
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict) or (isinstance(value, str) and unstorable(value)):
+        raise _not_json()
+    if isinstance(value, (int, float)) and abs(value) > MOST_ID:
+        raise _not_json()
+    return ()
+
+
+def _not_json() -> Refusal:
+    said = _("The data is not valid JSON. Use only text, numbers, true, false, null, lists and objects.")
+    return Refusal("invalid", said, attr="data")
 
 
 def _formed(form: Strict) -> dict[str, Any]:

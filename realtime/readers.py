@@ -1,4 +1,4 @@
-"""Who reads in this process, and what: the open connections and their subscriptions."""
+"""The open connections of this process and their subscriptions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from realtime import channels
-from realtime.connection import ENDED, TOO_MANY_CONNECTIONS, Connection, most_connections
+from realtime.connection import TOO_MANY_CONNECTIONS, UNAUTHORIZED, Connection, most_connections
 from realtime.frames import Encoded
-from realtime.rights import Ends
+from realtime.rights import Revocations
 
 
 class Readers:
@@ -18,9 +18,9 @@ class Readers:
     def __init__(self) -> None:
         self.open: set[Connection] = set()
         self.by_channel: defaultdict[str, set[Connection]] = defaultdict(set)
-        # Set when somebody came or went, for who writes that down.
+        # Set when a socket opened or closed; wakes `Presence`.
         self.changed = asyncio.Event()
-        self.ends = Ends()
+        self.revocations = Revocations()
         self._by_owner: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
 
     def join(self, reader: Connection, subscribed: Iterable[str]) -> None:
@@ -29,8 +29,8 @@ class Readers:
         self.changed.set()
         self._by_owner[reader.identity.owner][reader] = None
         self._close_oldest(reader.identity.owner)
-        if self.ends.concern(reader.identity):
-            reader.close(ENDED)
+        if self.revocations.cover(reader.identity):
+            reader.close(UNAUTHORIZED)
 
     def leave(self, reader: Connection) -> None:
         for channel in tuple(reader.channels):
@@ -43,7 +43,7 @@ class Readers:
             del self._by_owner[owner]
 
     def subscribe(self, reader: Connection, subscribed: Iterable[str]) -> None:
-        """From the next event on. To be called in the same breath as reading the hub's cursor."""
+        """Subscribes from the next event on. Do not await between reading the hub's cursor and this call."""
         for channel in subscribed:
             reader.channels.add(channel)
             for name in channels.read_as(reader.identity, channel):
@@ -56,19 +56,19 @@ class Readers:
             if not self.by_channel[name]:
                 del self.by_channel[name]
 
-    def end(self, event: Encoded) -> None:
-        """Closes whose rights this event ends: nothing that follows it in the log is for them."""
-        self.ends.hear(event)
+    def revoke(self, event: Encoded) -> None:
+        """Closes the sockets whose rights this event revokes. They must not receive later events."""
+        self.revocations.add(event)
         for reader in tuple(self.open):
-            if self.ends.concern(reader.identity):
-                reader.close(ENDED)
+            if self.revocations.cover(reader.identity):
+                reader.close(UNAUTHORIZED)
 
     def close_all(self, code: int) -> None:
         for reader in tuple(self.open):
             reader.close(code)
 
     def _close_oldest(self, owner: str) -> None:
-        """A user has so many windows and telephones; the one looked at last is the one they use."""
+        """Applies the connection limit. Closes the oldest, because the user is most likely using the newest."""
         of_owner = [reader for reader in self._by_owner[owner] if not reader.closing.done()]
         for reader in of_owner[: max(len(of_owner) - most_connections(owner), 0)]:
             reader.close(TOO_MANY_CONNECTIONS)

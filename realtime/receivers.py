@@ -1,4 +1,4 @@
-"""Which change becomes which row of the outbox. A receiver decides and calls one function."""
+"""Signal receivers that write outbox rows for changes of other apps' models."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def order_saved(sender: type[Order], instance: Order, created: bool, **kwargs: A
 
 
 def order_delta(order: Order, created: bool) -> dict[str, Any]:
-    """Every fact of the change itself: what is read later may have changed again by then."""
+    """The facts of the change. They are stored now, because the order may change again before it is numbered."""
     actor, before = order.change.actor, order.before
     by = (actor.by.get_full_name() or actor.by.get_username()) if actor.by else ""
     return order_fields.event_data(order) | {
@@ -58,7 +58,7 @@ def order_delta(order: Order, created: bool) -> dict[str, Any]:
 
 
 def _routes_touched(order: Order, created: bool) -> list[int]:
-    """The routes whose number of stops this save changed."""
+    """The ids of routes whose number of stops this save changed."""
     touched = {order.route_id} if created or "route_id" in order.before else set()
     touched.add(order.before.get("route_id"))
     if order.status == Status.CANCELLED and "status" in order.before:
@@ -70,7 +70,7 @@ def route_saved(sender: type[Route], instance: Route, created: bool, **kwargs: A
     if not created and not instance.before:
         return
     driven = instance.driver_id is not None and (created or "driver_id" in instance.before)
-    # Without the number of stops: another transaction may be changing it, so it is counted when all is committed.
+    # The stops are counted at numbering, because another transaction may be changing them now.
     facts = {
         "driver_id": instance.driver_id, "date": str(instance.date),
         "previous_driver": instance.before.get("driver_id"),
@@ -90,7 +90,7 @@ def product_saved(sender: type[Product], instance: Product, created: bool, **kwa
 
 
 def product_delta(product: Product, created: bool) -> dict[str, Any]:
-    """`now_low`: this change took the stock below the threshold; it was not below before."""
+    """The facts of the change. `now_low`: this change took the stock below the threshold."""
     stock, threshold = product.stock, product.low_stock_threshold
     was = (product.before.get("stock", stock), product.before.get("low_stock_threshold", threshold))
     now_low = stock < threshold and (created or was[0] >= was[1])
@@ -110,7 +110,7 @@ def on_order_delivered(sender: type[Order], confirmation: DeliveryConfirmation, 
 
 def on_message_moved(sender: type[Any], message: NotificationHistory, **kwargs: Any) -> None:
     if message.status_reason == Reason.SWITCHED_OFF:
-        return  # for all, by the office itself: no news to it
+        return  # the office turned off SMS itself: no need to announce each message
     if message.status in GOOD_NEWS | BAD_NEWS:
         type_ = "notification.sent" if message.status in GOOD_NEWS else "notification.failed"
         facts = {
@@ -122,12 +122,12 @@ def on_message_moved(sender: type[Any], message: NotificationHistory, **kwargs: 
 
 def on_reply_received(sender: type[Any], note: StatusNote, **kwargs: Any) -> None:
     message = note.message
-    # For every screen of the office, whichever language the provider asks for.
+    # Every office screen gets this text, so it is in the site's language, not in that of the provider's request.
     with translation.override(settings.LANGUAGE_CODE):
         title = str(_("A customer replied to an SMS"))
-    said = {"title": title, "message": f"{message.customer.name}: {note.reply}"}
+    data = {"title": title, "message": f"{message.customer.name}: {note.reply}"}
     action = {"type": "notification"} | ({"order_id": message.order_id} if message.order_id else {})
-    publish("notification", said | {"action": action}, channel="staff")
+    publish("notification", data | {"action": action}, channel="staff")
 
 
 GATEWAY_NEWS = {
@@ -138,52 +138,51 @@ GATEWAY_NEWS = {
 
 
 def on_gateway_changed(sender: type[Any], state: GatewayState, news: GatewayState.News, **kwargs: Any) -> None:
-    said = {"gateway": state.gateway, "because": state.stopped_because or state.doubted_because}
-    # For every screen of the office, whoever caused it and in whichever language they read.
+    facts = {"gateway": state.gateway, "because": state.stopped_because or state.doubted_because}
+    # Every office screen gets this text, so it is in the site's language, not in that of the user who caused it.
     with translation.override(settings.LANGUAGE_CODE):
-        text = str(GATEWAY_NEWS[news] % said)
+        text = str(GATEWAY_NEWS[news] % facts)
     severity = "success" if news is GatewayState.News.STARTED else "error"
     publish("maintenance.alert", {"message": text, "severity": severity}, channel="staff")
 
 
-def end_rights(whose: str) -> None:
-    """Closes, in the order of the log, the sockets of `user:5` that were opened with other rights, or those of a
-    `session:…`."""
+def revoke_rights(whose: str) -> None:
+    """Announces that hubs must close the sockets of `user:5` with other rights, or those of a `session:…`."""
     announce(rights.TYPE, whose, {})
 
 
-# Of a user, what rights rest on; the rest (`last_login` at each sign-in) ends none.
+# The user fields that permissions depend on. Others, such as `last_login`, revoke nothing.
 ACCOUNT = frozenset({"password", "is_active", "is_staff", "is_superuser"})
 
 
 def user_changed(
     sender: type[User], instance: User, created: bool = False, update_fields: Any = None, **kwargs: Any
 ) -> None:
-    """Saved or deleted."""
+    """Revokes after a user was saved or deleted."""
     if not created and (update_fields is None or not ACCOUNT.isdisjoint(update_fields)):
-        end_rights(f"user:{instance.pk}")
+        revoke_rights(f"user:{instance.pk}")
 
 
 def role_changed(sender: type[StaffRole], instance: StaffRole, **kwargs: Any) -> None:
-    """Another role, the first one, or none any more."""
-    end_rights(f"user:{instance.user_id}")
+    """Revokes after a role was given, changed or removed."""
+    revoke_rights(f"user:{instance.user_id}")
 
 
-def link_saved(sender: type[Any], instance: Driver | Customer, created: bool, **kwargs: Any) -> None:
-    """Driver or customer: made, given to another account, or (de)activated."""
+def driver_or_customer_saved(sender: type[Any], instance: Driver | Customer, created: bool, **kwargs: Any) -> None:
+    """Revokes after a driver or customer was created, linked to another account, or (de)activated."""
     if created or not {"user_id", "is_active"}.isdisjoint(instance.before):
         for pk in {instance.user_id, instance.before.get("user_id")} - {None}:
-            end_rights(f"user:{pk}")
+            revoke_rights(f"user:{pk}")
 
 
-def session_left(sender: Any, request: Any, **kwargs: Any) -> None:
+def session_signed_out(sender: Any, request: Any, **kwargs: Any) -> None:
     if request.session.session_key:
-        end_rights(f"session:{rights.session_name(request.session.session_key)}")
+        revoke_rights(f"session:{rights.session_name(request.session.session_key)}")
 
 
-def token_left(sender: Any, session: str | None, **kwargs: Any) -> None:
+def token_signed_out(sender: Any, session: str | None, **kwargs: Any) -> None:
     if session:
-        end_rights(f"session:{session}")
+        revoke_rights(f"session:{session}")
 
 
 RECEIVERS: list[tuple[Signal, Any, Any]] = [
@@ -195,18 +194,18 @@ RECEIVERS: list[tuple[Signal, Any, Any]] = [
     (message_moved, None, on_message_moved),
     (reply_received, None, on_reply_received),
     (gateway_changed, None, on_gateway_changed),
-    (post_save, Driver, link_saved),
-    (post_save, Customer, link_saved),
+    (post_save, Driver, driver_or_customer_saved),
+    (post_save, Customer, driver_or_customer_saved),
     (post_save, User, user_changed),
     (post_save, StaffRole, role_changed),
     (post_delete, StaffRole, role_changed),
     (post_delete, User, user_changed),
-    (user_logged_out, None, session_left),
-    (signed_out, None, token_left),
+    (user_logged_out, None, session_signed_out),
+    (signed_out, None, token_signed_out),
 ]
 
 
 def connect() -> None:
-    """Called once, when the app is ready."""
+    """Connects all receivers. Call once."""
     for signal, sender, receiver in RECEIVERS:
         signal.connect(receiver, sender=sender)

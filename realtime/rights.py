@@ -1,7 +1,7 @@
-"""Rights that end while sockets are open: by a change of the account, by signing out, and of a link with the order's
-customer (docs/realtime.md).
+"""Revokes the rights of open sockets and of tokens (docs/realtime.md).
 
-They end by events of the log, on a channel that nobody can read, so that every hub obeys them in the log's order.
+Account changes and signing out revoke rights; a new customer of an order revokes its old link. Each revocation is an
+event of the log, on a channel that no client can read. So every hub applies it in the order of the log.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.settings import api_settings
 
 from realtime.channels import Identity
-from realtime.connection import ENDED
+from realtime.connection import UNAUTHORIZED
 from realtime.frames import Encoded
 from realtime.models import Event
 from web.refusals import Refusal
@@ -26,12 +26,12 @@ TYPE = "rights.ended"
 
 
 def session_name(session_key: str) -> str:
-    """A Django session as identities and the log name it: from this nobody can make the cookie."""
+    """The name of a Django session in tokens and events: a hash that does not reveal the cookie."""
     return hashlib.sha256(session_key.encode()).hexdigest()[:32]
 
 
-def present(user_ids: Iterable[int]) -> dict[int, str]:
-    """`Identity.rights` of those users who are active, in one query."""
+def current(user_ids: Iterable[int]) -> dict[int, str]:
+    """The current `Identity.rights` of those users that are active, in one query."""
     if not (wanted := set(user_ids)):
         return {}
     users = User.objects.filter(pk__in=wanted, is_active=True).select_related("staff_role", "driver", "customer")
@@ -39,44 +39,46 @@ def present(user_ids: Iterable[int]) -> dict[int, str]:
 
 
 def recent() -> list[Encoded]:
-    """The ends of the log that a token may still be older than."""
-    ends = Event.objects.filter(created_at__gt=timezone.now() - _kept(), type=TYPE)
+    """The revocations that a valid token may be older than."""
+    ends = Event.objects.filter(created_at__gt=timezone.now() - _retention(), type=TYPE)
     return [Encoded.of(event) for event in ends.order_by("seq")]
 
 
-def _kept() -> timedelta:
-    """An access token that lives longer than this knows of the end."""
+def _retention() -> timedelta:
+    """How long to remember a revocation. Every token that is still valid afterwards was issued after it."""
     lifetime: timedelta = api_settings.ACCESS_TOKEN_LIFETIME
     return 2 * lifetime
 
 
-def have_ended() -> Refusal:
-    """Its `status` is the code to close with."""
-    return Refusal("rights_ended", _("You signed out or your account was changed. Please sign in again."), status=ENDED)
+def revoked() -> Refusal:
+    """A Refusal whose `status` is the close code."""
+    return Refusal(
+        "rights_ended", _("You signed out or your account was changed. Please sign in again."), status=UNAUTHORIZED
+    )
 
 
-class Ends:
-    """What ended of late: a token from before is not let in, although it is still valid by itself."""
+class Revocations:
+    """The recent revocations. An older token is refused even if it has not expired."""
 
     def __init__(self) -> None:
-        self._ends: dict[str, Encoded] = {}
+        self._events: dict[str, Encoded] = {}
 
-    def hear(self, event: Encoded) -> None:
-        """In the order of the log."""
+    def add(self, event: Encoded) -> None:
+        """Adds a revocation. Call in the order of the log."""
         whose = event.data["whose"]
-        self._ends.pop(whose, None)
-        self._ends[whose] = event
-        # Of an event from a server whose clock is ahead, nothing before it has become old.
-        old = min(event.created_at, timezone.now()) - _kept()
-        while next(iter(self._ends.values())).created_at < old:
-            del self._ends[next(iter(self._ends))]
+        self._events.pop(whose, None)
+        self._events[whose] = event
+        # Use the earlier time, so that a server whose clock is ahead makes nothing expire early.
+        old = min(event.created_at, timezone.now()) - _retention()
+        while next(iter(self._events.values())).created_at < old:
+            del self._events[next(iter(self._events))]
 
-    def concern(self, identity: Identity) -> bool:
-        """Whether these are rights that ended."""
+    def cover(self, identity: Identity) -> bool:
+        """Whether the rights of this identity were revoked."""
         whose = (identity.owner, f"session:{identity.session}")
-        return any(name in self._ends and self._ends[name].data["rights"] != identity.rights for name in whose)
+        return any(name in self._events and self._events[name].data["rights"] != identity.rights for name in whose)
 
     def check(self, identity: Identity) -> None:
-        """Raises a Refusal whose `status` is the code to close with."""
-        if self.concern(identity):
-            raise have_ended()
+        """Raises a Refusal if the rights were revoked. Its `status` is the close code."""
+        if self.cover(identity):
+            raise revoked()

@@ -1,4 +1,4 @@
-"""The paths of the sockets."""
+"""The URL paths of sockets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BASE = "api/v1/websocket/ws"
 
 
 def socket(endpoint: str) -> Any:
-    """An ASGI application, typed as anything: Django's types know views of HTTP alone."""
+    """The ASGI application of an endpoint. Returns Any, because `path()` is typed for HTTP views only."""
     return lambda scope, receive, send: EventConsumer(endpoint)(scope, receive, send)
 
 

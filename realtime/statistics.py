@@ -1,4 +1,4 @@
-"""What the sockets of all servers do, for the office and for Prometheus."""
+"""Statistics of the sockets of all servers, for the admin, the API, the health check and Prometheus."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OPEN_SECONDS = "luckygas_websocket_open_seconds"
 
 
 def summary() -> Figures:
-    """Of all servers: sockets now, rates a second and delays (ms) of the last minute, the rest of the last hour."""
+    """Statistics of all servers: sockets now, rates per second and lag (ms) over the last minute, the rest per hour."""
     hour, minute = lately(HOUR), lately(MINUTE)
     counts, reconnects = hour.counts, by_label(hour.counts, RECONNECTS)
     rates = {name: round(count / minute.seconds, 3) for name, count in _sums(minute.counts).items()}
@@ -60,18 +60,18 @@ def _sums(counts: Counts) -> Counts:
 
 
 def errors(counts: Counts) -> float:
-    """Refusals told to clients."""
+    """The number of refusals sent to clients."""
     return sum(by_label(counts, ERRORS).values())
 
 
 def lag_ms(counts: Counts, share: float) -> float | None:
-    """In how many milliseconds this share of the events was on the sockets; None: there was none."""
+    """The time in ms within which this share of the events was written to sockets; None if there were no events."""
     seconds = percentile(buckets(counts, LAG).get("", {}), share)
     return None if seconds is None else round(seconds * 1000, 1)
 
 
 def _lag_histogram(counts: Counts) -> dict[str, int]:
-    """How many took at most so many milliseconds, and more than the bound before."""
+    """The number of events by upper bound in ms; each counts in the smallest bucket that fits."""
     found = buckets(counts, LAG).get("", {})
     up_to = [0, *(int(found.get(bound / 1000, 0)) for bound in LAGS), int(found.get(math.inf, 0))]
     return dict(zip([*map(str, LAGS), "more"], (after - before for before, after in pairwise(up_to)), strict=True))
@@ -82,28 +82,28 @@ def _whole(counts: Counts) -> dict[str, int]:
 
 
 def connections() -> Figures:
-    """The sockets that are open now, by role and by endpoint; and how many servers hold them."""
+    """The number of open sockets, by role and by endpoint, and of the servers that hold them."""
     role, endpoint, servers = Counter[str](), Counter[str](), set[str]()
     for row in presence.live().order_by().values("role", "endpoint", "instance").annotate(count=Count("pk")):
         role[row["role"]] += row["count"]
         endpoint[row["endpoint"]] += row["count"]
         servers.add(row["instance"])
-    told = {"connections": role.total(), "by_role": dict(role), "by_endpoint": dict(endpoint)}
-    return told | {"servers": len(servers)}
+    totals = {"connections": role.total(), "by_role": dict(role), "by_endpoint": dict(endpoint)}
+    return totals | {"servers": len(servers)}
 
 
 def rows() -> Iterator[Metric]:
-    """As the database has it now: of all servers."""
+    """Prometheus gauges of all servers, read from the database."""
     oldest = log.oldest_waiting()
     waits = max((timezone.now() - oldest).total_seconds(), 0.0) if oldest else 0.0
     yield GaugeMetricFamily(
-        "luckygas_outbox_oldest_seconds", "How long the oldest committed change waits to be told.", waits
+        "luckygas_outbox_oldest_seconds", "The age of the oldest committed change that is not yet numbered.", waits
     )
     counts: dict[tuple[str, str], int] = dict.fromkeys(product(map(str, Side), ["ws"]), 0)
     for row in presence.live().order_by().values("role", "endpoint").annotate(count=Count("pk")):
         counts[row["role"], row["endpoint"]] = row["count"]
-    told = "Sockets that are open now."
-    sockets = GaugeMetricFamily("luckygas_websocket_connections", told, labels=["role", "endpoint"])
+    text = "Sockets that are open now."
+    sockets = GaugeMetricFamily("luckygas_websocket_connections", text, labels=["role", "endpoint"])
     for labels, count in counts.items():
         sockets.add_metric(labels, count)
     yield sockets
@@ -127,7 +127,7 @@ def _lag() -> serializers.FloatField:
 
 
 class WebSocketStatistics(serializers.Serializer[Any]):
-    """Of all servers. Counts are of the last hour."""
+    """Statistics of all servers. Counts cover the last hour."""
 
     connections = serializers.IntegerField()
     by_role, by_endpoint = _counts(_("Connections now.")), _counts(_("Connections now."))
@@ -150,5 +150,5 @@ class Statistics(APIView):
 
     @extend_schema(operation_id="websocket_stats_retrieve", responses=WebSocketStatistics)
     def get(self, request: Request) -> Response:
-        """Connections now, by role and endpoint; events, deliveries, reconnects, errors, and how late events were."""
+        """Returns open connections by role and endpoint, and events, deliveries, reconnects, errors and event lag."""
         return Response(summary())

@@ -1,4 +1,4 @@
-"""The paths of the API, and of the page to try it."""
+"""The URL paths of the REST API and of the socket test page."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""uvicorn's two protocols, with what its options do not offer. No other module touches uvicorn's insides.
+"""Subclasses of uvicorn's two protocols, for what its options do not offer. No other module uses uvicorn's internals.
 
     uvicorn --ws realtime.uvicorn_protocols:FrameProtocol --http realtime.uvicorn_protocols:HttpProtocol
 
-Without them the site works too, as on daphne: each frame goes through ASGI's `send`. They touch the attributes of
-`WebSocketsSansIOProtocol` and `HttpToolsProtocol` that are named below, and hold (docs/realtime.md, “Limits”):
+The site works without them too, as on daphne: then each frame goes through ASGI's `send`. They use internal attributes
+of `WebSocketsSansIOProtocol` and `HttpToolsProtocol`, and provide (docs/realtime.md, “Limits”):
 
-- A round of the hub is the same bytes for every socket, written to the transport at once. A delivery costs 2.3 µs of
-  CPU in a burst instead of 17.4, 60 instead of 75 one at a time (`make bench-quick`, medians of three).
-- A head that is too large (431) or too slow (408) is answered and its line closed, on both protocols.
+- A round of the hub is encoded once and written straight to the transports. A delivery costs 2.3 µs of CPU in a burst
+  instead of 17.4, and 60 instead of 75 one at a time (`make bench-quick`, medians of three).
+- A request head that is too large (431) or too slow (408) is answered and its connection closed, on both protocols.
 - A client can read why it is closed: 1009 for a long message, 1012 with `retry_in` when the server restarts.
 """
 
@@ -26,19 +26,19 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from realtime.connection import EXTENSION, Batch
 from realtime.frames import restart
 
-# Of the request line and all headers. Browsers send a few KB; nginx takes 32 KB at most.
+# The most bytes of request line and headers. Browsers send a few KB; nginx accepts 32 KB.
 MOST_BYTES = 64 * 1024
-# From the connection, or the first byte of the next request on it, to the end of the head.
+# The longest time for a head, from the connection or the first byte of the next request on it.
 LONGEST_SECONDS = 20.0
-# A client gets so long to read why it was refused, and to close.
+# How long a refused client has to read the reason and close.
 ABORT_SECONDS = 5.0
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Limits how large the head of a request may be, and how slow. A WebSocket begins as such a request."""
+    """Limits the size and the time of a request head. A WebSocket handshake is such a request too."""
 
     _deadline: asyncio.TimerHandle | None = None
-    # Bytes that came since the head began.
+    # Bytes received since the head began.
     _received = 0
     _is_refused = False
 
@@ -52,7 +52,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
-            return  # read all the same: a line closed on unread data is reset, and the client learns nothing
+            return  # but read it: closing with unread data resets the connection, and the client misses the reason
         super().data_received(data)
         self._received += len(data)
         if self._deadline is not None and self._received > MOST_BYTES:
@@ -91,22 +91,22 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class FrameProtocol(WebSocketsSansIOProtocol):
-    """Offers the hub a way out for ready-made frames (`connection.Out`) among the scope's extensions."""
+    """Provides an `Out` for encoded frames (`realtime.connection`) in the scope's extensions."""
 
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
-        # A message is refused by its head, before it is read. Compression would cost each socket 300 KB.
+        # websockets refuses a large message by its frame header, before reading it. Compression would cost 300 KB each.
         config.ws_max_size, config.ws_per_message_deflate = settings.WEBSOCKET_MESSAGE_BYTES, False
         super().__init__(config, *args, **options)
 
     def data_received(self, data: bytes) -> None:
-        """uvicorn writes nothing where the handshake is no request, or has too much in it: websockets answers that."""
+        """Answers an invalid or too large handshake, for which uvicorn itself writes nothing."""
         if self._is_refused():
             return
         super().data_received(data)
         if self._is_refused():
             self.handshake_complete = self.close_sent = True
             if answer := b"".join(self.conn.data_to_send()):
-                say_goodbye(self.transport, answer)
+                answer_and_close(self.transport, answer)
             else:
                 refuse(self.transport, 400)
 
@@ -118,13 +118,13 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         await super().run_asgi()
 
     async def send(self, message: Any) -> None:
-        # A client that goes before it is accepted: uvicorn would take the greeting for a message out of order.
+        # A client left before it was accepted. uvicorn would report the first message as out of order.
         if self.transport.is_closing() and not self.handshake_complete:
             raise ClientDisconnected
         await super().send(message)
 
     def write(self, batch: Batch) -> None:
-        """Whole frames, which never interleave with the server's own: it writes whole ones too."""
+        """Writes whole frames. The server writes whole ones too, so they cannot interleave."""
         if self.handshake_complete and not self.close_sent and not self.transport.is_closing():
             self.transport.write(batch.frames)
 
@@ -132,27 +132,27 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         return 0 if self.writable.is_set() else self.transport.get_write_buffer_size()
 
     def drop(self, code: int) -> None:
-        """ASGI's `send` would wait for the client to read first."""
+        """Closes without ASGI's `send`, which would wait for the client to read first."""
         if not self.close_sent and not self.transport.is_closing():
             self.conn.send_close(code)
             self._end(code)
 
     def handle_parser_exception(self) -> None:
-        """Says what was wrong (1002, 1007, 1009)."""
+        """Sends the close code of a protocol error (1002, 1007, 1009)."""
         if not self.close_sent and self.conn.close_sent is not None:
             self._end(self.conn.close_sent.code, self.conn.close_sent.reason)
             if self.transport.can_write_eof():
                 self.transport.write_eof()  # the client's answer is not read any more
 
     def _end(self, code: int, reason: str = "") -> None:
-        """Sends the frame that closes, and gives the client time to read it."""
+        """Sends the close frame and gives the client ABORT_SECONDS to read it."""
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.close_timer = self.loop.call_later(ABORT_SECONDS, self.transport.abort)
 
     def shutdown(self) -> None:
-        """Says when to come back before saying goodbye (1012), so that not all clients return in one instant."""
+        """Tells the client when to reconnect, then closes with 1012, so that not all clients reconnect at once."""
         self.write(Batch([restart()]))
         super().shutdown()
 
@@ -161,14 +161,14 @@ def refuse(transport: asyncio.Transport, status: int) -> None:
     phrase = HTTPStatus(status).phrase
     text = f"{phrase}.\n"
     head = f"HTTP/1.1 {status} {phrase}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {len(text)}\r\n"
-    say_goodbye(transport, f"{head}connection: close\r\n\r\n{text}".encode())
+    answer_and_close(transport, f"{head}connection: close\r\n\r\n{text}".encode())
 
 
-def say_goodbye(transport: asyncio.Transport, last_words: bytes) -> None:
-    """Writes, and closes when the client has: closing at once, on data not yet read, would reset the line, and the
-    client would not learn why.
+def answer_and_close(transport: asyncio.Transport, answer: bytes) -> None:
+    """Writes `answer` and closes after the client did. Closing with unread data would reset the connection, and the
+    client would miss the answer.
     """
-    transport.write(last_words)
+    transport.write(answer)
     if transport.can_write_eof():
         transport.write_eof()
     asyncio.get_running_loop().call_later(ABORT_SECONDS, transport.abort)

@@ -1,4 +1,4 @@
-"""The test page of the sockets: for whoever connects a client of their own, or wonders what a screen was told."""
+"""The socket test page, for developers of clients and for checking which events a screen receives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from realtime.routing import BASE
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a message. `kind`: `text`, `number`, or `id`, a number where it is one. A dot in `name` nests."""
+    """One field of a message form. `kind`: `text`, `number`, or `id` (a number if it looks like one).
+
+    A dot in `name` makes a nested object.
+    """
 
     name: str
     value: str = ""
@@ -30,7 +33,7 @@ def _numbers(**values: str) -> list[Field]:
 
 
 _ORDER = Field("order_id", kind="id")
-# What a client may send (docs/realtime.md), each with values to begin with.
+# The messages a client may send (docs/realtime.md), with example values.
 MESSAGES: dict[str, list[Field]] = {
     "heartbeat": [],
     "subscribe": [Field("channel", "orders")],
@@ -59,6 +62,6 @@ ENDPOINTS = (f"/{BASE}", f"/{BASE}/driver", f"/{BASE}/office", f"/{BASE}/track/"
 @require_safe
 @login_required
 def ws_test(request: HttpRequest) -> HttpResponse:
-    """Opens a socket and shows every frame, both ways; a ready form for every message a client may send."""
+    """Renders the page: it opens a socket, shows all frames in both directions, and has a form for each message."""
     check_page(request.user, "realtime.view_event")
     return render(request, "realtime/ws_test.html", {"endpoints": ENDPOINTS, "messages_to_send": MESSAGES})

@@ -189,16 +189,16 @@ export interface paths {
         };
         /**
          * Poll events
-         * @description The events after `since` that the caller may see, of all their channels or of one.
+         * @description Returns the events after `since` that the caller may see, from all their channels or from one.
          *
-         *     Go on from `last_event_id`, at once if there is `more`. 410 `cursor_gone`: load the data afresh. 503
-         *     `switched_off`: load the data again after `Retry-After`, until events can be read again.
+         *     Continue from `last_event_id`; at once if `more` is true. 410 `cursor_gone`: load a snapshot first. 503
+         *     `switched_off`: reload the data after `Retry-After` until events are available again.
          */
         get: operations["events_list"];
         put?: never;
         /**
          * Publish an event
-         * @description Sends an event to all readers of a channel, or to all screens of one user. Absent readers get it later.
+         * @description Publishes an event to a channel or to one user. Clients that are offline get it when they resume.
          */
         post: operations["events_publish"];
         delete?: never;
@@ -727,7 +727,7 @@ export interface paths {
         };
         /**
          * Read the figures of WebSockets
-         * @description Connections now, by role and endpoint; events, deliveries, reconnects, errors, and how late events were.
+         * @description Returns open connections by role and endpoint, and events, deliveries, reconnects, errors and event lag.
          */
         get: operations["websocket_stats_retrieve"];
         put?: never;
@@ -749,7 +749,7 @@ export interface paths {
         put?: never;
         /**
          * Get a ticket for one WebSocket
-         * @description For clients that should not put their token into a URL. It works once, within 30 seconds.
+         * @description Issues a ticket for clients that should not put their token into a URL. It works once, within 30 seconds.
          */
         post: operations["websocket_ticket_create"];
         delete?: never;
@@ -862,7 +862,7 @@ export interface components {
             processes: number;
             caches: components["schemas"]["CacheOutput"][];
         };
-        /** @description Refuses fields it does not know: a misspelt name must not look like success. */
+        /** @description Refuses unknown fields: a misspelt name must not look like success. */
         ClearInput: {
             /**
              * @description Which cache keys to clear, such as `statistics:*`. The default is all.
@@ -1151,7 +1151,7 @@ export interface components {
              */
             timestamp: string;
         };
-        /** @description `message` in the customer's language. */
+        /** @description `message` is in the customer's language. */
         DeliveryUpdateData: {
             /** @example 17 */
             order_id: number;
@@ -1269,7 +1269,7 @@ export interface components {
              */
             attr: string | null;
         };
-        /** @description Every error, 400 to 503. */
+        /** @description The body of every error response, 400 to 503. */
         ErrorResponse: {
             type: components["schemas"]["ErrorTypeEnum"];
             errors: components["schemas"]["Error"][];
@@ -1440,7 +1440,7 @@ export interface components {
          * @enum {string}
          */
         LanguageEnum: "zh-hant" | "en";
-        /** @description Ends the sign-in that a refresh token belongs to. */
+        /** @description Revokes the sign-in that a refresh token belongs to. */
         Logout: {
             /** @example eyJhbGciOiJIUzI1NiIs… */
             refresh: string;
@@ -1784,7 +1784,7 @@ export interface components {
              */
             timestamp: string;
         };
-        /** @description What the office reads. `changed_by`, `source`, `reason` and `at`: of `order.status_changed`. */
+        /** @description Order data for the office. `changed_by`, `source`, `reason`, `at`: only in `order.status_changed`. */
         OfficeOrderEventData: {
             /**
              * ID
@@ -1897,7 +1897,7 @@ export interface components {
              */
             timestamp: string;
         };
-        /** @description What the driver and the customer of an order read. `previous_status`: of `order.status_changed`. */
+        /** @description Order data for its driver and its customer. `previous_status`: only in `order.status_changed`. */
         OrderEventData: {
             /**
              * ID
@@ -2456,14 +2456,14 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description A refresh token for a new pair; the old one is used up. */
+        /** @description Exchanges a refresh token for a new pair. A refresh token works once. */
         Refresh: {
             /** @example eyJhbGciOiJIUzI1NiIs… */
             refresh: string;
             /** @example eyJhbGciOiJIUzI1NiIs… */
             readonly access: string;
         };
-        /** @description Refuses fields it does not know: a misspelt name must not look like success. */
+        /** @description Refuses unknown fields: a misspelt name must not look like success. */
         Resend: {
             /**
              * @description Send it even if the customer opted out or its kind is turned off.
@@ -2624,14 +2624,14 @@ export interface components {
          * @enum {string}
          */
         TimeSlotEnum: "anytime" | "morning" | "afternoon" | "evening";
-        /** @description Name and password for a pair of tokens. Raises Refusal where the account has no role. */
+        /** @description Exchanges name and password for a pair of tokens. Raises Refusal if the account has no role. */
         Token: {
             /** @example office */
             username: string;
             /** @example office-demo */
             password: string;
         };
-        /** @description For the schema: what both calls answer. */
+        /** @description The response of both calls; only for the schema. */
         TokenPair: {
             /** @example eyJhbGciOiJIUzI1NiIs… */
             readonly access: string;
@@ -2658,7 +2658,7 @@ export interface components {
              */
             detail: string;
         };
-        /** @description Of all servers. Counts are of the last hour. */
+        /** @description Statistics of all servers. Counts cover the last hour. */
         WebSocketStatistics: {
             /** @example 17 */
             connections: number;

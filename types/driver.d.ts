@@ -1,9 +1,9 @@
-/** What the driver's page stores on the telephone, and its events. */
+/** The data that the driver's page stores on the phone, and its events. */
 import type { Moved, OrderRow, OrderStatus, Proof } from "./rows";
 
-/** When a report was made, as far as it was known then. */
+/** The time data stored with a report when it is made (`report-time.js`). */
 export interface ReportTime {
-  /** By the clock of the telephone. */
+  /** The phone's clock, in milliseconds since 1970. */
   at: number;
   offsetMs: number | null;
   notBefore: number;
@@ -40,7 +40,7 @@ export interface ImageReport extends OfOrder, ProofImage {
 
 export type Report = StatusReport | DeliveryReport | ImageReport;
 export type NewEntry = Report & ReportTime & { ref: string };
-/** `n` rises. `refused`: the server will never accept it; `detail` is null where an earlier entry was refused. */
+/** `n` increases. `refused`: the server will never accept the entry; `detail` is null if an earlier entry was refused. */
 export type Entry = NewEntry & { n: number; refused?: { detail: string | null } };
 
 export interface QueueEvents {
@@ -58,7 +58,7 @@ export interface StopsEvents {
   "sign-in": undefined;
 }
 
-/** What the database of the telephone holds. */
+/** The row type of each store of the phone's database. */
 export interface DatabaseRows {
   stops: OrderRow;
   queue: Entry;
@@ -69,7 +69,7 @@ export interface DatabaseEvents {
   cleared: undefined;
 }
 
-/** A stop as the driver sees it: with the status that the newest waiting report will give it. */
+/** A stop as the driver sees it, with the status of the latest waiting report. */
 export interface Stop {
   row: OrderRow;
   status: OrderStatus;

@@ -1,4 +1,4 @@
-/** The site's own elements, so that `find("connection-status")` knows its type. */
+/** The site's custom elements, so that `find("connection-status")` has the right type. */
 import type { ConnectionStatus, NotificationToasts } from "../realtime/static/realtime/elements.js";
 
 declare global {

@@ -83,7 +83,7 @@ export interface Refused {
   ref?: string;
 }
 
-/** Frames of the server that are no events. */
+/** Frames of the server that are not events. */
 export type FlatFrame =
   | Connected
   | Refused
@@ -105,7 +105,7 @@ export interface Message {
 
 export type SocketState = "connecting" | "live" | "reconnecting" | "offline" | "polling" | "reloading" | "closed";
 
-/** What handlers of a `LuckyGasSocket` get, by name. */
+/** The value that handlers of a `LuckyGasSocket` get, by event name. */
 export type SocketEvents = { [Type in Frame["type"]]: Extract<Frame, { type: Type }> } & {
   "*": Frame;
   state: SocketState;

@@ -1,6 +1,6 @@
-/** What scripts find on the page without an import. */
+/** Global names that scripts use without an import. */
 
-/** Django's catalogue of words (`/words.js`). */
+/** Django's JavaScript translation catalogue (`/words.js`). */
 declare function gettext(text: string): string;
 declare function ngettext(one: string, many: string, count: number): string;
 declare function interpolate(text: string, values: readonly unknown[]): string;
@@ -9,7 +9,7 @@ declare module "*/leaflet-src.esm.js" {
   export * from "leaflet";
 }
 
-/** The Shape Detection API, which TypeScript does not know. */
+/** The Shape Detection API, which TypeScript does not declare. */
 declare class BarcodeDetector {
   constructor(options: { formats: string[] });
   static getSupportedFormats(): Promise<string[]>;
@@ -26,6 +26,6 @@ interface WindowEventMap {
 }
 
 interface Window {
-  /** Of Django's admin. */
+  /** Exists on pages of Django's admin. */
   DateTimeShortcuts?: { now: () => Date };
 }

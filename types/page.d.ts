@@ -1,10 +1,10 @@
-/** The JSON that the server writes into a page (`pages/page_data.py`, and what a view adds). */
+/** The JSON that the server writes into a page (`pages/page_data.py` and the views). */
 import type { OrderStatus, TimeSlot } from "./rows";
 
 export interface Move {
   to: OrderStatus;
   needs_reason: boolean;
-  /** What the driver's button says. */
+  /** The label of the driver's button; "" without a button. */
   word?: string;
 }
 
@@ -18,7 +18,7 @@ export interface Place {
   longitude: number | null;
 }
 
-/** Each page has the fields that it needs; a page without data has none. */
+/** Each page has only the fields that it needs. */
 export interface PageData {
   user: number;
   driver: number;
@@ -32,22 +32,22 @@ export interface PageData {
   statuses: Record<"open" | "closed" | "with_driver" | "on_the_road" | "done_by_driver", OrderStatus[]>;
   slots: TimeSlot[];
   moves: Record<OrderStatus, Move[]>;
-  /** What the server accepts from a driver. */
+  /** The server's limits for a driver's input. */
   limits: { serials: number; serial_length: number; motion: Record<string, [number, number]> };
   time_zone?: string;
   map?: MapSettings;
   /** The server's time, on pages that browsers do not cache. */
   now?: string;
-  /** About where the customer lives. */
+  /** The destination, rounded to about 100 m. */
   door?: Place | null;
-  /** The products that can be ordered, and the id of the usual one. */
+  /** The products on sale, and the id of the most ordered one. */
   products: { id: number; name: string; price: number }[];
   usual: number;
-  /** The address of the health check. */
+  /** The URL of the health check. */
   ready: string;
 }
 
-/** What `find` and its like return: the element of a tag; for any other selector an HTML element. */
+/** The return type of `find` and `findAll`: the tag's element type, or `HTMLElement` for any other selector. */
 export type ElementFor<Selector extends string> = Selector extends keyof HTMLElementTagNameMap
   ? HTMLElementTagNameMap[Selector]
   : HTMLElement;

@@ -1,4 +1,4 @@
-/** The rows of the API by short names, and what each call answers. */
+/** Short names for the API's rows, and the response type of each call. */
 import type { components, paths } from "./api";
 
 type Schemas = components["schemas"];
@@ -12,13 +12,13 @@ export type Proof = Schemas["ConfirmationInput"];
 export type EventPage = Schemas["EventPage"];
 export type ApiProblem = Schemas["Error"];
 
-/** The end of the log of events before an answer was read, as `LuckyGasSocket` takes it. */
+/** The head of the event log before the rows of a response were read, in the form that `LuckyGasSocket` accepts. */
 export interface LogEnd {
   since: string | null;
   epoch: string | null;
 }
 
-/** “orders/{id}/” as the calls that fit it: `orders/${number}/`. */
+/** Turns the schema's path “orders/{id}/” into the type of matching paths: `orders/${number}/`. */
 type Filled<Path> = Path extends `${infer Before}{${string}}${infer After}`
   ? `${Before}${number}${Filled<After>}`
   : Path;
@@ -31,7 +31,7 @@ type BodyOf<Operation> = Operation extends {
     ? Body
     : never;
 
-/** What the schema says that a call of the API answers; `path` as `api.js` takes it. `never` where there is no such call. */
+/** The response type of an API call by the schema, for a path as in `api.js`; `never` if there is no such call. */
 export type Answer<Method extends "get" | "post" | "patch", Path extends string> = {
   [Key in keyof paths]: `/api/v1/${WithoutQuery<Path>}` extends Filled<Key> ? BodyOf<paths[Key][Method]> : never;
 }[keyof paths];

@@ -1,4 +1,4 @@
-"""Who acts, and from where: what every change says of itself."""
+"""The actor of a change: the user, and the channel the change came through."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Source(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and from where. `None` is the system itself: a command, the import."""
+    """A user and a channel. `by` is None when the system itself acts: a command, the import."""
 
     by: User | None = None
     source: str = Source.COMMAND

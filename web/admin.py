@@ -1,6 +1,7 @@
-"""The base of the admin's pages: nothing is deleted, a refusal is an error of the form, nonsense is no 500.
+"""Base classes for the admin's pages.
 
-Also the page between a button and what it does, the page “History”, and the switches of the running system.
+They delete nothing, show a `Refusal` as a form error, and answer malformed addresses without a 500. The module also
+has the confirmation page, the page “History”, and the admin of the feature switches.
 """
 
 from __future__ import annotations
@@ -45,16 +46,16 @@ if TYPE_CHECKING:
 else:
     ModelAdmin, ModelForm, Inline = admin.ModelAdmin, forms.ModelForm, admin.TabularInline
 
-# What a page may change with one click; Django takes at most 1,000 fields in one form.
+# The most rows that one action may change. Django accepts at most 1,000 fields in one form.
 MOST_AT_ONCE = 500
 OVERTAKEN = _(
     "Someone else changed this to “%(now)s” after you opened the page. Please reopen the page and make "
     "your change again."
 )
-# What a page that asks first lists of its subjects, and a page “History” of changes.
+# The most subjects that a confirmation page lists, and the most changes that a page “History” lists.
 MOST_SHOWN, MOST_CHANGES = 20, 200
 EMPTY = "–"
-# django-waffle's own words, which it has in no Chinese.
+# django-waffle has no Chinese translation. These lines put its texts into our catalogue.
 WORDS = (
     gettext_noop("Switch"), gettext_noop("Name"), gettext_noop("Active"), gettext_noop("Note"), gettext_noop("Created"),
     gettext_noop("Modified"), gettext_noop("The human/computer readable name."),
@@ -63,7 +64,7 @@ WORDS = (
 
 
 def user_of(request: HttpRequest) -> User:
-    """Who asks; the admin lets only signed-in staff in."""
+    """The signed-in user. The admin admits only signed-in staff, so there always is one."""
     return cast("User", request.user)
 
 
@@ -72,14 +73,17 @@ def actor(request: HttpRequest) -> Actor:
 
 
 def column_of(options: Any, lookup: str) -> str:
-    """`driver` of `driver__id__exact`, `driver__name` of `driver__name__contains`; empty where it is no column."""
+    """The column part of a lookup: `driver` for `driver__id__exact`, `driver__name` for `driver__name__contains`.
+
+    Empty if the lookup names no column.
+    """
     path: list[str] = []
     for part in lookup.split(LOOKUP_SEP):
         try:
             field = options.pk if part == "pk" else options.get_field(part)
         except FieldDoesNotExist:
             break
-        # The key of another row is in the column that names that row.
+        # `driver__id` is stored in the column `driver`.
         if not (path and field.primary_key):
             path.append(field.name)
         if not field.is_relation:
@@ -90,7 +94,7 @@ def column_of(options: Any, lookup: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """Above a form: at once (`posts`), or a link to a page that asks first."""
+    """A button above a form. It posts to `url` at once, or (`posts=False`) links to a confirmation page."""
 
     label: str | Promise
     url: str
@@ -99,10 +103,10 @@ class Button:
 
 
 class HouseForm(ModelForm):
-    """Shown again with the refusal, where the house refused what it said.
+    """A form that shows a `Refusal` as an error and merges concurrent edits.
 
-    The values that were shown come back with it: only what the reader changed is written, and what somebody else wrote
-    meanwhile stays. Where both changed the same, it is said and nothing is written.
+    The form posts the initial values of its fields too. Only fields that the user changed are written, so edits that
+    somebody else saved meanwhile stay. If both changed the same field, the form shows an error and writes nothing.
     """
 
     refusal: Refusal | None = None
@@ -112,7 +116,7 @@ class HouseForm(ModelForm):
         super().__init__(*args, **kwargs)
         for bound in self.fields.values():
             bound.show_hidden_initial = self.merges and self.instance.pk is not None
-            # One label stands for both, day and hour.
+            # The inputs for date and time share one visible label.
             for part in getattr(bound.widget, "widgets", ()):
                 part.attrs["aria-label"] = bound.label
 
@@ -135,33 +139,33 @@ class HouseForm(ModelForm):
         return shown and not hidden.value_omitted_from_data(self.data, self.files, bound.html_initial_name)
 
     def _was_overtaken(self, bound: BoundField) -> bool:
-        """Whether the row holds neither what was shown nor what was said."""
+        """Whether the row now holds neither the value that was shown nor the submitted one."""
         shown = bound.field.hidden_widget().value_from_datadict(self.data, self.files, bound.html_initial_name)
         return not any(self._holds(bound, value) for value in (shown, bound.data))
 
-    def _holds(self, bound: BoundField, said: Any) -> bool:
-        """But for white space: of what came by the API, browsers change the ends of lines, or leave them out."""
+    def _holds(self, bound: BoundField, value: Any) -> bool:
+        """Whether the row holds `value`. Ignores white space: browsers change the line ends of texts from the API."""
         now = bound.field.prepare_value(bound.initial)
         if isinstance(now, str):
-            return "".join(now.split()) == "".join(str(said).split())
-        return not bound.field.has_changed(bound.initial, said)
+            return "".join(now.split()) == "".join(str(value).split())
+        return not bound.field.has_changed(bound.initial, value)
 
 
-# What becomes of an odd address of a list: the year 9999 has none after it, PostgreSQL has no text with NUL, a range
-# has two ends.
-NONSENSE = (ValueError, TypeError, LookupError, ArithmeticError, DataError, ProgrammingError, NotSupportedError)
+# What a malformed query string of a list raises: the year 9999 has no next year, PostgreSQL stores no NUL, a range
+# needs two ends.
+MALFORMED_QUERY = (ValueError, TypeError, LookupError, ArithmeticError, DataError, ProgrammingError, NotSupportedError)
 
 
 class HouseChangeList(ChangeList):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         try:
             super().__init__(*args, **kwargs)
-        except NONSENSE as error:
+        except MALFORMED_QUERY as error:
             raise IncorrectLookupParameters(error) from error
 
 
 class ReadOnly:
-    """For pages and inlines: nobody writes history, whatever their rights."""
+    """Mixin for pages and inlines that show history. Nobody may change it, whatever their permissions."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -170,17 +174,20 @@ class ReadOnly:
 
 
 class HouseList(ModelAdmin):
-    """A list that nonsense in the address or in the selection does not break.
+    """A list page that survives malformed query strings and selections.
 
-    It says by itself which rows have changed since it was loaded (realtime's changed-marks.js).
+    realtime's changed-marks.js marks the rows that changed since the page was loaded.
     """
 
     is_pk: Callable[[str], bool] = staticmethod(is_id)
-    # What a link of ours asks of this list beside what it shows and filters by.
+    # Columns that our own links filter by, in addition to those the list shows and filters by.
     asked_for: tuple[str, ...] = ()
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """What the list shows and filters by: asked letter by letter, any other column would tell what it holds."""
+        """Allows only columns that the list shows or filters by.
+
+        A user could otherwise guess the content of any other column letter by letter.
+        """
         if not {"regex", "iregex"}.isdisjoint(lookup.split(LOOKUP_SEP)):
             return False
         named = (one[0] if isinstance(one, tuple) else one for one in self.list_filter)
@@ -188,7 +195,7 @@ class HouseList(ModelAdmin):
         return column_of(self.opts, lookup) in shown
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        # Read before the rows: a change in between is then marked, and not lost.
+        # Read before the rows, so that a change in between is marked and not lost.
         live = {"live_since": log_position.position(), "live_read": timezone.now().isoformat()}
         return super().changelist_view(request, live | (extra_context or {}))
 
@@ -206,31 +213,32 @@ class HouseList(ModelAdmin):
 class HouseAdmin(HouseList):
     form = HouseForm
     list_per_page = 50
-    # Counting a whole table to show how much a filter leaves out is not worth its price.
+    # Counting the whole table is too expensive for the “n of m” of a filtered list.
     show_full_result_count = False
     change_form_template = "admin/house_change_form.html"
     object_history_template = "admin/house_history.html"
-    # Pages besides Django's, by their route: the end of the URL's name; the method `<end>_view` answers.
+    # Additional pages: route -> suffix of the URL's name. The method `<suffix>_view` is the view.
     pages: Mapping[str, str] = {}
 
     def get_urls(self) -> list[URLPattern]:
-        def page(route: str, end: str) -> URLPattern:
-            view = self.admin_site.admin_view(getattr(self, f"{end}_view"))
-            return path(route, view, name=f"{self.opts.app_label}_{self.opts.model_name}_{end}")  # type: ignore[no-any-return]
+        def page(route: str, suffix: str) -> URLPattern:
+            view = self.admin_site.admin_view(getattr(self, f"{suffix}_view"))
+            return path(route, view, name=f"{self.opts.app_label}_{self.opts.model_name}_{suffix}")  # type: ignore[no-any-return]
 
-        return [*(page(route, end) for route, end in self.pages.items()), *super().get_urls()]
+        return [*(page(route, suffix) for route, suffix in self.pages.items()), *super().get_urls()]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not even a superuser: what is no longer wanted is cancelled or deactivated."""
+        """Not even for superusers: rows are cancelled or deactivated instead."""
         return False
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """With the values before and after, for what is audited."""
-        told = story(self.model, object_id) if hasattr(self.model, "audit") and self.is_pk(object_id) else None
-        return super().history_view(request, object_id, {"story": told} | (extra_context or {}))
+        """Adds the values before and after each change, for audited models."""
+        is_audited = hasattr(self.model, "audit") and self.is_pk(object_id)
+        entries = history_entries(self.model, object_id) if is_audited else None
+        return super().history_view(request, object_id, {"story": entries} | (extra_context or {}))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """For a change the row is held, so that the form is applied to what is there and not to what was read."""
+        """Locks the row for a POST, so that the form is applied to its current values."""
         found = super().get_object(request, object_id, from_field)
         if found is not None and request.method == "POST":
             found.refresh_from_db(from_queryset=self.model._default_manager.select_for_update(no_key=True))
@@ -241,7 +249,7 @@ class HouseAdmin(HouseList):
         return type(form.__name__, (form,), {"refusal": getattr(request, "refusal", None)})
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """A refusal takes back all of the change; the same form then says it."""
+        """On a `Refusal` the change is rolled back, and the same form is shown again with the error."""
         try:
             return super().changeform_view(request, *args, **kwargs)
         except Refusal as refusal:
@@ -255,27 +263,27 @@ class HouseAdmin(HouseList):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def buttons(self, request: HttpRequest, obj: Any) -> Sequence[Button]:
-        """What may be done to `obj` besides saving the form, by who may change it."""
+        """Further actions on `obj`, shown to users who may change it."""
         return ()
 
     def chosen(self, request: HttpRequest, rows: QuerySet[Any]) -> list[int]:
-        """The ids of the rows of an action; none, and a message, where they are too many."""
+        """The ids of an action's rows. If there are more than MOST_AT_ONCE: an empty list, and an error message."""
         ids = list(rows.order_by("pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
         if len(ids) <= MOST_AT_ONCE:
             return ids
-        said = gettext("Please select at most %d. Nothing was changed.") % MOST_AT_ONCE
-        self.message_user(request, said, messages.ERROR)
+        text = gettext("Please select at most %d. Nothing was changed.") % MOST_AT_ONCE
+        self.message_user(request, text, messages.ERROR)
         return []
 
 
 class Deactivation(HouseAdmin):
-    """For rows with `is_active`."""
+    """For models with a column `is_active`."""
 
     actions = ("deactivate",)
 
     @admin.action(description=_("Deactivate"), permissions=["change"])
     def deactivate(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        """One by one, so that everyone who listens hears of it."""
+        """Saves the rows one by one, so that receivers of `post_save` run for each."""
         chosen = self.model._default_manager.filter(pk__in=self.chosen(request, rows), is_active=True)
         with database.long_work(lambda: list(chosen.order_by("pk").select_for_update(no_key=True))) as found:
             for row in found:
@@ -285,7 +293,7 @@ class Deactivation(HouseAdmin):
                 self.deactivated(request, row)
 
     def deactivated(self, request: HttpRequest, row: Any) -> None:
-        """Says what is to be known of a row that was deactivated."""
+        """Shows a message about a deactivated row. Subclasses add warnings."""
         self.message_user(request, gettext("%s is no longer active.") % row, messages.SUCCESS)
 
 
@@ -303,7 +311,7 @@ def ask(
     back: str,
     hidden: Sequence[tuple[str, object]] = (),
 ) -> HttpResponse:
-    """`hidden` are further fields of the post; `back` is where “no” leads."""
+    """The confirmation page. `hidden` are further fields of the POST; `back` is the URL of “no”."""
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
@@ -327,7 +335,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change; before the first one there was nothing."""
+    """One change of a row. `is_first`: the change that created the row."""
 
     at: datetime
     who: str
@@ -336,48 +344,55 @@ class Entry:
     differences: list[Difference] = field(default_factory=list)
 
 
-def story(model: type[Model], pk: str) -> list[Entry]:
-    """The newest MOST changes of one row, the newest first; one query, and one for each table that a change left."""
+def history_entries(model: type[Model], pk: str) -> list[Entry]:
+    """The latest MOST_CHANGES changes of one row, newest first.
+
+    Needs one query, and one more for each table that a changed foreign key points to.
+    """
     historic = model.audit.model  # type: ignore[attr-defined]  # of web.audit
     references = [column for column in historic.tracked_fields if isinstance(column, ForeignKey)]
     rows = historic.objects.filter(id=pk).select_related("history_user", *(column.name for column in references))
     newest = list(rows.order_by("-history_id")[:MOST_CHANGES])
-    left = {column.attname: referred(column, newest) for column in references}
-    return [entry(row, left) for row in newest]
+    replaced = {column.attname: referenced_before(column, newest) for column in references}
+    return [history_entry(row, replaced) for row in newest]
 
 
-def referred(column: Any, rows: list[Any]) -> dict[Any, Any]:
-    """What the column named before these changes, by key."""
+def referenced_before(column: Any, rows: list[Any]) -> dict[Any, Any]:
+    """The objects that the foreign key pointed to before these changes, by their keys."""
     keys = {row.before.get(column.attname) for row in rows} - {None}
     found: dict[Any, Any] = column.related_model._base_manager.in_bulk(keys)
     return found
 
 
-def entry(row: Any, left: dict[str, dict[Any, Any]]) -> Entry:
+def history_entry(row: Any, replaced: dict[str, dict[Any, Any]]) -> Entry:
     user, source = row.history_user, row.history_change_reason
     who = (user.get_full_name() or user.get_username()) if user else EMPTY
-    is_first, found = row.history_type == "+", list(differences(row, left))
+    is_first, found = row.history_type == "+", list(differences(row, replaced))
     if not is_first and (now := getattr(row, "items", "")) and now != (before := row.before.get("items", "")):
         found.append(Difference(str(_("items")), before or EMPTY, now))
     return Entry(row.history_date, who, str(dict(Source.choices).get(source, source)), is_first, found)
 
 
-def differences(row: Any, left: dict[str, dict[Any, Any]]) -> Iterator[Difference]:
-    """By what the save itself found: what the row before says may be older (SQL, another release) or missing."""
+def differences(row: Any, replaced: dict[str, dict[Any, Any]]) -> Iterator[Difference]:
+    """Compares with the values that the save itself found.
+
+    The previous history row may be missing, or outdated after a change by SQL or by another release.
+    """
     for column in row.tracked_fields:
         if (name := column.attname) not in row.before:
             continue
         before = row.before[name]
-        if isinstance(column, DateField):  # which is JSON's one type less; of moments too
+        if isinstance(column, DateField):  # JSON stores dates as text; DateTimeField is a subclass
             before = column.to_python(before)
         if before == getattr(row, name):
             continue
-        if name in left:
-            before = left[name].get(before)
-        yield Difference(str(column.verbose_name), shown(before, column), shown(getattr(row, column.name), column))
+        if name in replaced:
+            before = replaced[name].get(before)
+        after = display(getattr(row, column.name), column)
+        yield Difference(str(column.verbose_name), display(before, column), after)
 
 
-def shown(value: Any, column: Any) -> Any:
+def display(value: Any, column: Any) -> Any:
     return str(value) if isinstance(column, ForeignKey) and value else display_for_field(value, column, EMPTY)
 
 
@@ -389,7 +404,7 @@ class SwitchAdmin(HouseAdmin):
     ordering = ("id",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """The program knows the names that mean something."""
+        """Only names that the program reads have an effect; the migration creates them all."""
         return False
 
     @admin.display(description=_("meaning"))

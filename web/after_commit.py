@@ -1,4 +1,4 @@
-"""Work for after the commit, done once however often the transaction asks for it."""
+"""Callbacks that run once after the commit, however often the transaction registers them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, transaction
 
 
 class _Batch:
-    """The calls of one function in one transaction: the first that the commit runs does the work of all."""
+    """All calls of one function in one transaction. The first callback that the commit runs makes the one call."""
 
     def __init__(self, function: Callable[..., None]) -> None:
         self.function, self.arguments, self.is_done = function, list[Any](), False
@@ -23,7 +23,10 @@ class _Batch:
 
 
 class _Open(threading.local):
-    """Only Django's own list of callbacks keeps a batch alive, and a rollback empties that."""
+    """The batches of this thread's open transactions.
+
+    Only Django's list of callbacks holds a strong reference to a batch. A rollback empties that list.
+    """
 
     def __init__(self) -> None:
         self.batches: WeakValueDictionary[tuple[str, Callable[..., None]], _Batch] = WeakValueDictionary()
@@ -35,7 +38,8 @@ _open = _Open()
 def once_after_commit(function: Callable[..., None], *arguments: Any, using: str = DEFAULT_DB_ALIAS) -> None:
     """Calls `function` once after the commit, with the arguments of every call in the transaction; failures are logged.
 
-    A rollback to a savepoint takes its calls back; where others remain, their arguments are among the rest.
+    If a savepoint is rolled back and no other call remains, `function` is not called. If another call remains, it also
+    gets the arguments of the calls that were rolled back.
     """
     batch = _open.batches.get((using, function))
     if batch is None or batch.is_done:

@@ -1,4 +1,4 @@
-"""What every page and call stands on, and no business."""
+"""Infrastructure that all apps use: the admin's base, API base, cache, metrics, throttling. No business rules."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ class WebConfig(AppConfig):
 
         from web import audit, flags, timings
 
-        pre_create_historical_record.connect(audit.note, dispatch_uid="web.audit")
+        pre_create_historical_record.connect(audit.fill_history_row, dispatch_uid="web.audit")
         post_save.connect(flags.switch_saved, sender=Switch, dispatch_uid="web.flags")
         connection_created.connect(timings.connection_made, dispatch_uid="web.timings")

@@ -1,4 +1,4 @@
-"""Who changed what: a row for each change of the columns that count, by django-simple-history."""
+"""The audit trail, by django-simple-history: one row for each change of the audited columns."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from web.tracked import Tracked
 
 
 class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history has no types
-    """Of a `Tracked` model. A save that wrote none of the columns in it writes no row.
+    """The history of a `Tracked` model. A save that changes no audited column writes no row.
 
-    Whoever acts on an order stands in its `change`; otherwise it is who sent the request, by session or token.
+    For an order the actor is in its `change`; for other models it is the user of the request (session or token).
     """
 
     def __init__(self, excluded: tuple[str, ...], **options: Any) -> None:
-        # A row is found by what it is of: an index more is a write more.
+        # History rows are looked up by the row they belong to; other indexes would only slow down writes.
         indexed = ("customer", "route", "driver", "user", "phone", "code")
         key: models.Field[int, int] = models.BigAutoField()
         options.setdefault("bases", (Before,))
@@ -38,7 +38,7 @@ class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history h
         return user if user is not None and user.is_authenticated else None
 
     def get_change_reason_for_object(self, instance: Tracked, history_type: str, using: str | None) -> str:
-        """From where: a `Source`."""
+        """The `Source` of the change."""
         if (change := getattr(instance, "change", None)) is not None:
             return str(change.actor.source)
         request = self._request()
@@ -53,7 +53,7 @@ class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history h
 
 
 class Before(models.Model):
-    """The columns that this change wrote anew, with the values it found: a row before may be missing, or be older."""
+    """`before` maps the changed columns to their old values. The previous history row may be missing or outdated."""
 
     before = models.JSONField(encoder=DjangoJSONEncoder, default=dict)
 
@@ -62,7 +62,7 @@ class Before(models.Model):
 
 
 class ItemsThen(Before):
-    """What was in the order, in words, where this change said it; else empty. `before` says what was in it before."""
+    """`items` is the order's content as text, if this change set it, else empty. `before["items"]` is the old one."""
 
     items = models.TextField(_("items"), blank=True, default="")
 
@@ -70,13 +70,13 @@ class ItemsThen(Before):
         abstract = True
 
 
-def note(instance: Tracked, history_instance: Any, **kwargs: Any) -> None:
-    """Receiver of `pre_create_historical_record`."""
+def fill_history_row(instance: Tracked, history_instance: Any, **kwargs: Any) -> None:
+    """Receiver of `pre_create_historical_record`: fills `before` and `items`."""
     columns = {column.attname for column in history_instance.tracked_fields}
     changed = instance.before if history_instance.history_type == "~" else {}
     history_instance.before = {name: value for name, value in changed.items() if name in columns}
     if isinstance(history_instance, ItemsThen):
-        circumstances: Any = instance.change  # type: ignore[attr-defined]  # of an order
-        history_instance.items = circumstances.items
-        if circumstances.items_before:
-            history_instance.before["items"] = circumstances.items_before
+        change: Any = instance.change  # type: ignore[attr-defined]  # orders have it
+        history_instance.items = change.items
+        if change.items_before:
+            history_instance.before["items"] = change.items_before

@@ -1,10 +1,11 @@
-"""The cache: Django's own on Redis, and answers kept in it for a minute, until something they tell of changes.
+"""The cache: Django's Redis cache, and answers cached for a minute or until their data changes.
 
-A Redis that fails is a miss: a request waits for it once, 0.2 s.
+A Redis failure counts as a miss. A request waits for Redis once, 0.2 s.
 
-Whoever changes something calls `changed`, which gives the kind of answer a new version after the commit. Answers stand
-under the version that was read before their queries: a slow reader writes where nobody looks any more. Who dies between
-the commit and the new version, or does not reach Redis, leaves answers that are at most SECONDS old.
+Code that changes data calls `changed`, which gives that kind of answer a new version after the commit. Answers are
+stored under the version that was read before their queries, so a slow reader writes to a key that nobody reads any
+more. If a process dies between the commit and the new version, or cannot reach Redis, answers are stale for at most
+SECONDS.
 """
 
 from __future__ import annotations
@@ -29,21 +30,21 @@ from web import flags, metrics
 from web.after_commit import once_after_commit
 
 log = logging.getLogger(__name__)
-# After a failure it is left alone for so long.
+# After a failure no request is sent for this long.
 REST_SECONDS = 1.0
-# Keys that one command looks through.
+# Keys scanned by one command.
 SCAN = 1000
 STATISTICS = "statistics"
 KINDS = (STATISTICS,)
 SECONDS = 60
-# Others count requests in the same cache.
+# Prefixes of our keys; web.throttling uses the same cache.
 ANSWER, VERSION = "answer:", "version:"
-# What `size` and `clear` look through at most.
+# The most keys that `size` and `clear` scan.
 MOST_KEYS = 10_000
 
 
 class Json:
-    """Values as text: a pickle would run whatever somebody wrote into Redis."""
+    """Serializes values as JSON. Unpickling would execute code that an attacker wrote into Redis."""
 
     def dumps(self, value: Any) -> bytes:
         return json.dumps(value, cls=DjangoJSONEncoder, separators=(",", ":")).encode()
@@ -51,12 +52,12 @@ class Json:
     def loads(self, data: bytes) -> Any:
         try:
             return json.loads(data)
-        except ValueError:  # not ours: a miss
+        except ValueError:  # not written by us: a miss
             return None
 
 
 class ForgivingClient(Redis):
-    """Answers None, as for a key that is not there, where Redis fails and for a second after. For any thread."""
+    """Returns None, as for a missing key, when Redis fails and for a second after. Thread-safe."""
 
     rests_until = 0.0
 
@@ -66,7 +67,7 @@ class ForgivingClient(Redis):
         try:
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except (RedisError, OSError) as error:
-            log.warning("The cache does not answer (%s); it is left alone for a second.", type(error).__name__)
+            log.warning("The cache does not answer (%s); not used for the next second.", type(error).__name__)
             self.rests_until = monotonic() + REST_SECONDS
             return None
 
@@ -82,7 +83,7 @@ class OneClient(RedisCacheClient):
 
 @cache
 def client(servers: tuple[str, ...], **options: Any) -> OneClient:
-    """One for all threads: under ASGI each request has a cache of its own, and would open a connection of its own."""
+    """One client for all threads. Under ASGI each request has its own cache object, and would open a connection."""
     return OneClient(servers, **options)
 
 
@@ -93,54 +94,57 @@ class ForgivingRedis(RedisCache):
 
 
 def answer(kind: str, parts: tuple[object, ...], make: Callable[[], Any]) -> Any:
-    """What `make` returned when it was last asked for the same `parts`, unless something changed since; JSON.
+    """The cached result of `make` for the same `parts`, or a new one. It must be JSON.
 
-    `parts` are all that the answer depends on besides the rows: the role, the period, the address.
+    `parts` are all inputs of the answer besides the rows and the language: the role, the period, the address.
     """
     shared = shared_cache()
     if shared is None or not flags.on(flags.CACHING):
         return make()
     version = shared.get_or_set(VERSION + kind, partial(token_hex, 8), None)
-    told = hashlib.sha256(repr((get_language(), *parts)).encode()).hexdigest()[:32]
-    kept = shared.get(key := f"{ANSWER}{kind}:{version}:{told}")
-    (metrics.MISSES if kept is None else metrics.HITS).labels(kind).inc()
-    if kept is None:
-        kept = make()
-        shared.set(key, kept, SECONDS)
-    return kept
+    digest = hashlib.sha256(repr((get_language(), *parts)).encode()).hexdigest()[:32]
+    cached = shared.get(key := f"{ANSWER}{kind}:{version}:{digest}")
+    (metrics.MISSES if cached is None else metrics.HITS).labels(kind).inc()
+    if cached is None:
+        cached = make()
+        shared.set(key, cached, SECONDS)
+    return cached
 
 
 def changed(kind: str) -> None:
-    """Answers of this kind are no longer true once the transaction is committed."""
-    once_after_commit(_renew, kind)
+    """Invalidates the cached answers of this kind after the commit."""
+    once_after_commit(_set_new_version, kind)
 
 
-def _renew(*kinds: str) -> None:
+def _set_new_version(*kinds: str) -> None:
     if (shared := shared_cache()) is not None:
         for kind in set(kinds):
             shared.set(VERSION + kind, token_hex(8), None)
 
 
 def shared_cache() -> ForgivingRedis | None:
-    """The cache of all processes; None where there is none, and nothing is kept."""
+    """The cache that all processes share; None if none is configured."""
     backend = caches[DEFAULT_CACHE_ALIAS]
     return backend if isinstance(backend, ForgivingRedis) else None
 
 
 def size(kind: str) -> int | None:
-    """How many answers are kept, MOST_KEYS at most; None: the cache does not answer."""
+    """The number of cached answers, at most MOST_KEYS. None if the cache does not answer."""
     return _of_keys(f"{kind}:*", lambda redis, keys: len(keys))
 
 
 def clear(pattern: str) -> int | None:
-    """Forgets the answers whose keys match (`statistics:*`), MOST_KEYS at most; how many. None: no answer."""
+    """Deletes the answers whose keys match (`statistics:*`), at most MOST_KEYS.
+
+    Returns how many, or None if the cache does not answer.
+    """
     return _of_keys(pattern, lambda redis, keys: redis.unlink(*keys) if keys else 0)
 
 
 def _of_keys(pattern: str, work: Callable[[Redis, list[bytes]], Any]) -> int | None:
     if (shared := shared_cache()) is None:
         return 0
-    # Not forgiving: who asks is told that it does not answer.
+    # A plain client, because the caller must learn that the cache does not answer.
     redis = Redis(connection_pool=shared._cache.get_client().connection_pool)
     try:
         found: Iterable[bytes] = redis.scan_iter(match=shared.make_key(ANSWER + pattern), count=SCAN)

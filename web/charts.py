@@ -1,6 +1,6 @@
-"""Charts of the office's pages, one way for all: SVG by pygal, shown as images.
+"""Charts for the office's pages: SVG by pygal, shown as images.
 
-As an image it runs no script and takes no style of the page, so it brings colours for light and dark itself.
+An SVG image runs no script and ignores the page's styles, so it has its own colours for light and dark.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ import pygal
 from django.utils.translation import gettext as _
 from pygal.style import Style
 
-# It hooks itself into every import of the process, in a way that Python 3.11 warns of and 3.12 no longer knows, for
-# plug-ins (maps) that are not used here.
+# pygal hooks into every import of the process to find its plug-ins (maps), which we do not use. Python 3.11 warns about
+# the hook's interface, and 3.12 removed it.
 sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ != "PluginImportFixer"]
 
 Value = float | int | None
 WIDTH, HEIGHT = 480, 220
-# At most so many labels below the chart, or they run into each other.
+# More labels below the chart would overlap.
 MOST_LABELS = 6
+# A line with at most this many points shows a dot at each.
 FEW = 31
-# Apart from each other also for those who see no red or green (after Okabe and Ito), on light and on dark alike.
+# Distinguishable for colour-blind readers (after Okabe and Ito), on light and dark backgrounds.
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#2b7bba", "#d17c00", "#12906a", "#d0453e", "#a45fb0", "#85807c"
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
 FONT = 'system-ui, "Noto Sans TC", "PingFang TC", "Microsoft JhengHei", sans-serif'
@@ -44,7 +45,7 @@ DARK = (
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """`dashed` tells a line apart without its colour."""
+    """`dashed` makes a line recognizable without its colour."""
 
     name: str
     values: tuple[Value, ...]
@@ -53,28 +54,28 @@ class Series:
 
 
 def lines(labels: Sequence[str], series: Sequence[Series], *, whole: bool = False) -> bytes:
-    """Values over time; `whole`: of things that are counted. A gap is a gap: no line where nothing was measured."""
+    """Values over time. `whole`: the values are counts, and the axis has whole numbers. None leaves a gap."""
     look = _look(labels, series, whole=whole)
-    # Without a dot a value between two gaps would not be seen.
-    dots = len(labels) <= FEW or any(_stands_alone(one.values) for one in series)
+    # A value between two gaps is invisible without a dot.
+    dots = len(labels) <= FEW or any(_has_isolated_value(one.values) for one in series)
     return _drawn(pygal.Line(**look, show_dots=dots, dots_size=2, allow_interruptions=True), series)
 
 
-def _stands_alone(values: Sequence[Value]) -> bool:
-    """Whether any of them does."""
+def _has_isolated_value(values: Sequence[Value]) -> bool:
+    """Whether any value has a gap on both sides."""
     neighbours = zip((None, *values), values, (*values[1:], None), strict=False)
     return any((before, after) == (None, None) and value is not None for before, value, after in neighbours)
 
 
 def bars(labels: Sequence[str], series: Sequence[Series]) -> bytes:
-    """Counts, stacked from the ground up."""
+    """Counts as stacked vertical bars."""
     return _drawn(pygal.StackedBar(**_look(labels, series, stacked=True)), series)
 
 
 def lying(labels: Sequence[str], series: Sequence[Series], *, stacked: bool = True) -> bytes:
-    """With the labels at the side, for names; `stacked`: the series are parts of a whole."""
+    """Horizontal bars with the labels at the side. `stacked`: the series are parts of a whole."""
     look = _look(labels, series, stacked=stacked)
-    # Drawn from the bottom up, and read from the top down. Each name has a line of its own.
+    # pygal draws from the bottom up, so the order is reversed. Every label is shown.
     look |= {"x_labels": list(reversed(labels)), "x_labels_major": None, "show_minor_x_labels": True}
     look["height"] = max(HEIGHT, 70 + len(labels) * (26 if stacked else 18 * len(series)))
     chart = pygal.HorizontalStackedBar if stacked else pygal.HorizontalBar
@@ -83,17 +84,17 @@ def lying(labels: Sequence[str], series: Sequence[Series], *, stacked: bool = Tr
 
 
 def _margin(labels: Sequence[str]) -> int:
-    """The room that Chinese names need beyond what the library reckons for Latin letters."""
+    """Pixels. pygal reserves the width of Latin letters; Chinese ones need about 6 px more each."""
     return 6 + max((6 * sum(ord(letter) > 0x2E7F for letter in label) for label in labels), default=0)
 
 
 def embedded(svg: bytes) -> str:
-    """As the address of an image, for a page that needs it once."""
+    """The chart as a `data:` URL, for an image that only one page shows."""
     return f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
 
 
 def ticks(highest: float) -> list[int]:
-    """Whole numbers from 0 to `highest`, at most six of them: 1, 2 or 5 apart, or ten times that, and so on."""
+    """At most six whole numbers from 0 to at least `highest`, with a step of 1, 2 or 5 times a power of ten."""
     step = next(step for power in count() for step in (10**power, 2 * 10**power, 5 * 10**power) if 5 * step >= highest)
     return list(range(0, max(int(-(-highest // step)), 1) * step + 1, step))
 
@@ -113,7 +114,7 @@ def _look(
         "height": HEIGHT,
         "style": Style(colors=tuple(one.colour for one in series), **STYLE),
         "css": ("file://style.css", "file://graph.css", DARK),
-        # Its default fetches a script from elsewhere; inside of an image none would run.
+        # The default loads a script from another site, which would not run in an image anyway.
         "js": (), "no_prefix": True, "margin": 6, "spacing": 8, "no_data_text": _("No figures yet"),
         "x_labels": list(labels), "x_labels_major": list(labels)[::step], "show_minor_x_labels": False,
         "show_legend": len(series) > 1, "legend_at_bottom": True, "legend_box_size": 12, "truncate_legend": -1,

@@ -1,4 +1,4 @@
-"""Sheets that Excel opens as they are meant: CSV, with what would be run as a formula made harmless."""
+"""CSV files that Excel opens correctly, with formulas made harmless."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 AT_ONCE = 500
-# Without it Excel reads UTF-8 as the code page of the machine.
+# Without a byte order mark Excel reads UTF-8 as the machine's code page.
 MARK = "\ufeff"
-# What a spreadsheet would run as a formula.
+# A cell that starts with one of these is a formula to a spreadsheet.
 FORMULA = ("=", "+", "-", "@")
 CONTENT_TYPE = "text/csv; charset=utf-8"
 
@@ -26,14 +26,17 @@ def headers(name: str) -> dict[str, str]:
 
 
 def answer(lines: Iterable[list[Any]], name: str) -> HttpResponse:
-    """A short sheet, whole."""
+    """A short file in one response."""
     return HttpResponse("".join(written(iter(lines))), content_type=CONTENT_TYPE, headers=headers(name))
 
 
 def stream(request: HttpRequest, lines: Iterable[list[Any]], name: str) -> StreamingHttpResponse:
-    """A long sheet, as its lines are read: when the language of who asks is gone, so words are looked up before."""
+    """A long file, streamed while `lines` are read.
+
+    The request's language is no longer active by then: translate before the call.
+    """
     pieces = written(iter(lines))
-    # Each kind of server takes the one iterator piece by piece, and would gather the other whole.
+    # ASGI streams an async iterator and WSGI a plain one. Each would first collect the other kind whole.
     streamed = pulled(pieces) if isinstance(request, ASGIRequest) else pieces
     return StreamingHttpResponse(streamed, content_type=CONTENT_TYPE, headers=headers(name))
 
@@ -44,7 +47,7 @@ async def pulled(pieces: Iterator[str]) -> AsyncIterator[str]:
 
 
 def written(lines: Iterator[list[Any]]) -> Iterator[str]:
-    """The text of the sheet in pieces."""
+    """The text of the file in pieces of AT_ONCE lines."""
     mark = MARK
     while some := list(islice(lines, AT_ONCE)):
         text = io.StringIO()
@@ -54,7 +57,7 @@ def written(lines: Iterator[list[Any]]) -> Iterator[str]:
 
 
 def harmless(cell: Any) -> str:
-    """A text that a spreadsheet shows and never runs."""
+    """The cell's text, with `'` in front if a spreadsheet would run it as a formula."""
     text = "" if cell is None else str(cell)
     begins = unicodedata.normalize("NFKC", text).lstrip()
     return f"'{text}" if begins.startswith(FORMULA) else text

@@ -1,4 +1,4 @@
-"""What an error of the database means, and how long work waits for a row that somebody else holds."""
+"""Classifies database errors, and sets how long work waits for a locked row."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import TypeVar
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
-# SQLSTATEs of PostgreSQL that are no OperationalError: a transaction ended because its process was frozen in
-# it (25P03, 25P04), and a standby takes no changes (25006).
+# SQLSTATEs that Django does not raise as OperationalError. 25P03 and 25P04: PostgreSQL ended the transaction of a
+# frozen process. 25006: the server is a read-only standby.
 AWAY = {"25P03", "25P04", "25006"}
 Held = TypeVar("Held")
-# PostgreSQL's names for a statement that waited too long for a lock, and for one that was cancelled while it waited
-# (luckygas.lock_waiters); PostgreSQL 15, appendix A.
+# SQLSTATEs of a statement that waited too long for a lock, and of one that was cancelled while it waited
+# (luckygas.lock_waiters). See PostgreSQL 15, appendix A.
 LOCK_NOT_AVAILABLE, QUERY_CANCELED = "55P03", "57014"
 ROW_LOCKED = _("Someone else is changing this. Nothing was changed; please try again in a moment.")
-# Of long work: how long one attempt holds a connection, and when it gives up. nginx gives up after 90 s.
+# Long work: how long one attempt holds a connection, and the total wait. nginx gives up after 90 s.
 ATTEMPT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 60.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 1.0
-# Marks a session whose waiting is not cut short.
+# The application_name of sessions that luckygas.lock_waiters does not cancel.
 LONG_WORK = "luckygas-long-work"
 SET_LOCAL = (
     "SELECT set_config('application_name', %s, true), set_config('lock_timeout', %s, true),"
@@ -30,7 +30,7 @@ SET_LOCAL = (
 
 
 def sqlstate(error: BaseException | None) -> str | None:
-    """PostgreSQL's name for an error (its appendix A); None: it is no error of PostgreSQL, or has no name."""
+    """The SQLSTATE of an error (PostgreSQL, appendix A). None if it has none or is not PostgreSQL's."""
     return getattr(error.__cause__, "sqlstate", None) if isinstance(error, DatabaseError) else None
 
 
@@ -41,17 +41,17 @@ def is_away(error: BaseException | None) -> bool:
 
 
 def is_row_locked(error: BaseException | None) -> bool:
-    """Whether a database error says that somebody else held the lock for too long."""
+    """Whether the statement failed because another session held a lock for too long."""
     return sqlstate(error) in (LOCK_NOT_AVAILABLE, QUERY_CANCELED)
 
 
 @contextmanager
 def long_work(lock: Callable[[], Held], wait: float | None = None) -> Iterator[Held]:
-    """A transaction for an import or a change of many rows, which the time limits of short requests do not end.
+    """A transaction for an import or a change of many rows, without the time limits of short requests.
 
-    `lock` takes every lock the work needs; its result is what the block gets. While somebody else holds one of them no
-    connection is held: the transaction is rolled back and `lock` called again, for `wait` seconds (a minute unless
-    named). Raises OperationalError after that.
+    `lock` takes every lock the work needs; the block gets its result. If another session holds one of the locks, the
+    transaction is rolled back, the connection closed, and `lock` called again, for `wait` seconds (default 60). Then
+    raises OperationalError.
     """
     give_up, pause = monotonic() + (LONGEST_WAIT_SECONDS if wait is None else wait), FIRST_PAUSE_SECONDS
     while True:
@@ -69,8 +69,8 @@ def long_work(lock: Callable[[], Held], wait: float | None = None) -> Iterator[H
 
 
 def _begin(lock: Callable[[], Held]) -> tuple[ExitStack, Held]:
-    """The open transaction, and what was locked."""
-    # Within a transaction of somebody else there is one attempt: it waits for as long as all of them.
+    """Returns the open transaction and the result of `lock`."""
+    # Inside the caller's transaction there is only one attempt, so it gets the whole wait.
     patience = LONGEST_WAIT_SECONDS if connection.in_atomic_block else ATTEMPT_SECONDS
     with ExitStack() as stack:
         stack.enter_context(transaction.atomic())
@@ -81,7 +81,7 @@ def _begin(lock: Callable[[], Held]) -> tuple[ExitStack, Held]:
 
 
 def _limit(seconds: float) -> None:
-    """How long a statement of this transaction may wait for a lock. SQLite has one lock, and waits as always."""
+    """Sets how long a statement of this transaction may wait for a lock. Does nothing on SQLite."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(SET_LOCAL, [LONG_WORK, f"{seconds * 1000:.0f}ms"])

@@ -1,7 +1,7 @@
-"""Switches of the running system: rows of django-waffle, changed in the admin, obeyed by every process within a second.
+"""Feature switches: rows of django-waffle. A change in the admin takes effect in every process within a second.
 
-Waffle's own lookup asks for each name by itself and forgets what it knew when the database is away; here all switches
-are read in one query, at most twice a second, and what was known last stands until something else is known.
+Waffle's own lookup needs a query for each name and loses its values when the database is down. This module reads all
+switches in one query, at most twice a second, and keeps the last values while the database is down.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ MEANINGS = {
     WEBSOCKETS: _("Pages keep a connection to the server. If off, they ask for changes every few seconds."),
     THROTTLING: _("Limits how often a client may send requests."),
 }
-# How old what is known may be: with the hub's own look each second, a change is in force everywhere within one.
+# The longest that values are used without a new query. Hubs also read the switches once a second.
 MEMORY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Which switches were off, and when that was asked. One without a row is on."""
+    """The switches that were off, and when they were read (`monotonic()`). A switch without a row is on."""
 
     at: float = -math.inf
     off: frozenset[str] = frozenset()
@@ -54,7 +54,7 @@ def on(name: str) -> bool:
 
 
 def known(name: str) -> bool:
-    """As `on`, from memory alone: as `refresh` found it last."""
+    """As `on`, but only from memory: the value that `refresh` read last."""
     return name not in _seen.off
 
 
@@ -65,12 +65,12 @@ def switched_off() -> list[str]:
 
 
 def age() -> float:
-    """Seconds since the database was asked."""
+    """Seconds since the last read."""
     return monotonic() - _seen.at
 
 
 def refresh(older_than: float = MEMORY_SECONDS) -> None:
-    """Reads the switches anew where what is known is older than so many seconds."""
+    """Reads the switches if the last read is more than `older_than` seconds ago."""
     if age() <= older_than:
         return
     asked = monotonic()
@@ -83,18 +83,18 @@ def refresh(older_than: float = MEMORY_SECONDS) -> None:
 
 
 def remember(seen: Seen) -> None:
-    """Of two threads that ask at once, the one that asked later is right."""
+    """If two threads read at once, the later query wins."""
     global _seen  # noqa: PLW0603  (one memory a process)
     if seen.at > _seen.at:
         _seen = seen
 
 
 def forget() -> None:
-    """The next one to ask asks the database."""
+    """Makes the next call of `on` read the database."""
     global _seen  # noqa: PLW0603
     _seen = Seen(off=_seen.off)
 
 
 def switch_saved(sender: type[Any], **kwargs: Any) -> None:
-    """Who changed a switch sees it at once."""
+    """Makes a change visible at once in the process that saved it."""
     transaction.on_commit(forget)

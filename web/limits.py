@@ -1,4 +1,4 @@
-"""The widest values that make sense: ids, days, moments, sums of money, places on the earth."""
+"""The limits of plausible values: ids, days, moments, amounts of money, coordinates."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 MOST_ID = 2**63 - 1
 YEAR = timedelta(days=366)
-# The largest that a price or a payment at the door may be; more is a typing error.
+# NT$. A larger price or payment at the door is a typing error.
 MOST_MONEY = 10_000_000
 
 
 def is_id(text: str) -> bool:
-    """Whether a text is an id that a column can hold: of 18 digits at the most, however large they are."""
+    """Whether a text is an id that a column can hold: at most 18 ASCII digits."""
     return text.isascii() and text.isdecimal() and len(text) < len(str(MOST_ID))
 
 

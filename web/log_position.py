@@ -1,7 +1,7 @@
-"""The end of the log of events, read before the rows of an answer (headers `Last-Event-Id`, `Last-Event-Epoch`).
+"""The head of the event log, read before the rows of an answer (headers `Last-Event-Id`, `Last-Event-Epoch`).
 
-A page loads its state, then connects with `since=` and `epoch=` these: nothing falls between. The log belongs to an app
-further to the right, which provides the function that reads its end.
+A page loads its state, then connects with these values as `since=` and `epoch=`, so it misses no event in between. The
+log belongs to the app `realtime`, which this app must not import; `realtime` provides the function that reads the head.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ ID, EPOCH = "Last-Event-Id", "Last-Event-Epoch"
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The end of the log: the number of its last event, and the epoch of the numbers."""
+    """The id of the log's last event, and the epoch that the id belongs to."""
 
     seq: int
     epoch: str = ""
@@ -24,7 +24,7 @@ _provider: Callable[[], Position | None] | None = None
 
 
 def provide(position: Callable[[], Position | None] | None) -> None:
-    """Names the function that reads the end of the log; it may answer None, and then there is no header."""
+    """Registers the function that reads the head of the log. Where it returns None, answers carry no headers."""
     global _provider  # noqa: PLW0603  (one log a site, named once at start)
     _provider = position
 

@@ -1,14 +1,16 @@
-"""What is counted: metrics of the one `prometheus_client` registry, and those that all apps share.
+"""Metrics: the `prometheus_client` registry, and the metrics that all apps share.
 
-`/health/metrics` shows the registry. `web.system_metrics` writes what is `kept` to the table `system_metrics`.
+`/health/metrics` shows the registry. `web.system_metrics` writes the metrics marked `kept` to the table
+`system_metrics`.
 
-Several processes count as one (workers, senders, commands): each in files of its own, in one directory.
-prometheus_client names the files by process id: each worker that is replaced, and each command that cron starts, would
-leave its own for ever; and two containers that share the directory have processes of one id. So they are named by
-places: a process takes the lowest that is free, and goes on where the one before it ended. There are as many files as
-ever ran at once, no count is lost, and nothing need be cleared away. For that `share` sets
-`prometheus_client.values`, which the package does not document: it has no other place for a name that is not the
-process id. Without a directory (`PROMETHEUS_MULTIPROC_DIR`) it is not called.
+Workers, senders and commands count together: each process has its own files in one shared directory.
+prometheus_client names these files by process id. Every replaced worker and every cron command would then leave files
+behind for ever, and processes of two containers may have the same id. So files are named by slot numbers: a process
+locks the lowest free slot and continues the counts of its predecessor. There are as many files as processes ever ran
+at once, no count is lost, and nothing needs cleaning up.
+
+For this, `share` sets `prometheus_client.values`, which the package does not document: it has no other way to replace
+the process id. `share` is not called without a directory (`PROMETHEUS_MULTIPROC_DIR`).
 """
 
 from __future__ import annotations
@@ -31,31 +33,31 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 Wrapped = TypeVar("Wrapped", bound=MetricWrapperBase)
-# The names of the metrics that the table has, too.
+# The names of the metrics that are written to the table too.
 KEPT: set[str] = set()
-# What the database has now. Apps add to it when they are ready; asked at each scrape and once a minute.
+# Functions that read gauges from the database. Apps append theirs in `ready()`. Called at each scrape and each minute.
 GAUGES: list[Callable[[], Iterable[Metric]]] = []
 
 
 def kept(metric: Wrapped) -> Wrapped:
-    """Has the table keep this metric: those that a page or the API shows, so that its rows stay small."""
+    """Marks a metric to be written to the table. Only for metrics that a page or the API shows: rows stay small."""
     KEPT.update(family.name for family in metric.describe())
     return metric
 
 
-# Metrics without labels are not made here: models import this module before `web.metrics.share` is called.
+# Only metrics with labels may be created here: models import this module before `web.metrics.share` is called.
 HITS = kept(Counter("luckygas_cache_hits", "Answers taken from a cache.", ["cache"]))
 MISSES = kept(Counter("luckygas_cache_misses", "Answers that were not in the cache.", ["cache"]))
 SQL = Summary("luckygas_sql_query_seconds", "What the database took, by its alias.", ["alias"])
-# 1, 2, 5, 10 and so on, from a tenth of a millisecond on: a percentile lies between the right two of them.
+# Seconds: 1, 2, 5, 10 and so on, from 0.1 ms on. Percentiles are interpolated between two of them.
 STEPS = tuple(float(f"{step}e{power}") for power in range(-4, 2) for step in (1, 2, 5))
 OPERATIONS = kept(Histogram("luckygas_operation_seconds", "What an operation took.", ["operation"], buckets=STEPS))
 
 
 def percentile(buckets: Mapping[float, float], share: float) -> float | None:
-    """Of counts of what is at most each bound, within a bucket by linear interpolation. None: nothing was counted.
+    """The percentile of cumulative `buckets` (bound -> count), linearly interpolated. None if nothing was counted.
 
-    What lies above the last finite bound counts as that bound.
+    `share` is between 0 and 1. Values above the last finite bound count as that bound.
     """
     rank, lower, below = share * max(buckets.values(), default=0), 0.0, 0.0
     for bound, count in sorted(buckets.items()):
@@ -66,33 +68,33 @@ def percentile(buckets: Mapping[float, float], share: float) -> float | None:
 
 
 def share(directory: Path) -> None:
-    """To be called before any metric is made, but for those with labels."""
+    """Makes this process count in `directory`. Call it before any metric without labels is created."""
     directory.mkdir(parents=True, exist_ok=True)
-    values.ValueClass = values.MultiProcessValue(lambda: _place(directory, os.getpid())[0])  # type: ignore[no-untyped-call]
+    values.ValueClass = values.MultiProcessValue(lambda: _slot(directory, os.getpid())[0])  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=1)
-def _place(directory: Path, process: int) -> tuple[int, TextIOWrapper]:
-    """The number of this process, and the file that keeps it; a fork gives up that of its parent."""
+def _slot(directory: Path, process: int) -> tuple[int, TextIOWrapper]:
+    """The slot number of this process, and its lock file. A forked process takes a slot of its own."""
     for number in itertools.count():
         file = (directory / f"{number}.lock").open("w")
         try:
-            # The kernel gives it back, however the process ends.
+            # The kernel releases the lock, however the process ends.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
         else:
             return number, file
-    raise AssertionError("There is always one more.")
+    raise AssertionError("There is always a free slot.")
 
 
 def directory() -> Path | None:
-    """Which processes of this machine share; None: each counts alone."""
+    """The directory that the processes of this machine share. None if each process counts alone."""
     return Path(settings.PROMETHEUS_MULTIPROC_DIR) if settings.PROMETHEUS_MULTIPROC_DIR else None
 
 
 def registry() -> Collector:
-    """Of this process, or of all processes that share the directory."""
+    """The metrics of all processes that share the directory, or without one of this process alone."""
     if directory() is None:
         return REGISTRY
     registry = CollectorRegistry()
@@ -101,14 +103,14 @@ def registry() -> Collector:
 
 
 def processes() -> int:
-    """How many share the directory now."""
+    """The number of running processes that share the directory."""
     shared = directory()
     return sum(map(_is_held, shared.glob("*.lock"))) if shared else 1
 
 
-def _is_held(place: Path) -> bool:
-    """A process that looks for a place at this very moment takes the next one."""
-    with place.open() as file:
+def _is_held(slot: Path) -> bool:
+    """Locks the slot for a moment; a process that looks for a slot just then takes the next one."""
+    with slot.open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

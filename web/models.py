@@ -1,4 +1,4 @@
-"""The figures of all servers: of each minute for two days, of each hour for longer; and which are in them already."""
+"""Metrics of all servers: a row a minute for two days, a row an hour for longer, and the counts already written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SystemMetric(models.Model):
-    """A minute, as `web.system_metrics` writes it, or an hour, as `health.history` sums its minutes up."""
+    """One minute, written by `web.system_metrics`, or one hour, summed from its minutes by `health.history`."""
 
     class Span(models.TextChoices):
         MINUTE = "minute", _("minute")
@@ -30,7 +30,7 @@ class SystemMetric(models.Model):
 
 
 class WrittenCounts(models.Model):
-    """What processes that count together (`web.metrics`) had counted when it was last added to a minute."""
+    """The counts of a group of processes (`web.metrics`) at its last write; the next write adds the difference."""
 
     name = models.CharField(max_length=80, primary_key=True)
     at = models.DateTimeField(default=timezone.now)

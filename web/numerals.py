@@ -1,4 +1,4 @@
-"""Chinese numerals, in addresses and in sheets."""
+"""Reads Chinese numerals in addresses and imported sheets."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 DIGITS = dict(zip("零〇○一二兩两三四五六七八九壹貳參叁肆伍陸柒捌玖ㄧ", "0001222345678912334567891", strict=True))
 TENS = {"十": "十", "拾": "十", "百": "百", "佰": "百", "廿": "2十", "卅": "3十"}
 LETTERS = DIGITS | TENS
-# Of these letters: `2`, `1百15`, `1百05`, `2十3`.
+# Matches numerals after LETTERS has replaced their characters: `2`, `1百1十5`, `1百05`, `2十3`.
 COUNT = re.compile(r"(?:([1-9])百)?(0?)(?:([1-9]?)(十))?([1-9]?)")
 
 
 def chinese(text: str) -> int | None:
-    """Zero to 999 in Chinese numerals; None: it is no such number, or more than one: 一百二 is 102 or 120."""
+    """The value of a Chinese numeral from 0 to 999. None if it is none or ambiguous: 一百二 means 102 or 120."""
     count = COUNT.fullmatch("".join(LETTERS.get(letter, "?") for letter in text))
     if not text or count is None or (count[1] and count[5] and not (count[2] or count[4])):
         return None
@@ -21,6 +21,6 @@ def chinese(text: str) -> int | None:
 
 
 def in_digits(numeral: str) -> str:
-    """`12` for `十二`; what is no number digit by digit: `2026` for `二〇二六`."""
+    """`12` for `十二`. Converts what `chinese` cannot read digit by digit: `2026` for `二〇二六`."""
     number = chinese(numeral)
     return "".join(DIGITS.get(letter, letter) for letter in numeral) if number is None else str(number)

@@ -1,4 +1,4 @@
-"""What the house says no to: one exception, which REST, sockets, pages and commands each dress in their way."""
+"""The exception for a request that business rules refuse. REST, sockets, pages and commands each render it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from django.utils.functional import Promise
 
 
 class Refusal(Exception):
-    """A request that was understood and is refused; nothing was changed.
+    """A well-formed request is refused; nothing was changed.
 
-    `code` is stable and for programs, `detail` for people, `attr` the field it is about, `status` the HTTP status,
-    `version` the present version where the caller's was too old, and `wait` the seconds until it may be tried again.
+    `code` is stable and for programs, `detail` is for people, `attr` is the field at fault, `status` the HTTP status.
+    `version` is the current version if the caller's was stale, and `wait` the seconds until a retry makes sense.
     """
 
     def __init__(

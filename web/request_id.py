@@ -1,7 +1,7 @@
-"""For whom the code at hand works: one id for a request, a command or a message on a socket.
+"""The request id: one for each HTTP request, management command and socket message.
 
-It stands in every line of the log, and on what is left for later: events, SMS. `bound_contextvars(request_id=…)` sets
-it, and it goes along into threads and tasks.
+Every log line has it, and so do rows that are processed later: events, SMS. `bound_contextvars(request_id=…)` sets it;
+threads and tasks inherit it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from uuid import uuid4
 from structlog.contextvars import get_contextvars
 
 LENGTH = 64
-# What a proxy in front may have given it; anything else might forge a line or fill a column.
+# The ids that are accepted from a proxy. Others could forge a log line or overflow a column.
 WELL_FORMED = re.compile(rf"[A-Za-z0-9-]{{8,{LENGTH}}}")
 
 
@@ -21,10 +21,10 @@ def new() -> str:
 
 
 def given_or_new(given: str) -> str:
-    """`X-Request-ID` as it came, if it is well-formed."""
+    """The given `X-Request-ID` if it is well-formed, else a new id."""
     return given if WELL_FORMED.fullmatch(given) else new()
 
 
 def current() -> str:
-    """Empty where nobody asked for what is done: a timer, a hub."""
+    """The current id; empty outside of requests, as in a timer or a hub."""
     return str(get_contextvars().get("request_id", ""))

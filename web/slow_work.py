@@ -1,4 +1,4 @@
-"""Slow work: one at a time in a process, or on threads of its own, so that nothing else waits for it."""
+"""Runs slow work one job at a time per process, or on its own threads, so that nothing else waits for it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import Generic, TypeVar
 from django.db import connection
 from django.utils.functional import Promise
 
-# When who was turned away may come back.
+# The Retry-After of a refused job.
 RETRY_SECONDS = 5
-# Who works and who waits for it.
+# Jobs that run or wait; further ones are refused.
 MOST_AT_ONCE = 16
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Overloaded(Exception):
-    """Too many wait for the same work; nothing was done. `detail` is for people."""
+    """Too many jobs already wait; nothing was done. `detail` is for people."""
 
     def __init__(self, detail: str | Promise) -> None:
         super().__init__(detail)
@@ -33,7 +33,7 @@ class Overloaded(Exception):
 
 
 class OneAtATime:
-    """Of one kind of work. `overloaded`: what is said to whom does not even wait."""
+    """Serializes one kind of work. `overloaded` is the text for callers that are refused."""
 
     def __init__(self, overloaded: str | Promise) -> None:
         self.overloaded = overloaded
@@ -41,7 +41,10 @@ class OneAtATime:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Gives the connection back and waits. A transaction cannot do so: it does not wait. Raises Overloaded."""
+        """Closes the database connection and waits for the lock. Raises Overloaded if too many wait.
+
+        Inside a transaction it cannot close the connection, so it runs at once.
+        """
         if connection.in_atomic_block:
             yield
             return
@@ -56,11 +59,10 @@ class OneAtATime:
 
 
 class ThreadPool(Generic[Job, Result]):
-    """Does `work` on each submitted job; a thread that finds no further job calls `at_rest` before it answers.
+    """Calls `work` on each submitted job, on `size` threads named `name`-1, `name`-2, …
 
-    The threads are called `name`-1, `name`-2, …
-
-    Unlike those of `concurrent.futures`, its threads are daemons: the end of the process waits for none of them.
+    A thread that finds the queue empty calls `at_rest` before it resolves the job's future. Unlike those of
+    `concurrent.futures`, the threads are daemons: the process exits without waiting for them.
     """
 
     def __init__(self, work: Callable[[Job], Result], at_rest: Callable[[], None], size: int, name: str) -> None:
@@ -71,7 +73,7 @@ class ThreadPool(Generic[Job, Result]):
         self._lock = threading.Lock()
 
     def submit(self, job: Job) -> Future[Result]:
-        """`cancel()` of its future takes back a job that is not begun."""
+        """`cancel()` on the future cancels a job that has not started."""
         future: Future[Result] = Future()
         with self._lock:
             self._unfinished.add(future)
@@ -82,7 +84,7 @@ class ThreadPool(Generic[Job, Result]):
         return future
 
     def drain(self, seconds: float) -> bool:
-        """Waits until nothing is left to do. False: something is, after `seconds`."""
+        """Waits until all jobs submitted so far are finished. False if some are not after `seconds`."""
         with self._lock:
             unfinished = list(self._unfinished)
         return not wait(unfinished, seconds).not_done
@@ -98,7 +100,7 @@ class ThreadPool(Generic[Job, Result]):
             answer()
 
     def _do(self, job: Job, future: Future[Result]) -> Callable[[], None]:
-        """Does the job, unless it was taken back; gives what tells its caller."""
+        """Runs the job unless it was cancelled. Returns the function that resolves its future."""
         if not future.set_running_or_notify_cancel():
             return lambda: None
         try:

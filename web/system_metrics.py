@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.dispatch import Signal
 from django.utils import timezone
 from prometheus_client.metrics_core import Metric
@@ -59,23 +59,43 @@ def write(*, every: float = WRITE_SECONDS) -> None:
 
     One process writes for all that share a directory, and for those that ended.
     """
-    now, pause, group = timezone.now(), timedelta(seconds=every), name()
-    if WrittenCounts.objects.filter(pk=group, at__gt=now - pause, at__lt=now + pause).exists():
+    now, pause = timezone.now(), timedelta(seconds=every)
+    before = WrittenCounts.objects.filter(pk=name()).first() or WrittenCounts(pk=name(), at=now - pause)
+    if abs(now - before.at) < pause:
         return
     minute = {"span": SystemMetric.Span.MINUTE, "at": minute_of(now)}
-    # Before any lock: who waits for a gauge holds up nobody else.
+    # Slow work comes before the locks: all hosts share the row of the minute.
     gauges = {} if SystemMetric.objects.filter(**minute).exists() else _gauges()
+    counts, processes = counted(), metrics.processes()
     empty = {"metrics_json": {"counts": {}, "gauges": gauges}}
     with transaction.atomic():
-        written, _created = WrittenCounts.objects.select_for_update().get_or_create(pk=group)
+        written, _created = WrittenCounts.objects.select_for_update().get_or_create(pk=before.pk)
+        if written.counts != before.counts:  # another process of this directory wrote meanwhile
+            return
         row, is_new = SystemMetric.objects.select_for_update().get_or_create(**minute, defaults=empty)
-        counts = counted()
-        row.metrics_json["counts"] = total([row.metrics_json["counts"], growth(counts, written.counts)])
+        row.metrics_json["counts"] = total([row.metrics_json["counts"], growth(counts, before.counts)])
         row.save(update_fields=["metrics_json"])
-        written.at, written.counts, written.processes = now, counts, metrics.processes()
+        written.at, written.counts, written.processes = now, counts, processes
         written.save()
     if is_new:
         new_minute.send_robust(sender=SystemMetric)
+
+
+def count_from_now() -> None:
+    """Skips all counts up to now; for use after a restore, which the counter files of a shared directory survive."""
+    if metrics.directory() is None:
+        return
+    now = {"at": timezone.now(), "counts": counted(), "processes": metrics.processes()}
+    WrittenCounts.objects.update_or_create(pk=name(), defaults=now)
+
+
+def forget_written(now: datetime, *, alone: timedelta, shared: timedelta) -> None:
+    """Deletes rows last written before `now - alone` (a single process) or `now - shared` (a shared directory).
+
+    A process that ended never writes again. A directory keeps its counters and may be used again.
+    """
+    is_process = Q(name__contains=":")  # the names of `instance` have colons, those of directories none
+    WrittenCounts.objects.filter(Q(is_process, at__lt=now - alone) | Q(at__lt=now - shared)).delete()
 
 
 def unwritten() -> Counts:

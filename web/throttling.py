@@ -1,7 +1,7 @@
-"""How often somebody may ask: by role, and more strictly where a request is dear or guesses at a secret.
+"""Rate limits: by role, and stricter for requests that are expensive or that guess a secret.
 
-Counted in windows of the rate's own length, in the cache that all processes share, and in this process as well: where
-there is no such cache, or it is away, the process alone counts.
+Requests are counted in fixed windows as long as the rate's period, in the shared cache and in this process. If there is
+no shared cache, or it is down, the process's own count applies.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from django.utils.translation import ngettext
 
 from web import flags
 
-# Of as many callers at once the newest are counted; a stranger with more addresses is the proxy's to stop.
+# The most callers counted at once; the oldest are dropped. The proxy must stop an attacker with more addresses.
 MOST_CALLERS = 10_000
 
 own: BaseCache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MOST_CALLERS}})
-# One household or one server has as many addresses as it likes, within one network of this size (RFC 6177).
+# One household or server may use any address of a network of this size (RFC 6177), so the network is counted.
 IPV6_NETWORK = 64
 
 
 def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | None:
-    """Counts one request of `who`; the seconds to wait where it is one too many, else None.
+    """Counts one request of `who`. Returns the seconds to wait if it exceeds the limit, else None.
 
-    `here`: in the memory of this process alone, for an event loop.
+    `here` counts only in the memory of this process; use it on an event loop.
     """
     rate = settings.THROTTLE_RATES[scope]
     if not rate or not (flags.known if here else flags.on)(flags.THROTTLING):
         return None
     most, seconds = rate
     key, left = _window(scope, who, seconds)
-    counted = _counted(own, key, seconds)
+    counted = _increment(own, key, seconds)
     if not here:
-        counted = max(counted, _counted_by_all(key, seconds))
+        counted = max(counted, _increment_shared(key, seconds))
     if counted <= most:
         return None
     own.set(key, counted, seconds)  # for `wait_left`
@@ -46,7 +46,7 @@ def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | 
 
 
 def wait_left(scope: str, who: str | int | None) -> int | None:
-    """As `wait_for` answered last where `who` asked too often. Counts nothing, and asks memory alone."""
+    """The seconds to wait if `wait_for` has refused `who` in this window, else None. Reads memory, counts nothing."""
     rate = settings.THROTTLE_RATES[scope]
     if not rate or not flags.known(flags.THROTTLING):
         return None
@@ -56,33 +56,37 @@ def wait_left(scope: str, who: str | int | None) -> int | None:
 
 
 def _window(scope: str, who: str | int | None, seconds: int) -> tuple[str, int]:
-    """The name of the present window, and the seconds left of it."""
+    """The cache key of the current window, and the seconds until it ends."""
     window, since = divmod(int(time()), seconds)
     return f"throttle:{scope}:{who}:{window}", seconds - since
 
 
-def _counted(where: BaseCache, key: str, seconds: int) -> int:
-    """A key outlives its window: one that ended between Redis' look for it and its count would stay for ever."""
+def _increment(where: BaseCache, key: str, seconds: int) -> int:
+    """Keys live for two windows.
+
+    Django's Redis `incr` checks for the key and then counts. A key that expired in between would come back without an
+    expiry and stay for ever.
+    """
     try:
         return where.incr(key)
-    except ValueError:  # there is none yet
+    except ValueError:  # no such key yet
         return 1 if where.add(key, 1, 2 * seconds) else where.incr(key)
 
 
-def _counted_by_all(key: str, seconds: int) -> int:
+def _increment_shared(key: str, seconds: int) -> int:
     try:
-        return _counted(cache, key, seconds)
-    except ValueError:  # away; this process has counted too
+        return _increment(cache, key, seconds)
+    except ValueError:  # the cache is down; the process's own count applies
         return 0
 
 
 def wait_of(scope: str, request: HttpRequest) -> int | None:
-    """`wait_for` the address a request comes from."""
+    """`wait_for` for the client address of a request."""
     return wait_for(scope, address_of(request))
 
 
 def please_wait(seconds: float) -> str:
-    """The sentence for who asked too often."""
+    """The message for a throttled caller."""
     whole = max(1, round(seconds))
     return (
         ngettext(
@@ -99,15 +103,16 @@ def address_of(request: HttpRequest) -> str | None:
 
 
 def address_of_scope(scope: dict[str, Any]) -> str | None:
-    """The same of a socket (ASGI, “WebSocket connection scope”)."""
+    """`address_of` for a socket (ASGI, “WebSocket connection scope”)."""
     forwarded = (value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for")
     return counted_as((scope.get("client") or [""])[0], ",".join(forwarded))
 
 
 def counted_as(peer: str, forwarded: str) -> str | None:
-    """An IPv4 address, or the first one of an IPv6 network; None where there is none (a socket in the file system).
+    """The client address used for rate limits: IPv4, or the network address of an IPv6 one.
 
-    `forwarded` is the header X-Forwarded-For: as many of its last names are believed as proxies stand in front.
+    None if there is none (a Unix socket). `forwarded` is the header X-Forwarded-For; only its last NUM_PROXIES entries
+    are trusted, because our own proxies wrote those.
     """
     proxies: int = settings.REST_FRAMEWORK["NUM_PROXIES"]
     named = forwarded.split(",") if forwarded and proxies else [peer]

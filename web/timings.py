@@ -1,4 +1,4 @@
-"""How long things take: named operations and SQL (docs/operations.md)."""
+"""Measures the duration of named operations and of SQL queries (docs/operations.md)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from web import flags, metrics
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
-# What `labels` returns; asked once for each name, for it costs more than to observe.
+# Cached, because `labels()` costs more than `observe()`.
 _operation, _sql = cache(metrics.OPERATIONS.labels), cache(metrics.SQL.labels)
 
 
 @cache
 def instance() -> str:
-    """The name of this process: host and process id may be alike in two containers, the random part is not."""
+    """A unique name for this process. The random part is needed because two containers may share host and pid."""
     return f"{socket.gethostname()[-60:]}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 def measured(operation: str) -> Callable[[Callable[P, Result]], Callable[P, Result]]:
-    """Has each call of a function timed under this name, while the switch is on."""
+    """Decorator: times each call under the name `operation` while the switch is on."""
 
     def decorate(function: Callable[P, Result]) -> Callable[P, Result]:
         @wraps(function)
@@ -55,6 +55,6 @@ def _time_sql(execute: Callable[..., Any], sql: str, params: Any, many: bool, co
 
 
 def connection_made(connection: Any, **kwargs: Any) -> None:
-    """Has the queries of a new database connection timed."""
+    """Receiver of `connection_created`: times the queries of the new connection."""
     if _time_sql not in connection.execute_wrappers:
         connection.execute_wrappers.append(_time_sql)

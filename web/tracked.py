@@ -1,10 +1,10 @@
-"""Models whose every change is told: to screens as events, to customers by SMS, to the audit as rows.
+"""Models whose every change is announced: as events to screens, by SMS to customers, as rows to the audit.
 
-A save is one transaction with its receivers, and knows what it changes (`Tracked`). What tells is `save()`, or a
-function of the app. One SQL statement for many rows would tell nobody, so the managers of these models refuse it
-(`AnnouncedQuerySet`). The one door is `unannounced()`: for filling, anonymising, a demo's past, and the conditional
-UPDATE of a function that tells by itself. The log does not know of what goes through it: screens that are open show the
-old rows until they load afresh, unless a new epoch is begun (`realtime.log.begin_epoch`).
+A save is one transaction with its receivers, and knows what it changes (`Tracked`). `save()`, or a function of the app,
+announces the change. One SQL statement for many rows would announce nothing, so the managers of these models refuse it
+(`AnnouncedQuerySet`). The only way around is `unannounced()`: for bulk loading, anonymising, a demo's past data, and
+the conditional UPDATE of a function that announces the change itself. The event log has no entry of such a change: open
+screens show the old rows until they reload, unless a new epoch begins (`realtime.log.begin_epoch`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from django.db import models, transaction
 
 
 class Tracked(models.Model):
-    """During `post_save`, `before` holds the columns this save wrote anew with the values read; empty for a new row.
+    """During `post_save`, `before` maps the columns that this save changed to their old values; empty for a new row.
 
-    What the receivers of `post_save` write is part of the change: if they cannot write it, nothing was saved. (Django
-    by itself sends `post_save` after its own commit where no transaction is open.)
+    The receivers of `post_save` run in the same transaction: if one fails, nothing is saved. (Outside of a transaction,
+    Django itself sends `post_save` after its own commit.)
 
-    The object remembers what it read and what it wrote. After a rollback that is not what the row holds: read the
-    object again (`refresh_from_db`) before saving it once more.
+    The object remembers the values it read and wrote. After a rollback they may differ from the row: call
+    `refresh_from_db` before the next save.
     """
 
     before: dict[str, Any] = {}  # replaced whole, never changed in place
@@ -35,7 +35,7 @@ class Tracked(models.Model):
         named = None if update_fields is None else frozenset(update_fields)
         changed = {} if self._state.adding else self.unsaved()
         self.before = {name: changed[name] for name in changed.keys() & self._columns(named)}
-        # No savepoint within another transaction: a failure takes back that one whole, as Django's own save does.
+        # No savepoint inside another transaction: a failure rolls all of it back, as with Django's own save.
         with transaction.atomic(savepoint=False):
             super().save(*args, update_fields=named, **kwargs)
         self._remember(named)
@@ -49,24 +49,24 @@ class Tracked(models.Model):
     def refresh_from_db(
         self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
     ) -> None:
-        """Django's own, which reads a deferred column too; what is set in other columns stays unsaved."""
+        """As Django's, which also loads deferred columns. Values set in columns that are not read stay unsaved."""
         named = None if fields is None else frozenset(fields)
         super().refresh_from_db(using=using, fields=named, from_queryset=from_queryset)
         self._remember(named)
 
     def _remember(self, names: frozenset[str] | None = None) -> None:
-        """These columns, or all, are now as in the row."""
+        """Records that these columns (None: all) now hold the row's values."""
         loaded = self.__dict__
-        # A new dict: the one of the class is everybody's.
+        # A new dict, because all instances share the class's.
         self._read = self._read | {name: loaded[name] for name in self._columns(names) & loaded.keys()}
 
     def _columns(self, names: frozenset[str] | None) -> set[str]:
-        """Fields are named as in the model (`driver`) or as in the table (`driver_id`); None means all."""
+        """The columns of the named fields (`driver` or `driver_id`); None means all."""
         fields = self._meta.concrete_fields
         return {field.attname for field in fields if names is None or names & {field.name, field.attname}}
 
     def unsaved(self) -> dict[str, Any]:
-        """The columns that differ from what was read, with the values read."""
+        """The columns changed since they were read, with the values that were read."""
         now = self.__dict__
         return {name: value for name, value in self._read.items() if name in now and now[name] != value}
 
@@ -77,32 +77,33 @@ Row = TypeVar("Row", bound=models.Model)
 class AnnouncedQuerySet(models.QuerySet[Row]):
     """Refuses `update`, `bulk_update`, `bulk_create` and `delete`, naming the function to call instead.
 
-    Its model sets `base_manager_name`, so that also `add()` of a related manager is refused. `save()` and cascades use
-    other methods of Django; but SET_NULL, SET_DEFAULT and SET() call `update`, so no key of its model may have them.
+    Its model sets `base_manager_name`, so that `add()` of a related manager is refused too. `save()` and cascades use
+    other methods of Django. SET_NULL, SET_DEFAULT and SET() call `update`, so no key of its model may have them.
     """
 
-    # Dotted names of functions.
+    # Dotted names of the functions to call instead.
     to_change: ClassVar[str]
     to_add: ClassVar[str]
     to_remove: ClassVar[str]
 
     def unannounced(self) -> models.QuerySet[Row]:
-        """The same rows, as a queryset that may do all this. Nobody is told."""
+        """The same rows as a queryset without these refusals. Its changes are not announced."""
         return models.QuerySet(self.model, self.query.chain(), self.db)
 
     def update(self, **columns: Any) -> NoReturn:
-        raise self._told_nobody("update", self.to_change)
+        raise self._refusal("update", self.to_change)
 
     def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise self._told_nobody("bulk_update", self.to_change)
+        raise self._refusal("bulk_update", self.to_change)
 
     def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise self._told_nobody("bulk_create", self.to_add)
+        raise self._refusal("bulk_create", self.to_add)
 
     def delete(self) -> NoReturn:
-        raise self._told_nobody("delete", self.to_remove)
+        raise self._refusal("delete", self.to_remove)
 
-    delete.queryset_only = True  # type: ignore[attr-defined]  # no manager of Django has it
+    delete.queryset_only = True  # type: ignore[attr-defined]  # as on Django's own managers
 
-    def _told_nobody(self, name: str, instead: str) -> TypeError:
-        return TypeError(f"{name}() of {self.model.__name__} tells nobody. Call {instead}(), or unannounced() before.")
+    def _refusal(self, name: str, instead: str) -> TypeError:
+        text = f"{name}() on {self.model.__name__} announces nothing. Call {instead}(), or unannounced() first."
+        return TypeError(text)

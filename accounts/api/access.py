@@ -1,4 +1,4 @@
-"""Who may call a view of the API: and how often. A call that names no right is refused to all."""
+"""Permission and throttle classes of the API. A view that names no right is refused to everybody."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from web.throttling import wait_for
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # which imports this module
 
-# The right that each action of a resource asks for, by Django's name for it. Other actions that write name their own.
+# The permission that each action of a resource needs, by Django's name. Other writing actions name their own.
 WRITES = {"create": "add", "partial_update": "change"}
 UNNAMED = "(no right)"
 
 
 def rights_asked(request: Request, view: APIView) -> Collection[str]:
-    """The rights that this request needs. A view names them by method in `rights`, else they follow from its model."""
+    """The rights that this request needs: those in the view's `rights` for the method, else by the view's model."""
     method = "GET" if request.method in SAFE_METHODS else request.method or ""
     named: Mapping[str, Collection[str]] = getattr(view, "rights", {})
     if method in named:
@@ -38,10 +38,10 @@ def rights_asked(request: Request, view: APIView) -> Collection[str]:
 
 
 class ByRole(BasePermission):
-    """The default. Raises a Refusal that says who may.
+    """The default permission class. Raises a Refusal that says which roles have the right.
 
-    A right to own rows is enough, and the view narrows the rows (`accounts.visibility`), unless it says `all_rows`.
-    For a method that the view does not know, rights do not matter: it answers 405.
+    A right to own rows is enough, because the view then filters its rows (`accounts.visibility`); with `all_rows` it is
+    not. Methods that the view does not have are let through, so that they get a 405.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -59,9 +59,9 @@ class ByRole(BasePermission):
 
 
 class RoleThrottle(BaseThrottle):
-    """By the view's own `throttle_scope`, else by the role of who calls: a user is counted, or a stranger's address.
+    """Limits by the view's `throttle_scope`, else by the caller's role. Users without a role count as customers.
 
-    Who has no role is a customer.
+    Requests are counted for each user, and without sign-in for each address.
     """
 
     seconds: int | None = None

@@ -1,4 +1,4 @@
-"""Which rows each role reads, what it is shown of them, and what it may filter and sort by."""
+"""Restricts rows, fields, filters and ordering by the user's role."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from web.api.schema import only_common_required
 
 
 class RowsByRole(Resource[Row]):
-    """Each role reads and changes the rows that it may see; another's is 404."""
+    """Users read and change only rows that they may see; other rows are 404."""
 
     def get_queryset(self) -> QuerySet[Row]:
         return visibility.visible(self.request.user, super().get_queryset())
 
 
 class FieldsByRole(serializers.Serializer[Any]):
-    """Shows each role its own fields; needs the request in the context. Who has no role sees none."""
+    """Shows each role only its fields (`seen_by`), and users without a role none. Needs the request in the context."""
 
     seen_by: Mapping[Side, frozenset[str]] = {}
 
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()
         if getattr(self.context.get("view"), "swagger_fake_view", False):
-            return fields  # the schema describes all
+            return fields  # the schema describes all fields
         role = side_of(self.context["request"].user)
         seen = self.seen_by.get(role, frozenset()) if role else frozenset()
         return {name: field for name, field in fields.items() if name in seen}
@@ -43,7 +43,7 @@ class FieldsByRole(serializers.Serializer[Any]):
 
 
 class FieldsByRoleExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """Only what all roles see is sure to be there."""
+    """Marks only fields that all roles see as required."""
 
     target_class = "accounts.api.by_role.FieldsByRole"
     match_subclasses = True
@@ -55,14 +55,14 @@ class FieldsByRoleExtension(OpenApiSerializerExtension):  # type: ignore[no-unty
 
 
 class Filters(FilterSet):  # type: ignore[misc]  # django-filter has no types
-    """Base of them all. Makes the filters that a request names, of thirteen mostly two: each costs 0.1 ms.
+    """Base of all filter sets. Builds only the filters that a request names, because each costs 0.1 ms.
 
-    Nobody filters or sorts by what the rows do not show them (`seen_by` of the view's serializer): from the answers
-    they would find it out. Such a filter is not there for them. A `method` sees to it itself.
+    Filters and orderings by fields that the user does not see (`seen_by` of the view's serializer) are ignored: their
+    answers would reveal the values. A filter with a `method` must check this itself.
     """
 
     base_filters: dict[str, Any]
-    # Filters by hidden columns that tell nothing: all rows that a role sees have the same there.
+    # Filters by hidden columns that reveal nothing: they are equal in all rows that a role sees.
     harmless: frozenset[str] = frozenset()
 
     def __init__(self, data: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""JSON Web Tokens. They carry role, driver and customer, so that a socket connects without a query."""
+"""JSON Web Tokens. They contain role, driver and customer, so that a socket connects without a query."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from accounts.roles import customer_id, driver_id, no_role, password_mark, side_
 NO_ACCOUNT = _("There is no active account with this name and password.")
 NOT_ACTIVE = _("This account is deactivated. Please ask the office.")
 USED = _("This refresh token was already used or has expired. Please sign in again.")
-# Sent with `session`, the claim of a sign-in that its user ended.
+# Sent with `session`, the token claim, when a sign-in is revoked.
 signed_out = Signal()
 
 
 def claims(user: User) -> dict[str, Any]:
-    """What a token says of its user; null where the user is none of it."""
+    """The claims of an access token about its user; None for a role that the user does not have."""
     role = side_of(user)
     return {
         "role": role.value if role else None,
@@ -46,16 +46,16 @@ def claims(user: User) -> dict[str, Any]:
 
 
 def check_has_role(user: User) -> None:
-    """Raises Refusal."""
+    """Raises Refusal if the user has no role."""
     if side_of(user) is None:
         raise no_role()
 
 
 class Refresh(RefreshToken):
-    """Its access tokens say what the user is now, not what they were at the sign-in.
+    """A refresh token. Its access tokens have the user's current roles, not those at the sign-in.
 
-    `session` names the sign-in, the family of all its tokens, and stays when they are renewed; `password_mark`: the
-    password it was made with.
+    The claim `session` identifies the sign-in and is the same in all its tokens, the token family. `password_mark`
+    changes with the password, so that older tokens can be refused.
     """
 
     @classmethod
@@ -72,13 +72,13 @@ class Refresh(RefreshToken):
         return access
 
     def check_blacklist(self) -> None:
-        """Not when it is read: of several uses at once all would find it unused. `use` asks."""
+        """Does nothing: several concurrent uses would all find the token unused. `use` checks it."""
 
     def use(self) -> bool:
-        """Uses it up; of several uses at once one succeeds. The caller's transaction commits, also where this is False.
+        """Uses the token up. Of several concurrent uses one returns True.
 
-        Any further use ends the whole family: either the owner or a thief holds a copy, and nobody can tell which of
-        them came first (RFC 9700, 4.14.2).
+        Any further use revokes the whole family: somebody has a copy, and nobody can tell whether the owner or the
+        thief came first (RFC 9700, 4.14.2). So the caller must commit its transaction even if this is False.
         """
         _row, is_first = cast("tuple[Any, bool]", self.blacklist())
         if not is_first:
@@ -86,7 +86,7 @@ class Refresh(RefreshToken):
         return is_first and not _ended(self.get("session")).exists()
 
     def renew(self) -> dict[str, str]:
-        """A new pair of the same family. Raises TokenError where this one is worth nothing any more."""
+        """A new pair of the same family. Raises TokenError if this token was used or revoked."""
         with transaction.atomic():
             pair = self._pair() if self.use() else None
         if pair is None:
@@ -103,25 +103,25 @@ class Refresh(RefreshToken):
 
 
 def _family(session: str | None) -> str:
-    """The name under which an ended family stands among the tokens that are worth nothing any more."""
+    """The `jti` under which a revoked family is stored in the blacklist."""
     return f"session:{session}"
 
 
 def _ended(session: str | None) -> QuerySet[BlacklistedToken]:
-    """The row that is there once this family has ended."""
+    """The blacklist row of this family, if it is revoked."""
     return BlacklistedToken.objects.filter(token__jti=_family(session))
 
 
 def accounts(session: str | None) -> QuerySet[Any]:
-    """Accounts, each with `signed_out`: whether this sign-in, one of theirs, has ended."""
+    """All users, annotated with `signed_out`: whether this sign-in is revoked."""
     return User.objects.select_related("staff_role").annotate(signed_out=Exists(_ended(session)))
 
 
 def end_family(session: str | None) -> None:
-    """No token of this sign-in opens anything from now on, and its sockets close. The caller's transaction commits."""
+    """Revokes all tokens of this sign-in and closes its sockets. The caller must commit its transaction."""
     if session is None:
         return
-    # Longer than any of its tokens lives; then `delete_expired` may forget it.
+    # Longer than the lifetime of any of its tokens. After that `delete_expired` may delete the row.
     lives = api_settings.REFRESH_TOKEN_LIFETIME + api_settings.ACCESS_TOKEN_LIFETIME
     now = timezone.now()
     about = {"token": "", "created_at": now, "expires_at": now + lives}
@@ -132,15 +132,15 @@ def end_family(session: str | None) -> None:
 
 
 def delete_expired() -> None:
-    """Forgets tokens that have expired, and families none of whose tokens is left: they open nothing by themselves."""
+    """Deletes expired tokens, and revoked families whose tokens have all expired."""
     OutstandingToken.objects.filter(expires_at__lt=timezone.now()).delete()
 
 
 class Authentication(JWTAuthentication):
-    """A token from before the password was changed, or before its sign-in ended, opens nothing: no socket either."""
+    """Refuses tokens issued before a password change, and tokens of a revoked sign-in. Sockets use it too."""
 
     def get_user(self, validated_token: Token) -> Any:
-        """The account and whether the sign-in has ended, in one query."""
+        """Loads the user and whether the sign-in is revoked, in one query."""
         known = accounts(validated_token.get("session"))
         user = known.filter(pk=validated_token.get(api_settings.USER_ID_CLAIM)).first()
         if user is None or not user.is_active:
@@ -155,7 +155,7 @@ class AuthenticationScheme(SimpleJWTScheme):  # type: ignore[no-untyped-call]  #
 
 
 class TokenSerializer(TokenObtainPairSerializer):
-    """Name and password for a pair of tokens. Raises Refusal where the account has no role."""
+    """Exchanges name and password for a pair of tokens. Raises Refusal if the account has no role."""
 
     token_class = Refresh
     default_error_messages = {"no_active_account": NO_ACCOUNT}
@@ -167,7 +167,7 @@ class TokenSerializer(TokenObtainPairSerializer):
 
 
 class RefreshSerializer(TokenRefreshSerializer):
-    """A refresh token for a new pair; the old one is used up."""
+    """Exchanges a refresh token for a new pair. A refresh token works once."""
 
     token_class = Refresh
 
@@ -181,7 +181,7 @@ class RefreshSerializer(TokenRefreshSerializer):
 
 
 class LogoutSerializer(TokenBlacklistSerializer):
-    """Ends the sign-in that a refresh token belongs to."""
+    """Revokes the sign-in that a refresh token belongs to."""
 
     token_class = Refresh
 
@@ -196,7 +196,7 @@ class LogoutSerializer(TokenBlacklistSerializer):
 
 
 class TokenPair(serializers.Serializer[Any]):
-    """For the schema: what both calls answer."""
+    """The response of both calls; only for the schema."""
 
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(read_only=True)

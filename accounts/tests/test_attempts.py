@@ -1,4 +1,4 @@
-"""Wrong passwords on each door: counted together, locked by name and address, said and logged."""
+"""Wrong passwords, on the page and by token: counted together, locked by name and address, reported and logged."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def lock(user: User, address: str = HERE) -> None:
         token(user, address=address)
 
 
-def test_the_page_says_that_the_name_is_locked() -> None:
+def test_sign_in_page_says_that_the_name_is_locked() -> None:
     user = make_office()
     shown = [page(user) for _ in range(MOST)]
     assert [answer.status_code for answer in shown] == [200] * (MOST - 1) + [429]
@@ -53,7 +53,7 @@ def test_the_right_password_does_not_open_a_locked_name() -> None:
     assert "sessionid" not in answer.cookies
 
 
-def test_tokens_say_it_in_the_shape_of_the_api() -> None:
+def test_token_view_reports_the_lock_in_the_api_format() -> None:
     user = make_office()
     lock(user)
     answer = token(user, "correct horse")
@@ -62,14 +62,14 @@ def test_tokens_say_it_in_the_shape_of_the_api() -> None:
     assert "try again in 15 minutes" in error["detail"]
 
 
-def test_the_doors_count_together() -> None:
+def test_page_and_token_view_count_attempts_together() -> None:
     user = make_office()
     for _ in range(3):
         token(user)
     assert [page(user).status_code for _ in range(2)] == [200, 429]
 
 
-def test_a_stranger_elsewhere_locks_nobody_out() -> None:
+def test_lock_applies_to_one_address_only() -> None:
     user = make_office()
     lock(user, ELSEWHERE)
     assert page(user, "correct horse").status_code == 302
@@ -80,7 +80,7 @@ def test_another_name_from_the_same_office_is_not_locked() -> None:
     assert token(make_office(), "correct horse").status_code == 200
 
 
-def test_a_lock_ends_by_itself_and_no_try_makes_it_longer() -> None:
+def test_lock_expires_and_attempts_do_not_extend_it() -> None:
     user, now = make_office(), timezone.now()
     lock(user)
     with time_machine.travel(now + timedelta(minutes=14)):
@@ -89,7 +89,7 @@ def test_a_lock_ends_by_itself_and_no_try_makes_it_longer() -> None:
         assert token(user, "correct horse").status_code == 200
 
 
-def test_the_right_password_forgets_the_wrong_ones() -> None:
+def test_successful_sign_in_resets_the_count() -> None:
     user = make_office()
     for _ in range(3):
         for _ in range(MOST - 1):
@@ -109,7 +109,7 @@ def test_an_administrator_sees_it_and_unlocks_it() -> None:
     assert token(user, "correct horse").status_code == 200
 
 
-def test_the_list_says_locked_where_the_lock_is() -> None:
+def test_list_shows_which_attempts_are_locked() -> None:
     user, client, now = make_office(), Client(), timezone.now()
     for browser in ("A", "A", "A", "B", "B"):
         token(user, **{"user-agent": browser})
@@ -131,14 +131,14 @@ def test_the_office_may_not_unlock_without_the_right() -> None:
     assert client.get("/admin/axes/accessattempt/").status_code == 403
 
 
-def test_a_header_that_no_proxy_wrote_does_not_evade_the_lock() -> None:
+def test_forged_forwarding_header_does_not_evade_the_lock() -> None:
     user = make_office()
     for number in range(MOST):
         token(user, **{"x-forwarded-for": f"192.0.2.{number}"})
     assert token(user, "correct horse", **{"x-forwarded-for": "192.0.2.99"}).status_code == 429
 
 
-def test_behind_a_proxy_its_word_counts(settings: Any) -> None:
+def test_behind_a_proxy_the_forwarded_address_counts(settings: Any) -> None:
     settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"NUM_PROXIES": 1}
     user = make_office()
     for _ in range(MOST):
@@ -147,7 +147,7 @@ def test_behind_a_proxy_its_word_counts(settings: Any) -> None:
     assert token(user, "correct horse", **{"x-forwarded-for": ELSEWHERE}).status_code == 429
 
 
-def test_who_has_a_token_already_works_on() -> None:
+def test_issued_token_works_during_a_lock() -> None:
     user = make_office()
     access = Refresh.for_user(user).access_token
     lock(user)
@@ -155,13 +155,13 @@ def test_who_has_a_token_already_works_on() -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "王小姐", "a\nb", "'--", ""])
-def test_no_name_breaks_it(name: str) -> None:
+def test_unusual_name_is_handled(name: str) -> None:
     user = User(username=name)
     assert token(user).status_code in (400, 401)
     assert page(user).status_code == 200
 
 
-def test_failures_and_locks_are_logged_without_the_whole_name_or_address(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_masks_name_and_address(caplog: pytest.LogCaptureFixture) -> None:
     user = make_office(username="wang@example.com")
     caplog.set_level(logging.INFO)
     for _ in range(MOST + 1):

@@ -24,7 +24,7 @@ def test_permissions_are_those_of_the_table_and_no_others() -> None:
     assert not clerk.has_perm("orders.delete_order")
 
 
-def test_groups_and_permissions_of_one_user_count_for_nothing() -> None:
+def test_groups_and_user_permissions_are_ignored() -> None:
     clerk, group = make_staff("clerk"), Group.objects.create(name="g")
     right = Permission.objects.get(codename="change_product")
     clerk.user_permissions.add(right)
@@ -33,19 +33,19 @@ def test_groups_and_permissions_of_one_user_count_for_nothing() -> None:
     assert not User.objects.get(pk=clerk.pk).has_perm("catalogue.change_product")
 
 
-def test_rights_to_own_rows_are_no_permissions() -> None:
+def test_right_to_own_rows_is_no_permission() -> None:
     driver = make_driver().user
     assert not driver.has_perm("orders.view_order")
     assert driver.get_all_permissions() == set()
     assert not driver.has_module_perms("orders")
 
 
-def test_modules_are_shown_to_who_has_a_right_in_them() -> None:
+def test_module_is_visible_with_any_right_in_it() -> None:
     clerk = make_staff("clerk")
     assert [clerk.has_module_perms(app) for app in ("orders", "waffle", "axes", "auth")] == [True, False, False, False]
 
 
-def test_staff_without_a_row_are_clerks_and_the_inactive_nothing() -> None:
+def test_staff_without_a_row_are_clerks_and_inactive_users_have_no_role() -> None:
     plain = make_user(is_staff=True)
     assert plain.has_perm("orders.change_order")
     assert not plain.has_perm("catalogue.change_product")
@@ -53,7 +53,7 @@ def test_staff_without_a_row_are_clerks_and_the_inactive_nothing() -> None:
     assert not AnonymousUser().has_perm("orders.view_order")
 
 
-def test_a_page_asks_the_role_with_the_account() -> None:
+def test_role_is_loaded_with_the_account() -> None:
     client = Client()
     client.force_login(make_staff("clerk"))
     client.get(reverse("new_order"))
@@ -86,7 +86,7 @@ def test_form_that_may_only_be_read_says_who_may_change_it() -> None:
         assert (answer.status_code, said in answer.content.decode()) == (403, True)
 
 
-def test_who_has_no_role_can_change_the_password_and_nothing_else() -> None:
+def test_account_without_a_role_can_only_change_its_password() -> None:
     user, client = make_user(), Client(headers={"accept-language": "en"})
     signed_in = client.post(reverse("login"), {"username": user.username, "password": "correct horse"}, follow=True)
     assert "Your account has no role yet" in signed_in.content.decode()

@@ -1,4 +1,4 @@
-"""Passwords are hashed in turn, without a database connection in hand."""
+"""Passwords are hashed one at a time, without holding a database connection."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SIGN_IN = "/accounts/login/"
 
 @contextmanager
 def crowd() -> Iterator[None]:
-    """As many as may wait do."""
+    """Fills all places of the waiting queue."""
     with mock.patch.object(backends.hashing, "places", threading.BoundedSemaphore(1)) as places:
         places.acquire()
         yield
 
 
 def connections_while_hashing(work: Any) -> list[bool]:
-    """Whether the thread held a connection, at each hash of `work`."""
+    """For each hash made by `work`: whether the thread held a connection."""
     real, held = PBKDF2PasswordHasher.encode, list[bool]()
 
     def encode(*arguments: Any) -> str:
@@ -86,7 +86,7 @@ def test_passwords_are_hashed_one_at_a_time() -> None:
     assert most == [1] * 6
 
 
-def test_who_signs_in_in_a_crowd_is_told_to_come_back() -> None:
+def test_sign_in_with_too_many_waiting_is_503() -> None:
     user = make_user()
     said = {"username": user.username, "password": PASSWORD}
     with crowd():
@@ -95,11 +95,11 @@ def test_who_signs_in_in_a_crowd_is_told_to_come_back() -> None:
     assert (page.status_code, page["Retry-After"]) == (503, "5")
     assert "Many people are signing in." in page.content.decode()
     assert (token.status_code, token["Retry-After"], codes(token)) == (503, "5", [("busy", None)])
-    # It counts as no wrong password.
+    # Does not count as a wrong password.
     assert Client().post(SIGN_IN, said).status_code == 302
 
 
-def test_who_changes_a_password_in_a_crowd_is_told_to_come_back() -> None:
+def test_password_change_with_too_many_waiting_is_503() -> None:
     client, user = Client(raise_request_exception=False, headers={"Accept-Language": "en"}), make_user()
     client.force_login(user)
     with crowd():
@@ -110,11 +110,11 @@ def test_who_changes_a_password_in_a_crowd_is_told_to_come_back() -> None:
     assert check_password(PASSWORD, User.objects.get(pk=user.pk).password)
 
 
-def test_within_a_transaction_nobody_waits_with_a_connection_in_hand() -> None:
+def test_hashing_in_a_transaction_does_not_wait() -> None:
     with crowd(), transaction.atomic():
         make_user().set_password("x")
 
 
-def test_passwords_from_before_still_open() -> None:
+def test_older_password_hashes_still_work() -> None:
     old = PBKDF2PasswordHasher().encode(PASSWORD, "salt")
     assert check_password(PASSWORD, old)

@@ -12,14 +12,14 @@ from web.refusals import Refusal
 pytestmark = pytest.mark.django_db
 
 
-def test_account_closed_before_is_opened_again() -> None:
+def test_closed_account_is_reopened() -> None:
     customer = make_customer(email="wang@example.com")
     user = accounts.open_for(customer)
     user.set_password("of before")
     user.save()
     accounts.close_for(customer)
     assert accounts.open_for(Customer.objects.get()) == user
-    # It may be somebody else's by now: no password, session or token of before counts.
+    # The e-mail may belong to somebody else now, so older passwords, sessions and tokens must not work.
     again = User.objects.get(pk=user.pk)
     assert (again.is_active, again.check_password("of before")) == (True, False)
 

@@ -1,4 +1,4 @@
-/* The sockets of the load client, and what it counts. */
+/* The sockets of the load client and its counts. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +10,8 @@ enum state { DOWN, CONNECTING, HANDSHAKE, OPEN, GONE };
 struct client {
     int fd;
     enum state state;
-    int welcomed;           /* the first frame has come */
-    size_t carried;         /* bytes of a frame that is not whole yet */
+    int welcomed;           /* the first frame was received */
+    size_t carried;         /* bytes of an incomplete frame */
     char *carry;
     const char *path;
     uint64_t last_id, marks;
@@ -71,7 +71,7 @@ static double percentile(double share) {
     return (double)max_us;
 }
 
-/* One line of JSON, see Counts in bench/load.py. */
+/* Prints one line of JSON, see Counts in bench/load.py. */
 static void report(void) {
     uint64_t least = UINT64_MAX, most = 0;
     for (int i = 0; i < sockets; i++) {

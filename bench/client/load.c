@@ -1,8 +1,8 @@
-/* The load client: many WebSockets on one thread, cheap enough not to be what is measured.
+/* The load client: many WebSockets on one thread. It is cheap enough not to affect the measurement.
  *
- *   load -p PORT -n SOCKETS [-f FILE of paths, one a socket] [options]   then commands on standard input, see command().
+ *   load -p PORT -n SOCKETS [-f FILE with a path for each socket] [options]   Reads commands from stdin, see command().
  *
- * It parses frames and no JSON: an event carries "@NANOSECONDS@", the sender's CLOCK_MONOTONIC, somewhere in its text.
+ * It parses frames but no JSON. The text of an event contains "@NANOSECONDS@", the sender's CLOCK_MONOTONIC.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -26,11 +26,11 @@ static int epoll, pending;
 static void send_frame(struct client *c, int opcode, const char *text, size_t length) {
     unsigned char frame[256] = {(unsigned char)(0x80 | opcode), (unsigned char)(0x80 | length)};
     if (length > 125) return;
-    memcpy(frame + 6, text, length); /* a mask of zeros leaves the text as it is */
+    memcpy(frame + 6, text, length); /* a zero mask leaves the text unchanged */
     if (write(c->fd, frame, length + 6) < 0 && errno != EAGAIN) failures++;
 }
 
-/* Ends the socket; it comes back at `again` (0: not at all). */
+/* Closes the socket; it reconnects at `again` (0: never). */
 static void drop(struct client *c, uint64_t again) {
     if (c->state == CONNECTING || c->state == HANDSHAKE) pending--;
     if (c->state == OPEN && c->welcomed) open_now--;
@@ -84,7 +84,7 @@ static void welcome(struct client *c) {
     open_now++;
     c->due = ends ? now() + ends : 0;
     c->heartbeat = now() + (uint64_t)(heartbeat_seconds * SECOND);
-    if (stopped) { /* connected, and from here on deaf */
+    if (stopped) { /* connected; it does not read from here on */
         struct epoll_event event = {.events = 0, .data.ptr = c};
         epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event);
     }
@@ -102,7 +102,7 @@ static uint64_t number_after(const char *text, size_t length, const char *name) 
     return found ? strtoull(found + strlen(name), NULL, 10) : 0;
 }
 
-/* Where this socket stands in the log, so that it can resume. */
+/* Stores the cursor of this socket, so that it can resume. */
 static void follow(struct client *c, const char *text, size_t length) {
     static const char connection[] = "{\"type\":\"connection\"";
     uint64_t id;
@@ -117,7 +117,7 @@ static void follow(struct client *c, const char *text, size_t length) {
     }
 }
 
-/* One whole frame; returns 0 when the socket is gone with it. */
+/* Handles one complete frame. Returns 0 if it closed the socket. */
 static int frame(struct client *c, int opcode, const char *text, size_t length, uint64_t at) {
     if (opcode == 9) send_frame(c, 10, text, length);
     if (opcode == 8) {
@@ -135,7 +135,7 @@ static int frame(struct client *c, int opcode, const char *text, size_t length, 
     return 1;
 }
 
-/* Takes the whole frames from the front of `length` bytes; returns what was taken, -1 when the socket is gone. */
+/* Handles the complete frames in `length` bytes. Returns the bytes used, or -1 if the socket was closed. */
 static ssize_t take_frames(struct client *c, const char *data, size_t length, uint64_t at) {
     size_t taken = 0;
     while (length - taken >= 2) {
@@ -192,7 +192,7 @@ static void receive(struct client *c) {
     }
 }
 
-/* Like a lost network: no goodbye, what is under way is lost. */
+/* Simulates a lost network: no close frame, and data in flight is lost. */
 static void cut(struct client *c) {
     struct linger abort = {1, 0};
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
@@ -228,7 +228,7 @@ static void turn(int milliseconds) {
     }
 }
 
-/* Until `wanted` events have come in all, or none has for `quiet`, or `most` is over; both in milliseconds. */
+/* Waits until `wanted` events were received in all, none came for `quiet` ms, or `most` ms are over. */
 static void wait_for(uint64_t wanted, uint64_t quiet, uint64_t most) {
     uint64_t seen = marks, begun = now(), since = begun;
     while (marks < wanted && now() - since < quiet * 1000000 && now() - begun < most * 1000000) {
@@ -241,7 +241,7 @@ static void wait_for(uint64_t wanted, uint64_t quiet, uint64_t most) {
     report();
 }
 
-/* reset | wait EVENTS QUIET_MS MOST_MS | stats | read (a deaf client hears again) | end */
+/* reset | wait EVENTS QUIET_MS MOST_MS | stats | read (start reading again) | end */
 static void command(const char *line) {
     unsigned long long wanted, quiet, most;
     if (!strncmp(line, "reset", 5)) {
@@ -282,13 +282,13 @@ static void options(int count, char **words) {
         case 'p': port = atoi(optarg); break;
         case 'n': sockets = atoi(optarg); break;
         case 'f': paths = optarg; break;
-        case 'g': greeting = optarg; break;                /* said once connected */
+        case 'g': greeting = optarg; break;                /* sent once connected */
         case 'b': heartbeat_seconds = atof(optarg); break;
         case 'j': in_flight = atoi(optarg); break;         /* handshakes at once */
         case 'r': receive_buffer = atoi(optarg); break;
-        case 'c': cut_seconds = atof(optarg); break;       /* of life before each cut */
+        case 'c': cut_seconds = atof(optarg); break;       /* connected before each cut */
         case 'd': down_seconds = atof(optarg); break;
-        case 'w': wait_welcome = 1; break;                 /* open means: the first frame has come */
+        case 'w': wait_welcome = 1; break;                 /* open: the first frame was received */
         case 'k': track_ids = 1; break;
         case 's': stopped = 1; break;                      /* does not read */
         default: exit(2);

@@ -1,4 +1,4 @@
-"""Django REST framework as its tutorial has it: a ModelSerializer on one column of the product's own table.
+"""Django REST framework as in its tutorial: a ModelSerializer on one column of the product's own table.
 
 Tokens are checked as the product does it; there is no lock, no history, no event, no message.
 """
@@ -20,7 +20,7 @@ settings.configure(
     ROOT_URLCONF=__name__,
     DATABASES={"default": DATABASE},
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "rest_framework"],
-    # Those of `startproject` that an API without pages and sessions has.
+    # Middleware of `startproject`, without that for pages and sessions.
     MIDDLEWARE=["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"],
     REST_FRAMEWORK={
         "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],

@@ -1,4 +1,4 @@
-"""Channels as its tutorial has it: a consumer in a group, JSON encoded for each socket, daphne."""
+"""Channels as in its tutorial: a consumer in a group, JSON encoded for each socket, daphne."""
 
 from __future__ import annotations
 

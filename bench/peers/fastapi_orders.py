@@ -1,4 +1,4 @@
-"""The page of orders in FastAPI and SQLAlchemy: the same JSON from the same tables, for who holds the same token."""
+"""The page of orders in FastAPI and SQLAlchemy: the same JSON from the same tables, with the same tokens."""
 
 from __future__ import annotations
 
@@ -220,5 +220,5 @@ def item_of(item: Item) -> ItemOut:
 
 
 def mask(phone: str) -> str:
-    """Of a mobile number, as the benchmark's customers have."""
+    """Masks a mobile number; the benchmark's customers have no others."""
     return f"0{phone[4:7]}-***-{phone[-3:]}" if phone else ""

@@ -1,8 +1,8 @@
-/* What the kernel allows one event at a time: each message a client sends goes to all others, one write() a socket.
+/* The limit of the kernel, one event at a time: sends each message of a client to all others, one write() per socket.
  *
  *   one_write PORT
  *
- * Just enough of RFC 6455 to be measured: no accept key, no ping, frames of at most 64 KB whose mask is all zeros.
+ * Implements only what the measurement needs of RFC 6455: no accept key, no ping, frames up to 64 KB with a zero mask.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -32,7 +32,7 @@ static void broadcast(int from, const unsigned char *frame, size_t length) {
         if (joined[fd] && fd != from && write(fd, frame, length) < 0) leave(fd);
 }
 
-/* Sends on the frames at the front of the buffer, unmasked; returns what was taken. */
+/* Forwards the complete frames in the buffer, unmasked. Returns the bytes used. */
 static size_t relay(int fd, size_t length) {
     size_t taken = 0;
     while (length - taken >= 8) {

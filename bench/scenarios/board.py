@@ -1,4 +1,4 @@
-"""The office's board in a real browser, with 300 open orders of which 10 change a second."""
+"""The office's board in a real browser, with 300 open orders of which 10 change per second."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from orders.models import Order
 from realtime import log
 
 SETTLE_SECONDS = 3
-# Wall-clock milliseconds, as this process has them too: `arrived` of each event, `painted` of each card by its version.
+# Wall-clock ms, the same clock as in this process: `arrived` of each event, `painted` of each card by version.
 WATCH = """
 window.arrived = {}; window.painted = {}; window.tasks = [];
 const now = () => performance.timeOrigin + performance.now();
 new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration)))
   .observe({ type: "longtask", buffered: true });
 window.WebSocket = class extends WebSocket {
-  constructor(...said) {
-    super(...said);
+  constructor(...arguments) {
+    super(...arguments);
     this.addEventListener("message", ({ data: text }) => {
       for (const [, id, version] of text.matchAll(/"order_id":(\\d+),"order_number":"[^"]*","version":(\\d+)/g))
         arrived[`${id} ${version}`] ??= now();
@@ -52,7 +52,7 @@ document.addEventListener("DOMContentLoaded", () => new MutationObserver((change
 
 def run(bench: Bench) -> None:
     product.bring_orders_to(bench.size.board_orders)
-    Customer.objects.unannounced().update(latitude=25.03, longitude=121.54)  # they are on the map too
+    Customer.objects.unannounced().update(latitude=25.03, longitude=121.54)  # so that they are shown on the map
     log.number()
     browser = Chromium()
     try:
@@ -75,7 +75,7 @@ def _session() -> str:
 
 def _measure(bench: Bench, server: Pinned, page: Page, worker: ThreadPoolExecutor) -> None:
     size = bench.size
-    page.goto(f"http://127.0.0.1:{server.port}/accounts/password/change/")  # a server answers its first page slowly
+    page.goto(f"http://127.0.0.1:{server.port}/accounts/password/change/")  # the first page of a new server is slow
     page.add_init_script(WATCH)
     page.goto(f"http://127.0.0.1:{server.port}/?day=all")
     while page.evaluate("Object.keys(painted).length") < size.board_orders:
@@ -95,7 +95,7 @@ def _measure(bench: Bench, server: Pinned, page: Page, worker: ThreadPoolExecuto
 
 
 def _change(count: int, rate: int) -> dict[str, float]:
-    """When each version was begun, by “id version”, in milliseconds since 1970."""
+    """When the change to each version began, by “id version”, in ms since 1970."""
     begun: dict[str, float] = {}
     orders = cycle(Order.objects.order_by("pk"))
     due = time.monotonic()

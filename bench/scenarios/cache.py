@@ -1,4 +1,4 @@
-"""What the cache saves on a working day: reads and changes mixed as they come, with the cache and without."""
+"""What the cache saves on a working day: mixed reads and changes, with and without the cache."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from orders.states import Status
 from realtime import log
 from web import flags, system_metrics
 
-# What comes in 100 seconds of a working day: 300 orders in ten hours, six changes each; five screens that ask for the
-# figures of the last 30 days every 30 s.
+# The load of 100 seconds of a working day: 300 orders in ten hours with six changes each, and five screens that load
+# the statistics of the last 30 days every 30 s.
 DAY = {"change": 5.0, "orders/statistics/": 16.7}
 PATH = (Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED)
 
@@ -42,7 +42,7 @@ def run(bench: Bench) -> None:
 
 
 def past(orders: int) -> None:
-    """So many delivered orders of the last 30 days."""
+    """Inserts `count` delivered orders of the last 30 days."""
     customer, driver, cylinder = Customer.objects.earliest("pk"), Driver.objects.get(), Product.objects.get()
     today, now = timezone.localdate(), timezone.now()
     rows = Order.objects.unannounced().bulk_create(
@@ -63,7 +63,7 @@ def past(orders: int) -> None:
 
 
 def changes() -> Iterator[Callable[[], object]]:
-    """Orders of today, each placed and then moved to its delivery, thirty at a time."""
+    """Creates today's orders and moves them to delivered, thirty at a time."""
     customer, driver, cylinder = Customer.objects.earliest("pk"), Driver.objects.get(), Product.objects.get()
     under_way: list[Iterator[Callable[[], object]]] = []
 
@@ -86,7 +86,7 @@ def changes() -> Iterator[Callable[[], object]]:
 
 
 def measure(bench: Bench, client: APIClient, view: str) -> None:
-    """The same day with the cache and without, twice each: once to count queries, once for the time."""
+    """Runs the same day with and without the cache, twice each: once for the queries, once for the time."""
     seen: defaultdict[bool, Counter[str]] = defaultdict(Counter)
     hits: Counter[str] = Counter()
     for counting in (True, False):
@@ -110,13 +110,13 @@ def lookups(view: str) -> Counter[str]:
 
 
 def day(client: APIClient, view: str, reads: int, counting: bool) -> Counter[str]:
-    """So many reads of this view among the changes; how many, their queries or their milliseconds."""
+    """Mixes `reads` reads of this view with changes. Returns the number of reads, and their queries or ms."""
     found: Counter[str] = Counter()
     chosen, change = random.Random(7), changes()
     while found["counted" if counting else "timed"] < reads:
         if chosen.random() * (DAY["change"] + DAY[view]) < DAY["change"]:
             next(change)()
-            log.number()  # as the hub does, some milliseconds later
+            log.number()  # as the hub does some ms later
         elif counting:
             with CaptureQueriesContext(connection) as captured:
                 ask(client, view)

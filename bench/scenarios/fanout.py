@@ -1,4 +1,4 @@
-"""CPU of the server for each event it delivers: a burst, and one event at a time."""
+"""CPU time of the server for each delivered event: in a burst, and one event at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.load import Load, NotOpened
 from bench.processes import Pinned
 from bench.senders import Sender, paced
 
-# Until the sockets of the slowest peer are subscribed with Redis.
+# The slowest peer needs this long to subscribe its sockets with Redis.
 SETTLE_SECONDS = 0.3
 BURST, ONE, CPU = "burst", "one at a time", "CPU a delivery"
 
@@ -51,7 +51,7 @@ def _burst(bench: Bench, name: str, server: Pinned, load: Load, sender: Sender) 
 
 
 def _round(server: Pinned, load: Load, send: Callable[[], None], expected: int) -> tuple[float, str, float]:
-    """Microseconds of CPU a delivery, what was lost, and deliveries a second of wall time."""
+    """Returns µs of CPU per delivery, a note about lost events, and deliveries per second of wall time."""
     load.reset()
     begun, cpu = time.monotonic_ns(), server.cpu_seconds()
     send()

@@ -1,4 +1,4 @@
-"""Health over loopback, and what the older system promised of a process: how soon it answers, what it takes at rest."""
+"""Health checks over loopback, and the start time and idle memory of a process, as the older system promised them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run(bench: Bench) -> None:
 
 
 def _measure(bench: Bench, caller: Caller, name: str) -> None:
-    """One call each few milliseconds: nobody asks a server's health in a burst."""
+    """Calls once every few ms, because health checks do not come in bursts."""
     caller.call("GET", f"/health/{name}")
     times = []
     for _ in range(bench.size.health_calls):

@@ -1,4 +1,4 @@
-"""Clients that lose their network again and again, resume, and must miss nothing."""
+"""Clients lose their network again and again, resume, and must miss no event."""
 
 from __future__ import annotations
 

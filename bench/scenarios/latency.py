@@ -1,4 +1,4 @@
-"""At a steady rate, from before the transaction of a change to the client (peers: from the call that publishes)."""
+"""Latency at a steady rate, from before the transaction of a change (peers: from the publish call) to the client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resident memory of the server for each socket that has heard a few events and is idle."""
+"""Resident memory of the server for each idle socket that has received a few events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run(bench: Bench) -> None:
 
 
 def a_socket(bench: Bench, server: Pinned, target: Target) -> float:
-    """KB for each of `memory_sockets`, beyond what the first few took."""
+    """KB for each of `memory_sockets`, without what the first few sockets used."""
     paths, few = target.paths(bench.size.memory_sockets), 20
     with Load(server, paths[:few], *target.options):
         before = server.memory()

@@ -1,4 +1,4 @@
-"""Redis killed, frozen, and behind a link that swallows everything, while orders change."""
+"""Redis killed, frozen, and half-open (the network drops all data), while orders change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from orders.models import Order
 
 NAME = "Lucky Gas"
 RATE = 20
-# Ringing a Redis that is frozen takes a writer a second: so many of them keep the rate.
+# A bell to a frozen Redis takes a writer one second. This many writers keep the rate.
 WRITERS = 32
 
 
@@ -47,7 +47,7 @@ def _swallower(redis: Redis) -> Iterator[Swallower]:
 def _measure(
     bench: Bench, fault: str, begin: Callable[..., object], end: Callable[[], None], **environment: str
 ) -> None:
-    """The fault lasts the middle third of the time."""
+    """Runs a fault that lasts the middle third of the time."""
     size, third = bench.size, bench.size.fault_seconds / 3
     with bench.product(**environment) as server, Load(server, product.paths(size.fault_sockets), "-w", "-k") as load:
         load.reset()
@@ -66,7 +66,7 @@ def _measure(
 
 
 def _change(writers: ThreadPoolExecutor, orders: Iterator[Order], seconds: float) -> int:
-    """Changes orders at RATE; how many."""
+    """Changes orders at RATE and returns how many."""
     for _ in range(count := int(seconds * RATE)):
         writers.submit(_move, next(orders))
         time.sleep(1 / RATE)

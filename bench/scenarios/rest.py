@@ -1,4 +1,4 @@
-"""REST on PostgreSQL: one status, a thousand orders, a page of a hundred thousand; each beside what others need."""
+"""REST on PostgreSQL: one status change, a bulk update of 1,000 orders, a page of 100,000; compared with peers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from bench import product, stock
-from bench.callers import Caller, Wrong
+from bench.callers import Caller, WrongAnswer
 from bench.context import Bench
 from bench.processes import Pinned
 from bench.scenarios.storm import count_statements, statements
@@ -38,7 +38,7 @@ def run(bench: Bench) -> None:
 
 @contextmanager
 def _serving(command: Callable[[Pinned], list[str]]) -> Iterator[tuple[Pinned, Caller]]:
-    """The server, and the office as its caller."""
+    """Starts the server; yields it and a caller with an office token."""
     server = Pinned(command, {"SECRET_KEY": "bench" * 10})
     try:
         server.start()
@@ -56,7 +56,7 @@ def _owed(bench: Bench) -> Callable[[Pinned], list[str]]:
 
 
 def _cpu(server: Pinned, calls: list[Call]) -> float:
-    """Milliseconds of CPU a call: the median of some rounds, after some that warm up."""
+    """CPU time per call in ms: the median of some rounds, after warm-up rounds."""
     for call in calls[:WARM_UP]:
         call()
     rounds, size = [], (len(calls) - WARM_UP) // ROUNDS
@@ -69,7 +69,7 @@ def _cpu(server: Pinned, calls: list[Call]) -> float:
 
 
 def _status(bench: Bench) -> None:
-    """Pending to confirmed: row lock, history, event, SMS row, commit."""
+    """Changes pending orders to confirmed: row lock, history, event, SMS row, commit."""
     ours = ORDERS + "{}/status/"
     peer = uvicorn("bench.peers.bare_drf:application", "--lifespan", "off")
     for name, command, path in (
@@ -101,7 +101,7 @@ def _confirm(caller: Caller, count: int) -> float:
     begun = time.monotonic()
     answer = json.loads(caller.call("POST", f"{ORDERS}bulk-update/", {"ids": ids, "status": Status.CONFIRMED}))
     if len(answer["updated"]) != count:
-        raise Wrong(f"{len(answer['failed'])} of {count} orders were refused: {answer['failed'][:1]}")
+        raise WrongAnswer(f"{len(answer['failed'])} of {count} orders were refused: {answer['failed'][:1]}")
     return time.monotonic() - begun
 
 
@@ -126,4 +126,4 @@ def _list(bench: Bench) -> None:
             bench.add(LIST, name, "queries", statements(bench) - first, "")
             count_statements(on=False)
     if shown[0] != shown[1]:
-        raise Wrong("The peer's JSON is not the same.")
+        raise WrongAnswer("The peer's JSON is not the same.")

@@ -1,4 +1,4 @@
-"""What clients that do not read cost the server's memory, and that they are closed."""
+"""Memory that clients cost which do not read, and that they are closed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run(bench: Bench) -> None:
 
 
 def _publish(reader: Load, sender: product.LogSender, events: int) -> Counts:
-    """Burst after burst, each when the reader has the last one."""
+    """Sends bursts, each after the reader received the one before."""
     for sent in range(AT_ONCE, events + 1, AT_ONCE):
         sender.publish(AT_ONCE)
         counts = reader.wait(sent)
@@ -31,7 +31,7 @@ def _publish(reader: Load, sender: product.LogSender, events: int) -> Counts:
 def _deaf(bench: Bench, server: Pinned, reader: Load, sender: product.LogSender) -> None:
     sockets = bench.size.deaf_sockets
     before = server.memory()
-    # Their kernel takes little, so that what waits waits in the server.
+    # A small receive buffer, so that data waits in the server.
     with Load(server, product.paths(sockets + 1)[1:], "-w", "-s", "-r", "4096") as deaf:
         server.forget_peak()
         reader.reset()

@@ -1,4 +1,4 @@
-"""What is owed goes out: by one process, to a provider that takes 100 ms for each message."""
+"""Sends pending SMS from one process to a provider that takes 100 ms for each message."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def answers(handler: Handler) -> None:
 def run(bench: Bench) -> None:
     customer = Customer.objects.create(name="王小明", phone="+886912345678")
     day = timezone.localdate()
-    # Not saved one by one: what is measured is the way to the provider, not that of an order.
+    # Inserted in bulk, because only the sending is measured.
     orders = Order.objects.unannounced().bulk_create(
         Order(
             customer=customer, status=OrderStatus.DELIVERED, scheduled_date=day, order_number=f"0000-{number:04}",

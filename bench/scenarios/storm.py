@@ -1,4 +1,4 @@
-"""A server restarts: a thousand clients come back at once, each with a token and a hundred missed events."""
+"""After a restart, a thousand clients reconnect at once, each with a token and a hundred missed events."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(bench: Bench) -> None:
 
 
 def count_statements(on: bool) -> None:
-    """Has PostgreSQL write every statement of every connection to its log."""
+    """Turns PostgreSQL's logging of all statements on or off."""
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER SYSTEM SET log_statement = '{'all' if on else 'none'}'")
         cursor.execute("SELECT pg_reload_conf()")
@@ -48,7 +48,7 @@ def count_statements(on: bool) -> None:
 
 
 def statements(bench: Bench) -> int:
-    """Statements so far that read or write; the frame of a transaction is none."""
+    """The number of statements so far, without BEGIN, COMMIT and the like."""
     lines = bench.postgres.log.read_text(errors="replace").splitlines()
     texts = (line.partition(": ")[2] for line in lines if "LOG:  statement:" in line or "LOG:  execute " in line)
     return sum(text.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE")) for text in map(_sql, texts))
@@ -59,7 +59,7 @@ def _sql(text: str) -> str:
 
 
 def resting(bench: Bench, seconds: float) -> int:
-    """Statements of the same server in as long a time when nothing happens."""
+    """The number of statements in the same time when nothing happens."""
     first, wait = statements(bench), max(seconds, 2.0)
     time.sleep(wait)
     return round((statements(bench) - first) * seconds / wait)

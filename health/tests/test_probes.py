@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from health import probes
+from health import parts, probes
 from health.probes import Health, Probe, ask_all, worst
 from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 
@@ -91,6 +91,14 @@ def test_threads_are_given_up_only_so_often(monkeypatch: pytest.MonkeyPatch) -> 
     probe()
     assert len(asked) == 3
     release.set()
+
+
+def test_time_limits_of_health_checks() -> None:
+    limits = {"database": 1, "migrations": 2, "redis": 1, "websocket": 2, "notifications": 4}
+    assert {name: probe.seconds for name, probe in parts.PARTS.items()} == limits
+    # The answer about notifications contains the provider's.
+    assert parts.provider_probe("console").seconds < limits["notifications"]
+    assert limits["redis"] > parts.REDIS_SECONDS
 
 
 def test_all_are_asked_at_once() -> None:

@@ -18,9 +18,10 @@ from luckygas.testing.site import Site
 from notifications.models import NotificationHistory
 from orders.tests.factories import make_customer, make_office, make_order, make_user
 from realtime.tests.client import open_client, token_for
-from web.models import SystemMetric
+from web.models import SystemMetric, WrittenCounts
 from web.system_metrics import HOUR, MINUTE, write
 from web.tests.metrics_rows import lags, make_minute, nothing_unwritten
+from web.timings import instance
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +97,15 @@ def test_old_rows_go() -> None:
         make_minute(NOW - age)
     run()
     assert (len(hours()), SystemMetric.objects.filter(span="minute").count()) == (2, 1)
+
+
+def test_written_counts_expire_by_process_or_directory() -> None:
+    directory = "0123456789abcdef" * 2
+    for name, age in {instance(): 3, "host:1:abcdef": 3, "host:2:abcdef": 1, directory: 300, "f" * 32: 401}.items():
+        WrittenCounts.objects.update_or_create(pk=name, defaults={"at": NOW - timedelta(days=age)})
+    write(every=0)
+    run()
+    assert set(WrittenCounts.objects.values_list("name", flat=True)) == {instance(), "host:2:abcdef", directory}
 
 
 def test_a_clock_that_is_ahead_for_an_hour_takes_no_history(clock: time_machine.Traveller) -> None:

@@ -44,7 +44,7 @@ DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
 
 # The same examples each time: what fails, fails for everybody. `--hypothesis-profile default` looks for others.
-examples.register_profile("repeatable", derandomize=True)
+examples.register_profile("repeatable", derandomize=True, deadline=None)
 examples.load_profile("repeatable")
 
 # Slow on purpose, and paid for at each password that a test sets or signs in with.

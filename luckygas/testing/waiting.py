@@ -9,10 +9,12 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 # What a page or client promises after a failure: the longest pause between two tries (MOST_MS of backoff.js), then the
-# longest that it waits for an answer (LONGEST_MS of api.js).
+# longest that it waits for an answer (TIMEOUT_MS of api.js).
 PAUSE_SECONDS, ANSWER_SECONDS = 30, 15
 # A machine that does much beside keeps that too; who means "soon" says how soon.
 PATIENCE_SECONDS = PAUSE_SECONDS + ANSWER_SECONDS + 5
+# What the docs promise within a second (a switch, a position, a driver who comes) keeps this on a busy machine.
+SOON_SECONDS = 10
 AGAIN_SECONDS = 0.02
 
 

@@ -177,12 +177,13 @@ def dump_over_the_tables(office: Office) -> Iterator[None]:
 
 
 def dump_in_a_new_database(office: Office) -> Iterator[None]:
+    """In one transaction, as `deploy/restore` does: else a running server writes into tables before their rows."""
     dump = office.dump()
     yield
     with psycopg.connect(office.postgres.url, autocommit=True) as admin:
         admin.execute("DROP DATABASE gas WITH (FORCE)")
         admin.execute("CREATE DATABASE gas")
-    office.tool("pg_restore", f"--dbname={office.url}", str(dump))
+    office.tool("pg_restore", "--single-transaction", f"--dbname={office.url}", str(dump))
 
 
 def dump_of_the_rows_alone(office: Office) -> Iterator[None]:

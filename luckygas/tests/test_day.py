@@ -55,9 +55,9 @@ async def another(page: Page) -> Page:
 
 async def confirm_and_assign(board: Board, driver: Driver, order: Order) -> None:
     await board.card(order).drag_to(board.column("confirmed"))
-    await board.stands_in(order, "confirmed")
+    await board.is_in_column(order, "confirmed")
     await board.card(order).drag_to(board.target("driver", driver.pk))
-    await board.stands_in(order, "assigned")
+    await board.is_in_column(order, "assigned")
 
 
 async def kill_and_start(site: Site) -> None:
@@ -84,7 +84,7 @@ async def test_a_day_from_the_sheet_to_the_receipt(page: Page, site: Site) -> No
 
     # The driver leaves with a line and delivers without one; meanwhile the server dies and returns.
     await phone.go("delivering")
-    await board.stands_in(first, "delivering")
+    await board.is_in_column(first, "delivering")
     await expect(customer.locator("#state")).to_have_attribute("data-status", "delivering")
     await phone.page.context.set_offline(True)
     await phone.go("arriving")
@@ -96,7 +96,7 @@ async def test_a_day_from_the_sheet_to_the_receipt(page: Page, site: Site) -> No
     await phone.page.context.set_offline(False)
     await phone.server_has(first, "delivered")
 
-    await board.stands_in(first, "delivered")
+    await board.is_in_column(first, "delivered")
     await expect(customer.locator(".receipt")).to_be_visible()
     await is_delivered_once(first)
 
@@ -106,7 +106,7 @@ async def test_a_day_from_the_sheet_to_the_receipt(page: Page, site: Site) -> No
     await phone.go()
     await phone.confirm()
     await phone.server_has(second, "delivered")
-    await board.stands_in(second, "delivered")
+    await board.is_in_column(second, "delivered")
     await is_delivered_once(second)
     await board.page.goto(f"{site.url}/?order={first.pk}")
     await expect(board.page.locator("#drawer .proofs")).to_contain_text("CYL-1")
@@ -133,11 +133,11 @@ async def test_what_the_screens_show_is_what_the_database_has(page: Page, site: 
     orders = await imported(board)
     other = await board.second_clerk()
     await board.card(orders[0]).drag_to(board.target("driver", driver.pk))
-    await other.stands_in(orders[0], "assigned")
+    await other.is_in_column(orders[0], "assigned")
     await kill_and_start(site)
     await make(orders[1].refresh_from_db)()
     await make(orders[1].transition_to)("confirmed")
     for screen in (board, other):
-        await screen.stands_in(orders[1], "confirmed")
-        await screen.stands_in(orders[0], "assigned")
+        await screen.is_in_column(orders[1], "confirmed")
+        await screen.is_in_column(orders[0], "assigned")
         assert await screen.page.locator(".order").count() == 2

@@ -38,6 +38,7 @@ def demo() -> date:
     return timezone.localdate()
 
 
+@pytest.mark.sqlite
 def test_it_is_a_day_of_orders_with_its_routes_and_a_delivery_to_watch() -> None:
     today = demo()
     assert Order.objects.filter(scheduled_date=today).count() == 149

@@ -60,6 +60,13 @@ def test_every_dependency_has_its_reason(name: str) -> None:
     assert name.lower() in DESIGN.lower()
 
 
+def test_the_example_for_browsers_names_the_options_of_the_client() -> None:
+    options = re.findall(r"@property .+ \[(\w+)\]", (ROOT / "realtime/static/realtime/client.js").read_text())
+    (named,) = re.findall(r"new LuckyGasSocket\([^,]+, \{ (.+) \}\); // also: (.+)", text("realtime"))
+    assert options
+    assert sorted(", ".join(named).split(", ")) == sorted(options)
+
+
 def test_settings_alone_read_the_environment() -> None:
     readers = {
         path.name

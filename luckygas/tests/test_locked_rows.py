@@ -311,21 +311,34 @@ def test_long_work_may_compute_for_longer_than_a_request() -> None:
         assert cursor.fetchone() == ("0", "1min")
 
 
-def test_a_queue_that_moves_on_is_left_alone(settings: Any) -> None:
-    settings.DATABASE_POOL = 4
-    blockers = Blockers()
+def test_a_queue_that_moves_on_is_left_alone() -> None:
+    blockers = Blockers(most=1)
     # Each has the row for 0.2 s, with three behind it that wait for a second and longer.
     moments = [({ahead + n: [ahead + n - 1] for n in (1, 2, 3)}, ahead * 0.2) for ahead in range(10)]
     assert [blockers.too_many(waiting, now) for waiting, now in moments] == [[]] * 10
 
 
-def test_a_session_that_keeps_others_waiting_has_a_quarter_of_the_pool_behind_it(settings: Any) -> None:
-    settings.DATABASE_POOL = 8
-    blockers = Blockers()
+def test_a_session_that_keeps_others_waiting_has_a_quarter_of_the_pool_behind_it() -> None:
+    blockers = Blockers(most=2)
     waiting = {2: [1], 3: [2], 4: [3, 2], 5: [9], 6: [4]}
     assert blockers.too_many(waiting, 0.0) == []
     assert blockers.too_many(waiting, 0.3) == [4, 5, 6]
     assert blockers.too_many({5: [7]}, 0.4) == []
+
+
+def test_thread_survives_missing_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a moment while a test restores its settings."""
+    watch, looks = Watch(), list[int]()
+
+    def at_work() -> list[int]:
+        looks.append(1)
+        return []
+
+    monkeypatch.setattr(watch, "at_work", at_work)
+    del settings.DATABASE_POOL
+    connection.ensure_connection()
+    watch.took(connection)
+    wait_for(lambda: len(looks) > 2)
 
 
 def test_connections_that_are_kept_and_not_used_are_not_looked_at() -> None:

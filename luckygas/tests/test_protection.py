@@ -33,7 +33,7 @@ def manage(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"]} | PRODUCTION | extra
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=2 * PATIENCE_SECONDS, check=False
     )
 
 

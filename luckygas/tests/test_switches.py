@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from waffle.models import Switch
 from catalogue.models import Product
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site
-from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
+from luckygas.testing.waiting import SOON_SECONDS, wait_for
 from luckygas.tests.test_end_to_end import PASSWORD, Rest, token_of
 from notifications.models import NotificationHistory
 from orders.models import Order
@@ -25,6 +26,7 @@ from realtime.tests.client import open_client
 from web import flags
 
 pytestmark = pytest.mark.django_db(transaction=True)
+soon = partial(wait_for, seconds=SOON_SECONDS)
 
 
 @pytest.mark.sqlite
@@ -36,10 +38,10 @@ async def test_sockets_are_closed_refused_and_let_in_again(either_site: Site, sw
     async with open_client(url) as client:
         await make(turn)(switch, False)
         # Daphne may not say 1013.
-        assert await client.closed() in (1013, 4013)
+        assert await client.closed(SOON_SECONDS) in (1013, 4013)
     async with open_client(url) as refused:
         assert (refused.welcome["type"], refused.welcome["code"]) == ("error", "switched_off")
-        assert await refused.closed() in (1013, 4013)
+        assert await refused.closed(SOON_SECONDS) in (1013, 4013)
     assert (await make(rest.call)("GET", "events/")).status_code == log
     product = await make(make_product)()
     await make(turn)(switch, True)
@@ -52,7 +54,7 @@ async def test_sockets_are_closed_refused_and_let_in_again(either_site: Site, sw
 
 async def let_in(url: str) -> None:
     """Comes back until the server lets a client in."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(SOON_SECONDS):
         while True:
             async with open_client(url) as client:
                 if client.welcome["type"] == "connection":
@@ -71,7 +73,7 @@ async def test_two_servers_answer_alike_from_one_cache(site: Site) -> None:
             await make(make_order)(product=await make(make_product)())
             await make(check_names)(rests)
             await make(turn)(flags.CACHING, False)
-            await make(wait_for)(lambda: not stats(rests[1])["switched_on"])
+            await make(soon)(lambda: not stats(rests[1])["switched_on"])
             assert await make(name)(rests[1]) == "20 kg"
 
 
@@ -153,9 +155,9 @@ def check_throttling(admin: Admin, rest: Rest) -> None:
 
     assert [status() for _ in range(READ_BY_HOUR + 1)][-1] == 429
     with admin.off(flags.THROTTLING):
-        wait_for(lambda: status() == 200)
+        soon(lambda: status() == 200)
         assert {status() for _ in range(READ_BY_HOUR * 2)} == {200}
-    wait_for(lambda: status() == 429)
+    soon(lambda: status() == 429)
 
 
 def check_performance(admin: Admin, rest: Rest) -> None:
@@ -167,10 +169,10 @@ def check_performance(admin: Admin, rest: Rest) -> None:
         return sum(row["count"] for row in figures()["operations"])
 
     with admin.off(flags.PERFORMANCE):
-        wait_for(lambda: not figures()["measuring"])
-        wait_for(lambda: timed() == timed())
-    wait_for(lambda: figures()["measuring"])
-    wait_for(lambda: timed() < timed())
+        soon(lambda: not figures()["measuring"])
+        soon(lambda: timed() == timed())
+    soon(lambda: figures()["measuring"])
+    soon(lambda: timed() < timed())
 
 
 def check_sms(admin: Admin, rest: Rest) -> None:
@@ -187,9 +189,9 @@ def check_sms(admin: Admin, rest: Rest) -> None:
         waits = confirm()
         time.sleep(0.3)  # a sender would have sent it
         assert status(waits) == "pending"
-    wait_for(lambda: status(waits) == "sent")
+    soon(lambda: status(waits) == "sent")
     goes = confirm()
-    wait_for(lambda: status(goes) == "sent")
+    soon(lambda: status(goes) == "sent")
 
 
 def check_caching(admin: Admin, rest: Rest) -> None:
@@ -198,7 +200,7 @@ def check_caching(admin: Admin, rest: Rest) -> None:
         rest.call("GET", f"orders/statistics/?from={TODAY}&to={TODAY}")
         return int(rest.call("GET", "performance/cache-stats/").json()["caches"][0]["size"])
 
-    wait_for(lambda: size() == 1)
+    soon(lambda: size() == 1)
     with admin.off(flags.CACHING):
-        wait_for(lambda: size() == 0)
-    wait_for(lambda: size() == 1)
+        soon(lambda: size() == 0)
+    soon(lambda: size() == 1)

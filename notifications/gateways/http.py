@@ -18,8 +18,8 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
-from urllib.parse import urlsplit
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 
@@ -29,6 +29,9 @@ from notifications.states import Reason
 CONNECT_SECONDS = 3.05
 # No provider's answer is longer; what is beyond is not read.
 ANSWER_BYTES = 65_536
+OWN_HEADERS = {"User-Agent": "luckygas", "Accept": "*/*", "Connection": "close"}
+# Not percent-encoded in a path or query (RFC 3986). `%` is among them: the URL may be encoded already.
+URL_CHARACTERS = "!$%&'()*+,/:;=?@[]~"
 # What a status says of the request, whoever the provider is (RFC 9110, 15; RFC 8470): each of these was not obeyed.
 STATUS_REASONS = {
     **dict.fromkeys([401, 403, 407], Reason.CHANNEL_STOPPED), 402: Reason.NO_CREDIT,
@@ -67,7 +70,7 @@ def exchange(method: str, url: str, headers: Mapping[str, str], body: bytes = b"
     """One request and its answer within `seconds` in all. Raises GatewayError, in words without URL and headers."""
     until = time.monotonic() + seconds
     try:
-        request = prepared(method, url, {**headers, "Content-Length": str(len(body)), "Connection": "close"})
+        request = prepared(method, url, {**OWN_HEADERS, **headers, "Content-Length": str(len(body))})
         sock = connected(request, until)
     except (ValueError, HTTPException) as error:
         text = f"The settings of the provider make no request ({type(error).__name__})."
@@ -95,7 +98,8 @@ def prepared(method: str, url: str, headers: Mapping[str, str]) -> HTTPConnectio
         raise ValueError
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     request = kind(parts.hostname, parts.port or kind.default_port)
-    request.putrequest(method, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    request.putrequest(method, quote(target, safe=URL_CHARACTERS))
     for name, value in headers.items():
         request.putheader(name, value.encode())
     return request
@@ -141,13 +145,14 @@ def cut_at(until: float, sock: socket.socket) -> Iterator[None]:
 
 def body_of(response: HTTPResponse) -> tuple[str, bool]:
     """What came of the body, and whether it is all: to some providers the status has decided already."""
-    try:
-        body = response.read(ANSWER_BYTES)
-    except IncompleteRead as error:
-        return decoded(error.partial), False
-    except (OSError, HTTPException, ValueError):
-        return "", False
-    return decoded(body), len(body) < ANSWER_BYTES and not response.length
+    body, ended = b"", False
+    # In pieces: `read` discards what it has received when the connection is reset.
+    with suppress(OSError, HTTPException, ValueError):
+        while len(body) < ANSWER_BYTES and (piece := response.read1(ANSWER_BYTES - len(body))):
+            body += piece
+        ended = len(body) < ANSWER_BYTES
+    lengths = set(response.headers.get_all("Content-Length", []))
+    return decoded(body), ended and not response.length and len(lengths) < 2
 
 
 def decoded(body: bytes) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import struct
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -84,6 +87,19 @@ def cut(body: bytes) -> Behaviour:
         handler.send_header("Content-Length", str(len(body) + 1))
         handler.end_headers()
         handler.wfile.write(body)
+
+    return behave
+
+
+def writes(answer: bytes, *, reset: bool = False) -> Behaviour:
+    """Writes the raw answer, headers included, then closes or resets the connection."""
+
+    def behave(handler: Handler) -> None:
+        handler.wfile.write(answer)
+        if reset:
+            handler.pause(0.1)
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            os.close(handler.connection.detach())
 
     return behave
 

@@ -16,13 +16,13 @@ pytestmark = pytest.mark.django_db
 DRIVER = "/driver/"
 
 
-def test_a_stranger_is_sent_to_the_sign_in() -> None:
+def test_anonymous_user_is_redirected_to_the_sign_in() -> None:
     answer = Client().get(DRIVER)
     assert (answer.status_code, answer.headers["location"]) == (302, "/accounts/login/?next=/driver/")
 
 
 @pytest.mark.parametrize("role", ["office", "customer", "none", "retired", "office that drives"])
-def test_others_are_sent_home(role: str) -> None:
+def test_users_of_other_roles_are_redirected_home(role: str) -> None:
     makers: dict[str, Any] = {
         "office": make_office,
         "customer": lambda: make_customer(user=make_user()).user,
@@ -34,12 +34,12 @@ def test_others_are_sent_home(role: str) -> None:
     assert (answer.status_code, answer.headers["location"]) == (302, "/")
 
 
-def test_a_driver_is_sent_there_from_home() -> None:
+def test_home_redirects_drivers_to_their_page() -> None:
     answer = sign_in(make_driver().user).client.get("/")
     assert (answer.status_code, answer.headers["location"]) == (302, DRIVER)
 
 
-def test_the_page_says_whose_it_is_and_what_may_be_done() -> None:
+def test_page_data_has_the_user_and_the_moves() -> None:
     driver = make_driver()
     shown = sign_in(driver.user).get(DRIVER)
     found = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', shown)
@@ -53,14 +53,14 @@ def test_the_page_says_whose_it_is_and_what_may_be_done() -> None:
     assert (told["statuses"]["done_by_driver"], told["slots"][-1]) == (["delivered", "failed"], "anytime")
 
 
-def test_the_page_is_kept_by_no_cache_and_has_nothing_inline() -> None:
+def test_page_is_not_cached_and_has_nothing_inline() -> None:
     answer = sign_in(make_driver().user).client.get(DRIVER)
     assert "no-store" in answer.headers["Cache-Control"]
     inline = r"<style|\sstyle=|\son\w+=|<script(?![^>]*\b(?:src|type=\"application/json\"))"
     assert not re.findall(inline, answer.content.decode())
 
 
-def test_the_worker_is_told_every_file_and_the_version_of_the_page() -> None:
+def test_worker_lists_every_file_and_the_pages_version() -> None:
     body = Client().get("/driver/sw.js")
     assert body.headers["Content-Type"].startswith("text/javascript")
     told = json.loads(body.content.decode().split("\n")[0].removeprefix("const BUILD = ").removesuffix(";"))
@@ -73,7 +73,7 @@ def test_the_worker_is_told_every_file_and_the_version_of_the_page() -> None:
     )
 
 
-def test_a_changed_file_is_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_file_changes_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
     names = page.files()
     before = page.version(names)
     assert page.version(names) == before
@@ -81,7 +81,7 @@ def test_a_changed_file_is_another_version(monkeypatch: pytest.MonkeyPatch) -> N
     assert page.version(names) != before
 
 
-def test_the_manifest_leads_to_the_page_and_its_icons_are_there() -> None:
+def test_manifest_names_the_page_and_existing_icons() -> None:
     told = json.loads(Client().get("/driver/manifest.webmanifest").content)
     assert (told["start_url"], told["scope"], told["display"]) == (DRIVER, DRIVER, "standalone")
     assert {"192x192", "512x512"} == {icon["sizes"] for icon in told["icons"]}
@@ -89,5 +89,5 @@ def test_the_manifest_leads_to_the_page_and_its_icons_are_there() -> None:
 
 
 @pytest.mark.parametrize("path", ["/", DRIVER, "/driver/sw.js", "/driver/manifest.webmanifest"])
-def test_nothing_is_posted_there(path: str) -> None:
+def test_post_is_refused(path: str) -> None:
     assert sign_in(make_driver().user).client.post(path).status_code == 405

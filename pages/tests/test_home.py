@@ -27,12 +27,12 @@ def stranger() -> Browser:
     return Browser(Client(headers={"accept-language": "en"}))
 
 
-def test_home_sends_a_stranger_to_the_sign_in(stranger: Browser) -> None:
+def test_home_redirects_anonymous_users_to_the_sign_in(stranger: Browser) -> None:
     answer = stranger.client.get("/")
     assert (answer.status_code, answer.headers["location"]) == (302, "/accounts/login/?next=/")
 
 
-def test_sign_in_leads_home(stranger: Browser) -> None:
+def test_sign_in_redirects_home(stranger: Browser) -> None:
     user = make_user(first_name="陳志明")
     answer = stranger.post(reverse("login"), {"username": user.username, "password": "correct horse", "next": "/"})
     assert answer.redirect_chain == [("/", 302)]
@@ -50,15 +50,15 @@ def test_admin_has_the_same_sign_in(stranger: Browser) -> None:
     assert answer.redirect_chain[-1][0] == "/accounts/login/?next=%2Fadmin%2F"
 
 
-def test_driver_who_asks_for_the_admin_is_told_who_is_signed_in() -> None:
+def test_driver_at_the_admin_sees_who_is_signed_in() -> None:
     user = make_driver().user
-    # Another account may open it, and nobody runs in a circle.
+    # The page offers to sign in with another account, and does not redirect in a loop.
     shown = sign_in(user).client.get("/admin/", follow=True).content.decode()
     assert f"You are signed in as {user.username}, who may not open this page." in shown
 
 
 @pytest.mark.parametrize("page", ["", "/", "/driver/", "/orders/new/", "/accounts/login/", "https://evil.example/"])
-def test_whoever_is_signed_in_is_sent_on(page: str) -> None:
+def test_signed_in_user_is_redirected(page: str) -> None:
     for user in (make_office(), make_driver().user, make_user()):
         client = sign_in(user).client
         answer = client.get(reverse("login"), {"next": page} if page else {})
@@ -75,7 +75,7 @@ def test_whoever_is_signed_in_is_sent_on(page: str) -> None:
         ("/admin/orders/order/", "/admin/orders/order/"),
     ],
 )
-def test_where_to_go_on_is_never_the_name_of_a_page(page: str, where: str) -> None:
+def test_next_parameter_is_never_a_view_name(page: str, where: str) -> None:
     answer = sign_in(make_office()).client.get(f"/accounts/login/?next={page}")
     assert (answer.status_code, answer.headers["location"]) == (302, where)
 
@@ -87,12 +87,12 @@ def test_sign_out_needs_a_post() -> None:
     assert browser.client.get("/").status_code == 302
 
 
-def test_sign_out_leaves_no_page_in_the_browser() -> None:
+def test_sign_out_clears_the_browsers_cache() -> None:
     answer = sign_in(make_user()).client.post(reverse("logout"))
     assert answer.headers["Clear-Site-Data"] == '"cache"'
 
 
-def test_office_finds_its_tools_and_no_dead_link() -> None:
+def test_office_home_has_no_dead_link() -> None:
     browser = sign_in(make_office())
     links = set(re.findall(r'<a href="(/[^"]*)"', browser.get("/")))
     assert {"/admin/orders/order/", "/admin/orders/order/import/", "/api/v1/docs/"} <= links
@@ -112,14 +112,14 @@ def test_customer_sees_the_own_open_orders() -> None:
     assert str(other) not in shown
 
 
-def test_account_without_a_role_is_told_so() -> None:
+def test_account_without_a_role_sees_an_explanation() -> None:
     shown = sign_in(make_user()).get("/")
     assert "Your account has no role yet" in shown
     assert reverse("password_change") in shown
 
 
 class Slow:
-    """A browser that sends a form again as it was loaded, after the first answer came with its cookies."""
+    """A browser that sends a form again with its old CSRF token, after the first response set new cookies."""
 
     def __init__(self, path: str) -> None:
         self.client = Client(enforce_csrf_checks=True)
@@ -139,20 +139,20 @@ def test_sign_in_sent_twice_gets_the_same_answer(way: str) -> None:
         assert [slow.send(login, next=next_page, **said) for _ in range(3)] == [(302, expected)] * 3
 
 
-def test_a_form_that_is_none_of_ours_is_refused_as_before() -> None:
+def test_form_without_a_valid_token_is_refused() -> None:
     user, other, login = make_user(), make_user(), reverse("login")
     slow = Slow(login)
     wrong = {"csrfmiddlewaretoken": "x" * 64, "username": user.username, "password": PASSWORD}
     assert slow.client.post(login, wrong).status_code == 403
     assert slow.send(login, username=user.username, password=PASSWORD)[0] == 302
-    # Somebody else at the same browser is not taken for whoever is signed in.
+    # Another user at the same browser is not treated as the signed-in one.
     assert slow.send(login, username=other.username, password=PASSWORD)[0] == 403
     assert slow.send(reverse("logout"))[0] == 403
     assert slow.send(reverse("password_change"), old_password="x")[0] == 403
 
 
 @pytest.mark.parametrize("way", ["logout", "admin:logout"])
-def test_sign_out_sent_twice_ends_at_the_sign_in(way: str) -> None:
+def test_sign_out_sent_twice_redirects_to_the_sign_in(way: str) -> None:
     slow = Slow("/accounts/login/")
     user = make_office()
     slow.send(reverse("login"), username=user.username, password=PASSWORD)
@@ -171,7 +171,7 @@ MEMBERS = ("home", "password_change", "password_change_done")
 @pytest.mark.parametrize(
     "name", ["login", "password_reset", "password_reset_done", "password_reset_complete", *MEMBERS]
 )
-def test_pages_open_in_chinese_unless_asked_otherwise(name: str, language: str) -> None:
+def test_pages_are_chinese_by_default(name: str, language: str) -> None:
     client = Client()
     if name in MEMBERS:
         client.force_login(make_user())
@@ -179,7 +179,7 @@ def test_pages_open_in_chinese_unless_asked_otherwise(name: str, language: str) 
     assert f'<html lang="{language or "zh-hant"}">' in shown
 
 
-def test_forgotten_password_is_set_anew_by_mail_once(stranger: Browser) -> None:
+def test_password_reset_link_works_once(stranger: Browser) -> None:
     user = make_user(email="wang@example.com")
     answer = stranger.post(reverse("password_reset"), {"email": "wang@example.com"})
     assert answer.redirect_chain == [(reverse("password_reset_done"), 302)]
@@ -195,7 +195,7 @@ def test_forgotten_password_is_set_anew_by_mail_once(stranger: Browser) -> None:
 
 
 @pytest.mark.parametrize("host", ["testserver:6666", "testserver", "localhost:8000"])
-def test_a_mail_names_the_site_by_its_settings(host: str, settings: Settings) -> None:
+def test_reset_mail_links_to_the_configured_site(host: str, settings: Settings) -> None:
     settings.SITE_URL = "https://gas.example.tw"
     make_user(email="wang@example.com")
     Client(headers={"host": host}).post(reverse("password_reset"), {"email": "wang@example.com"})

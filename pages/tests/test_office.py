@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 BOARD = 'id="board"'
 
 
-def test_the_board_is_for_staff_alone() -> None:
+def test_board_is_only_for_staff() -> None:
     assert BOARD in sign_in(make_office()).get("/")
     for user in (make_driver().user, make_customer(user=make_user()).user, make_user()):
         assert user is not None
@@ -34,7 +34,7 @@ def test_every_status_is_a_column_that_cards_can_be_dropped_on() -> None:
     assert set(re.findall(r'data-target="status:(\w+)"', shown)) == set(Status.values)
 
 
-def test_the_board_is_told_what_the_office_may_do_in_its_language() -> None:
+def test_board_data_has_the_offices_moves_and_translated_labels() -> None:
     shown = sign_in(make_office()).get("/")
     found = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', shown)
     assert found is not None
@@ -43,7 +43,7 @@ def test_the_board_is_told_what_the_office_may_do_in_its_language() -> None:
     assert (data["labels"]["status"]["pending"], data["time_zone"]) == ("Pending", "Asia/Taipei")
 
 
-def test_the_board_asks_the_database_for_no_order() -> None:
+def test_board_page_reads_no_orders() -> None:
     browser = sign_in(make_office())
     with CaptureQueriesContext(connection) as asked:
         browser.get("/")
@@ -51,29 +51,29 @@ def test_the_board_asks_the_database_for_no_order() -> None:
     assert len(asked) < 8
 
 
-def told(page: str) -> Any:
+def page_json(page: str) -> Any:
     return json.loads(page.split('<script id="page-data" type="application/json">')[1].split("</script>")[0])
 
 
-def test_the_page_is_the_offices() -> None:
+def test_new_order_page_is_only_for_the_office() -> None:
     assert Client().get("/orders/new/").status_code == 302
     sign_in(make_driver().user).get("/orders/new/", status=403)
     sign_in(make_office()).get("/orders/new/")
 
 
-def test_only_what_is_sold_is_offered() -> None:
+def test_only_active_products_are_offered() -> None:
     sold, _gone = make_product(name="20kg"), make_product(name="50kg", is_active=False)
-    assert [product["id"] for product in told(sign_in(make_office()).get("/orders/new/"))["products"]] == [sold.pk]
+    assert [product["id"] for product in page_json(sign_in(make_office()).get("/orders/new/"))["products"]] == [sold.pk]
 
 
-def test_a_new_customer_is_offered_what_most_order() -> None:
+def test_new_customer_is_offered_the_most_ordered_product() -> None:
     usual, other = make_product(), make_product()
     for product in (other, usual, usual):
         make_order(product=product)
     assert OrderItem.objects.count() == 3
-    assert told(sign_in(make_office()).get("/orders/new/"))["usual"] == usual.pk
+    assert page_json(sign_in(make_office()).get("/orders/new/"))["usual"] == usual.pk
 
 
-def test_without_any_order_nothing_is_usual() -> None:
+def test_without_orders_no_product_is_suggested() -> None:
     make_product()
-    assert told(sign_in(make_office()).get("/orders/new/"))["usual"] is None
+    assert page_json(sign_in(make_office()).get("/orders/new/"))["usual"] is None

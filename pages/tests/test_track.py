@@ -33,13 +33,13 @@ def driven(status: Status, **customer: Any) -> Order:
     return make_order(status, customer=make_customer(**customer), driver=make_driver(name="陳志明"))
 
 
-def test_a_link_shows_where_the_order_is() -> None:
+def test_link_shows_the_orders_state() -> None:
     shown = text(page(make_order(Status.CONFIRMED)))
     assert "您的訂單已確認" in shown
     assert "11/23" in shown
 
 
-def test_the_drivers_given_name_and_nothing_more_of_him() -> None:
+def test_page_shows_only_the_drivers_given_name() -> None:
     order = driven(Status.DELIVERING)
     shown = text(page(order))
     assert "<dd>志明</dd>" in shown
@@ -47,15 +47,15 @@ def test_the_drivers_given_name_and_nothing_more_of_him() -> None:
     assert "222-333" not in shown
 
 
-def test_neither_telephone_nor_street_nor_customer_is_shown() -> None:
+def test_page_hides_phone_street_and_customer() -> None:
     order = driven(Status.DELIVERING, name="王大明", phone="0912-345-678", address="台北市大安區信義路四段7號")
-    # The page's time and the epoch of its log may hold any digits.
+    # Without the page's time and the log's epoch, which may contain any digits.
     shown = re.sub(r'"now": "[^"]*"|data-epoch="[^"]*"', "", text(page(order))).replace(order.order_number, "")
     assert not [secret for secret in ("王大明", "345", "678", "信義路") if secret in shown]
     assert "大安區" in shown
 
 
-def test_the_door_is_known_to_a_hundred_metres_only() -> None:
+def test_destination_is_rounded_to_a_hundred_metres() -> None:
     shown = text(page(driven(Status.DELIVERING, latitude=25.033964, longitude=121.564468)))
     assert '"latitude": 25.034' in shown
     assert "25.0339" not in shown
@@ -64,7 +64,7 @@ def test_the_door_is_known_to_a_hundred_metres_only() -> None:
 @pytest.mark.parametrize(("eta", "stops_before", "is_estimated"), [
     (None, 0, True), (None, 1, False), (timedelta(minutes=40), 0, False), (timedelta(hours=-5), 0, True),
 ])  # fmt: skip
-def test_an_estimate_is_a_range_unless_another_stop_or_an_hour_that_was_named_comes_before(
+def test_estimate_needs_the_next_stop_and_no_announced_time(
     eta: timedelta | None, stops_before: int, is_estimated: bool
 ) -> None:
     order = driven(Status.DELIVERING, latitude=25.0330, longitude=121.5654)
@@ -80,7 +80,7 @@ def test_an_estimate_is_a_range_unless_another_stop_or_an_hour_that_was_named_co
     assert eta is None or eta < timedelta() or f"{timezone.localtime(order.eta):%H:%M}" in shown
 
 
-def test_after_the_delivery_there_is_a_receipt() -> None:
+def test_delivered_order_shows_a_receipt() -> None:
     order = make_order(Status.ARRIVING, quantity=2)
     product = order.items.get().product
     proof = Proof("manual", quantities={product.pk: 1}, parts={"amount_collected": 750})
@@ -91,7 +91,7 @@ def test_after_the_delivery_there_is_a_receipt() -> None:
     ]  # fmt: skip
 
 
-def test_a_receipt_names_no_money_that_nobody_reported_and_nothing_that_was_refused() -> None:
+def test_receipt_shows_delivered_quantities_and_no_unreported_payment() -> None:
     order = make_order(Status.ARRIVING, quantity=2)
     other = OrderItem.objects.create(order=order, product=make_product(name="4kg", price=300), quantity=1)
     proof = Proof("manual", quantities={order.items.exclude(pk=other.pk).get().product_id: 2, other.product_id: 0})
@@ -100,14 +100,14 @@ def test_a_receipt_names_no_money_that_nobody_reported_and_nothing_that_was_refu
     assert cells == ["20kg 瓦斯桶", "2", "NT$1,600", "4kg", "0", "NT$0", "NT$1,600"]
 
 
-def test_whoever_tries_out_links_is_stopped_whatever_header_they_write(rates: Callable[..., None]) -> None:
+def test_guessing_links_is_throttled_despite_forged_headers(rates: Callable[..., None]) -> None:
     rates(track="3/h")
     order = make_order()
     codes = [page(order, **{"x-forwarded-for": f"203.0.113.{number}"}).status_code for number in range(4)]
     assert codes == [200, 200, 200, 429]
 
 
-def test_a_link_ends_a_day_after_the_delivery() -> None:
+def test_link_expires_a_day_after_the_delivery() -> None:
     order = make_order(Status.DELIVERED)
     assert page(order).status_code == 200
     order.history.update(recorded_at=timezone.now() - timedelta(hours=24, minutes=1))
@@ -121,14 +121,14 @@ def test_a_wrong_link_is_404_and_says_what_to_do(token: str) -> None:
     assert 'class="message"' in answer.content.decode()
 
 
-def test_the_link_is_kept_from_search_engines_caches_and_other_sites() -> None:
+def test_headers_hide_the_link_from_search_engines_caches_and_other_sites() -> None:
     answer = page(make_order())
     assert answer.headers["X-Robots-Tag"] == "noindex, nofollow"
     assert answer.headers["Referrer-Policy"] == "same-origin"
     assert "no-store" in answer.headers["Cache-Control"]
 
 
-def test_the_page_speaks_the_customers_language_until_another_is_chosen() -> None:
+def test_page_is_in_the_customers_language_until_another_is_chosen() -> None:
     order = make_order(Status.CONFIRMED, customer=make_customer(language="en"))
     assert "Your order is confirmed." in text(page(order))
     client = Client()
@@ -136,9 +136,9 @@ def test_the_page_speaks_the_customers_language_until_another_is_chosen() -> Non
     assert "您的訂單已確認" in client.get(f"/t/{order.tracking_token}/").content.decode()
 
 
-def test_the_page_costs_few_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+def test_page_needs_few_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     order = driven(Status.DELIVERING)
-    page(order)  # makes the log's one row
+    page(order)  # creates the log's one row
     with django_assert_max_num_queries(6):
         page(order)
 

@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
                 ('role', models.CharField(max_length=12, verbose_name='role')),
                 ('endpoint', models.CharField(max_length=12, verbose_name='endpoint')),
                 ('instance', models.CharField(max_length=80, verbose_name='server')),
-                ('owner', models.CharField(help_text='Whose connections are counted together: `user:17`, `track:5`.', max_length=32)),
+                ('owner', models.CharField(help_text='The connection limit counts per owner: `user:17`, `track:5`.', max_length=32)),
                 ('connected_at', models.DateTimeField(verbose_name='connected at')),
                 ('last_ping', models.DateTimeField(verbose_name='last seen')),
                 ('user', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='account')),
@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('key_hash', models.CharField(help_text='SHA-256 of the ticket, in hex.', max_length=64, primary_key=True, serialize=False)),
                 ('expires_at', models.DateTimeField(db_index=True)),
-                ('session', models.CharField(blank=True, help_text='The sign-in that asked for it; its sockets end with it.', max_length=64)),
+                ('session', models.CharField(blank=True, help_text='The sign-in that requested it. Signing out closes its sockets.', max_length=64)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),

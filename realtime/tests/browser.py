@@ -1,4 +1,4 @@
-"""A page with a `LuckyGasSocket` in a real browser: on the running site, or on a server that the test plays itself."""
+"""A page with a `LuckyGasSocket` in a real browser, connected to the running site or to a server the test simulates."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from playwright.async_api import Page, Route, WebSocketRoute
 from luckygas.testing.browser import until
 from luckygas.testing.waiting import wait_for_async
 
-# Nothing listens there: what is asked of it, the test answers. Browsers trust loopback as they do https.
+# Nothing listens here: the test answers the requests. Browsers treat loopback as a secure origin.
 ORIGIN = "http://127.0.0.1:9"
 EMPTY = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>-</title>'
 OPEN = """async () => {
   const { LuckyGasSocket } = await import("/static/realtime/client.js");
-  window.heard = [];
+  window.received = [];
   window.socket = new LuckyGasSocket("%s", %s);
   for (const name of ["state", "resync", "connected", "close", "unauthenticated", "forbidden"])
-    socket.on(name, (value) => heard.push([name, value]));
-  socket.on("*", (frame) => heard.push(["*", frame]));
+    socket.on(name, (value) => received.push([name, value]));
+  socket.on("*", (frame) => received.push(["*", frame]));
 }"""
 
 
 class Screen:
-    """What a page with a socket heard."""
+    """A page with a socket, and the events it received."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     async def open(self, endpoint: str = "/api/v1/websocket/ws/office", options: str = "{}") -> None:
-        """`options`: those of the constructor, as JavaScript."""
+        """`options` are the constructor's, as JavaScript."""
         await self.page.evaluate(OPEN % (endpoint, options))
 
     async def state(self, state: str) -> None:
-        """Waits for it."""
+        """Waits until the socket has this state."""
         await until(self.page, "(state) => socket.state === state", state)
 
-    async def heard(self, name: str) -> list[Any]:
+    async def received(self, name: str) -> list[Any]:
         found: list[Any] = await self.page.evaluate(
-            "(name) => heard.filter(([n]) => n === name).map(([, v]) => v)", name
+            "(name) => received.filter(([n]) => n === name).map(([, v]) => v)", name
         )
         return found
 
     async def events(self, count: int = 0) -> list[dict[str, Any]]:
-        """The events of the log so far, once there are `count`."""
-        kept = "heard.filter(([n, frame]) => n === '*' && frame.id).map(([, frame]) => frame)"
+        """Waits for `count` events with an id and returns them."""
+        kept = "received.filter(([n, frame]) => n === '*' && frame.id).map(([, frame]) => frame)"
         await until(self.page, f"(count) => {kept}.length >= count", count)
         found: list[dict[str, Any]] = await self.page.evaluate(kept)
         return found
@@ -57,9 +57,9 @@ class Screen:
 
 
 class PlayedServer(Screen):
-    """The other end, played by the test.
+    """A server that the test simulates.
 
-    `links`: every socket the page opened. Node's tests play the other parts of a server (realtime/tests/js).
+    `links`: every socket the page opened. Node's tests simulate other parts of a server (realtime/tests/js).
     """
 
     def __init__(self, page: Page) -> None:
@@ -91,7 +91,7 @@ class PlayedServer(Screen):
         await self.links[-1].close(code=code)
 
     async def live(self) -> None:
-        """Opens the page's socket and greets it."""
+        """Opens the page's socket and sends the connection frame."""
         await self.open()
         await wait_for_async(lambda: len(self.links) == 1)
         usual = {"epoch": "e1", "channels": ["user:1", "system"], "heartbeat_interval": 30}

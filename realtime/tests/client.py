@@ -18,7 +18,7 @@ from realtime.connection import Queue
 
 
 def token_for(user: User | None) -> str:
-    """An access token as `auth/token/` gives it."""
+    """An access token with the claims that `auth/token/` sets."""
     assert user is not None
     return str(Refresh.for_user(user).access_token)
 
@@ -28,7 +28,7 @@ async def _no_reader(text: str) -> None:
 
 
 def nowhere() -> Queue:
-    """A way out that nobody reads."""
+    """An `Out` that discards everything."""
     return Queue(_no_reader)
 
 
@@ -54,37 +54,38 @@ class Client:
         return await self.receive()
 
     async def answer(self, kind: str, **message: Any) -> dict[str, Any]:
-        """Sends, and passes over events until a frame of this kind comes."""
+        """Sends a message and returns the next frame of this type, skipping events."""
         await self.send(**message)
         return await self.until(kind)
 
-    async def until(self, kind: str) -> dict[str, Any]:
-        """The next frame of this kind."""
-        while (frame := await self.receive())["type"] != kind:
-            pass
-        return frame
+    async def until(self, kind: str, seconds: float | None = None) -> dict[str, Any]:
+        """The next frame of this type. Raises TimeoutError after so many seconds."""
+        async with asyncio.timeout(seconds):
+            while (frame := await self.receive())["type"] != kind:
+                pass
+            return frame
 
     async def events(self, count: int) -> list[dict[str, Any]]:
         return [await self.receive() for _ in range(count)]
 
     async def orders(self, count: int) -> list[dict[str, Any]]:
-        """The next events of the channel `orders`, whatever else comes between."""
+        """The next events of the channel `orders`, skipping other frames."""
         found: list[dict[str, Any]] = []
         while len(found) < count:
             found += on_orders([await self.receive()])
         return found
 
     async def everything(self) -> list[dict[str, Any]]:
-        """The events up to now: a heartbeat's answer comes behind all that was written before it."""
+        """The events up to now. Sends a heartbeat, whose answer follows everything written before."""
         await self.send(type="heartbeat")
         frames = []
         while (frame := await self.receive())["type"] != "heartbeat":
             frames.append(frame)
         return frames
 
-    async def closed(self) -> int:
-        """Reads until the server closes the socket; the code."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+    async def closed(self, seconds: float = PATIENCE_SECONDS) -> int:
+        """Reads until the server closes the socket and returns the close code. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
             with suppress(ConnectionClosed):
                 while True:
                     await self.socket.recv()
@@ -95,7 +96,7 @@ class Client:
 
 @asynccontextmanager
 async def open_client(url: str, **headers: str) -> AsyncIterator[Client]:
-    """A client whose first frame, the greeting or the refusal, is in `welcome`."""
+    """A client. Its first frame, the connection frame or an error, is in `welcome`."""
     async with connect(url, additional_headers=headers, compression=None, proxy=None) as socket:
         client = Client(socket)
         client.welcome = await client.receive()

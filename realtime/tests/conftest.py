@@ -13,7 +13,7 @@ from realtime.tests.browser import PlayedServer
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def server(page: Page) -> PlayedServer:
-    """The other end of an empty page's sockets, played by the test; the page's clock runs and can be put forward."""
+    """A simulated server for an empty page. The page's clock runs and can be moved forward."""
     played = PlayedServer(page)
     await page.clock.install()
     await played.start()
@@ -23,6 +23,6 @@ async def server(page: Page) -> PlayedServer:
 @pytest.fixture
 async def hub(transactional_db: None) -> AsyncIterator[Hub]:
     hub = await Hub.current()
-    await asyncio.sleep(0.1)  # it has listened to the layer and looked once
+    await asyncio.sleep(0.1)  # until it has joined the channel layer and read the log once
     yield hub
     await hub.stop()

@@ -1,4 +1,4 @@
-"""What a client keeps: loaded by REST, then changed by events, as docs/realtime.md says. For the property test."""
+"""Simulated clients for the property test: they load state by REST and apply events, as docs/realtime.md says."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALIKE = (
 
 
 def of_row(row: dict[str, Any]) -> dict[str, Any]:
-    """An order of a REST list, in the words of events."""
+    """Converts an order of a REST list to the field names of events."""
     items = [{"name": item["name"], "quantity": item["quantity"]} for item in row["items"]]
     renamed: dict[str, Any] = {"customer_id": row["customer"], "address": row["delivery_address"], "products": items}
     return {name: row[name] for name in ALIKE} | renamed | {"eta": moment(row["eta"])}
@@ -39,7 +39,7 @@ def moment(text: str | None) -> datetime | None:
 
 
 class Screen(Connection):
-    """One role's. `kept` is what it would show; a closed one shows nothing."""
+    """A client of one role. `kept` is the state it shows; a closed one shows nothing."""
 
     def __init__(self, api: Api, identity: Identity, endpoint: str) -> None:
         super().__init__(identity, endpoint, nowhere())
@@ -54,7 +54,7 @@ class Screen(Connection):
         self.kept, self.since = self.fresh()
 
     def fresh(self) -> tuple[dict[str, dict[int, Any]], int]:
-        """The state by REST, and the cursor that its first answer carried."""
+        """Loads the state by REST, and the cursor from the first response."""
         since, orders = self.rows("orders")
         office = self.identity.is_office
         kept: dict[str, dict[int, Any]] = {}
@@ -74,7 +74,7 @@ class Screen(Connection):
     # --- following ---
 
     async def connect(self, hub: Hub) -> None:
-        """As the consumer does: what was missed, then what is new."""
+        """Replays missed events, then joins the hub, as the consumer does."""
         wanted = set(channels.own(self.identity, self.endpoint))
         self.deliver(Batch([event.text for event in hub.missed(self.since, self.identity, wanted)]))
         hub.readers.join(self, wanted)
@@ -115,7 +115,7 @@ class Screen(Connection):
 
 
 class LinkScreen(Screen):
-    """Whoever holds the link from the SMS: status and hour of one order."""
+    """A holder of the link from the SMS. Shows the status and ETA of one order."""
 
     def __init__(self, order: Order) -> None:
         super().__init__(Api(), Identity.of_link(order.pk, order.customer_id), "track")
@@ -136,7 +136,7 @@ class LinkScreen(Screen):
 
 
 def whose(data: dict[str, Any], ending: str) -> dict[str, Any]:
-    """What the office alone is told of an order."""
+    """The fields of an order that only the office receives."""
     return {name: data[name + ending] for name in ("driver", "route")}
 
 
@@ -145,7 +145,7 @@ def route(data: dict[str, Any], driver: int | None) -> dict[str, Any]:
 
 
 async def make_hub(head: LogHead) -> Hub:
-    """One that reads nothing by itself."""
+    """A hub that does not read the log by itself."""
     hub = Hub()
     hub.begin(head, [], [])
     return hub

@@ -21,7 +21,7 @@ def events(user: User, **query: Any) -> Any:
     return client.get("/api/v1/events/", query)
 
 
-def test_the_office_reads_the_whole_office_log() -> None:
+def test_office_reads_all_office_events() -> None:
     make_order(Status.CONFIRMED)
     page = events(make_office()).json()
     types = [event["type"] for event in page["events"]]
@@ -30,7 +30,7 @@ def test_the_office_reads_the_whole_office_log() -> None:
     assert (page["more"], page["last_event_id"], page["epoch"]) == (False, log.head().seq, log.head().epoch)
 
 
-def test_driver_and_customer_read_their_own() -> None:
+def test_driver_and_customer_read_only_their_events() -> None:
     driver, customer = make_driver(), make_customer(user=make_user())
     make_order(Status.ASSIGNED)
     order = make_order(Status.ASSIGNED, driver=driver, customer=customer)
@@ -42,7 +42,7 @@ def test_driver_and_customer_read_their_own() -> None:
         assert page["last_event_id"] == log.head().seq
 
 
-def test_pages_follow_each_other_without_gap_or_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_have_no_gap_and_no_duplicate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "MOST_ROWS", 4)
     office = make_office()
     for _ in range(5):
@@ -58,7 +58,7 @@ def test_pages_follow_each_other_without_gap_or_repeat(monkeypatch: pytest.Monke
     assert whole == log_of_office[: len(whole)]
 
 
-def test_one_channel() -> None:
+def test_channel_parameter_selects_one_channel() -> None:
     order = make_order(Status.CONFIRMED)
     page = events(make_office(), channel=f"order:{order.pk}").json()
     assert [event["type"] for event in page["events"]] == ["order.created", "order.status_changed"]
@@ -78,20 +78,20 @@ def test_one_channel() -> None:
         ({"since": 0, "epoch": "other"}, 410, "cursor_gone"),
     ],
 )
-def test_bad_queries(query: dict[str, Any], status: int, code: str) -> None:
+def test_invalid_queries_are_refused(query: dict[str, Any], status: int, code: str) -> None:
     answer = events(make_office(), **query)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (status, code)
 
 
-def test_what_is_pruned_while_it_is_asked_for_is_gone() -> None:
+def test_prune_during_a_request_reports_cursor_gone() -> None:
     for _ in range(3):
         make_customer()
     log.number()
-    Event.objects.filter(seq__lte=2).delete()  # the floor that the reader saw had not moved yet
+    Event.objects.filter(seq__lte=2).delete()  # the request read the floor before it moved
     assert [events(make_office(), since=since).status_code for since in (0, 1, 2)] == [410, 410, 200]
 
 
-def test_a_cursor_older_than_what_is_kept_is_gone() -> None:
+def test_pruned_cursor_reports_cursor_gone() -> None:
     LogHead.objects.create(pk=1, seq=9, floor=5)
     gone = events(make_office(), since=4)
     assert (gone.status_code, gone.headers["Last-Event-Id"]) == (410, "9")
@@ -99,12 +99,12 @@ def test_a_cursor_older_than_what_is_kept_is_gone() -> None:
     assert events(make_office(), since=5).status_code == 200
 
 
-def test_a_stranger_reads_nothing(settings: Settings) -> None:
+def test_anonymous_caller_is_refused(settings: Settings) -> None:
     assert Client().get("/api/v1/events/").status_code == 401
     assert events(make_user()).status_code == 403
 
 
-def test_a_ticket_is_given_to_whoever_is_signed_in() -> None:
+def test_any_signed_in_user_gets_a_ticket() -> None:
     driver, client = make_driver(), Client()
     assert client.post("/api/v1/websocket/ticket/").status_code == 401
     client.force_login(driver.user)

@@ -23,7 +23,7 @@ from web.refusals import Refusal
 pytestmark = pytest.mark.django_db
 
 
-def test_a_token_says_who_it_is_without_a_query(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+def test_token_identifies_the_user_without_a_query(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
     driver = make_driver()
     token = token_for(driver.user)
     with django_assert_num_queries(0):
@@ -32,20 +32,20 @@ def test_a_token_says_who_it_is_without_a_query(django_assert_num_queries) -> No
     assert identity.expires_at is not None
 
 
-def test_a_token_that_has_ended_is_refused() -> None:
+def test_expired_token_is_refused() -> None:
     token = token_for(make_office())
     with time_machine.travel(timezone.now() + timedelta(hours=1)), pytest.raises(Refusal, match=r"."):
         auth.of_token(token)
 
 
-def test_a_refresh_token_opens_no_socket() -> None:
+def test_refresh_token_is_refused() -> None:
     from rest_framework_simplejwt.tokens import RefreshToken
 
     with pytest.raises(Refusal):
         auth.of_token(str(RefreshToken.for_user(make_office())))
 
 
-def test_a_ticket_is_good_once_and_kept_only_as_a_hash() -> None:
+def test_ticket_works_once_and_only_its_hash_is_stored() -> None:
     user = make_office()
     ticket = auth.new_ticket(user)
     assert ticket not in str(WebSocketTicket.objects.values().get())
@@ -59,7 +59,7 @@ def scope_of(query: str, address: str = "203.0.113.5") -> dict[str, object]:
 
 
 def identified(query: str, **scope: str) -> str:
-    """How the handshake ended."""
+    """Returns the role, or the refusal's code and close code."""
     try:
         return str(async_to_sync(auth.identify)(scope_of(query, **scope), "ws").role)
     except Refusal as refusal:
@@ -68,7 +68,7 @@ def identified(query: str, **scope: str) -> str:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("wrong", ["ticket=wrong", "token=wrong"])
-def test_who_tries_wrong_tickets_or_tokens_has_to_wait_and_is_not_looked_up(
+def test_wrong_tickets_and_tokens_are_throttled_without_a_query(
     rates: Callable[..., None],
     django_assert_num_queries: Any,
     wrong: str,
@@ -85,7 +85,7 @@ def test_who_tries_wrong_tickets_or_tokens_has_to_wait_and_is_not_looked_up(
     assert identified(f"ticket={elsewhere}", address="203.0.113.6") == "office"
 
 
-def test_a_ticket_ends_after_half_a_minute_and_its_row_goes_with_the_next() -> None:
+def test_ticket_expires_after_30_seconds_and_the_next_one_deletes_it() -> None:
     ticket = auth.new_ticket(make_office())
     with time_machine.travel(timezone.now() + timedelta(seconds=31)):
         with pytest.raises(Refusal):
@@ -95,12 +95,12 @@ def test_a_ticket_ends_after_half_a_minute_and_its_row_goes_with_the_next() -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_who_use_one_ticket_at_once_one_gets_in() -> None:
+def test_concurrent_uses_of_one_ticket_admit_one() -> None:
     outcomes = at_once(auth.of_ticket, [auth.new_ticket(make_office())] * 8)
     assert outcomes.count("ticket_not_valid") == 7
 
 
-def test_a_ticket_of_a_deactivated_account_opens_nothing() -> None:
+def test_ticket_of_deactivated_account_is_refused() -> None:
     user = make_user()
     ticket = auth.new_ticket(user)
     user.is_active = False
@@ -109,14 +109,14 @@ def test_a_ticket_of_a_deactivated_account_opens_nothing() -> None:
         auth.of_ticket(ticket)
 
 
-def test_a_link_works_until_a_day_after_the_delivery() -> None:
+def test_link_works_until_a_day_after_delivery() -> None:
     order = make_order(Status.DELIVERED)
     assert auth.of_link(order.tracking_token, None).tracked_order_id == order.pk
     with time_machine.travel(timezone.now() + timedelta(hours=25)), pytest.raises(Refusal):
         auth.of_link(order.tracking_token, None)
 
 
-def test_an_address_tries_so_many_links_and_others_are_not_hindered(rates: Callable[..., None]) -> None:
+def test_links_are_throttled_by_client_ip(rates: Callable[..., None]) -> None:
     rates(track_socket="3/h")
     order = make_order()
     for token in ("guessed", "also guessed", order.tracking_token):
@@ -129,8 +129,8 @@ def test_an_address_tries_so_many_links_and_others_are_not_hindered(rates: Calla
 
 
 def scope(origin: str | bytes, host: str = "gas.example.tw", scheme: str = "ws", **headers: str) -> dict[str, Any]:
-    said = origin.encode() if isinstance(origin, str) else origin
-    found = [(b"origin", said), (b"host", host.encode())]
+    raw = origin.encode() if isinstance(origin, str) else origin
+    found = [(b"origin", raw), (b"host", host.encode())]
     found += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     return {"type": "websocket", "path": "/", "scheme": scheme, "query_string": b"", "headers": found}
 
@@ -154,7 +154,7 @@ def _site(settings: Settings) -> None:
         ("http://[::1]:8000", "[::1]:8000", "ws"),
     ],
 )
-def test_a_page_of_this_site_may(origin: str, host: str, scheme: str) -> None:
+def test_page_of_this_site_may_use_the_session(origin: str, host: str, scheme: str) -> None:
     assert may_use_session(scope(origin, host, scheme))
 
 
@@ -180,21 +180,21 @@ def test_a_page_of_this_site_may(origin: str, host: str, scheme: str) -> None:
         (b"\xff\xfe", "gas.example.tw", "ws"),
     ],
 )
-def test_another_scheme_host_or_port_may_not(origin: str | bytes, host: str, scheme: str) -> None:
+def test_other_scheme_host_or_port_may_not_use_the_session(origin: str | bytes, host: str, scheme: str) -> None:
     assert not may_use_session(scope(origin, host, scheme))
 
 
 @pytest.mark.usefixtures("_site")
-def test_no_origin_is_no_page_of_ours() -> None:
-    said = scope("")
-    said["headers"] = said["headers"][1:]
-    assert not may_use_session(said)
+def test_missing_origin_may_not_use_the_session() -> None:
+    without = scope("")
+    without["headers"] = without["headers"][1:]
+    assert not may_use_session(without)
 
 
 @pytest.mark.usefixtures("_site")
-def test_behind_a_proxy_the_scheme_is_the_one_it_says(settings: Settings) -> None:
+def test_scheme_comes_from_the_trusted_proxy(settings: Settings) -> None:
     secure, plain = ({"x_forwarded_proto": scheme} for scheme in ("https", "http"))
-    assert not may_use_session(scope("https://gas.example.tw", **secure))  # nobody believes it yet
+    assert not may_use_session(scope("https://gas.example.tw", **secure))  # the proxy is not trusted yet
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     assert may_use_session(scope("https://gas.example.tw", **secure))
     assert not may_use_session(scope("http://gas.example.tw", **secure))
@@ -202,7 +202,7 @@ def test_behind_a_proxy_the_scheme_is_the_one_it_says(settings: Settings) -> Non
 
 
 @pytest.mark.usefixtures("_site")
-def test_a_trusted_origin_may_and_its_neighbours_may_not(settings: Settings) -> None:
+def test_only_trusted_origins_may_use_the_session(settings: Settings) -> None:
     settings.CSRF_TRUSTED_ORIGINS = ["https://office.example.tw:8443", "https://*.depot.example.tw"]
     for origin in ("https://office.example.tw:8443", "https://a.depot.example.tw", "https://a.b.depot.example.tw:443"):
         assert may_use_session(scope(origin)), origin

@@ -26,7 +26,7 @@ from realtime.outbox import announce
 
 @pytest.fixture
 def frozen_redis(settings: Settings) -> Iterator[None]:
-    """A Redis that takes connections and says nothing."""
+    """A Redis that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         use_redis(settings, listener.getsockname()[1])
         yield
@@ -39,7 +39,7 @@ def use_redis(settings: Settings, port: int) -> None:
     channel_layers.backends.clear()
 
 
-def test_a_frozen_redis_holds_nobody_up_and_the_exit_for_two_seconds_at_most(frozen_redis: None) -> None:
+def test_frozen_redis_delays_no_change_and_the_exit_by_at_most_two_seconds(frozen_redis: None) -> None:
     started = time.monotonic()
     for _ in range(50):
         outbox.ring()
@@ -48,7 +48,7 @@ def test_a_frozen_redis_holds_nobody_up_and_the_exit_for_two_seconds_at_most(fro
     assert time.monotonic() - started < 2 * outbox.RING_SECONDS + 0.5
 
 
-def test_bells_that_wait_are_one(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_bells_are_joined(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[Any] = []
 
     async def slow(message: Any) -> None:
@@ -64,20 +64,21 @@ def test_bells_that_wait_are_one(settings: Settings, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.servers
-def test_a_process_that_ends_at_once_has_rung() -> None:
-    """In a process of its own, whose last act is the bell."""
-    code = "import django; django.setup(); from realtime import outbox; outbox.ring()"
+@pytest.mark.parametrize("act", ["ring()", "import atexit; atexit.register(ring)"])
+def test_process_rings_before_it_exits(act: str) -> None:
+    """Runs in its own process, which exits right after. The sender rings in `atexit`, where it finishes its SMS."""
+    code = f"import django; django.setup(); from realtime.outbox import ring; {act}"
     layer = redis.Redis.from_url(os.environ["REDIS_URL"])
-    with layer.pubsub(ignore_subscribe_messages=True) as heard:  # type: ignore[no-untyped-call]
-        heard.psubscribe("*")
-        heard.get_message(timeout=1)
+    with layer.pubsub(ignore_subscribe_messages=True) as messages:  # type: ignore[no-untyped-call]
+        messages.psubscribe("*")
+        messages.get_message(timeout=1)
         subprocess.run([sys.executable, "-c", code], env=environment(), check=True, timeout=30)
-        assert heard.get_message(timeout=1) is not None
+        assert messages.get_message(timeout=1) is not None
     layer.close()
 
 
 @pytest.mark.servers
-async def test_a_process_without_a_hub_is_heard_by_one_with() -> None:
+async def test_bell_from_a_process_without_a_hub_wakes_hubs() -> None:
     layer = get_channel_layer()
     channel = await layer.new_channel()
     await layer.group_add(outbox.GROUP, channel)
@@ -88,19 +89,19 @@ async def test_a_process_without_a_hub_is_heard_by_one_with() -> None:
 
 @pytest.fixture
 def rings() -> Iterator[list[str]]:
-    """How often the bell was rung in this process, with what was committed by then."""
-    heard: list[str] = []
+    """The bells rung in this process, each with what was committed by then."""
+    bells: list[str] = []
 
     def wake() -> None:
-        heard.append(",".join(Outbox.objects.order_by("id").values_list("subject", flat=True)))
+        bells.append(",".join(Outbox.objects.order_by("id").values_list("subject", flat=True)))
 
     outbox.register(wake)
-    yield heard
+    yield bells
     outbox.unregister(wake)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_bell_rings_once_a_transaction_after_the_commit(rings: list[str]) -> None:
+def test_one_bell_per_transaction_after_the_commit(rings: list[str]) -> None:
     with transaction.atomic():
         announce("customer.updated", "customer:1", {"name": "王"})
         announce("customer.updated", "customer:2", {"name": "李"})
@@ -109,7 +110,7 @@ def test_the_bell_rings_once_a_transaction_after_the_commit(rings: list[str]) ->
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_rolled_back_transaction_rings_nothing(rings: list[str]) -> None:
+def test_rollback_rings_no_bell(rings: list[str]) -> None:
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         announce("customer.updated", "customer:1", {"name": "王"})
         raise ZeroDivisionError
@@ -117,7 +118,7 @@ def test_a_rolled_back_transaction_rings_nothing(rings: list[str]) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_follows_a_rolled_back_savepoint_still_rings(rings: list[str]) -> None:
+def test_bell_rings_after_a_rolled_back_savepoint(rings: list[str]) -> None:
     with transaction.atomic():
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             announce("customer.updated", "customer:1", {"name": "王"})
@@ -127,7 +128,7 @@ def test_what_follows_a_rolled_back_savepoint_still_rings(rings: list[str]) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_screens_are_told_before_the_sms_is_sent() -> None:
+def test_bell_rings_before_the_sms_is_sent() -> None:
     order, at_the_bell = make_order(), []
 
     def wake() -> None:

@@ -1,4 +1,4 @@
-"""The browser client on the running site: whatever happens to the line or the server, each event comes once."""
+"""The browser client on the running site. Whatever happens to the network or server, each event arrives once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def board(page: Page, site: Site) -> Screen:
-    """A page of the office that has no socket of its own; the test's is not open yet."""
+    """An office page without its own socket. The test's socket is not open yet."""
     await sign_in(page, site, await make(make_office)(), "/accounts/password/change/")
     return Screen(page)
 
@@ -36,8 +36,8 @@ async def confirm(*orders: Order) -> None:
 
 
 async def confirmed(board: Screen, count: int) -> list[Any]:
-    """The orders of the first `count` moves the page heard of, in order."""
-    moves = "heard.filter(([n, f]) => n === '*' && f.type === 'order.status_changed' && f.channel === 'orders')"
+    """The orders of the first `count` status changes the page received, in order."""
+    moves = "received.filter(([n, f]) => n === '*' && f.type === 'order.status_changed' && f.channel === 'orders')"
     await until(board.page, f"(count) => {moves}.length >= count", count)
     return list(await board.page.evaluate(f"{moves}.map(([, frame]) => frame.data.order_id)"))
 
@@ -47,16 +47,16 @@ async def in_order_and_once(board: Screen) -> bool:
     return ids == sorted(set(ids))
 
 
-async def test_a_change_is_on_the_screen(board: Screen) -> None:
+async def test_change_reaches_the_page(board: Screen) -> None:
     order = await make(make_order)()
     await board.open()
     await board.state("live")
     await confirm(order)
     assert await confirmed(board, 1) == [order.pk]
-    assert [frame["role"] for frame in await board.heard("connected")] == ["office"]
+    assert [frame["role"] for frame in await board.received("connected")] == ["office"]
 
 
-async def test_a_token_serves_a_page_without_a_session(page: Page, site: Site) -> None:
+async def test_token_works_without_a_session(page: Page, site: Site) -> None:
     board = Screen(page)
     jwt = await make(token_for)(await make(make_office)())
     await page.goto(f"{site.url}/health/live")
@@ -64,7 +64,7 @@ async def test_a_token_serves_a_page_without_a_session(page: Page, site: Site) -
     await board.state("live")
 
 
-async def test_a_token_is_renewed_on_the_open_link(page: Page, site: Site) -> None:
+async def test_token_is_renewed_on_the_open_socket(page: Page, site: Site) -> None:
     board = Screen(page)
     jwt = await make(token_for)(await make(make_office)())
     await page.clock.install()
@@ -72,19 +72,19 @@ async def test_a_token_is_renewed_on_the_open_link(page: Page, site: Site) -> No
     await board.open(options=f"{{token: () => '{jwt}'}}")
     await board.state("live")
     await page.clock.fast_forward("14:01")
-    await until(page, "heard.some(([n, f]) => n === '*' && f.type === 'authenticated')")
-    assert await board.heard("close") == []
+    await until(page, "received.some(([n, f]) => n === '*' && f.type === 'authenticated')")
+    assert await board.received("close") == []
 
 
-async def test_a_page_that_may_not_read_is_told(page: Page, site: Site) -> None:
+async def test_page_without_rights_receives_the_refusal(page: Page, site: Site) -> None:
     board = Screen(page)
     await page.goto(f"{site.url}/health/live")
     await board.open()
     await board.state("closed")
-    assert len(await board.heard("unauthenticated")) == 1
+    assert len(await board.received("unauthenticated")) == 1
 
 
-async def test_a_server_killed_and_back_loses_and_doubles_nothing(board: Screen, site: Site) -> None:
+async def test_killed_server_causes_no_loss_and_no_duplicate(board: Screen, site: Site) -> None:
     before, meanwhile, after = [await make(make_order)() for _ in range(3)]
     await board.open()
     await board.state("live")
@@ -98,10 +98,10 @@ async def test_a_server_killed_and_back_loses_and_doubles_nothing(board: Screen,
     await confirm(after)
     assert await confirmed(board, 3) == [before.pk, meanwhile.pk, after.pk]
     assert await in_order_and_once(board)
-    assert await board.heard("resync") == []
+    assert await board.received("resync") == []
 
 
-async def test_a_network_cut_and_back_loses_and_doubles_nothing(board: Screen) -> None:
+async def test_network_outage_causes_no_loss_and_no_duplicate(board: Screen) -> None:
     meanwhile, after = [await make(make_order)() for _ in range(2)]
     await board.open()
     await board.state("live")
@@ -116,12 +116,12 @@ async def test_a_network_cut_and_back_loses_and_doubles_nothing(board: Screen) -
 
 
 @pytest.mark.long
-async def test_a_tab_that_slept_hears_what_it_missed(board: Screen, site: Site, chromium: Chromium) -> None:
+async def test_suspended_tab_gets_missed_events(board: Screen, site: Site, chromium: Chromium) -> None:
     asleep, after = [await make(make_order)() for _ in range(2)]
     await board.open()
     await board.state("live")
     with chromium.asleep():
-        site.kill()  # the link is gone when the tab wakes
+        site.kill()  # the connection is lost when the tab wakes
         await confirm(asleep)
         await asyncio.to_thread(site.start)
         with pytest.raises(TimeoutError):
@@ -132,16 +132,16 @@ async def test_a_tab_that_slept_hears_what_it_missed(board: Screen, site: Site, 
     assert await in_order_and_once(board)
 
 
-async def test_a_cursor_that_is_gone_is_a_resync_and_what_follows_comes(board: Screen) -> None:
+async def test_pruned_cursor_causes_a_resync_and_later_events_arrive(board: Screen) -> None:
     order = await make(make_order)()
     await board.open(options="{since: 999999}")
     await board.state("live")
-    assert len(await board.heard("resync")) == 1
+    assert len(await board.received("resync")) == 1
     await confirm(order)
     assert await confirmed(board, 1) == [order.pk]
 
 
-async def test_blocked_sockets_are_polled_around_and_taken_when_free(board: Screen) -> None:
+async def test_blocked_socket_falls_back_to_polling_until_it_works(board: Screen) -> None:
     blocked = True
 
     async def accept(link: WebSocketRoute) -> None:
@@ -168,7 +168,7 @@ async def test_blocked_sockets_are_polled_around_and_taken_when_free(board: Scre
     assert await in_order_and_once(board)
 
 
-async def test_a_browser_without_sockets_polls(board: Screen) -> None:
+async def test_browser_without_websockets_polls(board: Screen) -> None:
     order = await make(make_order)()
     await board.page.evaluate("Math.random = () => 0.05; window.WebSocket = function () { throw Error('blocked'); }; 0")
     await board.open()
@@ -177,7 +177,7 @@ async def test_a_browser_without_sockets_polls(board: Screen) -> None:
     assert await confirmed(board, 1) == [order.pk]
 
 
-async def test_what_came_while_away_is_told_on_the_next_visit(board: Screen) -> None:
+async def test_next_visit_gets_events_missed_since_the_last(board: Screen) -> None:
     seen, away = [await make(make_order)() for _ in range(2)]
     await board.open()
     await board.state("live")
@@ -191,12 +191,12 @@ async def test_what_came_while_away_is_told_on_the_next_visit(board: Screen) -> 
     assert await confirmed(board, 1) == [away.pk]
 
 
-async def test_a_subscription_outlives_the_server(board: Screen, site: Site) -> None:
+async def test_subscription_survives_a_server_restart(board: Screen, site: Site) -> None:
     order = await make(make_order)()
     await board.open("/api/v1/websocket/ws")
     await board.state("live")
     await board.page.evaluate(f"socket.subscribe('order:{order.pk}').subscribe('customer:99'); 0")
-    await until(board.page, "heard.some(([n, f]) => n === '*' && f.type === 'subscribed')")
+    await until(board.page, "received.some(([n, f]) => n === '*' && f.type === 'subscribed')")
     site.kill()
     await confirm(order)
     await asyncio.to_thread(site.start)
@@ -205,14 +205,14 @@ async def test_a_subscription_outlives_the_server(board: Screen, site: Site) -> 
 
 
 @pytest.mark.parametrize("path", ["/", "/admin/orders/order/", "/driver/", "/t/{}/"])
-async def test_every_page_goes_on_from_its_rows_in_the_log_that_they_are_of(page: Page, site: Site, path: str) -> None:
-    """By the number alone, a page that was loaded from a database that was lost since would miss events."""
+async def test_pages_resume_with_cursor_and_epoch_of_their_rows(page: Page, site: Site, path: str) -> None:
+    """With the id alone, a page loaded from a database that was lost since would miss events."""
     driver = await make(make_driver)()
     order = await make(make_order)(Status.ASSIGNED, driver=driver)
     await make(log.number)()
     user = driver.user if path == "/driver/" else await make(make_office)(is_superuser=True)
     async with page.expect_websocket() as opened:
         await sign_in(page, site, user, path.format(order.tracking_token))
-    said = dict(parse_qsl(urlsplit((await opened.value).url).query))
+    query = dict(parse_qsl(urlsplit((await opened.value).url).query))
     head = await make(log.head)()
-    assert (said["since"], said["epoch"]) == (str(head.seq), head.epoch)
+    assert (query["since"], query["epoch"]) == (str(head.seq), head.epoch)

@@ -1,4 +1,4 @@
-"""What an order command over a socket may say has the same bounds as over REST."""
+"""Socket commands: orders have the same limits as over REST, and positions are validated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAR = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59
 
 
 def say(user: Any, order: Order, **fields: Any) -> str:
-    """The type of the answer, or the code of the refusal."""
+    """Returns the type of the answer or the code of the refusal."""
     return say_as(Identity.of(user), order, **fields)
 
 
@@ -41,8 +41,8 @@ def say_as(identity: Identity, order: Order, **fields: Any) -> str:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("far", [*FAR, -367, 367])
-def test_an_hour_more_than_a_year_away_is_refused_by_socket_as_by_rest(far: str | int) -> None:
-    """Some named, some by days from now."""
+def test_eta_more_than_a_year_away_is_refused_by_socket_and_rest(far: str | int) -> None:
+    """`far`: a time as text, or days from now."""
     eta = far if isinstance(far, str) else (timezone.now() + timedelta(days=far)).isoformat()
     driver = make_driver()
     order = make_order(Status.DELIVERING, driver=driver)
@@ -55,7 +55,7 @@ def test_an_hour_more_than_a_year_away_is_refused_by_socket_as_by_rest(far: str 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("at", FAR)
-def test_a_time_of_the_deed_that_cannot_be_is_refused_by_socket_as_by_rest(at: str) -> None:
+def test_impossible_at_is_refused_by_socket_and_rest(at: str) -> None:
     driver = make_driver()
     order = make_order(Status.DELIVERING, driver=driver)
     refused = say(driver.user, order, at=at)
@@ -65,7 +65,7 @@ def test_a_time_of_the_deed_that_cannot_be_is_refused_by_socket_as_by_rest(at: s
 
 
 @pytest.mark.django_db
-def test_an_hour_within_a_year_is_taken() -> None:
+def test_eta_within_a_year_is_accepted() -> None:
     driver, soon = make_driver(), timezone.now() + timedelta(minutes=20)
     order = make_order(Status.DELIVERING, driver=driver)
     assert say(driver.user, order, details={"eta": soon.isoformat()}) == "ack"
@@ -73,7 +73,7 @@ def test_an_hour_within_a_year_is_taken() -> None:
 
 
 @pytest.mark.django_db
-def test_nothing_is_done_for_a_socket_whose_rights_have_ended_and_that_is_still_open() -> None:
+def test_command_on_a_socket_with_revoked_rights_is_refused() -> None:
     driver = make_driver()
     order = make_order(Status.DELIVERING, driver=driver)
     signed_in, by_password = Identity.of(driver.user, "one"), Identity.of(driver.user, "two")
@@ -87,18 +87,18 @@ def test_nothing_is_done_for_a_socket_whose_rights_have_ended_and_that_is_still_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_late_reports_on_a_socket_wait_for_what_follows_them() -> None:
+def test_sms_of_late_reports_wait_for_later_reports() -> None:
     driver, now = make_driver(), timezone.now()
     order = make_quiet_order("assigned", driver=driver, created_at=now - timedelta(hours=1))
     identity = Identity.of(driver.user)
     for status, minutes in (("delivering", 2), ("driver_arrived", 1)):
         at = (now - timedelta(minutes=minutes)).isoformat()
-        said = {"type": "order_update", "order_id": order.pk, "status": status, "at": at}
-        assert carry_out(identity, said)["type"] == "ack"
+        message = {"type": "order_update", "order_id": order.pk, "status": status, "at": at}
+        assert carry_out(identity, message)["type"] == "ack"
     rows = NotificationHistory.objects.filter(order=order)
     assert {(row.status, row.send_after is None) for row in rows} == {("pending", False)}
-    said = {"type": "delivery.confirmed", "order_id": order.pk, "confirmation_type": "manual"}
-    assert carry_out(identity, said)["type"] == "ack"
+    message = {"type": "delivery.confirmed", "order_id": order.pk, "confirmation_type": "manual"}
+    assert carry_out(identity, message)["type"] == "ack"
     assert sender.pool().drain(10)
     assert rows.get(kind="order_delivered").status == "sent"
 
@@ -111,7 +111,7 @@ def in_(**delta: float) -> str:
     return (timezone.now() + timedelta(**delta)).isoformat()
 
 
-def test_a_position_is_read_with_all_it_says() -> None:
+def test_position_is_read_with_all_fields() -> None:
     stamp = timezone.now() - timedelta(hours=1)
     location = positions.newest(
         7, HERE | {"speed": 30, "heading": 45.5, "accuracy": 10, "timestamp": stamp.astimezone(TAIPEI).isoformat()}
@@ -121,19 +121,19 @@ def test_a_position_is_read_with_all_it_says() -> None:
     assert location.recorded_at == stamp
 
 
-def test_a_position_without_a_time_is_of_now_and_needs_no_motion() -> None:
+def test_timestamp_and_motion_are_optional() -> None:
     location = positions.newest(7, HERE | {"speed": None})
     assert abs(timezone.now() - location.recorded_at) < timedelta(seconds=5)
     assert (location.speed, location.heading, location.accuracy) == (None, None, None)
 
 
-def test_the_newest_of_a_batch_counts() -> None:
+def test_newest_position_of_a_batch_counts() -> None:
     minutes = [3, 1, 2]
     batch = [HERE | {"speed": ago, "timestamp": in_(minutes=-ago)} for ago in minutes]
     assert positions.newest(7, {"locations": batch}).speed == 1
 
 
-def test_of_a_batch_without_times_the_last_counts() -> None:
+def test_last_position_of_a_batch_without_times_counts() -> None:
     assert positions.newest(7, {"locations": [HERE, HERE | {"speed": 1}, HERE | {"speed": 2}]}).speed == 2
 
 
@@ -163,14 +163,14 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("said", BAD, ids=str)
-def test_what_is_no_position_is_refused_and_costs_no_other(said: dict[str, Any]) -> None:
-    for message in (HERE | said, {"locations": [HERE | said, HERE | said]}):
+@pytest.mark.parametrize("wrong", BAD, ids=str)
+def test_invalid_position_is_refused_and_skipped_in_a_batch(wrong: dict[str, Any]) -> None:
+    for message in (HERE | wrong, {"locations": [HERE | wrong, HERE | wrong]}):
         with pytest.raises(Refusal) as refused:
             positions.newest(7, message)
         assert refused.value.code == "invalid_message"
-        assert next(iter(said)) in str(refused.value)
-    for batch in ([HERE | {"accuracy": 1}, HERE | said], [HERE | said, HERE | {"accuracy": 1}, 1]):
+        assert next(iter(wrong)) in str(refused.value)
+    for batch in ([HERE | {"accuracy": 1}, HERE | wrong], [HERE | wrong, HERE | {"accuracy": 1}, 1]):
         assert positions.newest(7, {"locations": batch}).accuracy == 1
 
 
@@ -179,13 +179,13 @@ IMPOSSIBLE = [
     pytest.param(in_(hours=1), id="in an hour"), pytest.param(in_(minutes=20), id="in 20 minutes"),
     "2001-01-01T00:00:00Z", "1970-01-01T00:00:00Z",
     "0001-01-01T00:00:00+23:59", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59",
-    # Microseconds taken for milliseconds, as JavaScript writes it.
+    # Microseconds read as milliseconds, as JavaScript formats them.
     "+057862-08-14T07:33:20.000Z", "-271821-04-20T00:00:00.000Z",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("stamp", IMPOSSIBLE)
-def test_a_position_whose_time_cannot_be_right_is_of_its_receipt(stamp: Any) -> None:
+def test_impossible_timestamp_becomes_the_time_of_receipt(stamp: Any) -> None:
     before = timezone.now()
     for message in (
         HERE | {"timestamp": stamp},
@@ -194,13 +194,13 @@ def test_a_position_whose_time_cannot_be_right_is_of_its_receipt(stamp: Any) -> 
         assert before <= positions.newest(7, message).recorded_at <= timezone.now()
 
 
-def test_what_was_kept_without_a_signal_keeps_its_time() -> None:
+def test_position_stored_offline_keeps_its_time() -> None:
     for delta in ({"seconds": -1}, {"hours": -13}, {"days": -29}):
         stamp = in_(**delta)
         assert positions.newest(7, HERE | {"timestamp": stamp}).recorded_at == datetime.fromisoformat(stamp)
 
 
 @pytest.mark.parametrize("batch", [[], [HERE] * 101, {}, None, "x", [1], [None]], ids=lambda batch: str(batch)[:10])
-def test_what_is_no_batch_is_refused(batch: Any) -> None:
+def test_invalid_batch_is_refused(batch: Any) -> None:
     with pytest.raises(Refusal):
         positions.newest(7, {"locations": batch})

@@ -21,7 +21,7 @@ def connect(out: Out) -> Connection:
     return Connection(Identity(), "ws", out)
 
 
-async def test_texts_leave_in_the_order_they_were_written() -> None:
+async def test_messages_are_sent_in_order() -> None:
     sent: list[str] = []
 
     async def send(text: str) -> None:
@@ -33,7 +33,7 @@ async def test_texts_leave_in_the_order_they_were_written() -> None:
     writer = asyncio.create_task(queue.drain())
     for number in range(60):
         connection.deliver(batch(f"{number}a", f"{number}b"))
-        connection.say(f"{number}c")
+        connection.write(f"{number}c")
         if number % 7 == 0:
             await asyncio.sleep(0)
     while len(sent) < 180:
@@ -42,20 +42,20 @@ async def test_texts_leave_in_the_order_they_were_written() -> None:
     assert sent == [f"{number}{letter}" for number in range(60) for letter in "abc"]
 
 
-async def test_a_burst_in_one_round_closes_nobody() -> None:
+async def test_burst_in_one_round_closes_no_connection() -> None:
     connection = connect(nowhere())
     connection.deliver(batch(*["x"] * 1000))
     assert not connection.closing.done()
 
 
-async def test_a_client_that_did_not_take_the_rounds_before_is_closed() -> None:
+async def test_client_that_does_not_read_is_closed() -> None:
     connection = connect(nowhere())
     for _ in range(settings.WEBSOCKET_WAITING_EVENTS + 2):
         connection.deliver(batch("x"))
     assert connection.closing.result() == SLOW_CLIENT
 
 
-async def test_what_is_offered_is_left_out_while_anything_waits() -> None:
+async def test_ephemeral_events_are_dropped_while_data_waits() -> None:
     sent: list[str] = []
 
     async def send(text: str) -> None:
@@ -74,24 +74,31 @@ async def test_what_is_offered_is_left_out_while_anything_waits() -> None:
     assert (sent, connection.closing.done()) == (["a", "b", "d"], False)
 
 
-async def test_bytes_are_counted_as_bytes() -> None:
+async def test_waiting_bytes_are_counted_in_utf8() -> None:
     connection = connect(nowhere())
     connection.deliver(batch("瓦" * (settings.WEBSOCKET_WAITING_BYTES // 3 + 1)))
     connection.deliver(batch("x"))
     assert connection.closing.result() == SLOW_CLIENT
 
 
-async def test_nothing_is_queued_behind_the_end() -> None:
+async def test_nothing_is_written_after_close() -> None:
     queue = nowhere()
     connection = connect(queue)
     connection.close(4401)
     for _ in range(1000):
         connection.deliver(batch("x"))
-        connection.say("x")
+        connection.write("x")
     assert queue.bytes_waiting() == 0
 
 
-async def test_the_first_reason_to_close_counts() -> None:
+async def test_dropped_queue_counts_no_bytes() -> None:
+    queue = nowhere()
+    queue.write(batch("x"))
+    queue.drop(4401)
+    assert queue.bytes_waiting() == 0
+
+
+async def test_first_close_code_counts() -> None:
     connection = connect(nowhere())
     connection.close(4401)
     connection.close(4008)
@@ -99,7 +106,7 @@ async def test_the_first_reason_to_close_counts() -> None:
 
 
 class Wire:
-    """A server's transport that takes what is written, or lets it wait."""
+    """A transport that sends at once or buffers."""
 
     def __init__(self) -> None:
         self.written, self.waiting, self.dropped = b"", 0, list[int]()
@@ -114,11 +121,11 @@ class Wire:
         self.dropped.append(code)
 
 
-async def test_a_round_is_one_piece_of_frames() -> None:
+async def test_round_is_one_write() -> None:
     wire = Wire()
     connection = connect(wire)
     connection.deliver(batch("a" * 125, "b" * 126, "c" * 65_536))
-    connection.say("瓦")
+    connection.write("瓦")
     parser = ClientProtocol(parse_uri("ws://x/"))
     parser.state = State.OPEN
     parser.parser = parser.parse()
@@ -128,7 +135,7 @@ async def test_a_round_is_one_piece_of_frames() -> None:
     assert texts == ["a" * 125, "b" * 126, "c" * 65_536, "瓦"]
 
 
-async def test_a_transport_that_keeps_up_is_never_closed() -> None:
+async def test_transport_that_keeps_up_stays_open() -> None:
     wire = Wire()
     connection = connect(wire)
     for _ in range(10):
@@ -136,7 +143,7 @@ async def test_a_transport_that_keeps_up_is_never_closed() -> None:
     assert not connection.closing.done()
 
 
-async def test_a_transport_that_stands_still_is_dropped() -> None:
+async def test_stalled_transport_is_closed() -> None:
     wire = Wire()
     connection = connect(wire)
     wire.waiting = 1
@@ -145,7 +152,7 @@ async def test_a_transport_that_stands_still_is_dropped() -> None:
     assert (connection.closing.result(), wire.dropped) == (SLOW_CLIENT, [SLOW_CLIENT])
 
 
-async def test_a_transport_that_stands_still_is_offered_nothing_and_not_dropped_for_it() -> None:
+async def test_stalled_transport_gets_no_ephemeral_events_and_stays_open() -> None:
     wire = Wire()
     connection = connect(wire)
     wire.waiting = settings.WEBSOCKET_WAITING_BYTES + 1
@@ -159,7 +166,7 @@ async def test_a_transport_that_stands_still_is_offered_nothing_and_not_dropped_
     assert wire.written == batch("x", "y").frames
 
 
-async def test_whoever_is_closed_while_it_does_not_read_is_dropped() -> None:
+async def test_closing_a_stalled_transport_drops_it() -> None:
     wire = Wire()
     connect(wire).close(4408)
     assert wire.dropped == []
@@ -168,11 +175,11 @@ async def test_whoever_is_closed_while_it_does_not_read_is_dropped() -> None:
     assert wire.dropped == [4408]
 
 
-async def test_who_goes_on_after_refusals_is_closed() -> None:
+async def test_client_that_ignores_rate_limit_is_closed() -> None:
     connection = connect(nowhere())
-    heard = [connection.hear() for _ in range(settings.WEBSOCKET_BURST + MOST_REFUSALS - 1)]
-    assert heard.count(True) in range(settings.WEBSOCKET_BURST, settings.WEBSOCKET_BURST + 5)
+    accepted = [connection.count_message() for _ in range(settings.WEBSOCKET_BURST + MOST_REFUSALS - 1)]
+    assert accepted.count(True) in range(settings.WEBSOCKET_BURST, settings.WEBSOCKET_BURST + 5)
     assert not connection.closing.done()
     while not connection.closing.done():
-        connection.hear()
+        connection.count_message()
     assert connection.closing.result() == TOO_FAST

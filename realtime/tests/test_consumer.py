@@ -1,4 +1,4 @@
-"""A real client against the real server."""
+"""Tests with a real client and a real server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orders.states import Status
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from realtime.tests.client import open_client, token_for
 
-# On SQLite the whole path is walked by luckygas/tests/test_end_to_end.py; twice these would double the suite's time.
+# luckygas/tests/test_end_to_end.py covers this path on SQLite. Running these twice would double the suite's time.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
 
 
@@ -28,7 +28,7 @@ def site(either_site: Site) -> Site:
     return either_site
 
 
-make = sync_to_async  # factories are synchronous, these tests are not
+make = sync_to_async  # factories are synchronous
 
 
 async def token(user: User | None) -> str:
@@ -43,7 +43,7 @@ async def in_another_process(order: Order, *statuses: str) -> None:
     await asyncio.to_thread(manage, "shell", "-v", "0", "-c", code)
 
 
-async def test_the_greeting_comes_first(site: Site) -> None:
+async def test_connection_frame_comes_first(site: Site) -> None:
     office = await make(make_office)()
     async with open_client(f"{site.ws}/office?token={await token(office)}") as client:
         welcome = client.welcome
@@ -54,7 +54,7 @@ async def test_the_greeting_comes_first(site: Site) -> None:
     assert {"orders", "staff", "inventory", "system"} < set(welcome["channels"])
 
 
-async def test_changes_of_another_process_arrive_in_order_of_their_commits(site: Site) -> None:
+async def test_changes_of_another_process_arrive_in_commit_order(site: Site) -> None:
     order = await make(make_order)()
     async with open_client(f"{site.ws}/office?token={await token(await make(make_office)())}") as client:
         await in_another_process(order, Status.CONFIRMED, Status.CANCELLED)
@@ -69,7 +69,7 @@ async def test_changes_of_another_process_arrive_in_order_of_their_commits(site:
     assert events[1]["data"]["reason"] == "測試"
 
 
-async def test_a_client_that_was_cut_off_gets_what_it_missed_once_each(site: Site) -> None:
+async def test_resume_replays_each_missed_event_once(site: Site) -> None:
     order, office = await make(make_order)(), await make(make_office)()
     url = f"{site.ws}/office?token={await token(office)}"
     async with open_client(url) as client:
@@ -87,7 +87,7 @@ async def test_a_client_that_was_cut_off_gets_what_it_missed_once_each(site: Sit
     assert ids == sorted(set(ids))
 
 
-async def test_a_cursor_that_is_gone_is_said(site: Site) -> None:
+async def test_resume_with_pruned_cursor_is_not_recovered(site: Site) -> None:
     jwt = await token(await make(make_office)())
     for cursor in ("since=999999", "since=0&epoch=other", "since=x", "since=-1", "since=" + "9" * 30):
         async with open_client(f"{site.ws}/office?token={jwt}&{cursor}") as client:
@@ -95,7 +95,7 @@ async def test_a_cursor_that_is_gone_is_said(site: Site) -> None:
             assert await client.everything() == []
 
 
-async def test_a_page_of_this_site_uses_the_session(site: Site) -> None:
+async def test_page_of_this_site_opens_a_socket_by_session(site: Site) -> None:
     browser, office = Browser(), await make(make_office)()
     await make(browser.force_login)(office)
     cookie = f"sessionid={browser.cookies['sessionid'].value}"
@@ -108,7 +108,7 @@ async def test_a_page_of_this_site_uses_the_session(site: Site) -> None:
         assert client.welcome["code"] == "origin_not_allowed"
 
 
-async def test_a_stranger_is_told_why_and_closed_with_a_readable_code(site: Site) -> None:
+async def test_anonymous_client_gets_an_error_and_a_close_code(site: Site) -> None:
     for path, code, close in (
         ("", "origin_not_allowed", 4403),
         ("?token=nonsense", "token_not_valid", 4401),
@@ -121,20 +121,20 @@ async def test_a_stranger_is_told_why_and_closed_with_a_readable_code(site: Site
             assert await client.closed() == close
 
 
-async def test_an_endpoint_of_another_role_is_refused(site: Site) -> None:
+async def test_endpoint_of_another_role_is_refused(site: Site) -> None:
     driver = await make(make_driver)()
     async with open_client(f"{site.ws}/office?token={await token(driver.user)}") as client:
         assert client.welcome["code"] == "forbidden"
         assert await client.closed() == 4403
 
 
-async def test_a_refusal_speaks_the_clients_language(site: Site) -> None:
-    said = []
+async def test_refusal_is_in_the_clients_language(site: Site) -> None:
+    details = []
     for language in ("en", "zh-TW"):
         async with open_client(f"{site.ws}?token=x", **{"Accept-Language": language}) as client:
-            said.append(client.welcome["detail"])
-    assert said[0] == "The token is invalid or has expired."
-    assert said[1] != said[0]
+            details.append(client.welcome["detail"])
+    assert details[0] == "The token is invalid or has expired."
+    assert details[1] != details[0]
 
 
 BAD_FRAMES: list[tuple[str | bytes, str]] = [
@@ -156,7 +156,7 @@ BAD_FRAMES: list[tuple[str | bytes, str]] = [
 ]
 
 
-async def test_a_bad_frame_is_answered_and_the_connection_lives(site: Site) -> None:
+async def test_invalid_message_gets_an_error_and_the_socket_stays_open(site: Site) -> None:
     async with open_client(f"{site.ws}?token={await token((await make(make_driver)()).user)}") as client:
         for text, code in BAD_FRAMES:
             await client.socket.send(text)
@@ -180,7 +180,7 @@ async def test_subscribe_and_unsubscribe(site: Site) -> None:
         assert await client.everything() == []
 
 
-async def test_channels_of_the_url_are_added_and_foreign_ones_refused(site: Site) -> None:
+async def test_url_channels_are_added_and_forbidden_ones_refused(site: Site) -> None:
     office = await make(make_office)()
     async with open_client(f"{site.ws}?token={await token(office)}&channels=orders,customer:1,nonsense") as client:
         assert "orders" in client.welcome["channels"]
@@ -191,7 +191,7 @@ async def test_channels_of_the_url_are_added_and_foreign_ones_refused(site: Site
     ]
 
 
-async def test_a_driver_whose_order_is_reassigned_hears_no_more_of_it(site: Site) -> None:
+async def test_former_driver_gets_no_more_events_of_the_order(site: Site) -> None:
     old, new = await make(make_driver)(), await make(make_driver)()
     order = await make(make_order)(Status.ASSIGNED, driver=old)
     async with open_client(f"{site.ws}/driver?token={await token(old.user)}") as client:
@@ -205,7 +205,7 @@ async def test_a_driver_whose_order_is_reassigned_hears_no_more_of_it(site: Site
     assert set(frames[0]["data"]) == {"order_id", "order_number", "version"}
 
 
-async def test_a_token_that_ends_closes_the_socket(site: Site) -> None:
+async def test_socket_closes_when_its_token_expires(site: Site) -> None:
     office = await make(make_office)()
     short = await make(lambda: Refresh.for_user(office).access_token)()
     short.set_exp(lifetime=timedelta(seconds=1))
@@ -213,7 +213,7 @@ async def test_a_token_that_ends_closes_the_socket(site: Site) -> None:
         assert await client.closed() == 4401
 
 
-async def test_whoever_holds_the_link_follows_one_order(site: Site) -> None:
+async def test_link_holder_follows_one_order(site: Site) -> None:
     order, other = await make(make_order)(), await make(make_order)()
     async with open_client(f"{site.ws}/track/{order.tracking_token}") as client:
         assert client.welcome["channels"] == [f"track:{order.pk}"]
@@ -224,7 +224,7 @@ async def test_whoever_holds_the_link_follows_one_order(site: Site) -> None:
     assert (event["type"], event["data"]["order_id"]) == ("delivery.update", order.pk)
 
 
-async def test_a_driver_moves_an_order_over_the_socket_and_repeats_without_harm(site: Site) -> None:
+async def test_retried_order_command_gets_the_same_receipt(site: Site) -> None:
     driver = await make(make_driver)()
     order = await make(make_order)(Status.ASSIGNED, driver=driver)
     start = {"type": "order_update", "order_id": order.pk, "status": "delivering", "ref": "a1"}
@@ -242,7 +242,7 @@ async def test_a_driver_moves_an_order_over_the_socket_and_repeats_without_harm(
     assert serials == ["CYL789"]
 
 
-async def test_a_command_that_cannot_be_is_an_error_with_its_ref(site: Site) -> None:
+async def test_refused_command_is_an_error_with_its_ref(site: Site) -> None:
     driver = await make(make_driver)()
     order, other = await make(make_order)(Status.ASSIGNED, driver=driver), await make(make_order)(Status.ASSIGNED)
     wrong: list[tuple[dict[str, object], str]] = [
@@ -267,7 +267,7 @@ async def test_a_command_that_cannot_be_is_an_error_with_its_ref(site: Site) -> 
     assert present == 3
 
 
-async def test_a_customer_moves_nothing_over_the_socket(site: Site) -> None:
+async def test_customer_cannot_change_an_order_by_socket(site: Site) -> None:
     customer = await make(make_customer)(user=await make(make_user)())
     order = await make(make_order)(customer=customer)
     async with open_client(f"{site.ws}?token={await token(customer.user)}") as client:
@@ -275,7 +275,7 @@ async def test_a_customer_moves_nothing_over_the_socket(site: Site) -> None:
     assert answer["code"] == "forbidden"
 
 
-async def test_the_link_ends_when_the_order_becomes_another_customers(site: Site) -> None:
+async def test_new_customer_revokes_the_link(site: Site) -> None:
     order, other = await make(make_order)(), await make(make_customer)()
 
     def hand_over() -> None:
@@ -290,7 +290,7 @@ async def test_the_link_ends_when_the_order_becomes_another_customers(site: Site
         assert client.welcome["code"] == "link_not_valid"
 
 
-async def test_a_customer_reads_what_is_theirs(site: Site) -> None:
+async def test_customer_reads_only_their_events(site: Site) -> None:
     customer = await make(make_customer)(user=await make(make_user)())
     order, other = await make(make_order)(customer=customer), await make(make_order)()
     async with open_client(f"{site.ws}?token={await token(customer.user)}") as client:
@@ -304,8 +304,8 @@ async def test_a_customer_reads_what_is_theirs(site: Site) -> None:
     assert {frame["data"]["order_id"] for frame in frames} == {order.pk}
 
 
-async def test_a_server_that_was_killed_leaves_nothing_untold(site: Site) -> None:
-    """Its rows wait in the outbox, and the client that returns with its cursor gets them once each."""
+async def test_changes_of_a_killed_server_are_delivered(site: Site) -> None:
+    """Its rows stay in the outbox. A client that resumes gets each event once."""
     office, order = await make(make_office)(), await make(make_order)()
     url = f"/office?token={await token(office)}"
     async with open_client(site.ws + url) as client:
@@ -320,8 +320,8 @@ async def test_a_server_that_was_killed_leaves_nothing_untold(site: Site) -> Non
         assert [event["data"]["status"] for event in await client.orders(1)] == ["confirmed"]
 
 
-async def test_two_hundred_sockets_at_rest_all_hear_of_one_change(site: Site) -> None:
-    """More sockets than redis-py's default pool, idle for longer than its default time-out."""
+async def test_200_idle_sockets_receive_one_change(site: Site) -> None:
+    """Uses more sockets than redis-py's default pool, idle for longer than its default timeout."""
     order, jwts = await make(make_order)(), [await token(await make(make_office)()) for _ in range(40)]
     async with asyncio.TaskGroup() as group:
         ready, go = asyncio.Semaphore(0), asyncio.Event()
@@ -332,12 +332,12 @@ async def test_two_hundred_sockets_at_rest_all_hear_of_one_change(site: Site) ->
                 await go.wait()
                 return str((await client.receive())["type"])
 
-        heard = [group.create_task(listen(jwt)) for jwt in jwts * 5]
-        for _ in heard:
+        listeners = [group.create_task(listen(jwt)) for jwt in jwts * 5]
+        for _ in listeners:
             await ready.acquire()
         await asyncio.sleep(6)
         started = time.monotonic()
         go.set()
         await make(order.transition_to)(Status.CONFIRMED)
-    assert [task.result() for task in heard] == ["order.status_changed"] * 200
+    assert [task.result() for task in listeners] == ["order.status_changed"] * 200
     assert time.monotonic() - started < 5

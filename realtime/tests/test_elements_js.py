@@ -37,7 +37,7 @@ async def status(page: Page) -> str:
     return shown.strip()
 
 
-async def test_status_says_the_state_in_the_words_of_the_page(server: PlayedServer) -> None:
+async def test_status_shows_the_connection_state_in_the_pages_language(server: PlayedServer) -> None:
     await server.live()
     await server.page.evaluate(STATUS)
     assert await status(server.page) == "即時更新中"
@@ -54,7 +54,7 @@ async def test_status_can_be_hidden(server: PlayedServer) -> None:
     assert not await server.page.is_visible("connection-status")
 
 
-async def test_status_says_how_old_what_is_shown_is(server: PlayedServer) -> None:
+async def test_status_shows_the_age_of_the_data(server: PlayedServer) -> None:
     await server.live()
     await server.page.evaluate(STATUS)
     await server.page.context.set_offline(True)
@@ -77,7 +77,7 @@ async def tell(server: PlayedServer, type_: str = "notification", **data: Any) -
     await server.page.wait_for_selector(".toast")
 
 
-async def test_toast_shows_title_message_severity_and_a_way_to_the_order(toasts: PlayedServer) -> None:
+async def test_toast_shows_title_message_severity_and_order_link(toasts: PlayedServer) -> None:
     action = {"type": "view_order", "order_id": 17}
     await tell(toasts, title="急單", message="大安區", severity="error", action=action)
     toast = toasts.page.locator(".toast.error")
@@ -88,19 +88,19 @@ async def test_toast_shows_title_message_severity_and_a_way_to_the_order(toasts:
 
 
 @pytest.mark.parametrize("type_", ["system.message", "maintenance.alert"])
-async def test_messages_of_the_system_are_toasts_too(toasts: PlayedServer, type_: str) -> None:
+async def test_system_messages_are_toasts(toasts: PlayedServer, type_: str) -> None:
     await tell(toasts, type_, message="今晚維護", severity="warning")
     assert await toasts.page.inner_text(".toast.warning p") == "今晚維護"
 
 
-async def test_toast_is_text_whatever_it_says(toasts: PlayedServer) -> None:
+async def test_toast_escapes_html(toasts: PlayedServer) -> None:
     action = {"type": "x", "order_id": "javascript:alert(1)"}
     await tell(toasts, title="<img src=x onerror=alert(1)>", message="<b>", severity='"><script>', action=action)
     assert await toasts.page.locator("notification-toasts :is(img, b, script, a)").count() == 0
     assert await toasts.page.get_attribute(".toast", "class") == "toast info"
 
 
-async def test_toast_goes_by_itself_a_warning_when_put_away(toasts: PlayedServer) -> None:
+async def test_toast_disappears_by_itself_but_a_warning_only_when_dismissed(toasts: PlayedServer) -> None:
     await tell(toasts, message="one", severity="success")
     await tell(toasts, message="two", severity="warning")
     await toasts.page.wait_for_selector(".toast.warning")
@@ -110,7 +110,7 @@ async def test_toast_goes_by_itself_a_warning_when_put_away(toasts: PlayedServer
     assert await toasts.page.locator(".toast").count() == 0
 
 
-async def test_toast_stays_while_someone_is_about_to_use_it(toasts: PlayedServer) -> None:
+async def test_toast_stays_while_hovered_or_focused(toasts: PlayedServer) -> None:
     await tell(toasts, message="one")
     await toasts.page.focus(".toast button")
     await toasts.page.clock.fast_forward(11_000)
@@ -120,7 +120,7 @@ async def test_toast_stays_while_someone_is_about_to_use_it(toasts: PlayedServer
     assert await toasts.page.locator(".toast").count() == 0
 
 
-async def test_no_more_toasts_than_a_glance_takes_in(toasts: PlayedServer) -> None:
+async def test_number_of_toasts_is_limited(toasts: PlayedServer) -> None:
     for count in range(7):
         await toasts.tell(
             {"type": "notification", "id": 11 + count, "channel": "staff", "data": {"message": str(count)}}
@@ -129,11 +129,11 @@ async def test_no_more_toasts_than_a_glance_takes_in(toasts: PlayedServer) -> No
     assert await toasts.page.locator(".toast p").all_inner_texts() == ["2", "3", "4", "5", "6"]
 
 
-# The admin's lists in a browser: what changed since they were loaded is marked.
+# Admin lists in a browser mark rows that changed since they were loaded.
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_list_marks_what_changed_and_offers_what_is_new(page: Page, site: Site) -> None:
+async def test_list_marks_changed_rows_and_offers_new_ones(page: Page, site: Site) -> None:
     boss = await make(make_user)(is_staff=True, is_superuser=True)
     changed, same = await make(make_order)(), await make(make_order)()
     await make(number)()
@@ -143,6 +143,7 @@ async def test_a_list_marks_what_changed_and_offers_what_is_new(page: Page, site
     await make(changed.transition_to)(Status.CONFIRMED)
     row = page.locator("#result_list tr", has_text=changed.order_number)
     await expect(row).to_have_class("changed")
+    await expect(row.locator("th .mark")).to_be_visible()
     await expect(page.locator("#result_list tr", has_text=same.order_number)).not_to_have_class("changed")
     await make(make_order)()
     await page.click("#live-news")
@@ -151,10 +152,10 @@ async def test_a_list_marks_what_changed_and_offers_what_is_new(page: Page, site
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_what_the_log_tells_late_is_in_the_list_already(page: Page, site: Site) -> None:
+async def test_event_of_a_change_already_in_the_list_marks_nothing(page: Page, site: Site) -> None:
     boss = await make(make_user)(is_staff=True, is_superuser=True)
     await make(make_order)()
-    # Nobody has numbered it: no hub has run yet.
+    # It is not numbered yet, because no hub has run.
     await make(Outbox.objects.update)(created_at=timezone.now() - timedelta(minutes=1))
     await sign_in(page, site, boss, "/admin/orders/order/")
     await expect(page.locator("#live-list connection-status")).to_have_attribute("data-state", "live")
@@ -164,7 +165,7 @@ async def test_what_the_log_tells_late_is_in_the_list_already(page: Page, site: 
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_change_between_the_list_and_its_socket_is_marked(page: Page, site: Site) -> None:
+async def test_change_between_page_load_and_connect_is_marked(page: Page, site: Site) -> None:
     boss = await make(make_user)(is_staff=True, is_superuser=True)
     customer = await make(make_customer)()
     await make(number)()

@@ -1,4 +1,4 @@
-"""When the log is not the one that was read; with real databases in luckygas/tests/test_another_database.py."""
+"""Replaced logs, restores and pruning. luckygas/tests/test_another_database.py tests this with real databases."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from realtime.tests.test_hub import Reader, change, join, until
         (Seen("this", 6, "z"), True), (Seen("this", 5, "z"), True),
     ],
 )  # fmt: skip
-def test_what_was_seen_and_is_not_there(seen: Seen, lost: bool) -> None:
+def test_log_lacks_events_that_were_read(seen: Seen, lost: bool) -> None:
     assert seen.is_lost_in(LogHead(epoch="this", seq=5, stamp="a")) is lost
 
 
@@ -68,7 +68,7 @@ def test_what_was_seen_and_is_not_there(seen: Seen, lost: bool) -> None:
         ("db@1", "db@2", Seen(), True),
     ],
 )
-def test_whether_it_is_another_database(origin: str, here: str, seen: Seen, moved: bool) -> None:
+def test_log_moved_to_another_database(origin: str, here: str, seen: Seen, moved: bool) -> None:
     head = LogHead(epoch="this", seq=5, stamp="a", origin=origin)
     head.here = here
     assert epochs.has_moved(head, seen) is moved
@@ -80,9 +80,9 @@ def test_whether_it_is_another_database(origin: str, here: str, seen: Seen, move
     ("since", "epoch", "held"),
     [(3, "before", True), (4, "before", False), (1, "long ago", True), (2, "long ago", False), (0, "unknown", False)],
 )
-def test_cursors_of_epochs_before(since: int, epoch: str, held: bool) -> None:
+def test_cursors_of_earlier_epochs(since: int, epoch: str, held: bool) -> None:
     past = [("long ago", 1), ("before", 3)]
-    assert log.holds(since, epoch, floor=0, seq=9, log_epoch="this", past=past) is held
+    assert log.covers(since, epoch, floor=0, seq=9, log_epoch="this", past=past) is held
 
 
 def numbered(*customers: int) -> LogHead:
@@ -94,7 +94,7 @@ def numbered(*customers: int) -> LogHead:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-def test_a_change_without_an_event_makes_no_other_log() -> None:
+def test_change_without_events_begins_no_epoch() -> None:
     before = numbered(1)
     Outbox.objects.create(type="order.created", subject="van:1", delta={})
     after = numbered()
@@ -104,7 +104,7 @@ def test_a_change_without_an_event_makes_no_other_log() -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
 @pytest.mark.servers
-def test_in_another_database_the_log_goes_on_with_a_new_epoch() -> None:
+def test_another_database_begins_a_new_epoch() -> None:
     before = numbered(1, 2)
     assert numbered(3).epoch == before.epoch
     LogHead.objects.update(origin="another@1")
@@ -116,8 +116,8 @@ def test_in_another_database_the_log_goes_on_with_a_new_epoch() -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
 @pytest.mark.servers
-def test_the_oldest_epochs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(epochs, "MOST_KEPT", 2)
+def test_oldest_epochs_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(epochs, "MOST_PAST", 2)
     numbered(1)
     for number in range(3):
         LogHead.objects.update(origin=f"{number}@1")
@@ -128,7 +128,7 @@ def test_the_oldest_epochs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
 @pytest.mark.servers
-def test_a_restored_log_gets_one_new_epoch_and_no_cursor_of_before_is_good() -> None:
+def test_restored_log_begins_one_epoch_and_refuses_old_cursors() -> None:
     numbered(1)
     LogHead.objects.update(origin="another@1", past=[["before", 1]])
     log.begin_epoch(log.head(), keeps_past=False)
@@ -139,7 +139,7 @@ def test_a_restored_log_gets_one_new_epoch_and_no_cursor_of_before_is_good() -> 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
 @pytest.mark.servers
-def test_who_may_not_ask_for_the_system_numbers_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbering_works_without_the_right_to_read_the_system_identifier(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epochs, "may_ask_system", lambda: False)
     assert numbered(1).origin.count("/") == 2
 
@@ -147,7 +147,7 @@ def test_who_may_not_ask_for_the_system_numbers_all_the_same(monkeypatch: pytest
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
 @pytest.mark.servers
-def test_everybody_may_ask_for_the_system() -> None:
+def test_every_role_may_read_the_system_identifier() -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE anybody")
         try:
@@ -159,7 +159,7 @@ def test_everybody_may_ask_for_the_system() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-def test_the_api_resumes_what_an_epoch_before_shares() -> None:
+def test_api_resumes_cursors_of_an_earlier_epoch() -> None:
     head = numbered(1, 2, 3)
     LogHead.objects.update(past=[["before", 2]])
     api = make_api("office")
@@ -176,7 +176,7 @@ async def sent_away(reader: Reader) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
 @pytest.mark.parametrize("lost", [{"stamp": "another"}, {"seq": F("seq") - 1}], ids=["as long", "shorter"])
-async def test_a_hub_at_rest_notices_another_log(hub: Hub, lost: dict[str, Any]) -> None:
+async def test_idle_hub_detects_a_replaced_log(hub: Hub, lost: dict[str, Any]) -> None:
     reader = join(hub, Reader("customers"))
     await change(1, 2)
     await until(hub, 2)
@@ -188,7 +188,7 @@ async def test_a_hub_at_rest_notices_another_log(hub: Hub, lost: dict[str, Any])
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-async def test_a_hub_notices_a_longer_log_with_another_event_at_its_cursor(hub: Hub) -> None:
+async def test_hub_detects_a_different_event_at_its_cursor(hub: Hub) -> None:
     reader = join(hub, Reader("customers"))
     await change(1, 2)
     await until(hub, 2)
@@ -206,21 +206,21 @@ async def test_a_hub_notices_a_longer_log_with_another_event_at_its_cursor(hub: 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-async def test_a_right_that_ended_in_a_lost_log_is_forgotten_with_it(hub: Hub) -> None:
+async def test_revocation_in_a_lost_log_is_dropped(hub: Hub) -> None:
     whose = {"whose": "user:9", "rights": "of then"}
     end = Event(seq=1, type=rights.TYPE, channels=[rights.CHANNEL], data=whose, created_at=timezone.now())
-    hub.readers.end(Encoded.of(end))
-    assert hub.readers.ends.concern(Identity(user_id=9))
+    hub.readers.revoke(Encoded.of(end))
+    assert hub.readers.revocations.cover(Identity(user_id=9))
     await make(LogHead.objects.update)(epoch="restored")
     async with asyncio.timeout(5):
         while hub.epoch != "restored":
             await asyncio.sleep(0.02)
-    assert not hub.readers.ends.concern(Identity(user_id=9))
+    assert not hub.readers.revocations.cover(Identity(user_id=9))
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-async def test_a_client_from_a_hub_that_knows_the_new_epoch_already_is_waited_for(hub: Hub) -> None:
+async def test_hub_waits_for_the_epoch_of_a_resuming_client(hub: Hub) -> None:
     await change(1)
     await until(hub, 1)
     before = hub.epoch
@@ -236,26 +236,28 @@ def after_restore() -> None:
 
 
 @pytest.mark.django_db
-def test_no_cursor_of_before_is_good() -> None:
+def test_after_restore_old_cursors_are_refused() -> None:
     before = log.head()
     after_restore()
     after = log.head()
-    assert not log.holds(before.seq, before.epoch, floor=after.floor, seq=after.seq, log_epoch=after.epoch)
+    assert not log.covers(before.seq, before.epoch, floor=after.floor, seq=after.seq, log_epoch=after.epoch)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("status", [Status.PENDING, Status.SENDING])
-def test_what_may_have_gone_out_since_the_backup_is_unknown(status: Status, capsys: pytest.CaptureFixture[str]) -> None:
+def test_after_restore_messages_possibly_sent_become_unknown(
+    status: Status, capsys: pytest.CaptureFixture[str]
+) -> None:
     row = make_message(status)
     after_restore()
     row.refresh_from_db()
-    # The gateway that would have sent it knows, where it knows keys.
+    # The gateway is stored, so that an idempotent one can retry it.
     assert (row.status, row.status_reason, row.gateway) == (Status.UNKNOWN, Reason.INTERRUPTED, "memory")
     assert "1 messages that may have been sent" in capsys.readouterr().out
 
 
 @pytest.mark.django_db
-def test_what_waits_for_the_morning_and_what_is_settled_stay() -> None:
+def test_after_restore_future_and_settled_messages_stay() -> None:
     morning = make_message(send_after=timezone.now() + timedelta(hours=8))
     sent = make_message(Status.SENT)
     after_restore()
@@ -272,20 +274,20 @@ def english() -> Iterator[None]:
 
 @pytest.mark.usefixtures("english")
 @pytest.mark.parametrize(("text", "hours"), [("1h", 1), ("12h", 12), ("7d", 168), ("9999d", 239_976)])
-def test_an_age(text: str, hours: int) -> None:
+def test_age_is_parsed(text: str, hours: int) -> None:
     assert age(text) == timedelta(hours=hours)
 
 
 @pytest.mark.usefixtures("english")
 @pytest.mark.parametrize("text", ["", "7", "d", "0d", "-1d", "1.5d", "7w", "7 d", "99999d", "٧d", "7D"])
-def test_no_age(text: str) -> None:
+def test_invalid_age_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="12h or 7d"):
         age(text)
 
 
 @pytest.mark.usefixtures("english")
 @pytest.mark.django_db
-def test_old_events_go_and_it_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_prune_deletes_old_events_and_reports_them(capsys: pytest.CaptureFixture[str]) -> None:
     for seq, days in enumerate((9, 8, 6, 1), start=1):
         at = timezone.now() - timedelta(days=days)
         Event.objects.create(seq=seq, type="x", channels=["system"], data={}, created_at=at)
@@ -301,7 +303,7 @@ def test_old_events_go_and_it_is_said(capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.usefixtures("english")
 @pytest.mark.django_db
 @pytest.mark.parametrize("ahead", [timedelta(days=8), timedelta(days=31), timedelta(days=366)])
-def test_nothing_goes_while_the_clock_is_ahead(ahead: timedelta) -> None:
+def test_prune_deletes_nothing_while_the_clock_is_ahead(ahead: timedelta) -> None:
     for seq, days in enumerate((6, 5, 1, 0), start=1):
         at = timezone.now() - timedelta(days=days)
         Event.objects.create(seq=seq, type="x", channels=["system"], data={}, created_at=at)
@@ -316,7 +318,7 @@ def test_nothing_goes_while_the_clock_is_ahead(ahead: timedelta) -> None:
 
 @pytest.mark.usefixtures("english")
 @pytest.mark.django_db
-def test_tickets_that_have_ended_go_too() -> None:
+def test_prune_deletes_expired_tickets() -> None:
     auth.new_ticket(make_user())
     WebSocketTicket.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     call_command("prune_events")
@@ -325,7 +327,7 @@ def test_tickets_that_have_ended_go_too() -> None:
 
 @pytest.mark.usefixtures("english")
 @pytest.mark.django_db
-def test_tokens_that_have_ended_go_too_and_no_others() -> None:
+def test_prune_deletes_only_expired_tokens() -> None:
     api, user = Api(), make_office()
     old, kept = Refresh.for_user(user), Refresh.for_user(user)
     OutstandingToken.objects.filter(jti=old["jti"]).update(expires_at=timezone.now())
@@ -337,7 +339,7 @@ def test_tokens_that_have_ended_go_too_and_no_others() -> None:
 
 @pytest.mark.usefixtures("english")
 @pytest.mark.django_db
-def test_nonsense_is_said_in_words() -> None:
+def test_invalid_option_gets_a_readable_error() -> None:
     with pytest.raises(CommandError, match="12h or 7d"):
         call_command("prune_events", "--older-than", "soon")
 
@@ -345,7 +347,7 @@ def test_nonsense_is_said_in_words() -> None:
 @pytest.mark.usefixtures("english")
 @pytest.mark.long
 @pytest.mark.django_db(transaction=True)
-async def test_a_client_from_before_is_told_and_a_present_one_notices_nothing(site: Site) -> None:
+async def test_prune_affects_only_clients_with_an_old_cursor(site: Site) -> None:
     make = sync_to_async
     order = await make(make_order)()
     jwt = await make(token_for)(await make(make_office)())
@@ -358,7 +360,7 @@ async def test_a_client_from_before_is_told_and_a_present_one_notices_nothing(si
         await make(order.transition_to)(OrderStatus.CANCELLED, reason="測試")
         assert [event["id"] > confirmed["id"] for event in await client.orders(2)] == [True, True]
     floor = (await make(log.head)()).floor
-    # This server still remembers; another one, or this one after a restart, does not.
+    # This server still has the events in memory; another one, or this one after a restart, does not.
     site.kill()
     site.start()
     async with open_client(f"{site.ws}/office?token={jwt}&since={since}") as client:

@@ -1,4 +1,4 @@
-"""Who is told what: over every type of event and every kind of channel."""
+"""The channels and payloads of every type of event."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ EVERY_TYPE = {
     "customer.updated", "inventory.updated", "inventory.low", "notification.sent", "notification.failed",
     "notification", "system.message", "maintenance.alert", "custom.shift", rights.TYPE,
 }  # fmt: skip
-# Told as they were written; to whom, test_publish.py proves.
+# Delivered as written. test_publish.py tests who receives them.
 PUBLISHED = {"notification", "system.message", "maintenance.alert", "custom.shift"}
 
 
@@ -57,7 +57,7 @@ def events() -> list[Event]:
 
 
 def everything_that_happens() -> tuple[Order, list[Event]]:
-    """A few orders' whole lives, every kind of change, by a clerk who gives reasons."""
+    """The full lives of a few orders, with every kind of change, by a clerk who gives reasons."""
     clerk = make_office(first_name=CLERK)
     first, second = make_driver(name=DRIVER), make_driver(name=DRIVER, user=make_user(last_name=DRIVER))
     other, product = make_customer(name=OTHER), make_product(stock=5, low_stock_threshold=5)
@@ -95,11 +95,11 @@ def everything_that_happens() -> tuple[Order, list[Event]]:
     return order, events()
 
 
-def test_every_type_is_told_and_no_personal_channel_carries_what_is_not_theirs() -> None:
-    order, told = everything_that_happens()
-    assert {event.type for event in told} == EVERY_TYPE
-    told = [event for event in told if event.type not in PUBLISHED]
-    personal = [event for event in told if any(channel.startswith(PERSONAL) for channel in event.channels)]
+def test_personal_channels_carry_only_their_own_data() -> None:
+    order, written = everything_that_happens()
+    assert {event.type for event in written} == EVERY_TYPE
+    written = [event for event in written if event.type not in PUBLISHED]
+    personal = [event for event in written if any(channel.startswith(PERSONAL) for channel in event.channels)]
     assert {event.type for event in personal} == EVERY_TYPE - PUBLISHED - {
         "inventory.updated", "inventory.low", "notification.sent", "notification.failed", rights.TYPE,
     }  # fmt: skip
@@ -113,15 +113,15 @@ def test_every_type_is_told_and_no_personal_channel_carries_what_is_not_theirs()
             assert not {"driver_id", "route_id", "stop_sequence"} & set(event.data), event
 
 
-def test_office_channels_and_personal_ones_never_share_an_event_but_for_harmless_types() -> None:
-    _, told = everything_that_happens()
-    mixed = {event.type for event in told if len({channel.startswith(PERSONAL) for channel in event.channels}) == 2}
+def test_office_and_personal_channels_share_only_harmless_events() -> None:
+    _, written = everything_that_happens()
+    mixed = {event.type for event in written if len({channel.startswith(PERSONAL) for channel in event.channels}) == 2}
     assert mixed == {
         "delivery.confirmed", "route.assigned", "route.updated", "customer.created", "customer.updated",
     }  # fmt: skip
 
 
-def test_the_office_learns_who_moved_it_and_why() -> None:
+def test_office_event_says_who_changed_the_status_and_why() -> None:
     clerk = make_office(first_name=CLERK)
     make_order().transition_to("cancelled", by=clerk, source=Source.REST, reason=REASON)
     (data,) = [e.data for e in events() if e.type == "order.status_changed" and e.channels == ["orders"]]
@@ -131,7 +131,7 @@ def test_the_office_learns_who_moved_it_and_why() -> None:
     assert data["customer_name"]
 
 
-def test_the_office_learns_the_place_on_the_route() -> None:
+def test_office_event_has_the_stop_sequence() -> None:
     order = make_order()
     order.route, order.stop_sequence = make_route(), 7
     order.save()
@@ -139,13 +139,13 @@ def test_the_office_learns_the_place_on_the_route() -> None:
     assert (data["route_id"], data["stop_sequence"]) == (order.route_id, 7)
 
 
-def test_the_track_channel_tells_the_status_and_no_more() -> None:
+def test_track_channel_carries_only_the_status() -> None:
     make_order(Status.CONFIRMED)
     (data,) = [e.data for e in events() if e.channels[-1].startswith("track:")]
     assert set(data) == {"order_id", "order_number", "status", "eta", "message"}
 
 
-def test_the_track_channel_tells_a_new_hour_too() -> None:
+def test_track_channel_carries_a_new_eta() -> None:
     order = make_order(Status.CONFIRMED)
     before = len(events())
     order.eta = timezone.now()
@@ -155,24 +155,24 @@ def test_the_track_channel_tells_a_new_hour_too() -> None:
 
 
 @pytest.mark.parametrize(("language", "word"), [("en", "confirmed"), ("zh-hant", "確認")])
-def test_the_customer_is_told_in_their_language(language: str, word: str) -> None:
+def test_delivery_update_is_in_the_customers_language(language: str, word: str) -> None:
     make_order(Status.CONFIRMED, customer=make_customer(language=language))
     (data,) = [e.data for e in events() if e.type == "delivery.update"]
     assert word in data["message"]
 
 
-def test_the_former_driver_is_told_first_and_only_that_it_is_gone() -> None:
+def test_former_driver_gets_only_order_unassigned_first() -> None:
     old, new = make_driver(), make_driver()
     order = make_order(Status.ASSIGNED, driver=old)
     before = len(events())
     order.assign(new)
-    told = events()[before:]
-    assert [event.type for event in told][:2] == ["order.unassigned", "order.assigned"]
-    assert told[0].channels == [f"driver:{old.pk}"]
-    assert f"driver:{old.pk}" not in [channel for event in told[1:] for channel in event.channels]
+    written = events()[before:]
+    assert [event.type for event in written][:2] == ["order.unassigned", "order.assigned"]
+    assert written[0].channels == [f"driver:{old.pk}"]
+    assert f"driver:{old.pk}" not in [channel for event in written[1:] for channel in event.channels]
 
 
-def test_the_former_customer_is_not_told_who_the_former_driver_is() -> None:
+def test_former_customer_does_not_see_the_former_driver() -> None:
     order, other = make_order(Status.ASSIGNED), make_customer()
     former = order.customer_id, order.driver_id
     order.customer, order.driver = other, make_driver()
@@ -181,34 +181,34 @@ def test_the_former_customer_is_not_told_who_the_former_driver_is() -> None:
     assert gone.channels == [f"customer:{former[0]}", f"driver:{former[1]}"]
 
 
-def test_a_confirmation_by_another_release_is_told() -> None:
+def test_confirmation_row_of_an_older_release_is_delivered() -> None:
     order = make_order()
     announce("delivery.confirmed", f"order:{order.pk}", {"confirmation_type": "manual"})
-    (told,) = [event for event in events() if event.type == "delivery.confirmed"]
-    assert told.channels == ["orders", f"order:{order.pk}"]
+    (event,) = [event for event in events() if event.type == "delivery.confirmed"]
+    assert event.channels == ["orders", f"order:{order.pk}"]
 
 
-def test_a_route_tells_its_stops_once_a_batch() -> None:
+def test_route_sends_its_stop_count_once_per_batch() -> None:
     route = make_route(driver=make_driver())
     events()
     before = log.head().seq
     for _ in range(3):
         make_order(route=route)
     log.number()
-    told = [event for event in log.read(before, 100) if event.type == "route.updated"]
-    assert [event.data["total_stops"] for event in told] == [3]
+    written = [event for event in log.read(before, 100) if event.type == "route.updated"]
+    assert [event.data["total_stops"] for event in written] == [3]
 
 
-def test_low_stock_is_told_when_it_becomes_low_and_not_again() -> None:
+def test_inventory_low_is_sent_once_when_stock_becomes_low() -> None:
     product = make_product(stock=6, low_stock_threshold=5)
     for _ in range(3):
         product.add_stock(product.pk, -1)
     assert [e.data["stock"] for e in events() if e.type == "inventory.low"] == [4]
 
 
-def test_a_batch_of_any_size_is_numbered_in_as_many_queries() -> None:
+def test_query_count_does_not_depend_on_batch_size() -> None:
     make_order()
-    log.number()  # what is read once a process
+    log.number()  # reads what is cached once per process
     counts = []
     for orders in (2, 12):
         for _ in range(orders):
@@ -219,7 +219,7 @@ def test_a_batch_of_any_size_is_numbered_in_as_many_queries() -> None:
     assert counts[0] == counts[1]
 
 
-def test_an_end_of_rights_is_on_a_channel_that_nobody_can_name() -> None:
+def test_revocations_are_on_a_channel_no_client_can_read() -> None:
     driver = make_driver()
     (end,) = [event for event in events() if event.type == rights.TYPE]
     assert end.channels == [rights.CHANNEL]
@@ -227,7 +227,7 @@ def test_an_end_of_rights_is_on_a_channel_that_nobody_can_name() -> None:
     assert end.data["whose"] == f"user:{driver.user_id}"
 
 
-# One description of an order's fields reaches rows, the single order, events and the schema of all of them.
+# One declaration of an order field adds it to lists, the single order, events and the schema.
 
 
 def schemas() -> dict[str, Any]:
@@ -237,15 +237,15 @@ def schemas() -> dict[str, Any]:
     return made
 
 
-def data_for(channel: str, told: list[Event]) -> dict[str, Any]:
-    """Of the only `order.updated` on this channel."""
-    (data,) = [event.data for event in told if event.type == "order.updated" and channel in event.channels]
+def data_for(channel: str, written: list[Event]) -> dict[str, Any]:
+    """The data of the only `order.updated` on this channel."""
+    (data,) = [event.data for event in written if event.type == "order.updated" and channel in event.channels]
     return dict(data)
 
 
 @pytest.mark.parametrize("seen_by", [ALL, STAFF, OFFICE])
-def test_a_new_column_is_named_in_one_place(seen_by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`import_ref` is a column that no client reads; here it gets an entry in the table, and nothing else."""
+def test_new_order_field_is_declared_in_one_place(seen_by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No client reads the column `import_ref`. The test only adds it to the table of fields."""
     customer, driver = make_customer(user=make_user()), make_driver()
     people = {"office": make_office(), "driver": driver.user, "customer": customer.user}
     order = make_order("assigned", customer=customer, driver=driver)
@@ -262,10 +262,10 @@ def test_a_new_column_is_named_in_one_place(seen_by: Any, monkeypatch: pytest.Mo
         (row,) = Api(user).get("orders/").json()["results"]
         for body in (row, Api(user).get(f"orders/{order.pk}/").json()):
             assert body.get("import_ref") == ("sheet:7" if side in seen_by else None)
-    told = events()
-    assert data_for("orders", told)["sheet"] == "sheet:7"
+    written = events()
+    assert data_for("orders", written)["sheet"] == "sheet:7"
     for channel in (f"driver:{driver.pk}", f"customer:{customer.pk}"):
-        assert data_for(channel, told).get("sheet") == ("sheet:7" if seen_by is ALL else None)
+        assert data_for(channel, written).get("sheet") == ("sheet:7" if seen_by is ALL else None)
     described = schemas()
     for name in ("OrderOutput", "WholeOrderOutput"):
         assert described[name]["properties"]["import_ref"]["type"] == "string"
@@ -273,7 +273,7 @@ def test_a_new_column_is_named_in_one_place(seen_by: Any, monkeypatch: pytest.Mo
     assert ("sheet" in described["OrderEventData"]["properties"]) == (seen_by is ALL)
 
 
-def test_an_event_says_what_was_true_when_the_change_was_made() -> None:
+def test_event_shows_the_state_at_the_time_of_the_change() -> None:
     order = make_order()
     order.notes, order.time_slot = "x", "morning"
     order.save()
@@ -283,7 +283,7 @@ def test_an_event_says_what_was_true_when_the_change_was_made() -> None:
     assert slots == ["anytime", "morning", "evening"]
 
 
-def test_a_row_of_an_older_release_is_told_without_what_is_new_since() -> None:
+def test_row_of_an_older_release_lacks_newer_fields() -> None:
     make_order()
     row = Outbox.objects.get(type="order.created")
     del row.delta["area"], row.delta["stop_sequence"]
@@ -294,28 +294,34 @@ def test_a_row_of_an_older_release_is_told_without_what_is_new_since() -> None:
     assert office["order_number"] == personal["order_number"]
 
 
-def test_events_of_orders_are_as_the_schema_describes_them() -> None:
+def test_order_events_match_the_schema() -> None:
     driver = make_driver()
     order = make_order("delivered", driver=driver, priority="urgent")
     make_order("assigned", driver=driver).assign(make_driver())
     make_order(customer=order.customer).transition_to("cancelled", reason="x", by=make_office())
     described = schemas()
-    told = [event for event in events() if event.type.startswith(("order.", "delivery."))]
-    assert len({event.type for event in told}) == 9
-    for event in told:
+    written = [event for event in events() if event.type.startswith(("order.", "delivery."))]
+    assert len({event.type for event in written}) == 9
+    for event in written:
         name = {"order.unassigned": "OrderUnassigned", "delivery.update": "DeliveryUpdate"}.get(event.type)
         name = name or ("DeliveryConfirmed" if event.type == "delivery.confirmed" else "OrderEvent")
         if name == "OrderEvent" and "orders" in event.channels:
             name = "OfficeOrderEvent"
-        said = {"type": event.type, "id": event.seq, "channel": event.channels[0], "timestamp": "", "data": event.data}
+        envelope = {
+            "type": event.type,
+            "id": event.seq,
+            "channel": event.channels[0],
+            "timestamp": "",
+            "data": event.data,
+        }
         shape = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": nullable(described)}}
-        Draft4Validator(shape).validate(said)
+        Draft4Validator(shape).validate(envelope)
         data = described[name]["properties"]["data"]["$ref"].rpartition("/")[2]
         assert event.data.keys() <= described[data]["properties"].keys()
 
 
 def nullable(schema: Any) -> Any:
-    """As JSON Schema says it, of OpenAPI 3.0."""
+    """Converts a schema of OpenAPI 3.0 to JSON Schema."""
     if isinstance(schema, list):
         return [nullable(one) for one in schema]
     if not isinstance(schema, dict):

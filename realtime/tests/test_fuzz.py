@@ -1,4 +1,4 @@
-"""Whatever a client sends: it is answered or, where the protocol itself is broken, closed; nothing of ours breaks."""
+"""Random client messages: each is answered, or closes the socket if it breaks the protocol. The server never fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from realtime.commands import HANDLERS
 from realtime.tests.client import token_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# Of every command of the contract; each gets each.
+# The fields of all commands; each command gets each field.
 FIELDS = (
     "channel", "order_id", "status", "details", "at", "ref", "version", "confirmation_type", "cylinder_serial",
     "cylinder_serials", "confirmed_at", "quantities", "amount_collected", "latitude", "longitude", "speed", "heading",
@@ -37,7 +37,7 @@ LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
 RAW = ["NaN", "[" * 30_000, '{"type":' * 5_000, '"\\ud800"', '{"type": "heartbeat", "n": Infinity}', "1" * 5_000, ""]
 WRONG: list[Any] = [[], {}, 7, None]
-# A connection says no more than this, so that no limit on the rate is met.
+# Messages per connection, below the rate limit.
 A_CONNECTION = 30
 
 
@@ -45,16 +45,16 @@ def commands(order: Order) -> st.SearchStrategy[str | bytes]:
     known = st.one_of(VALUES, st.just(order.pk), st.just(order.order_number))
     bodies = st.dictionaries(st.sampled_from(FIELDS), known, max_size=5)
     types = st.sampled_from(sorted(HANDLERS)) | VALUES
-    # As Python writes it: NaN, Infinity and lone surrogates are in it.
-    said = st.builds(lambda type_, body: json.dumps(body | {"type": type_}), types, bodies)
-    return st.one_of(said, said, VALUES.map(json.dumps), st.text(), st.binary(), st.sampled_from(RAW))
+    # Python's JSON also has NaN, Infinity and lone surrogates.
+    commands = st.builds(lambda type_, body: json.dumps(body | {"type": type_}), types, bodies)
+    return st.one_of(commands, commands, VALUES.map(json.dumps), st.text(), st.binary(), st.sampled_from(RAW))
 
 
 class Talker:
-    """Says one thing after another; after each the connection must still answer."""
+    """Sends messages one by one. After each the connection must still answer."""
 
     def __init__(self, url: str) -> None:
-        self.url, self.said = url, 0
+        self.url, self.sent = url, 0
         self.socket: ClientConnection | None = None
         self.stack = ExitStack()
 
@@ -64,16 +64,16 @@ class Talker:
         except UnicodeEncodeError:
             text = json.dumps(message)
         open_ = self.open()
-        # In pieces: a message may come as several frames (RFC 6455, 5.4).
+        # Fragmented: a message may consist of several frames (RFC 6455, 5.4).
         open_.send([text[:3], text[3:]] if len(text) > 5 else text)
         open_.ping().wait(5)
-        open_.send(json.dumps({"type": "the last word", "ref": f"word {self.said}"}))
-        while json.loads(open_.recv(timeout=5)).get("ref") != f"word {self.said}":
+        open_.send(json.dumps({"type": "last", "ref": f"word {self.sent}"}))
+        while json.loads(open_.recv(timeout=5)).get("ref") != f"word {self.sent}":
             pass
 
     def open(self) -> ClientConnection:
-        self.said += 1
-        if self.socket is None or self.said % A_CONNECTION == 0:
+        self.sent += 1
+        if self.socket is None or self.sent % A_CONNECTION == 0:
             self.stack.close()
             self.socket = self.stack.enter_context(connect(self.url, proxy=None, compression=None))
             assert json.loads(self.socket.recv(timeout=5))["type"] == "connection"
@@ -82,18 +82,18 @@ class Talker:
 
 @pytest.fixture
 def url(either_site: Site) -> Iterator[str]:
-    """Of a driver's socket. In the end the server's log must be without a trace of an error."""
+    """The URL of a driver's socket. Checks at the end that the server logged no error."""
     driver = make_driver()
     make_order(Status.ASSIGNED, driver=driver)
     yield f"{either_site.ws}/driver?token={token_for(driver.user)}"
-    said = either_site.log.read_text()
-    # uvicorn itself writes an error down for text that is no UTF-8.
-    assert not re.search(" ERROR (?!uvicorn)|File .*/(realtime|orders)/", said), said
+    log = either_site.log.read_text()
+    # uvicorn itself logs an error for text that is not UTF-8.
+    assert not re.search(" ERROR (?!uvicorn)|File .*/(realtime|orders)/", log), log
 
 
 @pytest.mark.long
 @pytest.mark.timeout(120)
-def test_no_message_ends_a_connection(url: str) -> None:
+def test_no_message_closes_a_socket(url: str) -> None:
     talker, order = Talker(url), Order.objects.get()
 
     @settings(max_examples=150, deadline=None)
@@ -109,7 +109,7 @@ def test_no_message_ends_a_connection(url: str) -> None:
 
 
 def frame(first: int, payload: bytes, *, mask: bool = True) -> bytes:
-    """One frame with these bits in its first byte (RFC 6455, 5.2); the mask is zero."""
+    """A frame with these bits in its first byte (RFC 6455, 5.2) and a zero mask."""
     length = len(payload)
     size = struct.pack("!B", length | mask << 7) if length < 126 else struct.pack("!BQ", 127 | mask << 7, length)
     return bytes([first]) + size + (bytes(4) if mask else b"") + payload
@@ -126,7 +126,7 @@ BROKEN = {
 }
 
 
-def test_a_broken_frame_closes_its_own_connection_only(url: str) -> None:
+def test_broken_frame_closes_only_its_own_socket(url: str) -> None:
     with connect(url, proxy=None, compression=None) as other:
         other.recv(timeout=5)
         for what, (sent, code) in BROKEN.items():
@@ -134,7 +134,7 @@ def test_a_broken_frame_closes_its_own_connection_only(url: str) -> None:
                 victim.recv(timeout=5)
                 victim.socket.sendall(sent)
                 victim.recv_events_thread.join(5)
-                # Daphne has its own word for too much, and drops whoever breaks the protocol without one.
+                # Daphne has its own code for too large messages, and drops protocol errors without one.
                 assert victim.close_code in {code, code + 3000, 1006}, what
         other.send('{"type": "heartbeat"}')
         assert json.loads(other.recv(timeout=5))["type"] == "heartbeat"

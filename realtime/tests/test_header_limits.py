@@ -1,4 +1,4 @@
-"""Requests and handshakes whose head is too large, too slow or none: each is answered, and its line closed."""
+"""Requests and handshakes with a too large, too slow or invalid head are answered, and the connection is closed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    """Where production's two protocols answer for `application`."""
+    """The port of a server that runs `application` with production's two protocols."""
     config = Config(application, ws=FrameProtocol, http=HttpProtocol, log_config=None)
     config.load()
     state = ServerState()
@@ -50,9 +50,9 @@ async def port() -> AsyncIterator[int]:
 
 
 async def answer_to(port: int, *parts: bytes, pause: float = 0.0, end: bytes = b"") -> bytes:
-    """All that is answered until the line is closed, or up to `end`.
+    """The bytes received until the connection closes, or up to `end`.
 
-    Raises TimeoutError where it is not closed, OSError where it is reset.
+    Raises TimeoutError if it stays open, OSError if it is reset.
     """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     async with asyncio.timeout(4):
@@ -84,40 +84,40 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("expected", "said"), REFUSED.values(), ids=REFUSED)
-async def test_a_head_with_too_much_in_it_is_refused_and_the_line_closed(port: int, expected: int, said: bytes) -> None:
-    assert status(await answer_to(port, said)) == expected
+@pytest.mark.parametrize(("expected", "head"), REFUSED.values(), ids=REFUSED)
+async def test_too_large_head_is_refused_and_the_connection_closed(port: int, expected: int, head: bytes) -> None:
+    assert status(await answer_to(port, head)) == expected
 
 
-async def test_a_head_that_comes_in_parts_counts_as_a_whole(port: int) -> None:
+async def test_size_limit_counts_all_parts_of_a_head(port: int) -> None:
     parts = [HTTP, *([b"X: " + b"x" * 20_000 + b"\r\n"] * 4)]
     assert status(await answer_to(port, *parts, pause=0.02)) == 431
 
 
-async def test_a_head_of_usual_size_is_let_in(port: int) -> None:
+async def test_head_of_usual_size_is_accepted(port: int) -> None:
     assert status(await answer_to(port, HTTP + b"Connection: close\r\n" + COOKIES)) == 200
     assert status(await answer_to(port, WEBSOCKET + b"Cookie: c=1\r\n\r\n", end=b"\r\n\r\n")) == 101
 
 
-async def test_a_large_body_is_no_large_head(port: int) -> None:
+async def test_body_does_not_count_as_head(port: int) -> None:
     head = HTTP.replace(b"GET", b"POST") + b"Connection: close\r\nContent-Length: 200000\r\n\r\n"
     assert status(await answer_to(port, head + b"x" * 200_000)) == 200
 
 
-@pytest.mark.parametrize("said", [b"", b"GET /", HTTP, WEBSOCKET])
-async def test_a_head_that_does_not_end_has_a_deadline(port: int, said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("head", [b"", b"GET /", HTTP, WEBSOCKET])
+async def test_slow_head_is_refused_after_the_deadline(port: int, head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uvicorn_protocols, "LONGEST_SECONDS", 0.1)
-    assert status(await answer_to(port, said)) == 408
+    assert status(await answer_to(port, head)) == 408
 
 
-async def test_the_deadline_is_each_requests_own(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_request_has_its_own_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uvicorn_protocols, "LONGEST_SECONDS", 0.3)
     answered = await answer_to(port, *[HTTP + b"\r\n"] * 4, HTTP, pause=0.15)
     assert [int(part.split()[0]) for part in answered.split(b"HTTP/1.1")[1:]] == [200, 200, 200, 200, 408]
 
 
-async def test_a_socket_that_is_open_has_no_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_open_socket_has_no_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uvicorn_protocols, "LONGEST_SECONDS", 0.1)
-    # The code that the application closes with.
+    # The application's close code.
     closed = b"\x88\x02" + (4000).to_bytes(2, "big")
     assert status(await answer_to(port, WEBSOCKET + b"\r\n", end=closed)) == 101

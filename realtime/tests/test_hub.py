@@ -1,4 +1,4 @@
-"""The hub in this process, with connections that keep what they are given."""
+"""The hub in this process, with connections that record what is written to them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BELL_MISSED = "luckygas_bell_missed_total"
 
 
 class Reader(Connection):
-    """Keeps frames instead of sending them."""
+    """Records frames instead of sending them."""
 
     def __init__(self, *channels: str, identity: Identity | None = None) -> None:
         super().__init__(identity or Identity(user_id=1), "ws", nowhere())
@@ -63,7 +63,7 @@ async def until(hub: Hub, cursor: int) -> None:
     await wait_for_async(lambda: hub.cursor >= cursor)
 
 
-async def test_a_change_in_this_process_is_written_at_once(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_change_in_this_process_is_written_at_once(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TIMER_SECONDS", 3600.0)
     reader, before = join(hub, Reader("customers")), counted()
     await change(7)
@@ -72,7 +72,7 @@ async def test_a_change_in_this_process_is_written_at_once(hub: Hub, monkeypatch
     assert BELL_MISSED not in growth(counted(), before)
 
 
-async def test_what_is_too_much_for_one_portion_does_not_wait_for_the_timer(
+async def test_next_round_of_a_large_burst_does_not_wait_for_the_timer(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write() -> None:
@@ -87,7 +87,7 @@ async def test_what_is_too_much_for_one_portion_does_not_wait_for_the_timer(
     assert (reader.ids, BELL_MISSED in growth(counted(), before)) == ([1, 2, 3, 4, 5, 6, 7], False)
 
 
-async def test_nobody_gets_an_event_twice_or_one_of_anothers(hub: Hub) -> None:
+async def test_each_reader_gets_its_events_once(hub: Hub) -> None:
     both, one, other = join(hub, Reader("customers", "customer:7")), Reader("customer:7"), Reader("customer:8")
     join(hub, one)
     join(hub, other)
@@ -96,7 +96,7 @@ async def test_nobody_gets_an_event_twice_or_one_of_anothers(hub: Hub) -> None:
     assert (both.ids, one.ids, other.ids) == ([1, 2], [1], [])
 
 
-async def test_what_no_bell_told_comes_with_the_timer_and_is_counted(hub: Hub) -> None:
+async def test_event_without_a_bell_comes_with_the_timer_and_is_counted(hub: Hub) -> None:
     reader, before = join(hub, Reader("customers")), counted()
 
     def write_without_a_bell() -> None:
@@ -112,7 +112,7 @@ def missed(hub: Hub, since: int, *channels: str, identity: Identity | None = Non
     return [event.seq for event in hub.missed(since, identity or Identity(user_id=1), channels)]
 
 
-async def test_what_was_missed_is_told_by_channel(hub: Hub) -> None:
+async def test_missed_events_are_filtered_by_channel(hub: Hub) -> None:
     await change(*range(1, 11))
     await until(hub, 10)
     assert missed(hub, 4, "customers") == [5, 6, 7, 8, 9, 10]
@@ -120,8 +120,8 @@ async def test_what_was_missed_is_told_by_channel(hub: Hub) -> None:
     assert missed(hub, 10, "customers") == []
 
 
-async def test_who_missed_more_than_a_hub_remembers_loads_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RING", 3)
+async def test_resume_beyond_the_events_in_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RECENT", 3)
     hub = await Hub.current()
     try:
         await change(*range(1, 6))
@@ -134,7 +134,7 @@ async def test_who_missed_more_than_a_hub_remembers_loads_afresh(monkeypatch: py
         await hub.stop()
 
 
-async def test_a_hub_that_begins_remembers_what_the_log_has_kept() -> None:
+async def test_new_hub_can_resume_from_the_log() -> None:
     await change(1, 2, 3)
     await sync_to_async(log.number)()
     await sync_to_async(LogHead.objects.update)(floor=1)
@@ -146,7 +146,7 @@ async def test_a_hub_that_begins_remembers_what_the_log_has_kept() -> None:
         await hub.stop()
 
 
-async def test_a_client_from_a_hub_a_little_ahead_is_waited_for(hub: Hub) -> None:
+async def test_hub_waits_for_a_client_from_a_hub_ahead(hub: Hub) -> None:
     await change(1)
     await until(hub, 1)
     asking = asyncio.create_task(hub.resumable(2, hub.epoch))
@@ -155,7 +155,7 @@ async def test_a_client_from_a_hub_a_little_ahead_is_waited_for(hub: Hub) -> Non
     assert await hub.resumable(99, hub.epoch) is False
 
 
-async def test_another_log_in_the_databases_place_sends_all_away_to_load_afresh(hub: Hub) -> None:
+async def test_replaced_log_closes_all_sockets(hub: Hub) -> None:
     reader = join(hub, Reader("customers"))
     await change(1)
     await until(hub, 1)
@@ -166,7 +166,7 @@ async def test_another_log_in_the_databases_place_sends_all_away_to_load_afresh(
     assert (hub.epoch, hub.cursor) == ("restored", 0)
 
 
-async def test_who_leaves_is_forgotten(hub: Hub) -> None:
+async def test_closed_connection_is_removed_and_gets_no_events(hub: Hub) -> None:
     reader = join(hub, Reader("customers", "system"))
     hub.readers.leave(reader)
     await change(1)
@@ -174,7 +174,7 @@ async def test_who_leaves_is_forgotten(hub: Hub) -> None:
     assert (reader.frames, reader.channels, hub.readers.open) == ([], set(), set())
 
 
-async def test_a_hub_outlives_a_database_that_is_away(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hub_survives_a_database_outage(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     reader, broken = join(hub, Reader("customers")), [True, True]
     number = log.number_batch
 
@@ -190,7 +190,7 @@ async def test_a_hub_outlives_a_database_that_is_away(hub: Hub, monkeypatch: pyt
     assert (reader.ids, broken) == ([1], [])
 
 
-async def test_a_restored_backup_makes_old_cursors_invalid(hub: Hub) -> None:
+async def test_restored_backup_makes_old_cursors_invalid(hub: Hub) -> None:
     await change(*range(1, 21))
     await until(hub, 20)
     epoch = hub.epoch
@@ -203,16 +203,14 @@ async def test_a_restored_backup_makes_old_cursors_invalid(hub: Hub) -> None:
     assert await hub.resumable(20, epoch) is False
 
 
-async def test_a_burst_closes_no_client_and_is_one_write(hub: Hub) -> None:
+async def test_burst_closes_no_client_and_is_one_write(hub: Hub) -> None:
     reader = join(hub, Reader("customers"))
     await change(*range(1, 301))
     await until(hub, 300)
     assert reader.ids == list(range(1, 301))
 
 
-async def test_who_commits_here_rings_for_others_even_if_somebody_else_numbered(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_committing_process_rings_even_if_another_numbered(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[dict[str, Any]] = []
 
     async def broadcast(message: dict[str, Any]) -> None:
@@ -231,7 +229,7 @@ async def test_who_commits_here_rings_for_others_even_if_somebody_else_numbered(
     assert {"type": "bell", "head": 1} in sent
 
 
-async def test_a_hub_whose_loop_is_gone_silences_nobody_and_is_forgotten(transactional_db: None) -> None:
+async def test_hub_with_a_closed_loop_is_dropped_and_blocks_no_bell(transactional_db: None) -> None:
     hub = await Hub.current()
     await asyncio.to_thread(asyncio.run, Hub.current())
     await change(1)
@@ -242,7 +240,7 @@ async def test_a_hub_whose_loop_is_gone_silences_nobody_and_is_forgotten(transac
     await next_one.stop()
 
 
-async def test_a_failed_start_leaves_nothing_behind(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_start_leaves_no_hub_and_no_task(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def away() -> None:
         raise ConnectionError
 
@@ -257,15 +255,13 @@ async def test_a_failed_start_leaves_nothing_behind(transactional_db: None, monk
 
 
 @pytest.mark.parametrize("at_its_place", [True, False])
-async def test_a_hub_that_slept_while_events_were_pruned_sends_all_away_to_load_afresh(
-    hub: Hub, at_its_place: bool
-) -> None:
+async def test_hub_behind_the_pruned_log_closes_all_sockets(hub: Hub, at_its_place: bool) -> None:
     reader = join(hub, Reader("customers"))
     await change(1)
     await until(hub, 1)
 
     def sleep_and_prune() -> None:
-        with transaction.atomic():  # the hub cannot see what is between
+        with transaction.atomic():  # the hub sees only the committed result
             for pk in (2, 3, 4):
                 Outbox.objects.create(type="customer.updated", subject=f"customer:{pk}", delta={"name": "王"})
             log.number()
@@ -280,7 +276,7 @@ async def test_a_hub_that_slept_while_events_were_pruned_sends_all_away_to_load_
     assert (hub.cursor, await hub.resumable(1, hub.epoch)) == (4, not at_its_place)
 
 
-async def test_a_round_is_counted(hub: Hub) -> None:
+async def test_round_is_counted(hub: Hub) -> None:
     join(hub, Reader("customers"))
     join(hub, Reader("customers", "customer:7"))
     before = counted()

@@ -1,4 +1,4 @@
-"""Connections that end in every way they can: the process holds nothing of them afterwards."""
+"""Connections that end in every possible way leave nothing in the process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from realtime.tests.client import open_client, token_for
 pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 # Three rounds of each way for each of the two servers: a thousand connections and a few.
 ROUND, AT_ONCE = 335, 10
-# Objects of Python that three rounds may add: caches fill, but a connection that stayed would hold two.
+# The most Python objects that three rounds may add. Caches fill, but each leaked connection would hold two.
 MOST_GROWTH = 2_000
 HANDSHAKE = (
     "GET /api/v1/websocket/ws/office?token={} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
@@ -49,7 +49,7 @@ async def breaks(site: Site, token: str) -> None:
 
 
 async def is_refused(site: Site, token: str) -> None:
-    # Daphne on a busy machine now and then drops one without a word; that is an end too.
+    # Daphne on a busy machine sometimes drops a connection without a close frame. That counts too.
     with suppress(InvalidMessage):
         async with open_client(f"{site.ws}/office?token=nonsense") as client:
             assert client.welcome["code"] == "token_not_valid"
@@ -64,7 +64,7 @@ async def leaves_before_the_greeting(site: Site, token: str) -> None:
 
 
 async def say_and_reset(site: Site, text: str) -> None:
-    """Sends, and resets the connection without reading."""
+    """Sends data and resets the connection without reading."""
     _reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.write(text.encode())
@@ -94,7 +94,7 @@ async def inside(site: Site) -> dict[str, int]:
 
 
 async def until_forgotten(site: Site, before: dict[str, int]) -> dict[str, int]:
-    """What is inside when all that ended is forgotten, or after half a minute what is left.
+    """Returns the counts once all closed connections are released, or the remaining ones after 30 s.
 
     Daphne and autobahn hold a closed connection in their timers for some seconds.
     """
@@ -108,7 +108,7 @@ async def until_forgotten(site: Site, before: dict[str, int]) -> dict[str, int]:
 
 
 @pytest.mark.timeout(240)
-async def test_a_thousand_connections_that_end_somehow_leave_nothing(inspected: Site) -> None:
+async def test_thousand_closed_connections_leak_nothing(inspected: Site) -> None:
     tokens = [await make(token_for)(await make(make_office)()) for _ in range(AT_ONCE)]
     await ends_well(inspected, tokens[0])
     before = await inside(inspected)

@@ -16,7 +16,7 @@ from luckygas.testing.site import Site
 from orders.tests.factories import make_office, make_order
 from realtime import connection as limits
 from realtime.channels import Identity
-from realtime.connection import Allowance, Connection
+from realtime.connection import Connection, RateLimit
 from realtime.readers import Readers
 from realtime.tests.client import Client, nowhere, open_client, token_for
 
@@ -33,7 +33,7 @@ def codes(connections: list[Connection]) -> list[int | None]:
     return [connection.closing.result() if connection.closing.done() else None for connection in connections]
 
 
-async def test_with_one_too_many_the_oldest_is_closed(settings: Any) -> None:
+async def test_connection_above_the_limit_closes_the_oldest(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 2
     readers = Readers()
     mine = [join(readers, Identity(1)) for _ in range(2)]
@@ -43,7 +43,7 @@ async def test_with_one_too_many_the_oldest_is_closed(settings: Any) -> None:
     assert codes([*mine, other]) == [4409, 4409, None, None, None]
 
 
-async def test_who_leaves_or_is_being_closed_makes_room(settings: Any) -> None:
+async def test_closing_connections_do_not_count_for_the_limit(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 2
     readers = Readers()
     stays, leaves = [join(readers, Identity(1)) for _ in range(2)]
@@ -53,10 +53,10 @@ async def test_who_leaves_or_is_being_closed_makes_room(settings: Any) -> None:
     assert codes([stays, join(readers, Identity(1))]) == [None, None]
 
 
-async def test_the_holders_of_one_link_are_counted_together(settings: Any) -> None:
+async def test_sockets_of_one_link_share_a_limit(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
     readers = Readers()
-    holders = [join(readers, Identity(tracked_order_id=7)) for _ in range(limits.PER_LINK)]
+    holders = [join(readers, Identity(tracked_order_id=7)) for _ in range(limits.LINK_CONNECTIONS)]
     other = join(readers, Identity(tracked_order_id=8))
     assert set(codes([*holders, other])) == {None}
     join(readers, Identity(tracked_order_id=7))
@@ -65,7 +65,7 @@ async def test_the_holders_of_one_link_are_counted_together(settings: Any) -> No
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-async def test_a_sixth_window_closes_the_first_at_once(either_site: Site) -> None:
+async def test_sixth_socket_closes_the_first_at_once(either_site: Site) -> None:
     office, order = await make(make_office)(), await make(make_order)()
     url = f"{either_site.ws}/office?token={await make(token_for)(office)}"
     async with AsyncExitStack() as stack:
@@ -78,7 +78,7 @@ async def test_a_sixth_window_closes_the_first_at_once(either_site: Site) -> Non
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-async def test_across_servers_the_oldest_is_closed_within_five_seconds(transactional_db: None) -> None:
+async def test_limit_across_servers_is_applied_within_five_seconds(transactional_db: None) -> None:
     with running(Site("uvicorn")) as first, running(Site("daphne")) as second:
         jwt = await make(token_for)(await make(make_office)())
         async with AsyncExitStack() as stack:
@@ -93,28 +93,28 @@ async def test_across_servers_the_oldest_is_closed_within_five_seconds(transacti
                 assert (await window.ask(type="heartbeat"))["type"] == "heartbeat"
 
 
-def taken(allowance: Allowance, times: int) -> int:
-    return sum(allowance.take() for _ in range(times))
+def taken(limit: RateLimit, times: int) -> int:
+    return sum(limit.take() for _ in range(times))
 
 
-def test_an_allowance_is_a_burst_and_then_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rate_limit_allows_a_burst_then_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(limits, "monotonic", lambda: now[0])
-    allowance = Allowance(per_second=20, burst=40)
-    assert taken(allowance, 100) == 40
+    limit = RateLimit(per_second=20, burst=40)
+    assert taken(limit, 100) == 40
     now[0] += 0.5
-    assert taken(allowance, 100) == 10
+    assert taken(limit, 100) == 10
     now[0] += 3600
-    assert taken(allowance, 100) == 40
+    assert taken(limit, 100) == 40
 
 
-def test_refusals_use_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_calls_do_not_use_the_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(limits, "monotonic", lambda: now[0])
-    allowance = Allowance(per_second=1, burst=1)
-    taken(allowance, 1000)
+    limit = RateLimit(per_second=1, burst=1)
+    taken(limit, 1000)
     now[0] += 1
-    assert taken(allowance, 1000) == 1
+    assert taken(limit, 1000) == 1
 
 
 @pytest.fixture(params=["daphne", "uvicorn"])
@@ -135,7 +135,7 @@ async def flood(client: Client, times: int) -> list[dict[str, Any]]:
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-async def test_messages_beyond_the_burst_are_refused_and_who_goes_on_is_closed(either_site: Site) -> None:
+async def test_messages_beyond_the_burst_are_refused_then_close_the_socket(either_site: Site) -> None:
     url = await address(either_site)
     async with open_client(url) as client, open_client(url) as other:
         answers = await flood(client, 80)
@@ -156,7 +156,7 @@ async def test_messages_beyond_the_burst_are_refused_and_who_goes_on_is_closed(e
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-async def test_who_says_nothing_is_closed_and_who_says_anything_stays(impatient_site: Site) -> None:
+async def test_only_silent_clients_are_closed(impatient_site: Site) -> None:
     url = await address(impatient_site)
     async with open_client(url) as silent, open_client(url) as speaking:
         for _ in range(4):
@@ -167,14 +167,14 @@ async def test_who_says_nothing_is_closed_and_who_says_anything_stays(impatient_
 
 
 def padded(size: int) -> str:
-    """A message of so many bytes."""
+    """A message of `size` bytes."""
     empty = json.dumps({"type": "x", "ref": "r", "pad": ""})
     return json.dumps({"type": "x", "ref": "r", "pad": "p" * (size - len(empty))})
 
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-async def test_a_message_of_64_kib_is_read_and_a_longer_one_closes_with_its_reason(either_site: Site) -> None:
+async def test_message_of_64_kib_is_read_and_a_longer_one_closes_with_1009(either_site: Site) -> None:
     url = await address(either_site)
     text = padded(MOST_BYTES)
     async with open_client(url) as client:
@@ -194,12 +194,12 @@ async def test_a_message_of_64_kib_is_read_and_a_longer_one_closes_with_its_reas
 
 
 def head_of(size: int) -> bytes:
-    """The beginning of a masked text frame of so many bytes (RFC 6455, 5.2), of which nothing more comes."""
+    """The start of a masked text frame of this length (RFC 6455, 5.2); the rest is never sent."""
     return struct.pack("!BBQ", 0x81, 0x80 | 127, size) + b"mask"
 
 
 @pytest.mark.servers
-async def test_who_tries_out_links_is_told_to_wait(transactional_db: None) -> None:
+async def test_guessing_links_is_throttled(transactional_db: None) -> None:
     order = await make(make_order)()
     with running(Site("daphne", THROTTLE_RATES="track_socket=1/h")) as site:
         for path, code in (("nonsense", "link_not_valid"), (order.tracking_token, "rate_limited")):

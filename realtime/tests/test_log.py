@@ -27,7 +27,7 @@ def numbered() -> list[int]:
     return [event.data["customer_id"] for event in log.read(0, 1000)]
 
 
-def test_number_gives_consecutive_positions_in_the_order_of_the_outbox() -> None:
+def test_number_assigns_consecutive_positions_in_outbox_order() -> None:
     for pk in (7, 8, 9):
         announce_customer(pk)
     assert log.number() == 3
@@ -35,7 +35,7 @@ def test_number_gives_consecutive_positions_in_the_order_of_the_outbox() -> None
     assert (Outbox.objects.count(), log.head().seq) == (0, 3)
 
 
-def test_number_works_through_more_than_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_handles_more_than_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "BATCH", 2)
     for pk in range(1, 6):
         announce_customer(pk)
@@ -43,14 +43,14 @@ def test_number_works_through_more_than_a_batch(monkeypatch: pytest.MonkeyPatch)
     assert numbered() == [1, 2, 3, 4, 5]
 
 
-def test_a_server_of_before_may_begin_the_log() -> None:
+def test_log_begun_by_an_older_release_works() -> None:
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO realtime_loghead (id, epoch, seq, floor) VALUES (1, 'before', 0, 0)")
     announce_customer(7)
     assert log.number() == 1
 
 
-def test_number_with_nothing_waiting_writes_nothing() -> None:
+def test_number_with_empty_outbox_writes_nothing() -> None:
     assert log.number() == 0
     assert not LogHead.objects.exists()
 
@@ -60,14 +60,14 @@ def test_number_with_nothing_waiting_writes_nothing() -> None:
     [(True, True, 5), (True, False, 6), (False, True, 2), (False, False, 1)],
     ids=["a change here", "a change elsewhere", "numbered by others", "at rest"],
 )
-def test_what_a_look_costs(waiting: bool, rung: bool, statements: int) -> None:
+def test_query_count_of_numbering(waiting: bool, rung: bool, statements: int) -> None:
     announce_customer(1)
     log.number()
     if waiting:
         announce_customer(2)
     with CaptureQueriesContext(connection) as asked:
         numbered = log.number_waiting(rung=rung)
-    # Savepoints are the tests' own.
+    # Savepoints come from the test's transaction.
     assert sum("SAVEPOINT" not in query["sql"] for query in asked.captured_queries) == statements
     assert (numbered.head.seq, [event.seq for event in numbered.events]) == (1, [2] if waiting else [])
 
@@ -75,7 +75,7 @@ def test_what_a_look_costs(waiting: bool, rung: bool, statements: int) -> None:
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("rung", [True, False])
-def test_who_finds_another_at_the_log_does_not_wait(rung: bool) -> None:
+def test_numbering_does_not_wait_for_the_lock(rung: bool) -> None:
     holds, ended = threading.Event(), threading.Event()
     announce_customer(1)
     log.head()
@@ -100,11 +100,11 @@ def test_who_finds_another_at_the_log_does_not_wait(rung: bool) -> None:
     ("since", "epoch", "held"),
     [(0, None, False), (4, None, False), (2, "other", False), (1, "this", True), (3, None, True), (2, "", True)],
 )
-def test_which_cursors_are_still_good(since: int, epoch: str | None, held: bool) -> None:
-    assert log.holds(since, epoch, floor=1, seq=3, log_epoch="this") is held
+def test_valid_cursors(since: int, epoch: str | None, held: bool) -> None:
+    assert log.covers(since, epoch, floor=1, seq=3, log_epoch="this") is held
 
 
-def test_a_row_that_nobody_understands_stops_no_other() -> None:
+def test_invalid_row_does_not_block_others() -> None:
     Outbox.objects.create(type="order.created", subject="van:1", delta={})
     Outbox.objects.create(type="order.updated", subject="order:1", delta={"customer_id": 1})
     announce_customer(7)
@@ -112,7 +112,7 @@ def test_a_row_that_nobody_understands_stops_no_other() -> None:
     assert (numbered(), Outbox.objects.count()) == ([7], 0)
 
 
-def test_three_quick_moves_say_three_different_things() -> None:
+def test_three_quick_moves_become_three_different_events() -> None:
     order = make_order(Status.ASSIGNED)
     log.number()
     start = log.head().seq
@@ -120,8 +120,8 @@ def test_three_quick_moves_say_three_different_things() -> None:
         order.transition_to(status, reason="沒人在家")
     log.number()
     events = Event.objects.filter(seq__gt=start, type="order.status_changed", channels=["orders"]).order_by("seq")
-    said = [(e.data["previous_status"], e.data["status"], e.data["version"]) for e in events]
-    assert said == [
+    moves = [(e.data["previous_status"], e.data["status"], e.data["version"]) for e in events]
+    assert moves == [
         ("assigned", "delivering", order.version - 2),
         ("delivering", "arriving", order.version - 1),
         ("arriving", "failed", order.version),
@@ -141,7 +141,7 @@ def make_events(*days_ago: float) -> None:
     ("days_ago", "floor"),
     [((9, 8, 3, 1), 2), ((9, 3, 6, 1), 1), ((3, 9, 1), 0), ((), 0)],
 )
-def test_the_floor_moves_up_to_the_first_event_that_is_kept(days_ago: tuple[int, ...], floor: int) -> None:
+def test_floor_stops_before_the_first_recent_event(days_ago: tuple[int, ...], floor: int) -> None:
     make_events(*days_ago)
     assert (log.move_floor(7 * DAY), log.head().floor) == (floor, floor)
 
@@ -151,30 +151,30 @@ def test_the_floor_moves_up_to_the_first_event_that_is_kept(days_ago: tuple[int,
     [(372, 371, 368, 366), (372, 368, 0.01, 0), (24, 20, 18), (3, -360, -361, 0), (3, 20_000, 20_000, 0)],
     ids=["a year ahead", "ahead, and events since", "two weeks ahead", "ahead for a while", "in 1970 for a while"],
 )
-def test_a_clock_that_jumped_makes_no_event_old(days_ago: tuple[float, ...]) -> None:
+def test_clock_jump_makes_no_event_old(days_ago: tuple[float, ...]) -> None:
     make_events(*days_ago)
     assert log.move_floor(7 * DAY) == 0
 
 
-def test_what_was_made_by_a_wrong_clock_goes_in_its_time() -> None:
+def test_events_of_a_wrong_clock_are_pruned_in_order() -> None:
     make_events(12, -360, 11, 9.5, 8.5, 7.5, 6.5, 5, 4, 3, 2, 1)
     assert log.move_floor(7 * DAY) == 6
 
 
-def test_the_floor_never_moves_back() -> None:
+def test_floor_never_moves_back() -> None:
     make_events(9, 8, 3)
     LogHead.objects.update(floor=3)
     assert log.move_floor(7 * DAY) == 3
 
 
-def test_what_stands_below_the_floor_goes_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prune_deletes_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "BATCH", 2)
     make_events(*[9] * 5, 1)
     assert list(log.prune(5)) == [2, 2, 1]
     assert [event.seq for event in log.read(0, 10)] == [6]
 
 
-def test_numbering_goes_on_behind_a_log_that_was_pruned_to_its_end() -> None:
+def test_numbering_continues_after_pruning_everything() -> None:
     make_events(9, 8)
     list(log.prune(log.move_floor(-DAY)))
     announce_customer(7)
@@ -183,7 +183,7 @@ def test_numbering_goes_on_behind_a_log_that_was_pruned_to_its_end() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_rolled_back_change_leaves_nothing() -> None:
+def test_rolled_back_change_leaves_no_outbox_row() -> None:
     order = make_order()
     log.number()
     before = log.head().seq
@@ -196,8 +196,8 @@ def test_a_rolled_back_change_leaves_nothing() -> None:
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("number_between", [True, False])
-def test_commits_in_the_other_order_lose_no_event(number_between: bool) -> None:
-    """The first transaction takes the lower outbox id and commits last."""
+def test_commits_out_of_id_order_lose_no_event(number_between: bool) -> None:
+    """The first transaction gets the lower outbox id and commits last."""
     first_wrote, second_committed = threading.Event(), threading.Event()
 
     def first() -> None:
@@ -225,7 +225,7 @@ def test_commits_in_the_other_order_lose_no_event(number_between: bool) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_numberers_and_writers_make_one_gapless_log() -> None:
+def test_concurrent_numbering_and_writing_make_one_gapless_log() -> None:
     done = threading.Event()
 
     def keep_numbering() -> None:

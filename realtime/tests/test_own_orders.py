@@ -1,4 +1,4 @@
-"""What people read of an order that changes hands: what happens while it is theirs, and no more."""
+"""Drivers and customers receive the events of an order only while it is theirs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Play:
-    """An order that two drivers and two customers have in turn; a word is published to it while each has it."""
+    """An order that two drivers and two customers have in turn. One event is published to it while each has it."""
 
     def __init__(self) -> None:
         self.drivers = [make_driver() for _ in range(2)]
@@ -68,7 +68,7 @@ def people(play: Play) -> dict[str, Any]:
     return dict(zip(WORDS, whose, strict=True))
 
 
-async def test_a_subscription_to_an_order_tells_what_happens_while_it_is_theirs(hub: Hub) -> None:
+async def test_order_subscription_carries_events_only_while_it_is_theirs(hub: Hub) -> None:
     play = await make(Play)()
     await until(hub, await end_of_log())
     readers = {
@@ -83,7 +83,7 @@ async def test_a_subscription_to_an_order_tells_what_happens_while_it_is_theirs(
 
 
 @pytest.mark.parametrize("name", ["first driver", "other customer"])
-async def test_resuming_and_polling_tell_the_same(hub: Hub, name: str) -> None:
+async def test_resuming_and_polling_return_the_same_events(hub: Hub, name: str) -> None:
     play = await make(Play)()
     await make(play.act)()
     await until(hub, await end_of_log())
@@ -99,7 +99,7 @@ async def test_resuming_and_polling_tell_the_same(hub: Hub, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["second driver", "customer"])
-async def test_who_had_an_order_before_may_not_subscribe_to_it(hub: Hub, name: str) -> None:
+async def test_former_driver_and_customer_may_not_subscribe(hub: Hub, name: str) -> None:
     play = await make(Play)()
     await make(play.act)()
     await until(hub, await end_of_log())
@@ -110,7 +110,7 @@ async def test_who_had_an_order_before_may_not_subscribe_to_it(hub: Hub, name: s
     assert (await make(lambda: Api(user).get("events/", channel=channel).status_code)()) == 403
 
 
-async def test_the_proof_is_told_on_the_channels_of_its_people(hub: Hub) -> None:
+async def test_proof_is_sent_to_the_orders_people(hub: Hub) -> None:
     play = await make(Play)()
     driver, customer = play.drivers[0], play.customers[0]
     readers = [
@@ -138,7 +138,7 @@ async def follow(order: Order, query: str = "") -> Socket:
     return socket
 
 
-async def test_a_link_ends_with_the_orders_customer_and_the_next_one_tells_nothing_of_before(hub: Hub) -> None:
+async def test_new_link_does_not_replay_events_of_the_former_customer(hub: Hub) -> None:
     play = await make(Play)()
     former = await follow(play.order)
     await make(play.order.transition_to)(Status.DELIVERING)
@@ -148,11 +148,11 @@ async def test_a_link_ends_with_the_orders_customer_and_the_next_one_tells_nothi
     present = await follow(play.order, "since=0")
     await make((await Order.objects.aget(pk=play.order.pk)).transition_to)(Status.ARRIVING)
     await present.until("delivery.update")
-    told = [frame["data"]["status"] for frame in present.frames if frame["type"] == "delivery.update"]
-    assert told == ["arriving"]
+    statuses = [frame["data"]["status"] for frame in present.frames if frame["type"] == "delivery.update"]
+    assert statuses == ["arriving"]
 
 
-async def test_a_link_that_was_looked_up_before_it_ended_is_closed_on_joining(hub: Hub) -> None:
+async def test_link_revoked_while_connecting_is_closed_on_join(hub: Hub) -> None:
     play = await make(Play)()
     late = Reader(f"track:{play.order.pk}", identity=Identity.of_link(play.order.pk, play.customers[0].pk))
     await make(play.give)(customer=play.customers[1])

@@ -1,4 +1,4 @@
-"""Where drivers are, in this process: what is kept, who is told what, and what is left out."""
+"""Driver positions in this process: which are stored, which are dropped, and who receives them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Tracker(Reader):
-    """Keeps the positions it is given or offered."""
+    """Records the positions written to it."""
 
     def deliver(self, batch: Batch) -> None:
         super().deliver(batch)
@@ -48,7 +48,7 @@ def track(hub: Hub, *channels: str, identity: Identity | None = None) -> Tracker
 
 
 def follow(hub: Hub, order: int, customer: int) -> Tracker:
-    """Whoever holds the link to an order of this customer."""
+    """A reader who holds the link to an order of this customer."""
     return track(hub, f"track:{order}", identity=Identity.of_link(order, customer))
 
 
@@ -64,7 +64,7 @@ def from_elsewhere(driver: int, latitude: float, ago: float = 0) -> dict[str, An
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drivers may say where they are as often as they like."""
+    """Turns off the rate limit of positions."""
     monkeypatch.setattr(positions, "EVERY_SECONDS", 0)
 
 
@@ -73,7 +73,7 @@ async def on_the_way() -> tuple[Driver, Order]:
     return driver, await make(make_order)(Status.DELIVERING, driver=driver)
 
 
-async def test_each_reader_is_told_once_and_the_customer_not_who_drives(hub: Hub) -> None:
+async def test_position_reaches_each_reader_once_and_hides_the_driver_from_customers(hub: Hub) -> None:
     driver, order = await on_the_way()
     office = track(hub, "drivers", f"driver:{driver.pk}")
     own, customer = track(hub, f"driver:{driver.pk}"), follow(hub, order.pk, order.customer_id)
@@ -90,7 +90,7 @@ async def test_each_reader_is_told_once_and_the_customer_not_who_drives(hub: Hub
     assert set(customer.frames[0]["data"]) == {"latitude", "longitude", "speed", "heading", "timestamp"}
 
 
-async def test_of_a_second_one_position_is_taken(hub: Hub) -> None:
+async def test_one_position_per_second_is_accepted(hub: Hub) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
     office = track(hub, "drivers")
     for number in range(5):
@@ -101,7 +101,7 @@ async def test_of_a_second_one_position_is_taken(hub: Hub) -> None:
     assert office.latitudes == [0, 9]
 
 
-async def test_an_older_position_is_neither_kept_nor_told(hub: Hub, at_once: None) -> None:
+async def test_older_position_is_neither_stored_nor_sent(hub: Hub, at_once: None) -> None:
     driver = await make(make_driver)()
     office = track(hub, "drivers")
     hub.positions.take(fix(driver.pk, latitude=1))
@@ -112,7 +112,7 @@ async def test_an_older_position_is_neither_kept_nor_told(hub: Hub, at_once: Non
     assert await make(lambda: DriverLocation.objects.get().latitude)() == 1
 
 
-async def test_what_is_history_by_now_is_not_taken(hub: Hub) -> None:
+async def test_stale_position_is_dropped(hub: Hub) -> None:
     driver, office = await make(make_driver)(), track(hub, "drivers")
     hub.positions.take(fix(driver.pk, ago=13 * 3600))
     hub.positions.take(fix(driver.pk))
@@ -120,7 +120,7 @@ async def test_what_is_history_by_now_is_not_taken(hub: Hub) -> None:
     assert await make(lambda: DriverLocation.objects.get().recorded_at > timezone.now() - timedelta(minutes=1))()
 
 
-async def test_who_drives_no_longer_is_not_followed(hub: Hub) -> None:
+async def test_position_of_inactive_driver_is_dropped(hub: Hub) -> None:
     former, gone = await make(make_driver)(is_active=False), await make(make_driver)()
     office, driver = track(hub, "drivers"), await make(make_driver)()
 
@@ -135,7 +135,7 @@ async def test_who_drives_no_longer_is_not_followed(hub: Hub) -> None:
     assert [frame["data"]["driver_id"] for frame in office.frames] == [driver.pk]
 
 
-async def test_while_the_database_is_busy_the_latest_of_each_driver_waits(hub: Hub, at_once: None) -> None:
+async def test_latest_position_of_each_driver_waits_for_a_busy_database(hub: Hub, at_once: None) -> None:
     driver = await make(make_driver)()
     await make(fix(driver.pk, ago=60).save)()
     office = track(hub, "drivers")
@@ -147,11 +147,9 @@ async def test_while_the_database_is_busy_the_latest_of_each_driver_waits(hub: H
     assert office.latitudes == [0, 9]
 
 
-async def test_a_database_that_is_away_costs_positions_and_no_more(
-    hub: Hub, at_once: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_database_outage_loses_only_positions(hub: Hub, at_once: None, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = await make(make_driver)()
-    office, keep = track(hub, "drivers"), positions.keep
+    office, keep = track(hub, "drivers"), positions.store
 
     def away(locations: Any) -> Any:
         monkeypatch.setattr(positions, "keep", keep)
@@ -167,13 +165,13 @@ async def test_a_database_that_is_away_costs_positions_and_no_more(
 
 
 async def greeted(hub: Hub, reader: Tracker) -> Tracker:
-    """A reader who begins now, and what it is told at once."""
+    """Adds a reader and returns the first positions it receives."""
     hub.positions.subscribed(reader, reader.channels)
     await asyncio.sleep(0.3)
     return reader
 
 
-async def test_who_begins_to_read_is_told_the_latest(hub: Hub) -> None:
+async def test_new_subscriber_gets_the_latest_positions(hub: Hub) -> None:
     driver, order = await on_the_way()
     idle, old = await make(make_driver)(), await make(make_driver)()
     for row in (fix(driver.pk, 1), fix(idle.pk, 2), fix(old.pk, 3, ago=13 * 3600)):
@@ -187,24 +185,24 @@ async def test_who_begins_to_read_is_told_the_latest(hub: Hub) -> None:
     assert "driver_id" not in customer.frames[0]["data"]
 
 
-async def test_nobody_who_begins_to_read_sees_a_driver_go_back(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_new_subscriber_never_sees_an_older_position(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     driver, latest = await make(make_driver)(), positions.latest
     early, late = track(hub, "drivers"), track(hub, "drivers")
     elsewhere = from_elsewhere(driver.pk, 2, ago=10)
 
     def overtaken() -> list[positions.Place]:
         found = latest()
-        hub.loop.call_soon_threadsafe(hub.positions.hear, elsewhere)
+        hub.loop.call_soon_threadsafe(hub.positions.receive, elsewhere)
         return found
 
     await make(fix(driver.pk, 1, ago=20).save)()
     monkeypatch.setattr(positions, "latest", overtaken)
     await greeted(hub, late)
-    hub.positions.hear(elsewhere)
+    hub.positions.receive(elsewhere)
     assert (early.latitudes, late.latitudes) == ([2], [2])
 
 
-async def test_what_no_channel_layer_brought_is_told_when_somebody_looks(hub: Hub) -> None:
+async def test_position_lost_by_the_channel_layer_is_sent_on_the_next_subscription(hub: Hub) -> None:
     driver = await make(make_driver)()
     early = track(hub, "drivers")
     await make(fix(driver.pk, 1).save)()
@@ -213,7 +211,7 @@ async def test_what_no_channel_layer_brought_is_told_when_somebody_looks(hub: Hu
     assert (early.latitudes, late.latitudes) == ([1], [1])
 
 
-async def test_who_stopped_reading_meanwhile_is_told_nothing(hub: Hub) -> None:
+async def test_unsubscribed_reader_gets_no_positions(hub: Hub) -> None:
     driver = await make(make_driver)()
     await make(fix(driver.pk).save)()
     reader = track(hub, "drivers")
@@ -223,49 +221,47 @@ async def test_who_stopped_reading_meanwhile_is_told_nothing(hub: Hub) -> None:
     assert reader.frames == []
 
 
-async def test_what_another_server_heard_is_told_and_never_backwards(hub: Hub) -> None:
+async def test_position_from_another_server_is_sent_unless_older(hub: Hub) -> None:
     office, customer = track(hub, "drivers"), follow(hub, 7, 5)
-    hub.positions.hear(from_elsewhere(1, latitude=5))
-    hub.positions.hear(from_elsewhere(1, latitude=4, ago=10))
+    hub.positions.receive(from_elsewhere(1, latitude=5))
+    hub.positions.receive(from_elsewhere(1, latitude=4, ago=10))
     assert (office.latitudes, customer.latitudes) == ([5], [5])
 
 
-async def test_a_server_of_another_release_is_heard(hub: Hub) -> None:
+async def test_position_from_another_release_is_accepted(hub: Hub) -> None:
     office, customer = track(hub, "drivers"), follow(hub, 7, 5)
-    heard = from_elsewhere(1, latitude=5)
-    (place,) = heard["places"]
+    message = from_elsewhere(1, latitude=5)
+    (place,) = message["places"]
     del place["customer_id"]
-    hub.positions.hear({**heard, "places": [place | {"altitude": 30}]})
+    hub.positions.receive({**message, "places": [place | {"altitude": 30}]})
     assert (office.latitudes, customer.latitudes) == ([5], [])
 
 
-async def test_a_driver_with_sockets_on_two_servers_has_one_position_a_second(hub: Hub) -> None:
+async def test_rate_limit_of_positions_holds_across_servers(hub: Hub) -> None:
     driver, office = await make(make_driver)(), track(hub, "drivers")
-    hub.positions.hear(from_elsewhere(driver.pk, latitude=5, ago=1))
+    hub.positions.receive(from_elsewhere(driver.pk, latitude=5, ago=1))
     hub.positions.take(fix(driver.pk, latitude=6))
     await asyncio.sleep(0.3)
     assert office.latitudes == [5]
 
 
-async def test_a_position_of_our_own_that_comes_back_is_not_told_again(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    driver, said = await make(make_driver)(), list[dict[str, Any]]()
+async def test_own_position_from_the_channel_layer_is_not_sent_again(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver, broadcasts = await make(make_driver)(), list[dict[str, Any]]()
     office, broadcast = track(hub, "drivers"), outbox.broadcast
 
     async def keep(message: dict[str, Any]) -> None:
-        said.extend([message] if message["type"] == "positions" else [])
+        broadcasts.extend([message] if message["type"] == "positions" else [])
         await broadcast(message)
 
     monkeypatch.setattr(outbox, "broadcast", keep)
     hub.positions.take(fix(driver.pk))
-    await wait_for_async(lambda: said)
+    await wait_for_async(lambda: broadcasts)
     await asyncio.sleep(0.2)
-    hub.positions.hear(said[0])
+    hub.positions.receive(broadcasts[0])
     assert len(office.frames) == 1
 
 
-async def test_a_storm_of_arrivals_is_few_looks(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_new_subscribers_cause_few_queries(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = await make(make_driver)()
     await make(lambda: fix(driver.pk, latitude=24).save())()
     looks, latest = list[int](), positions.latest
@@ -285,19 +281,19 @@ async def test_a_storm_of_arrivals_is_few_looks(hub: Hub, monkeypatch: pytest.Mo
 
 
 class Busy(Tracker):
-    """Reads what it missed, and has no time for what can be left out."""
+    """A reader with data waiting, which gets no ephemeral events."""
 
     def offer(self, batch: Batch) -> None:
         pass
 
 
-async def test_who_begins_to_read_is_told_whatever_else_waits_for_them(hub: Hub) -> None:
+async def test_new_subscriber_gets_positions_even_with_data_waiting(hub: Hub) -> None:
     driver = await make(make_driver)()
     await make(fix(driver.pk, 1, ago=20).save)()
     busy = Busy("drivers")
     join(hub, busy)
     hub.positions.subscribed(busy, ["drivers"])
-    hub.positions.hear(from_elsewhere(driver.pk, 2))
+    hub.positions.receive(from_elsewhere(driver.pk, 2))
     await wait_for_async(lambda: busy.frames)
-    hub.positions.hear(from_elsewhere(driver.pk, 3))
+    hub.positions.receive(from_elsewhere(driver.pk, 3))
     assert busy.latitudes == [2]

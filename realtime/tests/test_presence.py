@@ -33,7 +33,7 @@ def connect(user: User, **rights: Any) -> Connection:
 
 
 def open_elsewhere(user: User, last_ping: datetime, **fields: Any) -> WebSocketConnection:
-    """The row of a socket that another server holds."""
+    """Inserts the row of a socket on another server."""
     usual = {"role": "driver", "endpoint": "driver", "instance": "other:1", "owner": f"user:{user.pk}"}
     return WebSocketConnection.objects.create(
         connection_id=uuid4(), user=user, last_ping=last_ping, **{"connected_at": last_ping, **usual, **fields}
@@ -41,7 +41,7 @@ def open_elsewhere(user: User, last_ping: datetime, **fields: Any) -> WebSocketC
 
 
 def announced(now: datetime) -> list[tuple[str, int]]:
-    """What a look at `now` tells."""
+    """The announcements of a check at `now`."""
     head = log.head().seq
     presence.announce_drivers(now)
     log.number()
@@ -49,7 +49,7 @@ def announced(now: datetime) -> list[tuple[str, int]]:
     return [(event.type, event.data["driver_id"]) for event in events]
 
 
-def test_the_open_connections_of_this_process_are_its_rows() -> None:
+def test_open_connections_are_rows() -> None:
     first, second, now = connect(make_user()), connect(make_user()), timezone.now()
     presence.write([first, second], [], now)
     presence.write([second], [first.id], now + timedelta(seconds=5))
@@ -57,7 +57,7 @@ def test_the_open_connections_of_this_process_are_its_rows() -> None:
     assert (row.connection_id, row.role, row.last_ping) == (second.id, "driver", now + timedelta(seconds=5))
 
 
-def test_a_refresh_renews_the_row_of_each_and_writes_a_missing_one_anew() -> None:
+def test_refresh_updates_rows_and_inserts_missing_ones() -> None:
     now = timezone.now()
     held, lost, other = (connect(make_user()) for _ in range(3))
     presence.write([held, other], [], now)
@@ -67,7 +67,7 @@ def test_a_refresh_renews_the_row_of_each_and_writes_a_missing_one_anew() -> Non
     assert pings == {held.id: later, lost.id: later, other.id: now}
 
 
-def test_a_refresh_is_one_update_a_batch(
+def test_refresh_is_one_update_per_batch(
     monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Callable[[int], AbstractContextManager[None]]
 ) -> None:
     monkeypatch.setattr(presence, "BATCH", 2)
@@ -79,15 +79,15 @@ def test_a_refresh_is_one_update_a_batch(
     assert set(WebSocketConnection.objects.values_list("last_ping", flat=True)) == {now + timedelta(seconds=5)}
 
 
-def test_the_rows_of_a_dead_server_age_out_and_those_of_a_live_one_stay() -> None:
+def test_stale_rows_are_deleted_and_live_ones_stay() -> None:
     now, user = timezone.now(), make_user()
     for age in (1, 29, 31):
         open_elsewhere(user, now - timedelta(seconds=age))
-    presence.note([], [], [], due=True)
+    presence.update([], [], [], due=True)
     assert WebSocketConnection.objects.count() == 2
 
 
-def test_a_socket_of_an_account_that_is_gone_breaks_nothing() -> None:
+def test_socket_of_a_deleted_account_is_stored() -> None:
     user = make_user()
     connection = connect(user)
     user.delete()
@@ -95,7 +95,7 @@ def test_a_socket_of_an_account_that_is_gone_breaks_nothing() -> None:
     assert presence.live().count() == 1
 
 
-def test_a_driver_comes_online_once_whoever_looks() -> None:
+def test_driver_online_is_announced_once() -> None:
     driver, now = make_driver(), timezone.now()
     open_elsewhere(driver.user, now)
     open_elsewhere(make_office(), now)
@@ -110,7 +110,7 @@ def online(now: datetime) -> tuple[Driver, WebSocketConnection]:
     return driver, row
 
 
-def test_a_driver_is_offline_once_when_the_last_socket_is_gone_for_a_while() -> None:
+def test_driver_offline_is_announced_once_after_the_grace_time() -> None:
     now = timezone.now()
     driver, row = online(now)
     second = open_elsewhere(driver.user, now)
@@ -124,7 +124,7 @@ def test_a_driver_is_offline_once_when_the_last_socket_is_gone_for_a_while() -> 
     assert presence.online_driver_ids() == set()
 
 
-def test_a_driver_who_is_back_in_time_was_never_away() -> None:
+def test_driver_back_within_the_grace_time_stays_online() -> None:
     now = timezone.now()
     driver, row = online(now)
     row.delete()
@@ -136,7 +136,7 @@ def test_a_driver_who_is_back_in_time_was_never_away() -> None:
     assert announced(now + 3 * GRACE) == [("driver.offline", driver.pk)]
 
 
-def test_a_driver_of_a_server_that_died_is_offline_when_its_rows_are_old() -> None:
+def test_driver_of_a_dead_server_goes_offline_when_its_rows_are_stale() -> None:
     now = timezone.now()
     driver, row = online(now)
     WebSocketConnection.objects.update(last_ping=now - DEAD - timedelta(seconds=1))
@@ -145,7 +145,7 @@ def test_a_driver_of_a_server_that_died_is_offline_when_its_rows_are_old() -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_was_seen_again_meanwhile_is_not_called_offline() -> None:
+def test_driver_seen_meanwhile_is_not_announced_offline() -> None:
     now = timezone.now()
     driver, row = online(now)
     row.delete()
@@ -156,7 +156,7 @@ def test_who_was_seen_again_meanwhile_is_not_called_offline() -> None:
     assert presence.online_driver_ids() == {driver.pk}
 
 
-def test_the_oldest_of_too_many_connections_is_named_whoever_holds_it(settings: Any) -> None:
+def test_too_many_returns_the_oldest_of_all_servers(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 2
     now, crowded, other = timezone.now(), make_user(), make_user()
     rows = [open_elsewhere(crowded, now, connected_at=now - timedelta(minutes=age)) for age in (3, 1, 4, 2)]
@@ -165,7 +165,7 @@ def test_the_oldest_of_too_many_connections_is_named_whoever_holds_it(settings: 
     assert presence.too_many() == {rows[0].connection_id, rows[2].connection_id}
 
 
-def test_the_rows_of_the_dead_crowd_nobody_out(settings: Any) -> None:
+def test_stale_rows_do_not_count_for_the_limit(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
     user, now = make_user(), timezone.now()
     open_elsewhere(user, now - DEAD - timedelta(seconds=1), connected_at=now)
@@ -173,36 +173,36 @@ def test_the_rows_of_the_dead_crowd_nobody_out(settings: Any) -> None:
     assert presence.too_many() == set()
 
 
-def test_a_link_has_a_limit_of_its_own(settings: Any) -> None:
+def test_link_has_its_own_limit(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
     now, user = timezone.now(), make_user()
     rows = [open_elsewhere(user, now, owner="track:7", connected_at=now + timedelta(seconds=n)) for n in range(21)]
     assert presence.too_many() == {rows[0].connection_id}
 
 
-def test_a_storm_of_arrivals_asks_for_no_drivers_where_none_came(
+def test_update_without_drivers_queries_no_drivers(
     django_assert_num_queries: Callable[[int], AbstractContextManager[None]],
 ) -> None:
     connections = [connect(make_user()) for _ in range(3)]
-    with django_assert_num_queries(2):  # their rows, and who has too many
-        presence.note(connections, [], [], due=False)
+    with django_assert_num_queries(2):  # insert the rows, count per owner
+        presence.update(connections, [], [], due=False)
     with django_assert_num_queries(1):
-        presence.note([], connections[1:], connections[:1], due=False)
+        presence.update([], connections[1:], connections[:1], due=False)
     assert presence.live().count() == 2
 
 
-def test_a_driver_who_comes_or_goes_is_seen_at_once() -> None:
+def test_driver_who_connects_or_leaves_is_announced_at_once() -> None:
     driver = make_driver()
     connection = connect(driver.user, driver_id=driver.pk)
-    presence.note([connection], [], [], due=False)
+    presence.update([connection], [], [], due=False)
     assert presence.online_driver_ids() == {driver.pk}
-    presence.note([], [], [connection], due=False)
+    presence.update([], [], [connection], due=False)
     assert OnlineDriver.objects.get().unseen_since is not None
 
 
-def test_now_and_then_all_is_looked_at() -> None:
+def test_due_update_refreshes_everything() -> None:
     driver, now = make_driver(), timezone.now()
     open_elsewhere(driver.user, now)
     open_elsewhere(make_user(), now - 2 * DEAD)
-    presence.note([], [], [], due=True)
+    presence.update([], [], [], due=True)
     assert (WebSocketConnection.objects.count(), presence.online_driver_ids()) == (1, {driver.pk})

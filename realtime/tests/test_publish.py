@@ -1,4 +1,4 @@
-"""Custom events: what may be told, and who reads it."""
+"""Custom events: what may be published, and who receives it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def refused(type_: str, data: Any, **target: Any) -> tuple[str, str | None]:
     return caught.value.code, caught.value.attr
 
 
-def test_it_is_part_of_the_callers_transaction() -> None:
+def test_publish_is_part_of_the_callers_transaction() -> None:
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         publish("custom.x", {}, channel="staff")
         raise ZeroDivisionError
@@ -51,26 +51,26 @@ def test_it_is_part_of_the_callers_transaction() -> None:
     assert [(e.type, e.channels, e.data) for e in log.read(0, 9)] == [("custom.y", ["staff"], {"a": 1})]
 
 
-def test_what_is_not_said_is_sensible() -> None:
+def test_defaults_of_publish() -> None:
     user = make_user()
-    told = [
+    drafts = [
         publish("system.message", {"message": "早安"}),
         publish("maintenance.alert", {"message": "今晚", "severity": "warning"}, channel="staff"),
         publish("notification", NOTE, user=user.pk),
     ]
-    assert [draft.channels for draft in told] == [["system"], ["staff"], [f"user:{user.pk}"]]
-    assert [draft.data["severity"] for draft in told] == ["info", "warning", "warning"]
-    assert told[2].data == NOTE
+    assert [draft.channels for draft in drafts] == [["system"], ["staff"], [f"user:{user.pk}"]]
+    assert [draft.data["severity"] for draft in drafts] == ["info", "warning", "warning"]
+    assert drafts[2].data == NOTE
 
 
 @pytest.mark.parametrize(
     "type_", ["", "order.created", "rights.ended", "custom", "custom.", "custom..a", "custom.a b", "custom." + "a" * 58]
 )
-def test_only_the_types_of_the_table_are_told(type_: str) -> None:
+def test_unknown_type_is_refused(type_: str) -> None:
     assert refused(type_, {}, channel="staff") == ("unknown_type", "type")
 
 
-def test_a_target_is_one_and_is_there() -> None:
+def test_invalid_target_is_refused() -> None:
     gone = make_user(is_active=False)
     wrong: list[tuple[dict[str, Any], tuple[str, str]]] = [
         ({}, ("required", "channel")),
@@ -88,7 +88,7 @@ def test_a_target_is_one_and_is_there() -> None:
         assert refused("custom.x", {}, **target) == error, target
 
 
-def test_every_channel_but_a_link_can_be_told() -> None:
+def test_every_channel_except_links_can_be_published_to() -> None:
     order, route = make_order(Status.ASSIGNED), make_route()
     numbered = {"order": order.pk, "driver": order.driver_id, "customer": order.customer_id, "route": route.pk}
     for channel in ("staff", "orders", "system", *(f"{kind}:{pk}" for kind, pk in numbered.items())):
@@ -107,16 +107,21 @@ def nested(depth: int) -> dict[str, Any]:
         ({"a": float("nan")}, "invalid"),
         ({"a": [float("-inf")]}, "invalid"),
         ({"\ud800": 1}, "invalid"),
+        ({"a": 10**400}, "invalid"),
+        ({"a": [-(2**63)]}, "invalid"),
+        ({"a": "\0"}, "invalid"),
+        ({"a\0": 1}, "invalid"),
+        ({1: 1}, "invalid"),
         ({"a": object()}, "invalid"),
         (nested(module.MOST_DEPTH), "too_deep"),
         ({"a": "瓦" * 6000}, "too_large"),
     ],
 )
-def test_data_is_lawful_and_bounded(data: Any, code: str) -> None:
+def test_invalid_or_too_large_data_is_refused(data: Any, code: str) -> None:
     assert refused("custom.x", data, channel="staff") == (code, "data")
 
 
-def test_data_of_the_largest_size_and_depth_is_told_as_it_was_written() -> None:
+def test_data_of_the_largest_size_and_depth_is_delivered_unchanged() -> None:
     largest: dict[str, Any] = {
         "瓦": "瓦" * 5000,
         "b": [True, None, 1.5, -(2**62), "", {}],
@@ -138,11 +143,11 @@ def test_data_of_the_largest_size_and_depth_is_told_as_it_was_written() -> None:
         ({"message": "m", "title": "t", "colour": "red"}, ("unknown_field", "data.colour")),
     ],
 )
-def test_a_notification_has_its_fields(data: Any, error: tuple[str, str]) -> None:
+def test_invalid_notification_is_refused(data: Any, error: tuple[str, str]) -> None:
     assert refused("notification", data, channel="staff") == error
 
 
-def test_data_that_looks_like_ours_is_no_fact_of_an_order() -> None:
+def test_custom_data_is_not_read_as_order_facts() -> None:
     alike: list[dict[str, Any]] = [{"routes_touched": [1]}, {"customer_id": 7}, {"order_id": "x"}]
     for number, data in enumerate(alike, start=1):
         publish("custom.x", data, channel="system")
@@ -151,7 +156,7 @@ def test_data_that_looks_like_ours_is_no_fact_of_an_order() -> None:
 
 
 @pytest.mark.servers
-def test_the_api_tells_for_the_office() -> None:
+def test_office_publishes_by_api() -> None:
     user, office = make_user(), make_api("office")
     answer = office.post("events/", {"type": "notification", "user": user.pk, "data": NOTE})
     assert (answer.status_code, answer.json()) == (
@@ -163,7 +168,7 @@ def test_the_api_tells_for_the_office() -> None:
 
 
 @pytest.mark.servers
-def test_the_api_tells_for_nobody_else() -> None:
+def test_others_may_not_publish_by_api() -> None:
     for role, status in {"driver": 403, "customer": 403, "none": 403, "anonymous": 401}.items():
         answer = make_api(role).post("events/", {"type": "system.message", "data": {"message": "x"}})
         assert answer.status_code == status
@@ -172,7 +177,7 @@ def test_the_api_tells_for_nobody_else() -> None:
 
 @pytest.mark.servers
 @pytest.mark.parametrize(
-    ("said", "error"),
+    ("body", "error"),
     [
         ({}, ("required", "type")),
         ({"type": ["custom.x"], "channel": "staff"}, ("invalid", "type")),
@@ -184,31 +189,32 @@ def test_the_api_tells_for_nobody_else() -> None:
         ({"type": "custom.x", "user": 10**9}, ("unknown_channel", "user")),
         ({"type": "custom.x", "chanel": "staff"}, ("unknown_field", "chanel")),
         ({"type": "custom.x", "channel": "staff", "data": {"a": "x" * 20_000}}, ("too_large", "data")),
+        ({"type": "custom.x", "channel": "staff", "data": {"a": [2**63]}}, ("invalid", "data")),
         ({"type": "system.message", "data": {"message": ""}}, ("blank", "data.message")),
     ],
 )
-def test_a_wrong_request_is_refused_in_the_one_shape(said: Any, error: tuple[str, str]) -> None:
-    answer = make_api("office").post("events/", said)
+def test_invalid_request_gets_the_standard_error(body: Any, error: tuple[str, str]) -> None:
+    answer = make_api("office").post("events/", body)
     assert (answer.status_code, codes(answer)) == (400, [error])
 
 
 @pytest.mark.servers
 @pytest.mark.parametrize("data", ['{"a": NaN}', '{"a": "\\u0000"}', '{"a": "\\ud800"}', '{"a": 1e999}', "[" * 9999])
-def test_what_is_not_json_is_refused(data: str) -> None:
+def test_invalid_json_is_refused(data: str) -> None:
     body = f'{{"type": "custom.x", "channel": "staff", "data": {data}}}'
     api = Api(make_office())
     assert api.client.post("/api/v1/events/", body, content_type="application/json").status_code == 400
 
 
 def tell_all(order: Order, users: dict[str, User]) -> None:
-    """Something to everybody; with a customer's id in it, which here is the publisher's own fact and nobody's."""
+    """Publishes to every channel. The customer id in the data must not affect who receives it."""
     channels = ["staff", "system", f"order:{order.pk}", f"driver:{order.driver_id}", f"customer:{order.customer_id}"]
     for channel in [*channels, *(f"user:{user.pk}" for user in users.values())]:
         publish("custom.told", {"to": channel, "customer_id": 999}, channel=channel)
 
 
 def make_people() -> tuple[Order, dict[str, User], dict[str, str]]:
-    """An order, who has to do with it, and where each connects; the driver has a second screen."""
+    """An order, the people it concerns and the endpoints they use. The driver has a second screen."""
     driver, customer, clerk, stranger = (
         make_driver(),
         make_customer(user=make_user()),
@@ -231,8 +237,8 @@ def make_people() -> tuple[Order, dict[str, User], dict[str, str]]:
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-async def test_who_may_read_a_channel_reads_it_once_and_nobody_else_does(either_site: Site) -> None:
-    """On every endpoint, while connected and on resuming: the two must be the same."""
+async def test_custom_event_reaches_each_permitted_reader_once(either_site: Site) -> None:
+    """Checks every endpoint. Connected and resuming clients must receive the same events."""
     order, users, paths = await make(make_people)()
     own = {role: f"user:{user.pk}" for role, user in users.items()}
     concerned = [f"order:{order.pk}", f"driver:{order.driver_id}", f"customer:{order.customer_id}"]
@@ -249,14 +255,14 @@ async def test_who_may_read_a_channel_reads_it_once_and_nobody_else_does(either_
         since = max(client.welcome["last_event_id"] for client in clients.values())
         await make(tell_all)(order, users)
         for role, client in clients.items():
-            assert await told(client, len(expected[role])) == sorted(expected[role]), role
+            assert await received(client, len(expected[role])) == sorted(expected[role]), role
     for role, path in paths.items():
         async with open_client(f"{either_site.ws}{path}&since={since}") as client:
-            assert await told(client, len(expected[role])) == sorted(expected[role]), role
+            assert await received(client, len(expected[role])) == sorted(expected[role]), role
 
 
-async def told(client: Client, count: int) -> list[str]:
-    """Where each custom event was told that comes, once there are so many and no more is on its way."""
+async def received(client: Client, count: int) -> list[str]:
+    """The channels of the custom events received, once there are this many and no more follow."""
     frames: list[dict[str, Any]] = []
     async with asyncio.timeout(5):
         while len(frames) < count:
@@ -265,7 +271,7 @@ async def told(client: Client, count: int) -> list[str]:
     return sorted(frame["data"]["to"] for frame in frames)
 
 
-def test_size_is_of_the_bytes_on_the_wire() -> None:
+def test_size_limit_counts_utf8_bytes() -> None:
     data = {"a": "瓦" * 5457}
     assert len(json.dumps(data, ensure_ascii=False).encode()) <= module.MOST_BYTES
     assert publish("custom.x", data, channel="staff").data == data

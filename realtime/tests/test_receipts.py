@@ -1,4 +1,4 @@
-"""What a provider says of an SMS later reaches the screens of the office."""
+"""SMS receipts and customer replies reach the office's screens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from realtime.models import Event, Outbox
 pytestmark = pytest.mark.django_db
 
 
-def heard(what: Any) -> list[tuple[str, list[str], dict[str, Any]]]:
+def announced(what: Any) -> list[tuple[str, list[str], dict[str, Any]]]:
     number()
     before = Event.objects.count()
     for _ in range(2):
@@ -30,17 +30,17 @@ def heard(what: Any) -> list[tuple[str, list[str], dict[str, Any]]]:
     return [(event.type, event.channels, event.data) for event in Event.objects.order_by("seq")[before:]]
 
 
-def test_a_receipt_is_told_once() -> None:
+def test_receipt_is_announced_once() -> None:
     row = make_message(Status.SENT, gateway="memory", provider_message_id="m-1")
-    said = {"notification_id": str(row.pk), "order_id": row.order_id, "kind": row.kind, "status": "delivered"}
-    told = heard(Receipt("m-1", row.recipient, Status.DELIVERED))
-    assert told == [("notification.sent", ["notifications"], said | {"reason": ""})]
+    data = {"notification_id": str(row.pk), "order_id": row.order_id, "kind": row.kind, "status": "delivered"}
+    events = announced(Receipt("m-1", row.recipient, Status.DELIVERED))
+    assert events == [("notification.sent", ["notifications"], data | {"reason": ""})]
 
 
-def test_a_customers_answer_is_told_once_to_all_staff() -> None:
+def test_customer_reply_is_announced_once_to_all_staff() -> None:
     row = make_message(Status.SENT, gateway="memory", provider_message_id="m-1")
-    with translation.override("en"):  # the provider's, which is nobody's
-        ((type_, channels, data),) = heard(Reply("m-1", row.recipient, "請下午來"))
+    with translation.override("en"):  # the language of the provider's request must not matter
+        ((type_, channels, data),) = announced(Reply("m-1", row.recipient, "請下午來"))
     with translation.override(settings.LANGUAGE_CODE):
         title = gettext("A customer replied to an SMS")
     assert (type_, channels, data["title"]) == ("notification", ["staff"], title)
@@ -49,7 +49,7 @@ def test_a_customers_answer_is_told_once_to_all_staff() -> None:
 
 
 @pytest.mark.parametrize(("reason", "types"), [("switched_off", []), ("opt_out", ["notification.failed"])])
-def test_a_kind_switched_off_for_all_is_no_news(reason: str, types: list[str]) -> None:
+def test_message_skipped_by_a_global_switch_is_not_announced(reason: str, types: list[str]) -> None:
     row = make_message()
     number()
     before = Event.objects.count()

@@ -1,4 +1,4 @@
-"""Rights that end while sockets are open, in the hub of this process."""
+"""Rights revoked while sockets are open, in the hub of this process."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def become_owner(user: User) -> None:
 
 
 def become_clerk(user: User) -> None:
-    """Without a row, as staff are who were given no role."""
+    """A staff member without a role, so without a `StaffRole` row."""
     StaffRole.objects.get(user=user).delete()
 
 
@@ -98,12 +98,12 @@ ENDS: list[tuple[Callable[[], Any], Callable[[Any], None]]] = [
 
 
 async def reader_of(user: User, hub: Hub) -> Reader:
-    """A socket of the user, opened with a token."""
+    """Opens a socket of the user with a token."""
     return join(hub, Reader("system", identity=auth.of_token(await make(token_for)(user))))
 
 
 @pytest.mark.parametrize(("made", "end"), ENDS)
-async def test_a_change_of_the_account_closes_its_sockets_and_no_others(
+async def test_account_change_closes_only_its_sockets(
     hub: Hub, made: Callable[[], Any], end: Callable[[Any], None]
 ) -> None:
     row = await make(made)()
@@ -131,7 +131,7 @@ def unnoticed() -> list[Callable[[Any], None]]:
 
 
 @pytest.mark.parametrize("change_of_no_matter", unnoticed())
-async def test_a_change_that_takes_no_right_closes_nothing(
+async def test_change_without_effect_on_rights_closes_nothing(
     hub: Hub, change_of_no_matter: Callable[[Any], None]
 ) -> None:
     driver = await make(make_driver)()
@@ -142,20 +142,20 @@ async def test_a_change_that_takes_no_right_closes_nothing(
     assert not reader.closing.done()
 
 
-def test_a_sign_in_writes_nothing() -> None:
+def test_sign_in_writes_no_revocation() -> None:
     Client().force_login(make_office())
     assert not Outbox.objects.exists()
 
 
 class Socket(Reader):
-    """Writes nothing once it is to be closed, as the real ones."""
+    """Like a real connection, records nothing after `close`."""
 
     def deliver(self, batch: Batch) -> None:
         if not self.closing.done():
             super().deliver(batch)
 
 
-async def test_what_stands_before_the_end_is_written_and_nothing_behind_it(hub: Hub) -> None:
+async def test_events_before_a_revocation_are_written_and_none_after(hub: Hub) -> None:
     user = await make(make_office)()
     reader = join(hub, Socket("customers", identity=await make(Identity.of)(user)))
 
@@ -171,17 +171,17 @@ async def test_what_stands_before_the_end_is_written_and_nothing_behind_it(hub: 
     assert [frame["data"]["name"] for frame in reader.frames] == ["前"]
 
 
-async def test_an_older_token_is_not_let_in_and_a_newer_one_is(hub: Hub) -> None:
+async def test_token_older_than_a_revocation_is_refused(hub: Hub) -> None:
     user = await make(make_office)()
     older = auth.of_token(await make(token_for)(user))
     await make(lose_staff)(user)
     await until(hub, 1)
     newer = auth.of_token(await make(token_for)(user))
     with pytest.raises(Refusal) as caught:
-        hub.readers.ends.check(older)
+        hub.readers.revocations.check(older)
     assert (caught.value.code, caught.value.status) == ("rights_ended", 4401)
-    hub.readers.ends.check(newer)
-    # Who was on the way in meanwhile, and whoever asks for what was missed.
+    hub.readers.revocations.check(newer)
+    # A socket that was connecting meanwhile, and one that resumes.
     assert join(hub, Reader("orders", identity=older)).closing.result() == 4401
     await change(7)
     await until(hub, 2)
@@ -189,16 +189,16 @@ async def test_an_older_token_is_not_let_in_and_a_newer_one_is(hub: Hub) -> None
     assert missed(hub, 0, "customers", identity=newer) == [2]
 
 
-async def test_a_hub_that_starts_later_knows_of_the_end(transactional_db: None) -> None:
+async def test_new_hub_loads_recent_revocations(transactional_db: None) -> None:
     user = await make(make_office)()
     older = auth.of_token(await make(token_for)(user))
     await make(lose_staff)(user)
     later = await Hub.current()
-    assert later.readers.ends.concern(older)
+    assert later.readers.revocations.cover(older)
     await later.stop()
 
 
-async def test_an_account_that_is_back_is_let_in(hub: Hub) -> None:
+async def test_reactivated_account_may_connect(hub: Hub) -> None:
     user = await make(make_office)()
     token = auth.of_token(await make(token_for)(user))
 
@@ -210,10 +210,10 @@ async def test_an_account_that_is_back_is_let_in(hub: Hub) -> None:
 
     await make(away_and_back)()
     await until(hub, 2)
-    hub.readers.ends.check(token)
+    hub.readers.revocations.check(token)
 
 
-async def test_what_no_signal_told_is_noticed_within_a_minute(
+async def test_change_without_a_signal_closes_sockets_within_a_minute(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RIGHTS_SECONDS", 0.05)
@@ -235,43 +235,43 @@ async def test_what_no_signal_told_is_noticed_within_a_minute(
     assert not link.closing.done()
 
 
-def test_ends_are_kept_for_longer_than_a_token_lives() -> None:
-    user, ends = make_office(), rights.Ends()
+def test_revocations_outlive_tokens() -> None:
+    user, ends = make_office(), rights.Revocations()
     older = Identity.of(user)
     lose_staff(user)
     log.number()
     (end,) = rights.recent()
-    ends.hear(end)
+    ends.add(end)
     with time_machine.travel(timezone.now() + timedelta(minutes=16)):
-        assert (rights.recent(), ends.concern(older)) == ([end], True)
+        assert (rights.recent(), ends.cover(older)) == ([end], True)
     with time_machine.travel(timezone.now() + timedelta(minutes=31)):
         assert rights.recent() == []
         lose_staff(make_office())
         log.number()
-        ends.hear(rights.recent()[-1])
-    assert not ends.concern(older)
+        ends.add(rights.recent()[-1])
+    assert not ends.cover(older)
 
 
-def test_a_server_whose_clock_is_ahead_makes_no_end_forgotten() -> None:
-    users, ends = [make_office(), make_office()], rights.Ends()
+def test_clock_ahead_drops_no_revocation() -> None:
+    users, ends = [make_office(), make_office()], rights.Revocations()
     identities = [Identity.of(user) for user in users]
     lose_staff(users[0])
     with time_machine.travel(timezone.now() + timedelta(days=366)):
         lose_staff(users[1])
     log.number()
     for event in rights.recent():
-        ends.hear(event)
-    assert all(map(ends.concern, identities))
+        ends.add(event)
+    assert all(map(ends.cover, identities))
 
 
-def test_the_log_names_neither_session_nor_password() -> None:
+def test_log_contains_neither_session_nor_password() -> None:
     user, browser = make_office(), Client()
     browser.force_login(user)
     key = browser.cookies["sessionid"].value
     browser.logout()
     new_password(user)
     log.number()
-    told = str([event.data for event in log.read(0, 10)])
-    assert rights.session_name(key) in told
-    assert key not in told
-    assert user.password not in told
+    text = str([event.data for event in log.read(0, 10)])
+    assert rights.session_name(key) in text
+    assert key not in text
+    assert user.password not in text

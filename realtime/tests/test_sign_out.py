@@ -1,4 +1,4 @@
-"""A real client whose rights end, or whose token is renewed, on both servers."""
+"""A real client whose rights are revoked or whose token is renewed, on both servers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def lives(client: Client) -> bool:
     return bool(await client.answer("heartbeat", type="heartbeat"))
 
 
-async def test_signing_out_closes_the_sockets_of_this_browser_and_no_others(site: Site) -> None:
+async def test_sign_out_closes_only_sockets_of_this_session(site: Site) -> None:
     office = await make(make_office)()
     here, elsewhere = [await make(signed_in)(office) for _ in range(2)]
     async with AsyncExitStack() as stack:
@@ -68,21 +68,21 @@ async def test_signing_out_closes_the_sockets_of_this_browser_and_no_others(site
         assert (client.welcome["code"], await client.closed()) == ("not_authenticated", 4401)
 
 
-def refused(site: Site, path: str, **said: str) -> None:
-    assert requests.post(f"{site.url}/api/v1/{path}", json=said, timeout=10).status_code == 401
+def refused(site: Site, path: str, **body: str) -> None:
+    assert requests.post(f"{site.url}/api/v1/{path}", json=body, timeout=10).status_code == 401
 
 
-def post(site: Site, path: str, **said: str) -> dict[str, Any]:
-    answer = requests.post(f"{site.url}/api/v1/{path}", json=said, timeout=10)
+def post(site: Site, path: str, **body: str) -> dict[str, Any]:
+    answer = requests.post(f"{site.url}/api/v1/{path}", json=body, timeout=10)
     assert answer.status_code == 200
-    body: dict[str, Any] = answer.json()
-    return body
+    found: dict[str, Any] = answer.json()
+    return found
 
 
-async def test_a_token_signed_out_closes_the_sockets_of_its_sign_in(site: Site) -> None:
+async def test_token_sign_out_closes_sockets_of_its_session(site: Site) -> None:
     office = await make(make_office)()
-    said = {"username": office.username, "password": PASSWORD}
-    first, other = [await asyncio.to_thread(lambda: post(site, "auth/token/", **said)) for _ in range(2)]
+    body = {"username": office.username, "password": PASSWORD}
+    first, other = [await asyncio.to_thread(lambda: post(site, "auth/token/", **body)) for _ in range(2)]
     renewed = await asyncio.to_thread(lambda: post(site, "auth/token/refresh/", refresh=first["refresh"]))
     async with AsyncExitStack() as stack:
         clients = [
@@ -96,10 +96,10 @@ async def test_a_token_signed_out_closes_the_sockets_of_its_sign_in(site: Site) 
         assert client.welcome["code"] == "rights_ended"
 
 
-async def test_a_refresh_token_used_again_closes_the_sockets_of_its_family(site: Site) -> None:
+async def test_reused_refresh_token_closes_sockets_of_its_family(site: Site) -> None:
     office = await make(make_office)()
-    said = {"username": office.username, "password": PASSWORD}
-    first = await asyncio.to_thread(lambda: post(site, "auth/token/", **said))
+    body = {"username": office.username, "password": PASSWORD}
+    first = await asyncio.to_thread(lambda: post(site, "auth/token/", **body))
     renewed = await asyncio.to_thread(lambda: post(site, "auth/token/refresh/", refresh=first["refresh"]))
     async with open_client(f"{site.ws}?token={renewed['access']}") as client:
         await asyncio.to_thread(lambda: refused(site, "auth/token/refresh/", refresh=first["refresh"]))
@@ -108,7 +108,7 @@ async def test_a_refresh_token_used_again_closes_the_sockets_of_its_family(site:
         assert client.welcome["code"] == "rights_ended"
 
 
-async def test_a_role_lost_closes_at_once_and_the_old_token_opens_nothing_more(site: Site) -> None:
+async def test_lost_role_closes_sockets_and_refuses_old_tokens(site: Site) -> None:
     driver = await make(make_driver)()
     old = await make(token_for)(driver.user)
 
@@ -137,7 +137,7 @@ def short_token(user: User, seconds: float) -> str:
     return str(access)
 
 
-async def test_a_new_token_keeps_the_socket_open_past_the_old_ones_end(site: Site) -> None:
+async def test_new_token_keeps_the_socket_open(site: Site) -> None:
     office = await make(make_office)()
     async with open_client(f"{site.ws}?token={await make(short_token)(office, 2)}") as client:
         assert client.welcome["expires_at"] is not None
@@ -148,7 +148,7 @@ async def test_a_new_token_keeps_the_socket_open_past_the_old_ones_end(site: Sit
         assert await client.closed() == 4401
 
 
-async def test_a_token_that_is_not_for_this_socket_changes_nothing(site: Site) -> None:
+async def test_invalid_authenticate_changes_nothing(site: Site) -> None:
     office, other = await make(make_office)(), await make(make_office)()
     wrong: list[tuple[Any, str]] = [
         (None, "invalid_message"),
@@ -170,7 +170,7 @@ async def test_a_token_that_is_not_for_this_socket_changes_nothing(site: Site) -
         assert answer["code"] == "forbidden"
 
 
-async def test_a_command_repeated_after_the_order_went_to_another_driver_is_answered(site: Site) -> None:
+async def test_retry_after_reassignment_gets_its_receipt(site: Site) -> None:
     driver, other, office = await make(make_driver)(), await make(make_driver)(), await make(make_office)()
     order = await make(make_order)(Status.ASSIGNED, driver=driver)
     start = {"type": "order_update", "order_id": order.pk, "status": "delivering", "ref": "a1"}

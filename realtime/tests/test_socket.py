@@ -1,4 +1,4 @@
-"""The consumer in this process, as a server calls it: what happens when things go wrong at any moment."""
+"""The consumer in this process, called as a server does, with failures at any moment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Socket:
-    """What a server does with the application: one receive queue, and what was sent."""
+    """Plays the server: feeds a receive queue and records what the application sends."""
 
     def __init__(self, endpoint: str, query: str = "", headers: Mapping[str, bytes] = {}, link: str = "") -> None:  # noqa: B006
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -78,7 +78,7 @@ async def nobody_is_left(hub: Hub) -> None:
 
 
 @pytest.mark.sqlite
-async def test_an_error_in_a_command_closes_the_socket_and_leaves_nothing(
+async def test_error_in_a_command_closes_the_socket_and_leaks_nothing(
     hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     socket = await connect(await make(make_office)())
@@ -96,7 +96,7 @@ async def test_an_error_in_a_command_closes_the_socket_and_leaves_nothing(
 
 
 @pytest.mark.sqlite
-async def test_a_socket_cut_by_the_servers_patience_leaves_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cancelled_socket_leaks_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     socket = await connect(await make(make_office)())
 
     async def hang(*args: Any) -> bool:
@@ -111,9 +111,7 @@ async def test_a_socket_cut_by_the_servers_patience_leaves_nothing(hub: Hub, mon
 
 
 @pytest.mark.sqlite
-async def test_who_cannot_be_found_out_in_time_is_sent_away_to_come_back(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_slow_authentication_closes_with_try_again_later(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     async def hang(*args: Any) -> None:
         await asyncio.Event().wait()
 
@@ -127,7 +125,7 @@ async def test_who_cannot_be_found_out_in_time_is_sent_away_to_come_back(
 
 
 @pytest.mark.sqlite
-async def test_many_who_come_and_go_leave_no_task(hub: Hub) -> None:
+async def test_closed_sockets_leave_no_task(hub: Hub) -> None:
     user = await make(make_office)()
     before = len(asyncio.all_tasks())
     for number in range(50):
@@ -142,7 +140,7 @@ async def test_many_who_come_and_go_leave_no_task(hub: Hub) -> None:
 
 
 @pytest.mark.sqlite
-async def test_a_burst_of_three_hundred_events_closes_nobody(hub: Hub) -> None:
+async def test_burst_of_300_events_closes_no_socket(hub: Hub) -> None:
     socket = await connect(await make(make_office)(), endpoint="office")
     await change(*range(1, 301))
     await until(hub, 300)
@@ -153,7 +151,7 @@ async def test_a_burst_of_three_hundred_events_closes_nobody(hub: Hub) -> None:
 
 
 @pytest.mark.sqlite
-async def test_half_a_character_is_refused_and_the_connection_lives(hub: Hub) -> None:
+async def test_lone_surrogate_is_refused_and_the_socket_stays_open(hub: Hub) -> None:
     socket = await connect(await make(make_office)())
     socket.say('{"type": "nonsense", "ref": "\\ud800"}')
     assert (await socket.until("error"))["code"] == "invalid_json"
@@ -172,7 +170,9 @@ async def test_half_a_character_is_refused_and_the_connection_lives(hub: Hub) ->
         ("", {"origin": b"\xff"}, "origin_not_allowed"),
     ],
 )
-async def test_a_bad_beginning_is_refused_in_words(hub: Hub, query: str, headers: dict[str, bytes], code: str) -> None:
+async def test_invalid_handshake_gets_a_readable_error(
+    hub: Hub, query: str, headers: dict[str, bytes], code: str
+) -> None:
     socket = Socket("ws", query, headers)
     assert (await socket.until("error"))["code"] == code
     assert socket.closed_with == [4403]
@@ -181,9 +181,7 @@ async def test_a_bad_beginning_is_refused_in_words(hub: Hub, query: str, headers
 
 
 @pytest.mark.sqlite
-async def test_a_right_that_ends_while_the_socket_connects_is_not_given(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_order_reassigned_while_connecting_is_not_readable(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = await make(make_driver)(), await make(make_driver)()
     order = await make(make_order)(Status.ASSIGNED, driver=old)
     await until(hub, 1)
@@ -206,7 +204,7 @@ async def test_a_right_that_ends_while_the_socket_connects_is_not_given(
 
 
 @pytest.mark.sqlite
-async def test_a_member_of_staff_who_also_drives_keeps_the_offices_view(hub: Hub) -> None:
+async def test_staff_member_who_drives_keeps_office_channels(hub: Hub) -> None:
     driver = await make(make_driver)(user=await make(make_office)())
     order = await make(make_order)(Status.ASSIGNED, driver=driver)
     await asyncio.sleep(0.3)
@@ -222,9 +220,7 @@ async def test_a_member_of_staff_who_also_drives_keeps_the_offices_view(hub: Hub
 
 
 @pytest.mark.sqlite
-async def test_who_is_slower_than_what_happens_is_sent_away_to_load_afresh(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_replay_slower_than_new_events_closes_the_socket(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     await change(1, 2, 3)
     await until(hub, 3)
 
@@ -240,9 +236,7 @@ async def test_who_is_slower_than_what_happens_is_sent_away_to_load_afresh(
 
 
 @pytest.mark.sqlite
-async def test_the_time_in_which_it_was_told_what_it_missed_is_not_the_clients_silence(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_replay_time_does_not_count_as_silence(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     resumable, began = Hub.resumable, monotonic()
 
     async def slow(self: Hub, *args: Any) -> bool:
@@ -253,13 +247,13 @@ async def test_the_time_in_which_it_was_told_what_it_missed_is_not_the_clients_s
     socket = await connect(await make(make_office)(), "&since=0")
     await asyncio.sleep(0.05)
     (reader,) = hub.readers.open
-    assert reader.heard_at >= began + 0.2
+    assert reader.last_message_at >= began + 0.2
     socket.leave()
     await socket.task
 
 
 @pytest.mark.sqlite
-async def test_what_sockets_do_is_counted(hub: Hub) -> None:
+async def test_sockets_are_counted(hub: Hub) -> None:
     office = await make(make_office)()
     await change(1)
     await until(hub, 1)
@@ -284,17 +278,17 @@ async def test_what_sockets_do_is_counted(hub: Hub) -> None:
     }  # fmt: skip
 
 
-# Whose an order is changes while its driver, or whoever holds its link, connects.
+# An order changes hands while its driver or link holder connects.
 
 
 async def end_of_log() -> int:
-    """With all in it: where the hub is just at it, `number` leaves it to the hub."""
+    """The end of the log once the outbox is empty. If the hub holds the lock, `number` leaves the rest to it."""
     while await make(Outbox.objects.exists)():
         await make(log.number)()
     return (await make(log.head)()).seq
 
 
-async def test_whoever_comes_back_follows_an_order_that_was_taken_and_given_back_meanwhile(hub: Hub) -> None:
+async def test_resume_follows_an_order_taken_and_given_back_meanwhile(hub: Hub) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
     order = await make(make_order)(Status.ASSIGNED, driver=driver)
     before = await end_of_log()
@@ -306,7 +300,7 @@ async def test_whoever_comes_back_follows_an_order_that_was_taken_and_given_back
 
 
 @pytest.mark.parametrize("comes_back", [True, False])
-async def test_an_order_that_is_taken_while_its_driver_connects_and_given_back_is_followed(
+async def test_order_taken_and_given_back_while_connecting_is_followed(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, comes_back: bool
 ) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
@@ -329,14 +323,12 @@ async def test_an_order_that_is_taken_while_its_driver_connects_and_given_back_i
         await make(each.assign)(driver)
         await make(each.transition_to)(Status.DELIVERING)
     await socket.until("order.status_changed")
-    said = [frame["data"] for frame in socket.frames if frame["type"] == "order.status_changed"]
-    assert [(data["status"], data["previous_status"]) for data in said] == [("delivering", "assigned")]
-    assert said[0]["version"] == order.version
+    moves = [frame["data"] for frame in socket.frames if frame["type"] == "order.status_changed"]
+    assert [(data["status"], data["previous_status"]) for data in moves] == [("delivering", "assigned")]
+    assert moves[0]["version"] == order.version
 
 
-async def test_the_link_of_a_former_customer_ends_also_where_it_is_just_being_opened(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_link_of_former_customer_is_refused_while_connecting(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     order, identify = await make(make_order)(Status.ASSIGNED, driver=await make(make_driver)()), auth.identify
 
     async def corrected_meanwhile(*args: Any) -> channels.Identity:
@@ -356,7 +348,7 @@ async def test_the_link_of_a_former_customer_ends_also_where_it_is_just_being_op
     assert [frame["code"] for frame in socket.frames] == ["rights_ended"]
 
 
-async def test_whoever_comes_back_reads_of_no_driver_in_between(hub: Hub) -> None:
+async def test_resume_does_not_replay_events_of_another_driver(hub: Hub) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
     order = await make(make_order)(Status.ASSIGNED, driver=driver)
     await make(order.assign)(other)

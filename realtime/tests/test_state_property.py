@@ -1,4 +1,4 @@
-"""Whatever happened, and whenever a screen connected: what it keeps by events is what it would load afresh."""
+"""For any changes and any time of connecting, a client that follows events shows what a fresh one would load."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from realtime.tests.screens import LinkScreen, Screen, make, make_hub
 from web.actors import Actor
 from web.refusals import Refusal
 
-# Once is enough: it does not depend on the database.
+# Runs on one database only, because the result does not depend on it.
 pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db]
 MOST_STEPS = 14
 
 
 class Depot:
-    """Two of each; the numbers of a step choose among them."""
+    """Two of each kind; the numbers of a step choose among them."""
 
     def __init__(self) -> None:
         self.office = make_office()
@@ -137,12 +137,12 @@ ACTIONS = [
 ]  # fmt: skip
 NUMBERS = st.integers(0, 3)
 STEP = st.tuples(st.sampled_from(ACTIONS), NUMBERS, NUMBERS, st.booleans())
-# When each screen loads its state, and how many steps later its socket is open.
+# For each screen: the step at which it loads its state, and how many steps later its socket opens.
 MOMENTS = st.lists(st.tuples(st.integers(0, MOST_STEPS), st.integers(0, 3)), min_size=6, max_size=6)
 
 
 class Play:
-    """A hub without a clock: it reads the log when a step says so."""
+    """A hub without a timer: it reads the log when a step says so."""
 
     def __init__(self) -> None:
         self.runner = asyncio.Runner()
@@ -161,7 +161,7 @@ class Play:
         try:
             with transaction.atomic():
                 action(self.depot, a, b)
-        except Refusal:  # not possible just now: that is an action too
+        except Refusal:  # impossible in this state: that is a valid step too
             self.depot.renamed |= action is rename
 
     def read(self) -> None:
@@ -170,14 +170,14 @@ class Play:
 
     def connect(self, screen: Screen) -> None:
         if screen.since > self.hub.cursor:
-            self.read()  # the hub waits until it is as far as the client
+            self.read()  # as the hub does when a client is ahead
         if isinstance(screen, LinkScreen) and not screen.fresh()[0]["orders"]:
-            screen.close(4401)  # the link has ended meanwhile: it is refused
+            screen.close(4401)  # the link was revoked meanwhile
         else:
             self.runner.run(screen.connect(self.hub))
 
     def seen(self, kept: dict[str, dict[int, Any]], screen: Screen) -> dict[str, Any]:
-        """A name is the one of the order's last change; the office and the customer hear of a customer's new one."""
+        """The state to compare. After a rename, drivers still see the old customer name, so it is left out for them."""
         if not self.depot.renamed or isinstance(screen, LinkScreen):
             return dict(kept)
         deaf = {"customer_name": None} if screen.endpoint == "driver" else {}
@@ -191,7 +191,7 @@ class Play:
 @pytest.mark.timeout(180)
 @settings(max_examples=20, deadline=None)
 @given(st.lists(STEP, min_size=4, max_size=MOST_STEPS), MOMENTS)
-def test_a_screen_that_follows_shows_what_a_fresh_one_shows(steps: list[Any], moments: list[tuple[int, int]]) -> None:
+def test_screen_following_events_equals_a_fresh_one(steps: list[Any], moments: list[tuple[int, int]]) -> None:
     with transaction.atomic():
         play = Play()
         with play.runner:

@@ -37,16 +37,16 @@ def clock() -> Iterator[time_machine.Traveller]:
         yield travelled
 
 
-def test_lag_is_counted_by_its_bucket() -> None:
+def test_lag_is_counted_in_its_bucket() -> None:
     before, now = counted(), timezone.now()
-    # The last is of a machine whose clock is ahead of ours.
+    # The last one comes from a machine whose clock is ahead.
     Pulse().looked(now - timedelta(milliseconds=ms) for ms in (150, 150, 1500, 100_000, -500))
     found = growth(counted(), before)
     at_most = [found[f"luckygas_hub_lag_seconds_bucket {bound}"] for bound in ("0.001", "0.2", "2.0", "5.0", "+Inf")]
     assert (at_most, found["luckygas_hub_events_total"]) == ([1, 3, 4, 4, 5], 5)
 
 
-def test_a_hub_that_hears_the_bell_again_is_deaf_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hub_is_healthy_once_bells_arrive_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(metrics, "monotonic", lambda: now[0])
     hub = Pulse()
@@ -57,7 +57,7 @@ def test_a_hub_that_hears_the_bell_again_is_deaf_no_more(monkeypatch: pytest.Mon
 
 
 @pytest.mark.django_db
-def test_the_summary_is_of_all_servers(clock: time_machine.Traveller) -> None:
+def test_summary_covers_all_servers(clock: time_machine.Traveller) -> None:
     make_minute(NOW - 30 * MINUTE, {
         f"{SOCKETS}_errors_total x": 1, f"{SOCKETS}_open_seconds_count": 2, f"{SOCKETS}_open_seconds_sum": 12.0,
         f"{SOCKETS}_reconnects_total false": 1, f"{SOCKETS}_disconnects_total 1001": 2, "luckygas_bell_missed_total": 4,
@@ -95,7 +95,7 @@ def test_sockets_are_counted_by_role_and_endpoint() -> None:
 
 
 @pytest.mark.django_db
-def test_prometheus_is_told_how_long_a_change_waits() -> None:
+def test_prometheus_shows_the_age_of_the_oldest_outbox_row() -> None:
     waiting = timezone.now() - timedelta(minutes=1)
     Outbox.objects.create(type="customer.updated", subject="customer:7", delta={"name": "王"}, created_at=waiting)
     (oldest,) = (row for row in statistics.rows() if row.name == "luckygas_outbox_oldest_seconds")
@@ -103,7 +103,7 @@ def test_prometheus_is_told_how_long_a_change_waits() -> None:
 
 
 @pytest.mark.django_db
-def test_the_figures_are_for_the_office(client: Client) -> None:
+def test_statistics_are_for_the_office_only(client: Client) -> None:
     assert client.get(PATH).status_code == 401
     client.force_login(make_driver().user)
     assert client.get(PATH).status_code == 403
@@ -113,7 +113,7 @@ def test_the_figures_are_for_the_office(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_the_figures_stand_above_the_list_of_connections(client: Client, clock: time_machine.Traveller) -> None:
+def test_statistics_are_shown_above_the_list_of_connections(client: Client, clock: time_machine.Traveller) -> None:
     make_minute(NOW - MINUTE, {"luckygas_events_numbered_total": 60})
     client.force_login(make_office(is_superuser=True))
     page = client.get(reverse("admin:realtime_websocketconnection_changelist"))
@@ -122,7 +122,7 @@ def test_the_figures_stand_above_the_list_of_connections(client: Client, clock: 
 
 
 async def written() -> Any:
-    """The figures, once a server has written down a connection, an error and an event."""
+    """The statistics, once they include a connection, an error and an event."""
     async with asyncio.timeout(15):
         while True:
             figures = await sync_to_async(summary)()
@@ -133,7 +133,7 @@ async def written() -> Any:
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-async def test_any_process_knows_what_the_sockets_of_another_do(transactional_db: None) -> None:
+async def test_statistics_include_other_processes(transactional_db: None) -> None:
     await sync_to_async(nothing_unwritten)()
     office, order = await sync_to_async(make_office)(), await sync_to_async(make_order)()
     jwt = await sync_to_async(token_for)(office)

@@ -1,4 +1,4 @@
-"""The hub in this process while switches are turned."""
+"""The hub in this process while switches are turned on and off."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from asgiref.sync import sync_to_async as make
 
-from luckygas.testing.waiting import wait_for_async
+from luckygas.testing.waiting import SOON_SECONDS, wait_for_async
 from orders.tests.api.client import Api, make_api
 from orders.tests.factories import make_office, turn
 from realtime.connection import TRY_AGAIN_LATER
@@ -29,19 +29,19 @@ async def _asked_of_the_database(all_switches_on: None) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
-async def test_sockets_are_closed_and_refused_and_resume_when_they_are_on_again(hub: Hub, switch: str) -> None:
+async def test_switch_closes_and_refuses_sockets_until_it_is_on_again(hub: Hub, switch: str) -> None:
     user = await make(make_office)()
     socket = await connect(user, endpoint="office")
     since = (await socket.until("connection"))["last_event_id"]
     await make(turn)(switch, False)
-    await wait_for_async(lambda: socket.closed_with == [TRY_AGAIN_LATER])
+    await wait_for_async(lambda: socket.closed_with == [TRY_AGAIN_LATER], SOON_SECONDS)
     refused = Socket("office", f"token={await make(token_for)(user)}")
     assert (await refused.until("error"))["code"] == "switched_off"
-    await wait_for_async(lambda: refused.closed_with == [TRY_AGAIN_LATER])
+    await wait_for_async(lambda: refused.closed_with == [TRY_AGAIN_LATER], SOON_SECONDS)
     await change(1, 2)
     await until(hub, since + 2)
     await make(turn)(switch, True)
-    await wait_for_async(lambda: hub.serves)
+    await wait_for_async(lambda: hub.serves, SOON_SECONDS)
     again = await connect(user, f"&since={since}&epoch={hub.epoch}", endpoint="office")
     await wait_for_async(lambda: len(again.frames) >= 3)
     assert (again.frames[0]["recovered"], again.closed_with) == (True, [])
@@ -49,7 +49,7 @@ async def test_sockets_are_closed_and_refused_and_resume_when_they_are_on_again(
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "turned off"), ("zh-TW", "關閉")])
-def test_the_log_is_not_told_while_nothing_is_told_at_once(language: str, words: str) -> None:
+def test_event_api_is_off_with_live_updates(language: str, words: str) -> None:
     api = make_api("office")
     turn(flags.REAL_TIME, False)
     flags.forget()
@@ -59,7 +59,7 @@ def test_the_log_is_not_told_while_nothing_is_told_at_once(language: str, words:
     assert words in error["detail"]
 
 
-def test_the_log_can_be_asked_for_where_only_sockets_are_off() -> None:
+def test_event_api_works_while_only_sockets_are_off() -> None:
     turn(flags.WEBSOCKETS, False)
     flags.forget()
     assert Api(make_office()).get("events/").status_code == 200

@@ -1,4 +1,4 @@
-"""The test page of the sockets."""
+"""The socket test page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 STRICT = "default-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
-def test_page_is_for_the_office(client: Client) -> None:
+def test_page_is_for_the_office_only(client: Client) -> None:
     assert reverse("ws_test") == PATH
     assert client.get(PATH).headers["Location"] == f"/accounts/login/?next={PATH}"
     client.force_login(make_driver().user)
@@ -40,7 +40,7 @@ def test_every_message_has_a_form() -> None:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def office(page: Page, site: Site) -> Page:
-    """The page, under the strictest policy it is to live with."""
+    """The page under the strictest content security policy that it must support."""
 
     async def add_policy(route: Route) -> None:
         answer = await route.fetch()
@@ -61,7 +61,7 @@ async def connect(page: Page, endpoint: str, **fields: str) -> None:
 
 
 async def frames(page: Page, direction: str) -> list[dict[str, Any]]:
-    """Those shown, the oldest first."""
+    """The frames shown, oldest first."""
     shown = await page.locator(f"#frames .{direction} pre").all_inner_texts()
     return [json.loads(text) for text in reversed(shown)]
 
@@ -74,28 +74,28 @@ async def send(page: Page, type_: str, **fields: str) -> None:
     await form.locator("[type=submit]").click()
 
 
-async def test_session_opens_an_endpoint_and_the_greeting_is_shown(office: Page) -> None:
+async def test_session_opens_an_endpoint_and_shows_the_connection_frame(office: Page) -> None:
     await connect(office, "/office", channels="order:1")
     (greeting,) = await frames(office, "in")
     assert (greeting["type"], greeting["role"]) == ("connection", "office")
     assert {"orders", "order:1"} <= set(greeting["channels"])
 
 
-async def test_token_opens_the_endpoint_of_another(office: Page) -> None:
+async def test_token_opens_another_users_endpoint(office: Page) -> None:
     driver = await sync_to_async(make_driver)()
     await connect(office, "/driver", token=await sync_to_async(token_for)(driver.user))
     (greeting,) = await frames(office, "in")
     assert f"driver:{driver.pk}" in greeting["channels"]
 
 
-async def test_link_of_an_sms_opens_its_endpoint(office: Page) -> None:
+async def test_sms_link_opens_the_track_endpoint(office: Page) -> None:
     order = await sync_to_async(make_order)()
     await connect(office, "/track/", link=order.tracking_token)
     (greeting,) = await frames(office, "in")
     assert greeting["channels"] == [f"track:{order.pk}"]
 
 
-async def test_each_message_goes_out_as_its_form_says_and_is_answered(office: Page) -> None:
+async def test_each_form_sends_its_message_and_gets_an_answer(office: Page) -> None:
     await connect(office, "")
     fields = {"order_update": {"order_id": "17", "details.reason": "沒人在家"}, "authenticate": {"token": "x"}}
     for number, type_ in enumerate(MESSAGES, start=1):
@@ -112,7 +112,7 @@ async def test_each_message_goes_out_as_its_form_says_and_is_answered(office: Pa
     assert answers[:4] == ["connection", "heartbeat", "subscribed", "unsubscribed"]
 
 
-async def test_any_message_may_be_written_by_hand(office: Page) -> None:
+async def test_message_can_be_typed_by_hand(office: Page) -> None:
     await connect(office, "")
     form = office.locator("form[data-raw]")
     await form.evaluate("(form) => { form.closest('details').open = true }")

@@ -1,4 +1,4 @@
-"""Bodies of requests, before Django reads them: bounded while they arrive, and in a charset that is one."""
+"""ASGI middleware for request bodies: limits their size while they arrive, and replaces unknown charsets."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from web.api.parsers import most_bytes
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-# The largest file that a page of the site sends, a sheet of orders; and the form around it.
+# The largest file that a page uploads (a sheet of orders), and the same plus the form around it.
 MOST_OF_FILE = 5 * 1024 * 1024
 MOST_OF_PAGES = MOST_OF_FILE + 1024 * 1024
 CHARSET = re.compile(r';\s*charset[*\d]*\s*=\s*("(\\.|[^"\\])*"|[^;]*)', re.IGNORECASE)
 
 
 class BoundedBodies:
-    """ASGI, around Django: a body that says it is too large is refused unread, another as soon as it is.
+    """ASGI middleware: answers 413 to a body that is too large.
 
-    A chunked body says nothing; DRF would take it for empty. It is given the largest length allowed.
+    A body with a Content-Length is refused unread, another as soon as it exceeds the limit. A chunked body has no
+    Content-Length, and DRF would treat it as empty. So the middleware adds one: the largest length allowed.
     """
 
     def __init__(self, application: Any, refusal: Callable[[HttpRequest], HttpResponse] | None = None) -> None:
-        """`refusal`: `refused`, with what is to stand around it as around every other answer."""
+        """`refusal` makes the 413 response. Default: `refused`, which lacks the headers added by middleware."""
         self.application = application
         self.refusal = refusal or refused
 
@@ -49,11 +50,11 @@ class BoundedBodies:
             scope = scope | {"headers": [*scope["headers"], (b"content-length", str(most).encode())]}
         body = Counted(receive, most)
         await self.application(scope, body.next, send)
-        if body.is_over:  # nothing was answered: Django reads all of a body first
+        if body.is_over:  # no response was sent yet, because Django reads the whole body first
             await self.refuse(scope, send)
 
     async def refuse(self, scope: dict[str, Any], send: Send) -> None:
-        """What is still on its way is not waited for."""
+        """Sends the refusal and closes the connection without reading the rest of the body."""
         response = self.refusal(ASGIRequest(scope, BytesIO()))
         headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
         headers += [(b"content-length", str(len(response.content)).encode()), (b"connection", b"close")]
@@ -62,7 +63,7 @@ class BoundedBodies:
 
 
 class Counted:
-    """What a client sends; where it is more than `most`, Django is told that the client left, and tidies up."""
+    """Counts the bytes of a body. Beyond `most` it reports a disconnect, so that Django stops and cleans up."""
 
     def __init__(self, receive: Receive, most: int) -> None:
         self.receive, self.left = receive, most
@@ -78,7 +79,7 @@ class Counted:
 
 
 def refused(request: HttpRequest) -> HttpResponse:
-    """In the client's language and, for the API, in its shape."""
+    """The 413 response, in the client's language; for API paths in the API's error format."""
     with suppress(Resolver404):
         request.resolver_match = resolve(request.path_info)
     with translation.override(translation.get_language_from_request(request)):
@@ -90,26 +91,28 @@ def refused(request: HttpRequest) -> HttpResponse:
 
 
 def with_charset(application: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    """ASGI: text counts as UTF-8 where `charset` is a codec that is no charset, as `hex`."""
+    """ASGI middleware: removes a `charset` that cannot decode text, such as `hex`, so that UTF-8 is used."""
 
     async def with_known_charset(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        headers = [(name, known(value) if name == b"content-type" else value) for name, value in scope["headers"]]
+        headers = [
+            (name, usable_content_type(value) if name == b"content-type" else value) for name, value in scope["headers"]
+        ]
         await application(scope | {"headers": headers}, receive, send)
 
     return with_known_charset
 
 
-def known(content_type: bytes) -> bytes:
+def usable_content_type(content_type: bytes) -> bytes:
     text = content_type.decode("latin-1")
     try:
-        named = parse_header_parameters(text)[1].get("charset", "utf-8")
-    except ValueError:  # a parameter in a charset of its own that is none (RFC 2231)
+        charset = parse_header_parameters(text)[1].get("charset", "utf-8")
+    except ValueError:  # a parameter has an unknown encoding of its own (RFC 2231)
         return text.partition(";")[0].encode("latin-1")
-    return content_type if is_charset(named) else CHARSET.sub("", text).encode("latin-1")
+    return content_type if is_charset(charset) else CHARSET.sub("", text).encode("latin-1")
 
 
 def is_charset(name: str) -> bool:
-    """Whether any bytes can be read so, with marks for those that mean nothing."""
+    """Whether the codec decodes any bytes to text, with replacement characters for invalid ones."""
     try:
         bytes(range(256)).decode(name, "replace")
     except (LookupError, ValueError):

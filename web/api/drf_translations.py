@@ -1,4 +1,4 @@
-"""Texts of Django REST framework that it has in no Traditional Chinese: named here, our catalogue has them."""
+"""Texts that Django REST framework does not translate into Traditional Chinese, listed for our own catalogue."""
 
 from __future__ import annotations
 

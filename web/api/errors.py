@@ -1,5 +1,7 @@
-"""Errors in the one shape of the API: `{"type", "errors": [{"code", "detail", "attr"}]}`; and the answers that no view
-gives: unknown paths under `/api/`, and what fails before a view is reached or in a page.
+"""The API's error format: `{"type", "errors": [{"code", "detail", "attr"}]}`.
+
+Also the error responses outside of API views: unknown paths under `/api/`, failures before a view is reached, and the
+error pages.
 """
 
 from __future__ import annotations
@@ -38,13 +40,13 @@ from web.refusals import Refusal
 
 logger = logging.getLogger(__name__)
 
-# A body of a thousand wrong values is not answered with a thousand errors.
+# Further errors of one response are left out.
 MOST_ERRORS = 50
 NON_FIELD = "non_field_errors"
 
 
 class Handler(ExceptionHandler):
-    """Translates what is not DRF's own; the rest is drf-standardized-errors."""
+    """Converts exceptions that drf-standardized-errors does not know."""
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         match exc:
@@ -61,12 +63,12 @@ class Handler(ExceptionHandler):
             case exceptions.AuthenticationFailed(detail=dict()):
                 return self._wrong_token() or _plain_token_error(exc)
             case DataError() | OverflowError() | IntegrityError():
-                logger.warning("Refused by the database, not by a check of ours.", exc_info=exc)
+                logger.warning("The database refused values that our validation accepted.", exc_info=exc)
                 return Conflict() if isinstance(exc, IntegrityError) else Impossible()
         return for_now(exc) or super().convert_known_exceptions(exc)
 
     def _wrong_token(self) -> TooMany | None:
-        """Of who tries one token after the other: also a wrong monitoring token ends here."""
+        """The 429 for a client that tried too many wrong tokens. Counts wrong monitoring tokens too."""
         request = self.context["request"]
         wait = throttling.wait_of("wrong_secret", request._request) if request is not None else None
         return TooMany(wait) if wait is not None else None
@@ -75,10 +77,10 @@ class Handler(ExceptionHandler):
         return exc if isinstance(exc, exceptions.APIException) else Broken()
 
     def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
-        """The log is for us: Django escapes there what the caller was told in Chinese, so it has the code."""
+        """Logs the error codes instead of the Chinese texts, which the log would show escaped."""
         if isinstance(exc, NotDone):
-            return  # no fault of ours, and perhaps sixty a second; its line in the log of requests has the 503
-        exc.detail = str(exc.get_codes())  # type: ignore[assignment]  # nobody else reads it any more
+            return  # not our error, and may occur sixty times a second; the request log has its 503
+        exc.detail = str(exc.get_codes())  # type: ignore[assignment]  # the response is already built
         super().report_exception(exc, response)
 
     def get_headers(self, exc: exceptions.APIException) -> dict[str, str]:
@@ -89,14 +91,14 @@ class Handler(ExceptionHandler):
 
 
 def _plain_token_error(exc: exceptions.AuthenticationFailed) -> exceptions.AuthenticationFailed:
-    """simplejwt answers a wrong token with a dictionary of its findings; the reader needs one sentence."""
+    """Replaces the dictionary that simplejwt answers to a wrong token by one sentence."""
     code = str(exc.detail.get("code", exc.default_code)) if isinstance(exc.detail, dict) else exc.default_code
     exc.detail = exceptions.ErrorDetail(_("The token is wrong or has expired. Please sign in again."), code)
     return exc
 
 
 class Formatter(ExceptionFormatter):
-    """Refusals keep the field they are about; long lists of errors are cut."""
+    """Keeps the `attr` of a Refusal, and cuts long lists of errors."""
 
     def get_error_type(self) -> ErrorType:
         if isinstance(self.exc, Refused) and self.exc.status_code == 400:
@@ -113,12 +115,12 @@ class Formatter(ExceptionFormatter):
 
 
 def _field(attr: str | None) -> str | None:
-    """The field, where the error is about all of it: `items.non_field_errors` is about `items`."""
+    """The field without DRF's suffix for errors of a whole object: `items` for `items.non_field_errors`."""
     return (f".{attr}".removesuffix(f".{NON_FIELD}").removeprefix(".") or None) if attr else None
 
 
 def etag(version: int) -> str:
-    """The version of an order as the header says it."""
+    """An order's version as the value of an ETag header."""
     return f'"{version}"'
 
 
@@ -132,7 +134,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
 
 class ErrorResponse(serializers.Serializer[Any]):
-    """Every error, 400 to 503."""
+    """The body of every error response, 400 to 503."""
 
     type = serializers.ChoiceField(ERROR_TYPES)
     errors = ErrorSerializer(many=True)  # type: ignore[assignment]
@@ -142,7 +144,7 @@ API = "/api/"
 
 
 def answer(exc: APIException) -> JsonResponse:
-    """An error in the one shape, outside of DRF."""
+    """An error response in the API's format, for code outside of DRF views."""
     context: ExceptionHandlerContext = {"view": APIView(), "args": (), "kwargs": {}, "request": None}
     headers = {"Retry-After": str(wait)} if (wait := getattr(exc, "wait", None)) else {}
     return JsonResponse(Formatter(exc, context, exc).run(), status=exc.status_code, headers=headers)
@@ -160,7 +162,7 @@ class UnknownPath(APIView):
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """`handler400`. The name that the site was called by may be what is wrong: nothing here asks for it."""
+    """`handler400`. Renders without the request, because its Host header may be the invalid part."""
     if request.path_info.startswith(API):
         return answer(ParseError())
     return HttpResponse(render_to_string("400.html", {"number": request_id.current()}), status=400)
@@ -174,12 +176,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """`handler500`. 503 where the database is what failed: its pages are made without it, and without who asks."""
+    """`handler500`; 503 if the database failed. The pages need neither the database nor the user."""
     problem = for_now(sys.exc_info()[1]) or Broken()
     if request.path_info.startswith(API):
         return answer(problem)
     if isinstance(problem, Busy):
-        # What was not done at all needs no second look.
+        # NotDone: the page may say for sure that nothing was changed.
         undone = problem.detail if isinstance(problem, NotDone) else ""
         page = render_to_string("503.html", {"undone": undone})
         return HttpResponse(page, status=503, headers={"Retry-After": str(problem.wait)})

@@ -1,4 +1,4 @@
-"""What the API answers besides DRF's own exceptions."""
+"""The API's exceptions, in addition to DRF's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from web.throttling import please_wait
 
 
 class Refused(APIException):
-    """A `Refusal` as an answer; the order's present version travels in the ETag too."""
+    """The response to a `Refusal`. An order's current version is also sent as ETag."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(str(refusal.detail), refusal.code)
@@ -43,7 +43,7 @@ class Busy(APIException):
 
 
 class NotDone(Busy):
-    """Nothing was done, and only this call has to wait: the client may go on with the rest."""
+    """Nothing was done, and only this call must be retried: the client may go on with other calls."""
 
     def __init__(self, detail: str | Promise, code: str, wait: int) -> None:
         super().__init__(str(detail), code)
@@ -51,7 +51,7 @@ class NotDone(Busy):
 
 
 def for_now(error: BaseException | None) -> Busy | None:
-    """The answer to what cannot be done now and can be a little later; None: this error is of another kind."""
+    """The 503 for a temporary failure. None if the error is permanent."""
     if database.is_row_locked(error):
         return NotDone(database.ROW_LOCKED, "row_locked", 2)
     if isinstance(error, Overloaded):
@@ -60,7 +60,7 @@ def for_now(error: BaseException | None) -> Busy | None:
 
 
 class TooMany(APIException):
-    """`wait`: the seconds until the same caller may ask again; the header Retry-After says them too."""
+    """`wait`: the seconds until the caller may retry, also sent as Retry-After."""
 
     status_code = 429
     default_code = "throttled"

@@ -1,4 +1,4 @@
-"""Serializers and fields that refuse what a database or a person could not take."""
+"""Serializers and fields that refuse unknown fields and values that cannot be stored or are typing errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class Strict(serializers.Serializer[Any]):
-    """Refuses fields it does not know: a misspelt name must not look like success."""
+    """Refuses unknown fields: a misspelt name must not look like success."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and (unknown := [str(name) for name in data if name not in self.fields]):
@@ -26,7 +26,7 @@ class Strict(serializers.Serializer[Any]):
 
 
 class FiniteFloatField(serializers.FloatField):
-    """DRF's takes the texts "nan" and "inf" for numbers."""
+    """Refuses the texts "nan" and "inf", which DRF's field accepts."""
 
     def to_internal_value(self, data: Any) -> float:
         value = super().to_internal_value(data)
@@ -42,7 +42,7 @@ class StrictModelSerializer(Strict, serializers.ModelSerializer[Row]):
 
 
 class NearDateTimeField(serializers.DateTimeField):
-    """A moment within a year of now; the years 1 and 9999 are typing errors, and some databases cannot read them."""
+    """A moment within a year of now. The years 1 and 9999 are typing errors that some databases cannot read."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -54,5 +54,5 @@ def id_field(**kwargs: Any) -> serializers.IntegerField:
 
 
 def related(rows: models.QuerySet[Row], **kwargs: Any) -> serializers.PrimaryKeyRelatedField[Row]:
-    """The id of one of `rows`; true and 1.5 are no ids."""
+    """The id of one of `rows`. Refuses true and 1.5."""
     return serializers.PrimaryKeyRelatedField(queryset=rows, pk_field=serializers.IntegerField(), **kwargs)

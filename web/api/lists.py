@@ -1,4 +1,4 @@
-"""Pages of lists, and the kinds of filters, for all apps."""
+"""Pagination and filter classes for the lists of all apps."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rest_framework.request import Request
 
 from web.limits import MOST_ID
 
-# Of one filter that takes several, with commas.
+# The most comma-separated values of one filter.
 MOST_VALUES = 50
 
 
 class IdFilter(filters.Filter):
-    """`?driver=3`: a whole number, not the decimal that NumberFilter takes."""
+    """`?driver=3`: accepts a whole number; NumberFilter would accept decimals."""
 
     field_class = forms.IntegerField
 
@@ -37,13 +37,13 @@ class FewValues(BaseCSVField):
 
 
 class IdsFilter(filters.BaseInFilter, IdFilter):
-    """`?customer=3,7`: any of these."""
+    """`?customer=3,7`: rows with any of these ids."""
 
     base_field_class = FewValues
 
 
 class TrueOrFalse(forms.Field):
-    """django-filter's own takes every other word for “either”."""
+    """Refuses other words; django-filter's own field ignores them."""
 
     def to_python(self, value: Any) -> bool | None:
         if value in self.empty_values:
@@ -62,7 +62,7 @@ class ChoicesFilter(filters.BaseInFilter, filters.ChoiceFilter):
 
 
 class StableOrdering(filters.OrderingFilter):
-    """`?ordering=-scheduled_date,id`; the id last, so that no row is on two pages. What is unknown comes last."""
+    """`?ordering=-scheduled_date,id`. Nulls come last. Adds the id, so that no row appears on two pages."""
 
     def limit_to(self, columns: Collection[str]) -> None:
         self.field.choices = [one for one in self.extra["choices"] if one[0].removeprefix("-") in columns]
@@ -81,15 +81,15 @@ def ordering(*names: str) -> StableOrdering:
 
 
 class Pages(PageNumberPagination):
-    """`?page=2&page_size=100`: 50 rows a page unless asked, 500 at most."""
+    """`?page=2&page_size=100`: 50 rows a page by default, at most 500."""
 
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 500
 
     def get_page_size(self, request: Request) -> int | None:
-        """A size that is none is refused; DRF would take it for 50."""
-        said = request.query_params.get(self.page_size_query_param, "1")
-        if not (said.isdecimal() and int(said[:9]) > 0):
+        """Refuses an invalid size; DRF would silently use 50."""
+        size = request.query_params.get(self.page_size_query_param, "1")
+        if not (size.isdecimal() and int(size[:9]) > 0):
             raise ValidationError({self.page_size_query_param: [_("Please give a number of rows, 1 or more.")]})
         return super().get_page_size(request)

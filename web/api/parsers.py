@@ -1,4 +1,4 @@
-"""Bodies of requests: strict JSON, nothing in it that a database cannot hold, and only text that people see."""
+"""Parsers of request bodies: strict JSON, only values that the database can store, no invisible characters."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def most_bytes() -> int:
 
 
 class StrictJSONParser(parsers.BaseParser):
-    """JSON by RFC 8259: no NaN or Infinity. NUL and lone surrogates, which PostgreSQL refuses, are refused here.
+    """JSON by RFC 8259, without NaN and Infinity. Also refuses NUL and lone surrogates, which PostgreSQL refuses.
 
-    Not a subclass of DRF's JSONParser, because DRF reads the whole body before it calls that one.
+    Not a subclass of DRF's JSONParser, because DRF reads the whole body before it calls that class.
     """
 
     media_type = "application/json"
@@ -74,5 +74,5 @@ def _refuse_unstorable(found: Any) -> None:
 
 
 def unstorable(text: str) -> bool:
-    """Whether PostgreSQL or UTF-8 cannot hold it."""
+    """Whether PostgreSQL or UTF-8 cannot store the text."""
     return "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text))

@@ -1,4 +1,4 @@
-"""The base of the API's resources, of all apps."""
+"""Base classes of the API's views."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ Row = TypeVar("Row", bound=Model)
 
 
 class LastEventId(APIView):
-    """Base of the API's views: every successful GET carries the headers; so does a cursor's 410, as where to go on."""
+    """Base of all API views: adds `Last-Event-Id` and `Last-Event-Epoch` to successful GETs.
+
+    The 410 for an expired cursor has them too, so that the client knows where to continue.
+    """
 
     position: Position | None = None
 
@@ -36,9 +39,9 @@ class LastEventId(APIView):
 
 
 class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Row]):
-    """List and read. An action that writes names the `rights` it needs by method (`accounts.api.access`).
+    """List and read. A writing action lists the `rights` it needs, by HTTP method (`accounts.api.access`).
 
-    `all_rows`: a right to own rows is not enough.
+    `all_rows`: the view requires the right to all rows, not only to own rows.
     """
 
     lookup_value_regex = "[0-9]{1,18}"  # a longer one fits no column
@@ -46,23 +49,23 @@ class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelM
     all_rows = False
 
     def validated(self, form: type[Serializer[Any]], data: Any = None, **options: Any) -> Any:
-        """The form, filled with what the request says or with `data`. Raises ValidationError."""
-        filled = form(
+        """The validated serializer, with the request's body or `data`. Raises ValidationError."""
+        serializer = form(
             data=self.request.data if data is None else data, context=self.get_serializer_context(), **options
         )
-        filled.is_valid(raise_exception=True)
-        return filled
+        serializer.is_valid(raise_exception=True)
+        return serializer
 
 
 class Resource(mixins.CreateModelMixin, ReadOnlyResource[Row]):
-    """List, read, create and change by PATCH. Nothing is deleted: it is deactivated."""
+    """List, read, create, and change by PATCH. Rows are deactivated, never deleted."""
 
     http_method_names = ["get", "head", "post", "patch"]
 
     def get_queryset(self) -> QuerySet[Row]:
-        """For a change the row is locked, so that it is applied to what is there and not to what was read.
+        """Locks the row for a PATCH, so that the change is applied to its current values.
 
-        Without a join, whose other side would be that of before the wait.
+        Joins are removed: after the wait for the lock, the joined rows would be stale.
         """
         rows = super().get_queryset()
         if self.action != "partial_update":

@@ -1,4 +1,4 @@
-"""OpenAPI: what drf-spectacular cannot see by itself."""
+"""OpenAPI: extensions for what drf-spectacular cannot detect itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BODY = ("POST", "PUT", "PATCH")
 
 
 class AutoSchema(StandardizedAutoSchema):
-    """Conflicts and bodies that are too large belong to calls with a body only; every query may be wrong."""
+    """Adds 409 and 413 only to calls with a body, and 400 to every call with query parameters."""
 
     def _should_add_error_response(self, responses: dict[str, Any], status_code: str) -> bool:
         if status_code in ("409", "413") and self.method not in BODY:
@@ -28,11 +28,11 @@ class AutoSchema(StandardizedAutoSchema):
         return bool(super()._should_add_error_response(responses, status_code))
 
     def _should_add_http401_error_response(self) -> bool:
-        """Whoever gets a token has none to be refused, and may say a wrong password."""
+        """Token views need no token, but answer 401 to a wrong password."""
         return isinstance(self.view, TokenViewBase) or bool(super()._should_add_http401_error_response())
 
     def get_override_parameters(self) -> list[Any]:
-        """The headers of answers that clients build on."""
+        """Describes the response headers `Last-Event-Id` and `Last-Event-Epoch`."""
         described = [*super().get_override_parameters()]
         if isinstance(self.view, LastEventId) and self.method == "GET":
             described += [
@@ -43,12 +43,12 @@ class AutoSchema(StandardizedAutoSchema):
 
 
 def header(name: str, text: Any, type_: Any) -> OpenApiParameter:
-    """One that every good answer carries."""
+    """A response header of every 200 and 201."""
     return OpenApiParameter(name, type_, OpenApiParameter.HEADER, description=text, response=[200, 201])
 
 
 class StrictExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """A strict serializer takes no other fields than its own."""
+    """Describes strict serializers with `additionalProperties: false`."""
 
     target_class = "web.api.fields.Strict"
     match_subclasses = True

@@ -33,9 +33,7 @@ def undo(ask: Callable[[int], None], number: int) -> None:
         raise Undone
 
 
-def test_work_asked_for_twice_is_done_once_after_the_commit(
-    ask: Callable[[int], None], calls: list[tuple[int, ...]]
-) -> None:
+def test_two_calls_run_once_after_the_commit(ask: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
     for _ in range(2):
         with transaction.atomic():
             ask(1)
@@ -45,7 +43,7 @@ def test_work_asked_for_twice_is_done_once_after_the_commit(
     assert calls == [(1, 2), (1, 2)]
 
 
-def test_a_rollback_takes_back_what_it_asked_for(ask: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
+def test_rolled_back_call_does_not_run(ask: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
     undo(ask, 1)
     with transaction.atomic():
         undo(ask, 2)
@@ -53,20 +51,20 @@ def test_a_rollback_takes_back_what_it_asked_for(ask: Callable[[int], None], cal
     assert calls == [(3,)]
 
 
-def test_what_a_savepoint_does_not_undo_is_done(ask: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
+def test_call_outside_a_rolled_back_savepoint_runs(ask: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
     with transaction.atomic():
         ask(1)
         undo(ask, 2)
     assert [numbers[0] for numbers in calls] == [1]
 
 
-def test_without_a_transaction_work_is_done_at_once(ask: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
+def test_call_outside_a_transaction_runs_at_once(ask: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
     ask(1)
     ask(2)
     assert calls == [(1,), (2,)]
 
 
-def test_work_that_fails_fails_nobody(calls: list[tuple[int, ...]]) -> None:
+def test_failing_callback_does_not_fail_the_commit(calls: list[tuple[int, ...]]) -> None:
     def fail() -> None:
         raise Undone
 

@@ -1,4 +1,4 @@
-"""Who changed what on orders, customers and products, whichever way; and what it costs."""
+"""The audit of orders, customers and products, by channel, and its cost in queries."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from orders.tests.admin.browser import page
 from orders.tests.api.client import make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product
 from web.actors import Actor, Source
-from web.admin import story
+from web.admin import history_entries
 
 pytestmark = pytest.mark.django_db
 
 
 def rows(subject: Any) -> list[tuple[str | None, str]]:
-    """By whom and from where, the oldest first."""
+    """User and source of each change, oldest first."""
     found = type(subject).audit.filter(id=subject.pk).order_by("history_id")
     return [(row.history_user and row.history_user.username, row.history_change_reason) for row in found]
 
@@ -41,7 +41,7 @@ def test_a_price_changed_over_the_api_names_the_owner_of_the_token() -> None:
     assert list(Product.audit.filter(id=product.pk).values_list("price", flat=True)) == [850, 800]
 
 
-def test_a_customer_changed_on_a_page_of_the_site_names_who_is_signed_in() -> None:
+def test_a_customer_changed_on_a_page_names_the_session_user() -> None:
     customer, user, client = make_customer(), make_office(), Client()
     client.force_login(user)
     path = f"/api/v1/customers/{customer.pk}/"
@@ -49,7 +49,7 @@ def test_a_customer_changed_on_a_page_of_the_site_names_who_is_signed_in() -> No
     assert rows(customer)[1:] == [(user.username, "page")]
 
 
-def test_the_admin_names_who_saved_the_form() -> None:
+def test_a_change_in_the_admin_names_its_user() -> None:
     product, user, client = make_product(price=800), make_office(is_superuser=True), Client()
     client.force_login(user)
     form = {name: getattr(product, name) for name in ("code", "name", "aliases", "cylinder_kg", "low_stock_threshold")}
@@ -57,13 +57,13 @@ def test_the_admin_names_who_saved_the_form() -> None:
     assert rows(product)[1:] == [(user.username, "admin")]
 
 
-def test_an_order_names_its_actor_also_without_a_request() -> None:
+def test_an_order_change_without_a_request_names_its_actor() -> None:
     order, user = make_order(), make_office()
     services.change(order, {"notes": "請按兩次鈴"}, Actor(user, Source.SOCKET))
     assert rows(order)[-1] == (user.username, "socket")
 
 
-def test_a_save_that_changes_nothing_of_note_leaves_no_row() -> None:
+def test_save_without_audited_changes_writes_no_row() -> None:
     product, order = make_product(), make_order()
     Product.add_stock(product.pk, -3)
     Product.objects.get(pk=product.pk).save()
@@ -72,13 +72,13 @@ def test_a_save_that_changes_nothing_of_note_leaves_no_row() -> None:
     assert (len(rows(product)), len(rows(order))) == (1, 1)
 
 
-def test_a_driver_and_the_cash_are_of_note() -> None:
+def test_driver_and_collected_cash_are_audited() -> None:
     order = make_order(Status.CONFIRMED)
     order.assign(make_driver(), by=make_office())
     assert len(rows(order)) == 2
 
 
-def test_new_items_are_told_in_words() -> None:
+def test_changed_items_are_recorded_as_text() -> None:
     product, office = make_product(), make_office()
     order = services.place(
         [Line(product.pk, 2)], Actor(office), customer=make_customer(), scheduled_date=timezone.localdate()
@@ -89,7 +89,7 @@ def test_new_items_are_told_in_words() -> None:
     assert told == [f"{product} × 2", f"{product} × 3", ""]
 
 
-def test_who_was_slower_leaves_no_row() -> None:
+def test_losing_concurrent_change_writes_no_row() -> None:
     order = make_order()
     slower = Order.objects.get(pk=order.pk)
     services.change(order, {"notes": "first"}, Actor())
@@ -105,14 +105,14 @@ def inserts(work: Any) -> int:
     return sum("_historical" in query["sql"] and query["sql"].startswith("INSERT") for query in queries)
 
 
-def test_a_move_costs_no_row_and_an_assignment_one() -> None:
+def test_status_move_inserts_no_audit_row_and_assignment_one() -> None:
     order, driver = make_order(), make_driver()
     assert inserts(lambda: order.transition_to(Status.CONFIRMED)) == 0
     assert inserts(lambda: order.assign(driver)) == 1
     assert inserts(lambda: order.transition_to(Status.DELIVERING)) == 0
 
 
-def test_the_history_page_says_who_changed_what_in_one_query_more() -> None:
+def test_history_page_shows_changes_with_one_more_query() -> None:
     user, client = make_office(is_superuser=True, first_name="陳玲"), Client(headers={"accept-language": "en"})
     client.force_login(user)
     order, drivers = make_order(), [make_driver() for _ in range(4)]
@@ -133,7 +133,7 @@ def test_the_history_page_says_who_changed_what_in_one_query_more() -> None:
 
 
 @pytest.mark.parametrize("model", [Customer, Product])
-def test_customers_and_products_have_the_page_too(model: Any) -> None:
+def test_customers_and_products_have_a_history_page(model: Any) -> None:
     row = make_customer() if model is Customer else make_product()
     row.name = "新名字"
     row.save()
@@ -144,14 +144,14 @@ def test_customers_and_products_have_the_page_too(model: Any) -> None:
 
 
 def last(row: Any) -> tuple[str, bool, list[tuple[str, Any, Any]]]:
-    """The newest entry of the page: by whom, whether it is the first, and what was before and after."""
+    """The latest history entry: user, whether it is the first, and the values before and after."""
     with translation.override("en"):
-        entry = story(type(row), str(row.pk))[0]
+        entry = history_entries(type(row), str(row.pk))[0]
     told = [(change.label, change.before, change.after) for change in entry.differences]
     return entry.who, entry.is_first, told
 
 
-def test_what_was_there_before_the_audit_is_told_with_its_first_change() -> None:
+def test_row_older_than_the_audit_shows_its_first_change() -> None:
     product, order, api = make_product(price=800), make_order(), make_api("office")
     Product.audit.all().delete()
     Order.audit.all().delete()
@@ -162,7 +162,7 @@ def test_what_was_there_before_the_audit_is_told_with_its_first_change() -> None
     assert ("items", items, f"{product} × 7") in last(order)[2]
 
 
-def test_nobody_is_named_for_what_changed_past_the_audit() -> None:
+def test_change_that_bypassed_the_audit_is_attributed_to_nobody() -> None:
     product, api = make_product(price=800, name="n"), make_api("office")
     assert api.user is not None
     Product.objects.filter(pk=product.pk).unannounced().update(price=950)
@@ -170,7 +170,7 @@ def test_nobody_is_named_for_what_changed_past_the_audit() -> None:
     assert last(product) == (api.user.username, False, [("name", "n", "renamed")])
 
 
-def test_days_moments_and_references_are_told_as_they_were() -> None:
+def test_history_shows_old_dates_times_and_references() -> None:
     first, second, now = make_driver(name="陳"), make_driver(name="林"), timezone.now()
     order = make_order(Status.CONFIRMED)
     order.assign(first)
@@ -186,16 +186,16 @@ def test_days_moments_and_references_are_told_as_they_were() -> None:
         assert told["expected at"] == (formats.localize(timezone.localtime(now)), "–")
 
 
-def test_an_entry_of_a_deletion_tells_no_change() -> None:
+def test_deletion_entry_has_no_differences() -> None:
     product = make_product(price=800)
     product.price = 850
     product.save()
     key = product.pk
     product.delete()
-    assert story(Product, str(key))[0].differences == []
+    assert history_entries(Product, str(key))[0].differences == []
 
 
-def test_who_may_not_see_customers_sees_no_history() -> None:
+def test_history_requires_the_right_to_view() -> None:
     customer, client = make_customer(), Client()
     client.force_login(make_driver().user)
     assert client.get(f"/admin/customers/customer/{customer.pk}/history/").status_code == 302

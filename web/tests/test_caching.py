@@ -1,4 +1,4 @@
-"""Kept answers, on a real Redis and with real commits: anew after each change, and never another's."""
+"""Cached answers on a real Redis, with real commits: invalidated by each change, and separate by caller."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def statistics(api: Api) -> Any:
     return api.get("orders/statistics/", **PERIOD).json()
 
 
-def told(api: Api) -> int:
-    """The number that the product has for a name (`make`, `write`)."""
+def product_number(api: Api) -> int:
+    """The product's name as a number (set by `make` and `write`)."""
     return int(statistics(api)["by_product"][0]["name"])
 
 
@@ -63,7 +63,7 @@ def write(number: int) -> None:
     product.save()
 
 
-# The account with its role, and the end of the log.
+# The account with its role, and the head of the event log.
 MOST_KEPT = 2
 
 
@@ -74,7 +74,7 @@ def queries(work: Any) -> int:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_second_answer_is_the_first_one_without_its_queries(office: Api) -> None:
+def test_second_request_is_answered_from_the_cache_without_queries(office: Api) -> None:
     make()
     first, whole = statistics(office), queries(lambda: statistics(make_api("office")))
     assert (statistics(office), queries(lambda: statistics(office))) == (first, MOST_KEPT)
@@ -82,7 +82,7 @@ def test_the_second_answer_is_the_first_one_without_its_queries(office: Api) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_change_is_seen_at_once(office: Api) -> None:
+def test_change_invalidates_the_cached_answer_at_once(office: Api) -> None:
     order = make_order(Status.ASSIGNED, driver=make_driver(name="舊"), product=make_product(name="舊桶"))
 
     def renamed(row: Driver | Product, name: str) -> Any:
@@ -103,7 +103,7 @@ def test_a_change_is_seen_at_once(office: Api) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nobody_gets_anothers_answer(office: Api) -> None:
+def test_cached_answers_are_separate_by_role_and_parameters(office: Api) -> None:
     make()
     statistics(office)
     assert make_api("customer").get("orders/statistics/", **PERIOD).status_code == 403
@@ -112,10 +112,10 @@ def test_nobody_gets_anothers_answer(office: Api) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_header_is_of_now_and_not_of_then(office: Api) -> None:
+def test_cached_answer_has_the_current_event_id_header(office: Api) -> None:
     make()
     first = office.get("orders/statistics/")
-    make_customer()  # of which the figures tell nothing
+    make_customer()  # does not change the statistics
     log.number()
     last = office.get("orders/statistics/")
     assert first.json() == last.json()
@@ -123,7 +123,7 @@ def test_the_header_is_of_now_and_not_of_then(office: Api) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_reader_that_writes_late_writes_where_nobody_looks(office: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_reader_does_not_overwrite_a_newer_answer(office: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     make()
     read, go_on = threading.Event(), threading.Event()
     shared = caching.shared_cache()
@@ -142,11 +142,11 @@ def test_a_reader_that_writes_late_writes_where_nobody_looks(office: Api, monkey
     write(2)
     go_on.set()
     reader.join()
-    assert [told(make_api("office")) for _ in range(2)] == [2, 2]
+    assert [product_number(make_api("office")) for _ in range(2)] == [2, 2]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_readers_among_writers_never_see_the_past() -> None:
+def test_concurrent_readers_never_get_a_stale_answer() -> None:
     make()
     user, committed, stop, seen = make_office(), [0], threading.Event(), list[int]()
 
@@ -159,7 +159,7 @@ def test_readers_among_writers_never_see_the_past() -> None:
         api = Api(user)
         while not stop.is_set():
             least = committed[0]
-            number = told(api)
+            number = product_number(api)
             seen.append(number)
             assert number >= least
 
@@ -172,7 +172,7 @@ def test_readers_among_writers_never_see_the_past() -> None:
         stop.set()
     for other in others:
         other.join()
-    assert (told(Api(user)), len(seen) > 20) == (40, True)
+    assert (product_number(Api(user)), len(seen) > 20) == (40, True)
 
 
 KILLED = """
@@ -191,9 +191,9 @@ with transaction.atomic():
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.long
-def test_who_is_killed_right_after_the_commit_leaves_an_answer_that_ends_within_a_minute(office: Api) -> None:
+def test_process_killed_after_commit_leaves_answers_stale_for_a_minute_at_most(office: Api) -> None:
     make()
-    assert told(office) == 1
+    assert product_number(office) == 1
     child = subprocess.run([sys.executable, "-c", KILLED], cwd=ROOT, env=child_environment(), check=False, timeout=30)
     assert child.returncode == -signal.SIGKILL
     redis = Client.from_url(settings.REDIS_URL)
@@ -201,7 +201,7 @@ def test_who_is_killed_right_after_the_commit_leaves_an_answer_that_ends_within_
     assert kept
     assert all(0 < redis.ttl(key) <= 60 for key in kept)
     redis.delete(*kept)
-    assert told(office) == 6
+    assert product_number(office) == 6
 
 
 def child_environment() -> dict[str, str]:
@@ -209,7 +209,7 @@ def child_environment() -> dict[str, str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_change_that_is_rolled_back_changes_nothing(office: Api) -> None:
+def test_rolled_back_change_keeps_the_cached_answer(office: Api) -> None:
     make()
     statistics(office)
     with transaction.atomic():
@@ -219,7 +219,7 @@ def test_a_change_that_is_rolled_back_changes_nothing(office: Api) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_switched_off_nothing_is_kept(office: Api, switch_off: Callable[..., None]) -> None:
+def test_nothing_is_cached_while_the_switch_is_off(office: Api, switch_off: Callable[..., None]) -> None:
     make()
     statistics(office)
     switch_off(flags.CACHING)
@@ -240,27 +240,27 @@ def seconds(work: Any) -> float:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_redis_may_die_freeze_and_come_back(office: Api, own_redis: Redis, rates: Callable[..., None]) -> None:
-    rates(**THROTTLE_RATES)  # who counts requests asks Redis first
+def test_requests_survive_a_dead_or_frozen_redis(office: Api, own_redis: Redis, rates: Callable[..., None]) -> None:
+    rates(**THROTTLE_RATES)  # throttling uses Redis before the cache does
     make()
     assert statistics(office) == statistics(office)
     for harm, mend in ((kill, own_redis.start), (stop, lambda: own_redis.send(signal.SIGCONT))):
         usual = seconds(lambda: statistics(office))
         harm(own_redis)
-        # Not the seconds of an ordinary client; how little it is, the settings of the cache say.
+        # Far less than an ordinary client's seconds; the cache's settings have the timeout.
         assert seconds(lambda: statistics(office)) < 1 + 5 * usual
         assert sum(seconds(lambda: statistics(office)) for _ in range(5)) < 1 + 25 * usual
-        number = told(office) + 1
+        number = product_number(office) + 1
         write(number)
-        assert told(office) == number
+        assert product_number(office) == number
         mend()
         wait_for(lambda: queries(lambda: statistics(office)) <= MOST_KEPT)
         write(number + 1)
-        assert told(office) == number + 1
+        assert product_number(office) == number + 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_transaction_renews_once_however_much_it_changes(office: Api) -> None:
+def test_transaction_with_many_changes_sets_one_new_version(office: Api) -> None:
     make()
     statistics(office)
     sets = int(Client.from_url(settings.REDIS_URL).info("commandstats")["cmdstat_set"]["calls"])
@@ -268,7 +268,7 @@ def test_a_transaction_renews_once_however_much_it_changes(office: Api) -> None:
         for number in range(5):
             write(number)
     calls = Client.from_url(settings.REDIS_URL).info("commandstats")["cmdstat_set"]["calls"]
-    assert (int(calls) - sets, told(office)) == (1, 4)
+    assert (int(calls) - sets, product_number(office)) == (1, 4)
 
 
 def kill(redis: Redis) -> None:
@@ -279,7 +279,7 @@ def stop(redis: Redis) -> None:
     redis.send(signal.SIGSTOP)
 
 
-# A cache on a real Redis: what it says is an answer, and where it fails that is a miss.
+# The cache on a real Redis: a failure is a miss.
 
 
 @pytest.fixture
@@ -289,7 +289,7 @@ def redis(settings: Any) -> Iterator[Redis]:
         yield server
 
 
-def test_what_is_counted_in_ends_when_it_was_to_end(redis: Redis) -> None:
+def test_increment_keeps_the_expiry_of_a_key(redis: Redis) -> None:
     with pytest.raises(ValueError, match="not found"):
         cache.incr("counted-in")
     cache.add("counted-in", 1, 60)
@@ -298,14 +298,12 @@ def test_what_is_counted_in_ends_when_it_was_to_end(redis: Redis) -> None:
 
 
 @pytest.mark.parametrize("held", [b"\xff\xfe", b"{", b""])
-def test_what_is_not_of_ours_is_a_miss(redis: Redis, held: bytes) -> None:
+def test_foreign_value_in_redis_is_a_miss(redis: Redis, held: bytes) -> None:
     Client.from_url(redis.url).set(cache.make_key("foreign"), held)
     assert cache.get("foreign") is None
 
 
-def test_a_redis_that_is_down_is_a_miss_and_left_alone_for_a_second(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failing_redis_is_a_miss_and_unused_for_a_second(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.set("kept", 1, 60)
     redis.kill()
     assert (cache.get("kept"), cache.add("kept", 1), cache.delete("kept"), cache.has_key("kept")) == (

@@ -14,14 +14,14 @@ def texts(svg: bytes) -> list[str]:
     return re.findall(r"<text[^>]*>([^<]*)</text>", svg.decode())
 
 
-def test_a_line_has_a_gap_where_nothing_was_measured() -> None:
+def test_missing_values_leave_a_gap_in_the_line() -> None:
     def strokes(*values: float | None) -> int:
         return len(re.findall(r'<path d="[^"]*" class="line', charts.lines("abcde", [Series("a", values)]).decode()))
 
     assert (strokes(1, 2, 3, 4, 5), strokes(1, 2, None, 4, 5)) == (1, 2)
 
 
-def test_a_value_between_two_gaps_is_seen() -> None:
+def test_value_between_two_gaps_has_a_dot() -> None:
     def dots(*values: float | None) -> int:
         drawn = charts.lines([str(number) for number in range(len(values))], [Series("a", values)])
         return drawn.count(b'class="dot ')
@@ -30,37 +30,37 @@ def test_a_value_between_two_gaps_is_seen() -> None:
     assert (dots(*many, 1, 1, 1), dots(*many, None, 5, None), dots(*many, None, 5)) == (0, 32, 32)
 
 
-def test_labels_are_so_few_that_they_can_be_read() -> None:
+def test_chart_shows_few_labels() -> None:
     labels = [f"09:{minute:02d}" for minute in range(60)]
     shown = texts(charts.bars(labels, [Series("a", tuple(range(60)))]))
     assert 3 <= len([text for text in shown if text in labels]) <= charts.MOST_LABELS
 
 
-def test_series_are_named_where_there_are_several() -> None:
+def test_several_series_have_a_legend() -> None:
     drawn = texts(charts.bars("ab", [Series("已送達", (1, 2), GREEN), Series("失敗", (0, 1), RED)]))
     assert {"已送達", "失敗"} <= set(drawn)
     assert "已送達" not in texts(charts.bars("ab", [Series("已送達", (1, 2))]))
 
 
-def test_names_at_the_side_are_read_from_the_top_down() -> None:
+def test_horizontal_bars_are_ordered_top_down() -> None:
     drawn = charts.lying(["陳", "林"], [Series("a", (1, 2)), Series("b", (3, 4))], stacked=False).decode()
     heights = {name: float(y) for y, name in re.findall(r'<text[^>]* y="([0-9.]+)"[^>]*>([陳林])</text>', drawn)}
     assert heights["陳"] < heights["林"]
 
 
 @pytest.mark.parametrize("labels", [[], ["a"], ["a"] * 366])
-def test_nothing_one_and_a_year_can_be_drawn(labels: list[str]) -> None:
+def test_chart_of_no_one_or_a_years_labels_renders(labels: list[str]) -> None:
     for draw in (charts.lines, charts.bars, charts.lying):
         assert b"</svg>" in draw(labels, [Series("a", (0,) * len(labels)), Series("b", (None,) * len(labels))])
 
 
-def test_a_picture_runs_nothing_and_asks_nothing_of_others() -> None:
+def test_chart_has_no_script_and_no_external_link() -> None:
     drawn = charts.lines("ab", [Series("<script>", (1, 2)), Series("b", (1, 2))]).decode()
     assert "<script>" not in drawn.replace("<script type=", "")
     assert not re.search(r"(href|src)=.?(https?:)?//", drawn)
 
 
-def test_it_leaves_the_imports_of_the_process_alone() -> None:
+def test_pygal_import_hook_is_removed() -> None:
     code = "import web.charts, warnings; warnings.simplefilter('error')\ntry: import no_such\nexcept ImportError: 0"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
 
@@ -76,5 +76,5 @@ def test_it_leaves_the_imports_of_the_process_alone() -> None:
         (12.5, [0, 5, 10, 15]),
     ],
 )
-def test_what_is_counted_has_whole_numbers_at_its_side(highest: float, expected: list[int]) -> None:
+def test_axis_of_counts_has_whole_numbers(highest: float, expected: list[int]) -> None:
     assert charts.ticks(highest) == expected

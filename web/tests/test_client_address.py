@@ -28,7 +28,9 @@ def behind(settings: Any, proxies: int) -> None:
         (1, "192.0.2.1:8080", None),
     ],
 )
-def test_who_is_believed(settings: Any, proxies: int, forwarded: str, counted: str | None) -> None:
+def test_forwarded_header_is_trusted_only_from_our_proxies(
+    settings: Any, proxies: int, forwarded: str, counted: str | None
+) -> None:
     behind(settings, proxies)
     headers = {"x-forwarded-for": forwarded} if forwarded else {}
     request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.7", headers=headers)
@@ -39,5 +41,5 @@ def test_who_is_believed(settings: Any, proxies: int, forwarded: str, counted: s
     assert throttling.address_of(request) == throttling.address_of_scope(scope) == counted
 
 
-def test_a_socket_in_the_file_system_has_no_address() -> None:
+def test_unix_socket_has_no_client_address() -> None:
     assert throttling.address_of_scope({"client": None, "headers": []}) is None

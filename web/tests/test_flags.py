@@ -20,14 +20,14 @@ def _asked_of_the_database(all_switches_on: None) -> None:
     flags.forget()
 
 
-def test_each_name_has_a_meaning_and_what_has_no_row_is_on() -> None:
+def test_every_switch_has_a_meaning_and_is_on_without_a_row() -> None:
     names = {value for name, value in vars(flags).items() if name.isupper() and isinstance(value, str)}
     assert names == set(flags.MEANINGS)
     Switch.objects.all().delete()
     assert all(flags.on(name) and switch_is_active(name) for name in names)
 
 
-def test_whoever_turns_one_knows_at_once() -> None:
+def test_change_is_visible_at_once_in_the_same_process() -> None:
     assert flags.on(flags.SMS)
     turn(flags.SMS, False)
     assert not flags.on(flags.SMS)
@@ -36,33 +36,33 @@ def test_whoever_turns_one_knows_at_once() -> None:
     assert flags.on(flags.SMS)
 
 
-def test_what_is_rolled_back_was_not_turned() -> None:
+def test_rolled_back_change_has_no_effect() -> None:
     with transaction.atomic():
         turn(flags.SMS, False)
         transaction.set_rollback(True)
     assert flags.on(flags.SMS)
 
 
-def test_another_process_is_heard_within_half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_change_by_another_process_is_read_within_half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(flags, "monotonic", lambda: now)
     turn(flags.SMS, True)
     assert flags.on(flags.SMS)
-    Switch.objects.filter(name=flags.SMS).update(active=False)  # no signal here, as from elsewhere
+    Switch.objects.filter(name=flags.SMS).update(active=False)  # sends no signal, like a change by another process
     now += flags.MEMORY_SECONDS
     assert flags.on(flags.SMS)
     now += 0.001
     assert not flags.on(flags.SMS)
 
 
-def test_all_of_them_are_one_query_and_then_none(django_assert_num_queries: Any) -> None:
+def test_all_switches_are_read_in_one_query(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         assert all(flags.on(name) for name in flags.MEANINGS)
     with django_assert_num_queries(0):
         assert all(flags.on(name) for name in flags.MEANINGS)
 
 
-def test_without_a_database_they_stay_as_they_were() -> None:
+def test_switches_keep_their_values_while_the_database_is_down() -> None:
     turn(flags.SMS, False)
     assert not flags.on(flags.SMS)
     flags.forget()
@@ -71,7 +71,7 @@ def test_without_a_database_they_stay_as_they_were() -> None:
         assert flags.on(flags.CACHING)
 
 
-def test_of_two_looks_at_once_the_later_one_is_right() -> None:
+def test_later_of_two_concurrent_reads_wins() -> None:
     flags.remember(Seen(at=2.0, off=frozenset({flags.SMS})))
     flags.remember(Seen(at=1.0))
     assert not flags.known(flags.SMS)

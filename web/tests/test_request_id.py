@@ -14,13 +14,13 @@ def test_a_well_formed_id_is_kept(given: str) -> None:
 @pytest.mark.parametrize(
     "given", ["", "a" * 7, "a" * 65, "abcdefgh\n", 'abcdefgh"', "abcd efgh", "一二三四五六七八", "abcdefgh_"]
 )
-def test_another_is_replaced(given: str) -> None:
+def test_malformed_id_is_replaced(given: str) -> None:
     made = request_id.given_or_new(given)
     assert made != given
     assert request_id.WELL_FORMED.fullmatch(made)
 
 
-def test_the_current_one_is_what_is_bound() -> None:
+def test_current_id_is_the_bound_one() -> None:
     assert request_id.current() == ""
     with bound_contextvars(request_id="abcdefgh"):
         assert request_id.current() == "abcdefgh"

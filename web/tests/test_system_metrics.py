@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import OperationalError, transaction
+from django.core.management import call_command
+from django.db import OperationalError, connection, transaction
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -40,12 +41,12 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 
 def counts() -> dict[str, float]:
-    """Of these tests' own metrics, in the newest row."""
+    """The counts of the tests' own metrics in the latest row."""
     found = SystemMetric.objects.filter(span="minute").latest("at").metrics_json["counts"]
     return {name: count for name, count in found.items() if name.startswith("luckygas_tests")}
 
 
-def test_each_write_adds_what_is_new_and_only_that(clock: time_machine.Traveller) -> None:
+def test_each_write_adds_only_new_counts(clock: time_machine.Traveller) -> None:
     SEEN.labels("a", "5").inc(2)
     SEEN.labels("b", "5").inc(0)
     ASIDE.inc()
@@ -61,13 +62,13 @@ def test_each_write_adds_what_is_new_and_only_that(clock: time_machine.Traveller
     assert counts() == {B: 1}
 
 
-def test_nothing_is_written_a_moment_after_a_write() -> None:
+def test_second_write_within_a_moment_is_skipped() -> None:
     SEEN.labels("a", "5").inc()
     write()
     assert SystemMetric.objects.count() == 0
 
 
-def test_what_the_database_does_not_take_is_added_with_the_next_write(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_of_a_failed_write_are_added_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*args: Any, **kwargs: Any) -> None:
         raise OperationalError
 
@@ -81,7 +82,7 @@ def test_what_the_database_does_not_take_is_added_with_the_next_write(monkeypatc
     assert counts() == {A: 2}
 
 
-def test_the_first_of_a_minute_adds_the_gauges_and_says_that_one_is_over(
+def test_first_write_of_a_minute_adds_gauges_and_reports_a_finished_minute(
     monkeypatch: pytest.MonkeyPatch, clock: time_machine.Traveller
 ) -> None:
     family, said = GaugeMetricFamily("luckygas_tests_now", "", labels=["kind"]), list[object]()
@@ -98,7 +99,7 @@ def test_the_first_of_a_minute_adds_the_gauges_and_says_that_one_is_over(
     assert len(said) == 2
 
 
-def test_a_gauge_that_fails_keeps_no_other_and_no_count(
+def test_failing_gauge_does_not_block_other_gauges_or_counts(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(metrics, "GAUGES", [lambda: 1 / 0, lambda: [GaugeMetricFamily("luckygas_tests_now", "", 7)]])
@@ -109,7 +110,7 @@ def test_a_gauge_that_fails_keeps_no_other_and_no_count(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_write_by_another_process_meanwhile_does_not_count_all_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_write_by_another_process_counts_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     SEEN.labels("a", "5").inc(100)
     write(every=0)
     SEEN.labels("a", "5").inc()
@@ -124,7 +125,37 @@ def test_a_write_by_another_process_meanwhile_does_not_count_all_again(monkeypat
     assert lately(HOUR).counts[A] == 101
 
 
-def test_lately_is_of_all_processes_and_of_what_this_one_has_not_written() -> None:
+def test_concurrent_writes_of_one_directory_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second write reads the counters before the first one commits, and locks the row after it."""
+    SEEN.labels("a", "5").inc(100)
+    count, first = system_metrics.counted, list[None]()
+
+    def slowly() -> dict[str, float]:
+        found = count()
+        if not first:
+            first.append(None)
+            write(every=0)
+        return found
+
+    monkeypatch.setattr(system_metrics, "counted", slowly)
+    write(every=0)
+    assert counts() == {A: 100}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_write_reads_counters_outside_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    count, in_transaction = system_metrics.counted, list[bool]()
+
+    def seen() -> dict[str, float]:
+        in_transaction.append(connection.in_atomic_block)
+        return count()
+
+    monkeypatch.setattr(system_metrics, "counted", seen)
+    write(every=0)
+    assert in_transaction == [False]
+
+
+def test_lately_includes_all_processes_and_own_unwritten_counts() -> None:
     make_minute(NOW - 3 * MINUTE, {A: 1000})
     make_minute(NOW - MINUTE, {A: 5})
     make_minute(NOW, {A: 1, B: 2})
@@ -133,14 +164,14 @@ def test_lately_is_of_all_processes_and_of_what_this_one_has_not_written() -> No
     assert (lately(MINUTE).seconds, lately(HOUR).counts[A]) == (90, 1007)
 
 
-def test_of_processes_those_count_that_wrote_of_late() -> None:
+def test_only_processes_that_wrote_recently_are_counted() -> None:
     for seconds, count in ((30, 4), (61, 2)):
         at = NOW - timedelta(seconds=seconds)
         WrittenCounts.objects.create(name=f"{seconds}", at=at, processes=count)
     assert lately(HOUR).processes == 5
 
 
-def test_containers_that_share_a_directory_count_once(
+def test_processes_that_share_a_directory_are_counted_once(
     monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
 ) -> None:
     settings.PROMETHEUS_MULTIPROC_DIR = str(tmp_path)
@@ -158,7 +189,7 @@ def test_the_buckets_of_a_histogram_by_its_labels() -> None:
     assert buckets(counts(), "luckygas_tests_took") == {"a": {1: 1, 5: 3, float("inf"): 4}}
 
 
-def test_a_number_that_fell_began_anew() -> None:
+def test_decreased_counter_counts_as_restarted() -> None:
     assert growth({"a": 3, "b": 5, "c": 1}, {"a": 7, "b": 5}) == {"a": 3, "c": 1}
 
 
@@ -190,7 +221,7 @@ sys.stdin.read()
 
 
 def start(directory: Path, number: int) -> subprocess.Popen[str]:
-    """A process that has counted so many, and lives on."""
+    """A process that has counted to `number` and keeps running."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(directory), str(number)],
         cwd=ROOT, env={"PROMETHEUS_MULTIPROC_DIR": str(directory)},
@@ -212,7 +243,7 @@ def total(directory: Path) -> float | None:
     return registry.get_sample_value("seen_total")
 
 
-def test_what_a_killed_process_counted_stays_and_its_place_is_taken_again(tmp_path: Path, settings: Any) -> None:
+def test_killed_process_keeps_its_counts_and_frees_its_slot(tmp_path: Path, settings: Any) -> None:
     directory = tmp_path / "made" / "when-missing"
     settings.PROMETHEUS_MULTIPROC_DIR = str(directory)
     first, second = start(directory, 1), start(directory, 10)
@@ -224,3 +255,15 @@ def test_what_a_killed_process_counted_stays_and_its_place_is_taken_again(tmp_pa
     kill(second)
     kill(third)
     assert (total(directory), processes()) == (111, 0)
+
+
+def test_after_restore_skips_counts_from_before(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
+    """The counter files survive the restart of the servers; the restored database has no row for them."""
+    settings.PROMETHEUS_MULTIPROC_DIR = str(tmp_path)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    monkeypatch.setattr(metrics, "KEPT", {"seen"})
+    kill(start(tmp_path, 100))
+    call_command("after_restore")
+    kill(start(tmp_path, 1))
+    write(every=0)
+    assert SystemMetric.objects.get(span="minute").metrics_json["counts"] == {"seen_total": 1}

@@ -14,25 +14,25 @@ from hypothesis import strategies as st
 from web.text import plain, visible, visible_form, visible_json
 
 # Zero-width space and joiners, direction marks, a byte order mark, a soft hyphen, variation selectors, a tag, a
-# combining joiner, what stands for a picture, and controls.
+# combining joiner, an object replacement character, and controls.
 MARKS = "\u200b\u200c\u200d\u2060\u200e\u200f\u202a\u202c\u2066\u2069\ufeff\u00ad"
 MARKS += "\ufe0f\ufe0e\U000e0100\U000e0041\u034f\ufffc\x07\x1b\x7f\x9b"
 BLANKS = "\u3164\u2800\uffa0\u115f\u1160"
 
 
 @pytest.mark.parametrize("mark", MARKS)
-def test_a_mark_nobody_sees_is_dropped(mark: str) -> None:
+def test_invisible_character_is_removed(mark: str) -> None:
     assert visible(f"{mark}王{mark}小明{mark}") == "王小明"
 
 
 @pytest.mark.parametrize("blank", BLANKS)
-def test_a_letter_that_is_blank_is_a_space(blank: str) -> None:
+def test_blank_letter_becomes_a_space(blank: str) -> None:
     assert visible(f"王{blank}小明") == "王 小明"
     assert visible(blank * 3).strip() == ""
 
 
 @given(st.text())
-def test_nothing_of_category_cf_is_left_and_the_rest_stays(text: str) -> None:
+def test_only_characters_of_category_cf_are_removed(text: str) -> None:
     left = visible(text)
     assert not [character for character in left if unicodedata.category(character) == "Cf"]
     assert visible(left) == left
@@ -40,11 +40,11 @@ def test_nothing_of_category_cf_is_left_and_the_rest_stays(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["王小明 2 桶\n急，\t請打電話", "é 堃 𠮷 😀 ㊣ ﾌﾟ", "\0", ""])
-def test_what_people_see_stays_as_it_is(text: str) -> None:
+def test_visible_text_is_unchanged(text: str) -> None:
     assert visible(text) == text
 
 
-def test_the_members_of_a_family_are_kept() -> None:
+def test_family_emoji_becomes_its_members() -> None:
     assert visible("👨\u200d👩\u200d👧") == "👨👩👧"
 
 
@@ -59,7 +59,7 @@ def test_json_is_visible_at_every_depth() -> None:
     assert visible_json("z\u200e") == "z"
 
 
-def test_deep_json_is_no_fault() -> None:
+def test_deeply_nested_json_is_accepted() -> None:
     deep: Any = "x\u200b"
     for _ in range(5000):
         deep = [deep]
@@ -76,13 +76,13 @@ def test_each_value_of_a_form_is_visible() -> None:
         form["q"] = "x"
 
 
-def test_a_form_without_marks_is_the_same_form() -> None:
+def test_form_without_invisible_characters_is_unchanged() -> None:
     form = QueryDict("q=1")
     assert visible_form(form) is form
 
 
 @pytest.mark.django_db
-def test_a_password_is_taken_as_it_was_typed(client: Client) -> None:
+def test_password_is_not_normalized(client: Client) -> None:
     said = {"username": "amy", "password": "love\u2764\ufe0f2026"}
     get_user_model().objects.create_user(**said, is_staff=True)
     assert client.post("/api/v1/auth/token/", said, content_type="application/json").status_code == 200

@@ -8,18 +8,18 @@ import pytest
 from web.slow_work import ThreadPool
 
 
-def test_results_come_back() -> None:
+def test_submit_returns_the_result() -> None:
     pool: ThreadPool[int, int] = ThreadPool(lambda n: n * 2, lambda: None, 3, "worker")
     assert [future.result(5) for future in [pool.submit(n) for n in range(10)]] == [n * 2 for n in range(10)]
 
 
-def test_as_many_at_once_as_it_has_threads() -> None:
+def test_pool_runs_as_many_jobs_at_once_as_threads() -> None:
     meeting = threading.Barrier(3)
     pool: ThreadPool[int, int] = ThreadPool(lambda _: meeting.wait(5), lambda: None, 3, "worker")
     assert sorted(future.result(5) for future in [pool.submit(n) for n in range(3)]) == [0, 1, 2]
 
 
-def test_an_error_is_the_callers_and_the_thread_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_error_reaches_the_caller_and_the_thread_continues(caplog: pytest.LogCaptureFixture) -> None:
     pool: ThreadPool[int, float] = ThreadPool(lambda n: 1 / n, lambda: None, 1, "worker")
     broken, fine = pool.submit(0), pool.submit(2)
     assert isinstance(broken.exception(5), ZeroDivisionError)
@@ -27,7 +27,7 @@ def test_an_error_is_the_callers_and_the_thread_goes_on(caplog: pytest.LogCaptur
     assert "The work on 0 failed" in caplog.text
 
 
-def test_drain_says_whether_all_is_done() -> None:
+def test_drain_reports_whether_all_jobs_finished() -> None:
     go = threading.Event()
     pool: ThreadPool[int, bool] = ThreadPool(lambda _: go.wait(5), lambda: None, 1, "worker")
     pool.submit(1)
@@ -36,7 +36,7 @@ def test_drain_says_whether_all_is_done() -> None:
     assert pool.drain(5)
 
 
-def test_a_thread_that_finds_nothing_to_do_rests_before_it_answers() -> None:
+def test_idle_thread_calls_at_rest_before_it_resolves() -> None:
     rested: list[str] = []
     pool: ThreadPool[int, int] = ThreadPool(
         lambda n: n, lambda: rested.append(threading.current_thread().name), 1, "worker"
@@ -45,13 +45,13 @@ def test_a_thread_that_finds_nothing_to_do_rests_before_it_answers() -> None:
     assert rested == ["worker-1"]
 
 
-def test_its_threads_hold_up_no_exit() -> None:
+def test_threads_do_not_delay_process_exit() -> None:
     pool: ThreadPool[int, None] = ThreadPool(lambda _: time.sleep(5), lambda: None, 1, "worker")
     pool.submit(1)
     assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("worker-"))
 
 
-def test_what_is_not_begun_can_be_taken_back() -> None:
+def test_waiting_job_can_be_cancelled() -> None:
     begun: list[int] = []
     go = threading.Event()
 

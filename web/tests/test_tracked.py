@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 
 def order_with_notes() -> Order:
-    """Read from the table; its notes are set and not saved."""
+    """An order loaded from the database, with unsaved notes."""
     order = Order.objects.get(pk=make_order().pk)
     order.notes = "後門進"
     return order
@@ -56,7 +56,7 @@ def new_order() -> Order:
     ],
     ids=["order", "customer", "route", "product"],
 )  # fmt: skip
-def test_a_new_row_goes_with_a_receiver_that_fails(make: Callable[[], models.Model]) -> None:
+def test_failing_receiver_rolls_back_a_new_row(make: Callable[[], models.Model]) -> None:
     row = make()
     with listening(type(row), cannot_write), pytest.raises(ConnectionError):
         row.save()
@@ -69,7 +69,7 @@ def test_a_new_row_goes_with_a_receiver_that_fails(make: Callable[[], models.Mod
     [(make_order, "notes"), (make_customer, "notes"), (make_product, "name"), (make_route, "name")],
     ids=["order", "customer", "product", "route"],
 )
-def test_a_change_goes_with_a_receiver_that_fails(make: Callable[[], models.Model], column: str) -> None:
+def test_failing_receiver_rolls_back_a_change(make: Callable[[], models.Model], column: str) -> None:
     row = make()
     before = getattr(row, column)
     setattr(row, column, "新")
@@ -79,20 +79,20 @@ def test_a_change_goes_with_a_receiver_that_fails(make: Callable[[], models.Mode
     assert getattr(row, column) == before
 
 
-def test_reading_one_column_again_leaves_the_others_unsaved() -> None:
+def test_refresh_of_one_column_keeps_others_unsaved() -> None:
     order = order_with_notes()
     order.refresh_from_db(fields=["priority"])
     order.save()
     assert Order.objects.get().notes == "後門進"
 
 
-def test_reading_a_column_again_forgets_what_was_set_in_it() -> None:
+def test_refresh_of_a_column_discards_its_unsaved_value() -> None:
     order = order_with_notes()
     order.refresh_from_db(fields=["notes"])
     assert order.unsaved() == {}
 
 
-def test_reading_a_foreign_key_again_goes_by_the_name_of_the_field() -> None:
+def test_refresh_of_a_foreign_key_accepts_the_field_name() -> None:
     order = Order.objects.get(pk=make_order().pk)
     theirs = Order.objects.get(pk=order.pk)
     theirs.customer = make_customer()
@@ -101,7 +101,7 @@ def test_reading_a_foreign_key_again_goes_by_the_name_of_the_field() -> None:
     assert (order.customer, order.unsaved()) == (theirs.customer, {})
 
 
-def test_reading_a_deferred_column_leaves_the_others_unsaved() -> None:
+def test_loading_a_deferred_column_keeps_others_unsaved() -> None:
     order = Order.objects.defer("delivery_address").get(pk=make_order().pk)
     order.notes = "後門進"
     order.save()  # reads the address
@@ -123,7 +123,7 @@ def test_columns_left_out_are_saved_by_the_next_save() -> None:
     assert (found.notes, found.priority) == ("後門進", "urgent")
 
 
-def test_receivers_hear_of_the_columns_that_are_written() -> None:
+def test_before_holds_only_the_written_columns() -> None:
     order = order_with_notes()
     order.status, order.priority = "confirmed", "urgent"
     heard: list[set[str]] = []
@@ -138,7 +138,7 @@ def test_receivers_hear_of_the_columns_that_are_written() -> None:
 
 
 @pytest.mark.parametrize("named", ["driver", "driver_id"])
-def test_receivers_hear_of_a_foreign_key_by_its_column(named: str) -> None:
+def test_before_names_a_foreign_key_by_its_column(named: str) -> None:
     route = Route.objects.get(pk=make_route().pk)
     route.driver = make_driver()
     heard: list[object] = []
@@ -162,7 +162,7 @@ CALLS: dict[str, Call] = {
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize("model", [Order, Customer, Product, NotificationHistory])
-def test_what_tells_nobody_is_refused_by_the_name_of_a_function_that_tells(model: Any, call: Call) -> None:
+def test_bulk_change_is_refused_and_names_the_function_to_call(model: Any, call: Call) -> None:
     with pytest.raises(TypeError) as refused:
         call(model.objects.filter(pk__gt=0).order_by("pk"))
     (named,) = re.findall(r"Call ([\w.]+)\(\)", str(refused.value))
@@ -180,7 +180,7 @@ def test_what_tells_nobody_is_refused_by_the_name_of_a_function_that_tells(model
     ],
     ids=["update", "delete", "bulk_create", "add", "set"],
 )
-def test_the_rows_of_another_are_refused_too(call: Callable[[Customer, Order], object]) -> None:
+def test_bulk_change_through_a_related_manager_is_refused(call: Callable[[Customer, Order], object]) -> None:
     order, customer = make_order(), make_customer()
     with pytest.raises(TypeError):
         call(customer, order)
@@ -188,7 +188,7 @@ def test_the_rows_of_another_are_refused_too(call: Callable[[Customer, Order], o
     assert (order.customer_id == customer.pk, order.notes) == (False, "")
 
 
-def test_the_door_keeps_to_the_rows_it_stands_behind_and_tells_nobody() -> None:
+def test_unannounced_keeps_the_filter_and_announces_nothing() -> None:
     first, second = make_order(), make_order()
     told = Outbox.objects.count()
     first.customer.orders.unannounced().update(notes="後門")
@@ -198,7 +198,7 @@ def test_the_door_keeps_to_the_rows_it_stands_behind_and_tells_nobody() -> None:
     assert (NotificationHistory.objects.count(), Outbox.objects.count()) == (0, told)
 
 
-def test_what_django_deletes_by_itself_is_deleted_or_protected() -> None:
+def test_cascades_delete_or_protect() -> None:
     message = make_message("sent")
     with pytest.raises(ProtectedError):
         message.customer.delete()

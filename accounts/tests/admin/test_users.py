@@ -52,7 +52,7 @@ def role_of(user: User) -> Role | None:
     return staff_role(User.objects.get(pk=user.pk))
 
 
-def test_list_says_who_is_what_in_one_query_for_all(manager: Browser, django_assert_max_num_queries: Any) -> None:
+def test_list_shows_roles_in_one_query(manager: Browser, django_assert_max_num_queries: Any) -> None:
     for _ in range(3):
         make_driver()
         make_staff("clerk")
@@ -80,7 +80,7 @@ def test_new_person_gets_a_role_and_a_link_to_set_a_password() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_mail_that_could_not_be_sent_is_told() -> None:
+def test_failed_mail_is_reported() -> None:
     with mock.patch("accounts.users.send_mail", side_effect=SMTPServerDisconnected):
         answer = add(sign_in(make_staff("manager")))
     assert ("error", "The e-mail to ming@example.com could not be sent. Please try again later.") in told(answer)
@@ -127,7 +127,7 @@ def test_manager_changes_the_account_of_a_driver(manager: Browser) -> None:
     assert (user.email, user.is_staff, user.is_superuser, role_of(user)) == ("chen@example.com", False, False, None)
 
 
-def test_superuser_whose_role_is_changed_is_none_any_more(owner: Browser) -> None:
+def test_role_change_removes_superuser(owner: Browser) -> None:
     user = make_staff("clerk", is_superuser=True, first_name="x")
     assert owner.form(page(user), "user_form")["role"] == "owner"
     save(owner, user, role="manager")
@@ -135,13 +135,13 @@ def test_superuser_whose_role_is_changed_is_none_any_more(owner: Browser) -> Non
     assert (user.is_superuser, role_of(user)) == (False, Role.MANAGER)
 
 
-def test_role_of_the_office_is_taken_away(owner: Browser) -> None:
+def test_office_role_is_removed(owner: Browser) -> None:
     user = make_staff("clerk", first_name="x")
     save(owner, user, role="")
     assert (role_of(user), StaffRole.objects.filter(user=user).exists()) == (None, False)
 
 
-def test_nobody_changes_the_own_role_or_deactivates_themselves() -> None:
+def test_own_role_and_activation_are_read_only() -> None:
     user = make_staff("owner", first_name="x")
     make_staff("owner")
     browser = sign_in(user)
@@ -150,7 +150,7 @@ def test_nobody_changes_the_own_role_or_deactivates_themselves() -> None:
     assert (role_of(user), user.is_active) == (Role.OWNER, True)
 
 
-def test_two_owners_do_not_take_each_others_role() -> None:
+def test_two_owners_cannot_remove_each_others_role() -> None:
     one, other = make_staff("owner"), make_staff("owner")
     read_before = User.objects.select_related("staff_role").get(pk=one.pk)
     users.appoint(other, one, "clerk")
@@ -159,7 +159,7 @@ def test_two_owners_do_not_take_each_others_role() -> None:
     assert (refused.value.code, role_of(other)) == ("last_owner", Role.OWNER)
 
 
-def test_last_owner_is_not_deactivated(owner: Browser) -> None:
+def test_last_owner_cannot_be_deactivated(owner: Browser) -> None:
     last = make_staff("owner", first_name="x")
     with mock.patch("accounts.users.owners", return_value=User.objects.filter(pk=last.pk)):
         form = owner.form(page(last), "user_form")
@@ -169,7 +169,7 @@ def test_last_owner_is_not_deactivated(owner: Browser) -> None:
     assert User.objects.get(pk=last.pk).is_active
 
 
-def test_new_password_of_who_has_no_e_mail_is_shown_once(owner: Browser) -> None:
+def test_new_password_without_e_mail_is_shown_once(owner: Browser) -> None:
     user = make_staff("clerk", email="")
     ((level, said),) = told(owner.post(reverse("admin:auth_user_link", args=[user.pk]), {}))
     password = re.findall("“(.+?)”", said)[1]
@@ -177,7 +177,7 @@ def test_new_password_of_who_has_no_e_mail_is_shown_once(owner: Browser) -> None
     assert (level, user.check_password(password)) == ("warning", True)
 
 
-def test_pages_lead_to_drivers_and_customers(manager: Browser) -> None:
+def test_pages_link_to_drivers_and_customers(manager: Browser) -> None:
     driver = make_driver()
     assert reverse("admin:dispatch_driver_add") in manager.get(ADD)
     assert reverse("admin:dispatch_driver_change", args=[driver.pk]) in manager.get(page(driver.user))
@@ -199,21 +199,21 @@ def press(office: Browser) -> list[tuple[str, str]]:
     return told(office.post(reverse("admin:dispatch_driver_password", args=[driver.pk]), {}))
 
 
-def test_link_that_was_sent_is_told(office: Browser) -> None:
+def test_sent_link_is_reported(office: Browser) -> None:
     said = "The account is “chen”. The link to set its password was sent to chen@example.com."
     assert press(office) == [("success", said)]
 
 
 @pytest.mark.parametrize("error", [ConnectionRefusedError, TimeoutError, SMTPServerDisconnected])
-def test_link_that_could_not_be_sent_is_told_and_logged(
+def test_failed_link_is_reported_and_logged(
     office: Browser, error: type[OSError], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR), mock.patch("accounts.users.send_mail", side_effect=error):
         assert press(office) == [("error", "The e-mail to chen@example.com could not be sent. Please try again later.")]
-    assert "No link to set the password" in caplog.text
+    assert "Could not mail the link to set a password" in caplog.text
     assert "chen@example.com" not in caplog.text
 
 
-def test_link_is_in_the_language_of_who_asks(office: Browser) -> None:
+def test_link_mail_is_in_the_language_of_the_request(office: Browser) -> None:
     press(office)
     assert "You have an account “chen”" in str(mail.outbox[0].body)

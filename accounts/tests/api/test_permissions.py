@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(("rights", "served"), [({}, 403), ({"POST": []}, 200), ({"GET": []}, 403)])
-def test_a_call_that_names_no_right_is_for_nobody(rights: dict[str, list[str]], served: int) -> None:
+def test_view_without_a_right_is_refused_to_everybody(rights: dict[str, list[str]], served: int) -> None:
     class Call(APIView):
         def post(self, request: Request) -> Response:
             return Response()
@@ -28,7 +28,7 @@ def test_a_call_that_names_no_right_is_for_nobody(rights: dict[str, list[str]], 
 
 
 @pytest.mark.parametrize("method", ["put", "delete"])
-def test_a_method_that_there_is_not_is_said_to_whoever_has_a_role(method: str) -> None:
+def test_unknown_method_is_405_for_every_role(method: str) -> None:
     for user, status in ((make_staff(), 405), (make_driver().user, 405), (make_user(), 403)):
         client = APIClient(HTTP_AUTHORIZATION=f"Bearer {Refresh.for_user(user).access_token}")
         assert getattr(client, method)("/api/v1/orders/").status_code == status
@@ -50,14 +50,14 @@ def test_a_refusal_says_who_may(language: str, said: str) -> None:
     assert product.price == 800
 
 
-def test_who_has_no_role_gets_no_token_and_is_served_nothing() -> None:
+def test_user_without_a_role_gets_no_token_and_no_data() -> None:
     user = make_user()
     refused = Api().post("auth/token/", {"username": user.username, "password": PASSWORD})
     assert (refused.status_code, codes(refused)) == (403, [("no_role", None)])
     assert codes(Api(user).get("orders/")) == [("no_role", None)]
 
 
-def test_who_lost_the_role_gets_no_new_token() -> None:
+def test_user_who_lost_the_role_gets_no_new_token() -> None:
     driver = make_driver()
     refresh = Refresh.for_user(driver.user)
     driver.is_active = False
@@ -65,10 +65,10 @@ def test_who_lost_the_role_gets_no_new_token() -> None:
     assert codes(Api().post("auth/token/refresh/", {"refresh": str(refresh)})) == [("no_role", None)]
 
 
-def test_the_role_of_staff_costs_no_query_of_its_own() -> None:
+def test_staff_role_needs_no_query_of_its_own() -> None:
     api = Api(make_staff("clerk"))
-    api.get("routes/")  # makes the log's one row
+    api.get("routes/")  # creates the log's one row
     with CaptureQueriesContext(connection) as queries:
         assert api.get("routes/").status_code == 200
-    # The account with its role, how many there are, the rows, and where the log stands.
+    # Four queries: the account with its role, the count, the rows, and the head of the event log.
     assert len(queries) <= 4, [query["sql"] for query in queries]

@@ -1,4 +1,4 @@
-"""By role and scope, in the shared cache and in the process; the limits of the tests are off but where they are set."""
+"""Throttling by role and scope, in the shared cache and in the process. Tests have no limits unless they set some."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def test_each_role_has_a_rate_of_its_own(rates: Rates, role: str) -> None:
     assert statuses(most + 1, lambda: api.get("orders/")) == [200] * most + [429]
 
 
-def test_users_are_counted_apart(rates: Rates) -> None:
+def test_users_are_counted_separately(rates: Rates) -> None:
     rates(office="1/h")
     first, second = make_api("office"), make_api("office")
     assert [api.get("orders/").status_code for api in (first, second, first, second)] == [200, 200, 429, 429]
 
 
-def test_the_answer_says_when_to_come_back(rates: Rates) -> None:
+def test_throttled_response_has_retry_after(rates: Rates) -> None:
     rates(office="1/h")
     api = make_api("office")
     api.get("orders/")
@@ -46,7 +46,7 @@ def test_the_answer_says_when_to_come_back(rates: Rates) -> None:
     assert answer["Retry-After"] in answer.json()["errors"][0]["detail"]
 
 
-def test_the_next_window_begins_with_nothing(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_next_window_starts_at_zero(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
     rates(office="1/min")
     api, now = make_api("office"), 1_800_000_000.0 - 1_800_000_000 % 60
     answers = []
@@ -57,13 +57,13 @@ def test_the_next_window_begins_with_nothing(rates: Rates, monkeypatch: pytest.M
     assert answers[1]["Retry-After"] == "1"
 
 
-def test_names_and_passwords_are_limited_by_address(rates: Rates) -> None:
+def test_sign_in_is_throttled_by_address(rates: Rates) -> None:
     rates(sign_in="2/h")
     said = {"username": "ling", "password": "wrong"}
     assert statuses(3, lambda: Api().post("auth/token/", said)) == [401, 401, 429]
 
 
-def test_a_customer_places_so_many_orders_and_reads_on(rates: Rates) -> None:
+def test_customers_orders_are_throttled_but_not_reads(rates: Rates) -> None:
     rates(order="1/h", customer="50/h")
     api, product = make_api("customer"), make_product()
     order = {"scheduled_date": str(timezone.localdate()), "items": [{"product": product.pk, "quantity": 1}]}
@@ -71,32 +71,32 @@ def test_a_customer_places_so_many_orders_and_reads_on(rates: Rates) -> None:
     assert api.get("orders/").status_code == 200
 
 
-def test_the_office_places_orders_at_its_own_rate(rates: Rates) -> None:
+def test_office_orders_have_their_own_rate(rates: Rates) -> None:
     rates(order="1/h")
     api = make_api("office")
     assert statuses(3, lambda: api.post("orders/", {})) == [400, 400, 400]
 
 
-def test_reading_the_log_is_counted_apart_from_the_rest(rates: Rates) -> None:
+def test_event_log_reads_are_counted_separately(rates: Rates) -> None:
     rates(customer="1/h", events="3/h")
     api = make_api("customer")
     assert statuses(4, lambda: api.get("events/")) == [200, 200, 200, 429]
     assert api.get("orders/").status_code == 200
 
 
-def test_the_description_is_limited_by_address(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schema_is_throttled_by_address(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
     rates(schema="1/h")
     monkeypatch.setattr("drf_spectacular.generators.SchemaGenerator.get_schema", lambda *_, **__: {})
     assert statuses(2, lambda: Api().get("schema/")) == [200, 429]
 
 
-def test_an_empty_rate_is_none(rates: Rates) -> None:
+def test_empty_rate_is_no_limit(rates: Rates) -> None:
     rates(office="")
     api = make_api("office")
     assert statuses(20, lambda: api.get("products/")) == [200] * 20
 
 
-def test_switched_off_nothing_is_counted(rates: Rates, switch_off: Callable[..., None]) -> None:
+def test_nothing_is_counted_while_the_switch_is_off(rates: Rates, switch_off: Callable[..., None]) -> None:
     rates(office="1/h")
     switch_off(flags.THROTTLING)
     api = make_api("office")
@@ -104,7 +104,7 @@ def test_switched_off_nothing_is_counted(rates: Rates, switch_off: Callable[...,
 
 
 class Forgetful:
-    """A cache that is away and says nothing of it; or none at all (Django's dummy)."""
+    """A cache that fails silently, or none at all (Django's dummy)."""
 
     def incr(self, *_: object) -> int:
         raise ValueError
@@ -126,25 +126,23 @@ def test_without_the_shared_cache_the_process_counts(
     assert statuses(3, lambda: api.get("products/")) == [200, 200, 429]
 
 
-def test_what_other_processes_counted_counts(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
-    # However slow this machine is just now.
+def test_counts_of_other_processes_are_included(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Stops the clock, so that a slow machine stays in one window.
     monkeypatch.setattr(caching, "monotonic", lambda: math.inf)
     rates(office="3/h")
     assert [throttling.wait_for("office", 7) for _ in range(3)] == [None] * 3
-    throttling.own.clear()  # as another process has it
+    throttling.own.clear()  # another process has an empty one
     assert throttling.wait_for("office", 7) is not None
 
 
-def test_the_caches_are_two() -> None:
+def test_process_counts_in_its_own_cache() -> None:
     assert throttling.own is not caches["default"]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("role", "path", "burst"), [("office", "products/", 400), ("driver", "drivers/", 200)])
-def test_what_people_do_at_once_is_within_the_rates(
-    rates: Rates, settings: Any, role: str, path: str, burst: int
-) -> None:
-    """Fifty cards moved with what the pages read after each; the reports of a day without a line, of twenty stops."""
+def test_usual_bursts_are_within_the_rates(rates: Rates, settings: Any, role: str, path: str, burst: int) -> None:
+    """Fifty moved cards with the reads after each, and the reports of an offline day of twenty stops."""
     from luckygas.libraries import THROTTLE_RATES
 
     rates(**THROTTLE_RATES)

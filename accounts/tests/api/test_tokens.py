@@ -32,7 +32,7 @@ def claims(access: str) -> dict[str, Any]:
     return {name: payload[name] for name in ("role", "staff", "driver", "customer")}
 
 
-def test_a_token_says_who_its_user_is() -> None:
+def test_token_has_the_users_roles() -> None:
     driver, customer = make_driver(), make_customer(user=make_user())
     expected = {
         make_staff("clerk"): {"role": "office", "staff": "clerk", "driver": None, "customer": None},
@@ -68,7 +68,7 @@ def test_a_wrong_password_is_401() -> None:
 @pytest.mark.parametrize(
     "said", [{}, {"username": "x"}, {"username": ["x"], "password": 1}, {"username": "", "password": ""}]
 )
-def test_half_a_sign_in_is_400(said: dict[str, Any]) -> None:
+def test_incomplete_sign_in_is_400(said: dict[str, Any]) -> None:
     assert Api().post("auth/token/", said).status_code == 400
 
 
@@ -82,7 +82,7 @@ def test_refreshing_reads_the_roles_again() -> None:
     assert claims(renewed["access"]) == {"role": "driver", "staff": None, "driver": driver.pk, "customer": None}
 
 
-def test_a_token_from_before_a_new_password_opens_nothing() -> None:
+def test_password_change_revokes_access_tokens() -> None:
     user = make_office()
     api = by_token(sign_in(user).json()["access"])
     assert api.get("orders/").status_code == 200
@@ -109,14 +109,14 @@ def test_a_deactivated_user_is_refused_with_a_token_still_valid() -> None:
     assert api.get("orders/").status_code == 401
 
 
-def test_a_refresh_token_of_nobody_is_401() -> None:
+def test_refresh_token_of_a_deleted_user_is_401() -> None:
     user = make_office()
     refresh = Refresh.for_user(user)
     refresh["user_id"] = "0"
     assert Api().post("auth/token/refresh/", {"refresh": str(refresh)}).status_code == 401
 
 
-def test_a_new_password_ends_the_refresh_tokens_of_before() -> None:
+def test_password_change_revokes_refresh_tokens() -> None:
     user = make_office()
     before = sign_in(user).json()["refresh"]
     user.set_password("another")
@@ -127,7 +127,7 @@ def test_a_new_password_ends_the_refresh_tokens_of_before() -> None:
     assert Api().post("auth/token/refresh/", {"refresh": after}).status_code == 200
 
 
-def test_tokens_of_one_sign_in_name_it_and_no_other() -> None:
+def test_tokens_of_one_sign_in_share_its_session() -> None:
     user = make_office()
     first, other = sign_in(user).json(), sign_in(user).json()
     renewed = Api().post("auth/token/refresh/", {"refresh": first["refresh"]}).json()
@@ -146,13 +146,13 @@ def refreshed(refresh: str) -> Any:
 
 
 def is_over(pair: dict[str, str]) -> bool:
-    """Whether neither token of the pair opens anything."""
+    """Whether both tokens of the pair are refused."""
     api = by_token(pair["access"])
     answers = (api.get("orders/"), api.post("orders/", {}), api.post("websocket/ticket/", {}))
     return {answer.status_code for answer in (*answers, refreshed(pair["refresh"]))} == {401}
 
 
-def test_logout_ends_every_token_of_the_sign_in_and_no_other() -> None:
+def test_logout_revokes_only_tokens_of_its_sign_in() -> None:
     user = make_office()
     first, other = sign_in(user).json(), sign_in(user).json()
     renewed = refreshed(first["refresh"]).json()
@@ -164,7 +164,7 @@ def test_logout_ends_every_token_of_the_sign_in_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("path", ["auth/token/refresh/", "auth/logout/"])
-def test_a_refresh_token_used_again_ends_its_family(path: str) -> None:
+def test_reused_refresh_token_revokes_its_family(path: str) -> None:
     user = make_office()
     first, other = sign_in(user).json(), sign_in(user).json()
     renewed = refreshed(first["refresh"]).json()
@@ -175,7 +175,7 @@ def test_a_refresh_token_used_again_ends_its_family(path: str) -> None:
     assert by_token(other["access"]).get("orders/").status_code == 200
 
 
-def test_an_ended_family_is_told_once(django_capture_on_commit_callbacks: Any) -> None:
+def test_revoked_family_sends_one_signal(django_capture_on_commit_callbacks: Any) -> None:
     told: list[str | None] = []
 
     def hear(sender: Any, session: str | None, **kwargs: Any) -> None:
@@ -189,7 +189,7 @@ def test_an_ended_family_is_told_once(django_capture_on_commit_callbacks: Any) -
     assert told == [jwt.decode(refresh, options={"verify_signature": False})["session"]]
 
 
-def test_who_the_token_is_and_whether_it_has_ended_is_one_query(django_assert_num_queries: Any) -> None:
+def test_user_and_revocation_are_loaded_in_one_query(django_assert_num_queries: Any) -> None:
     user = make_office()
     token = AccessToken(str(Refresh.for_user(user).access_token))  # type: ignore[arg-type]  # it takes text
     with django_assert_num_queries(1):
@@ -197,14 +197,14 @@ def test_who_the_token_is_and_whether_it_has_ended_is_one_query(django_assert_nu
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_four_uses_of_a_refresh_token_at_once_one_succeeds() -> None:
+def test_one_of_four_concurrent_uses_of_a_refresh_token_succeeds() -> None:
     refresh = sign_in(make_office()).json()["refresh"]
     answers = at_once(refreshed, [refresh] * 4)
     assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_refresh_that_fails_half_way_uses_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_refresh_does_not_use_the_token_up(monkeypatch: pytest.MonkeyPatch) -> None:
     refresh = sign_in(make_office()).json()["refresh"]
     with monkeypatch.context() as broken:
         broken.setattr(Refresh, "outstand", lambda self: 1 / 0)
@@ -212,7 +212,7 @@ def test_a_refresh_that_fails_half_way_uses_nothing_up(monkeypatch: pytest.Monke
     assert refreshed(refresh).status_code == 200
 
 
-# Secrets that are tried one after the other: after so many the address has to wait, and nothing is looked up.
+# Guessing secrets: after too many wrong ones the address has to wait, and nothing is looked up.
 
 
 MONITOR = "the-monitors-own-token"
@@ -233,7 +233,7 @@ def test_forged_tokens_are_counted(django_assert_num_queries: Any) -> None:
     answer = bearer("forged")
     assert codes(answer) == [("throttled", None)]
     assert (answer.status_code, int(answer["Retry-After"]) > 0) == (429, True)
-    # Who comes with a right one from there is let in.
+    # A valid token from the same address still works.
     assert Api(make_office()).get("orders/").status_code == 200
 
 

@@ -2,15 +2,15 @@
 import { LuckyGasSocket } from "../realtime/client.js";
 import { find, findAll, pageData } from "../web/page.js";
 
-/** Events that come close together cause one request. */
+/** The shortest time between two requests, so that a burst of events causes one. */
 const SOONEST_MS = 1_000;
-/** Changes without an event (connections, a part that fails) are seen after so long. */
+/** The longest time between two requests. Some changes have no event: connections, a failing component. */
 const LATEST_MS = 10_000;
-/** The server counts a new connection, also that of this page, within so long. */
+/** The server counts a new connection, including this page's, within this time. */
 const COUNTED_MS = 2_000;
 /** Events that change what this page shows; positions do not. */
 const SHOWN = /^(order|notification|delivery)\./;
-/** Why there is no page: the id of the element that explains it. */
+/** Ids of the elements that explain why the page could not be loaded. */
 const REASONS = ["database-down", "failing", "unreachable"];
 /** @type {number | undefined} */
 let timer;
@@ -20,7 +20,7 @@ let isLoading = false;
 let isOutdated = false;
 
 /**
- * Changes only what differs: an opened table stays open, and a screen reader speaks nothing twice.
+ * Changes only elements that differ: open tables stay open, and a screen reader repeats nothing.
  * @param {Document} fresh
  */
 function put(fresh) {
@@ -38,7 +38,7 @@ function put(fresh) {
 /** @typedef {{ answer: Response, text: string }} Page */
 
 /**
- * Null where no server answers.
+ * Null if no server answers.
  * @param {string} url
  * @returns {Promise<Page | null>}
  */
@@ -52,7 +52,7 @@ async function fetchText(url) {
   }
 }
 
-/** The site may answer while its database does not. */
+/** Asks the health check; the site may answer while its database is down. */
 async function isDatabaseDown() {
   const health = await fetchText(pageData().ready);
   if (!health?.answer.headers.get("Content-Type")?.startsWith("application/json")) return false;
@@ -67,7 +67,7 @@ async function isDatabaseDown() {
  */
 async function reasonFor(page) {
   if (await isDatabaseDown()) return "database-down";
-  // The answer of a proxy that finds no server has no request id.
+  // Only our server sets a request id. Without one, the response is a proxy's that reached no server.
   return page?.answer.headers.has("X-Request-ID") ? "failing" : "unreachable";
 }
 
@@ -89,12 +89,12 @@ async function renew() {
   if (page && isThere) put(new DOMParser().parseFromString(page.text, "text/html"));
   const wrong = isThere ? null : await reasonFor(page);
   for (const reason of REASONS) find(`#${reason}`).hidden = reason !== wrong;
-  // An old verdict would mislead.
+  // Hides the stale verdict.
   find("#verdict").hidden = !isThere;
 }
 
 /**
- * Loads the page `ms` from now, or sooner if that was planned already; a hidden page does not load.
+ * Schedules a load in `ms`, unless one is due sooner. Does nothing while the page is hidden.
  * @param {number} ms
  */
 function within(ms) {

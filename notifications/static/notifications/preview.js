@@ -1,4 +1,4 @@
-/** Below each text of a message, as the server computes it: the longest that it can become, its cost, and its problems. */
+/** Shows below each message text the longest possible SMS, its cost and its problems, as computed by the server. */
 import { csrfToken } from "../web/api.js";
 import { debounce, element, findAll } from "../web/page.js";
 
@@ -27,7 +27,7 @@ function watch(area) {
       });
       show(await answer.json());
     } catch (error) {
-      // Aborted by the next letter; or there is no answer, and problems show when the form is saved.
+      // The next keystroke aborts this request. Without an answer, problems show when the form is saved.
       if (!(error instanceof DOMException && error.name === "AbortError")) show({});
     }
   }

@@ -8,6 +8,7 @@ import pytest
 
 from notifications.gateways import base, get_gateway
 from notifications.gateways.base import Accepted, Message
+from notifications.gateways.http import exchange
 from notifications.states import Reason
 from notifications.tests import provider as doing
 from notifications.tests.provider import Provider, error, says
@@ -25,6 +26,21 @@ def test_the_request_is_the_documented_one(fake_provider: Provider) -> None:
     assert asked.headers["Authorization"] == "Bearer top-secret"
     assert asked.headers["Idempotency-Key"] == str(MESSAGE.id)
     assert asked.headers["Content-Type"] == "application/json"
+    assert (asked.headers["User-Agent"], asked.headers["Accept"]) == ("luckygas", "*/*")
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("a b", "a%20b"),
+        ("簡訊?名=一 二", "%E7%B0%A1%E8%A8%8A?%E5%90%8D=%E4%B8%80%20%E4%BA%8C"),
+        ("a%20b?c=d&e=/", "a%20b?c=d&e=/"),
+    ],
+)
+def test_url_is_percent_encoded_once(fake_provider: Provider, settings: Any, path: str, sent: str) -> None:
+    settings.SMS_PROVIDER_URL = f"{fake_provider.url}/{path}"
+    get_gateway().send(MESSAGE)
+    assert fake_provider.asked[0].path == f"/sms/{sent}"
 
 
 def test_a_netrc_does_not_replace_the_key(
@@ -104,6 +120,32 @@ def test_what_drips_behind_the_200_does_not_undo_it(fake_provider: Provider, set
     settings.SMS_TIMEOUT_SECONDS = 0.4
     fake_provider.behave(behaviour)
     assert get_gateway().send(MESSAGE) == Accepted("", "200")
+
+
+SAID = b'{"id": "m-7"}'
+HEAD = b"HTTP/1.1 200 OK\r\n"
+LONGER = HEAD + b"Content-Length: 99\r\n\r\n" + SAID
+CHUNK = HEAD + b"Transfer-Encoding: chunked\r\n\r\nd\r\n" + SAID + b"\r\n"
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize(
+    ("answer", "whole"),
+    [
+        (LONGER, False), (CHUNK, False), (CHUNK + b"9\r\n   ", False), (HEAD + b"\r\n" + SAID, True),
+        (CHUNK + b"0\r\n\r\n", True), (HEAD + b"Content-Length: 13\r\n\r\n" + SAID, True),
+        (HEAD + b"Content-Length: 13\r\nContent-Length: 99\r\n\r\n" + SAID, False),
+    ],
+)  # fmt: skip
+def test_partial_answer_is_read_when_the_connection_breaks(
+    fake_provider: Provider, answer: bytes, whole: bool, reset: bool
+) -> None:
+    fake_provider.behave(doing.writes(answer, reset=reset))
+    found = exchange("GET", fake_provider.url, {}, seconds=10)
+    # Without length or chunks, only a closed connection marks the end of the body.
+    expected = whole and not (reset and answer.startswith(HEAD + b"\r\n"))
+    assert (found.body.strip(), found.whole) == (SAID.decode(), expected)
+    assert get_gateway().send(MESSAGE).provider_message_id == "m-7"
 
 
 @pytest.mark.parametrize("status", [302, 500])

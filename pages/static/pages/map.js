@@ -1,4 +1,4 @@
-/** A map with drivers and numbered stops; without a tile server its ground is plain. */
+/** A map with drivers and numbered stops. Without a tile server the background is plain. */
 import * as L from "../js_lib_leaflet/leaflet-src.esm.js";
 import { pageData } from "../web/page.js";
 
@@ -38,7 +38,7 @@ export class LiveMap {
     this.#map = L.map(element, { center: TAIWAN, zoom: 8, attributionControl: Boolean(tiles) });
     this.#map.attributionControl?.setPrefix(false);
     if (tiles) L.tileLayer(tiles, { attribution, maxZoom: 19 }).addTo(this.#map);
-    // Leaflet does not see that its element changes its size (a drawer, a turned telephone).
+    // Leaflet does not notice when its element is resized (a drawer, a rotated phone).
     new ResizeObserver(() => this.#map.invalidateSize()).observe(element);
   }
 

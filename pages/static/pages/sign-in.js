@@ -1,4 +1,4 @@
-/** Nobody is signed in: deletes what the driver's page stored, except reports that wait to be sent. */
+/** The sign-in page deletes the data that the driver's page stored, except waiting reports. */
 
 import { deleteStops } from "./driver/database.js";
 import { deletePage } from "./driver/home-screen.js";

@@ -1,4 +1,4 @@
-"""The dispatch board in a real browser, as a clerk uses it."""
+"""A page object for the dispatch board in a real browser."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def make_order_today(status: str = "pending", **fields: Any) -> Order:
 
 
 class Board:
-    """In English, which does not change with the catalogue."""
+    """In English, so that tests do not depend on translations."""
 
     def __init__(self, page: Page, site: Site) -> None:
         self.page = page
         self.site = site
 
     async def open(self, path: str = "/", user: User | None = None) -> Board:
-        # All columns at once: a drag does not scroll.
+        # Wide enough for all columns, because a drag does not scroll.
         await self.page.set_viewport_size({"width": 1760, "height": 900})
         await self.page.context.add_cookies([{"name": "django_language", "value": "en", "url": self.site.url}])
         user = user or await make(make_office)(is_superuser=True)
@@ -44,7 +44,7 @@ class Board:
         return self
 
     async def second_clerk(self) -> Board:
-        """Another person at another machine."""
+        """A second clerk on another PC."""
         browser = self.page.context.browser
         assert browser is not None
         context = await browser.new_context(locale="zh-TW", timezone_id="Asia/Taipei")
@@ -59,18 +59,18 @@ class Board:
     def target(self, kind: str, pk: int) -> Locator:
         return self.page.locator(f'[data-target="{kind}:{pk}"]')
 
-    async def stands_in(self, order: Order, status: str) -> None:
-        """Waits for it."""
+    async def is_in_column(self, order: Order, status: str) -> None:
+        """Waits until the card is in the column of this status."""
         card = f'.column[data-status="{status}"] .order[data-id="{order.pk}"]:not([aria-busy="true"])'
         await self.page.wait_for_selector(card, state="attached")
 
     async def is_shown(self, *orders: Order) -> None:
-        """Waits until these are the cards, in any order."""
+        """Waits until exactly these cards are shown, in any order."""
         shown = "[...document.querySelectorAll('.order')].map((card) => Number(card.dataset.id)).sort((a, b) => a - b)"
         await until(self.page, f"(ids) => {shown}.join() === ids.join()", sorted(order.pk for order in orders))
 
-    async def has_crew(self, counts: dict[Driver, int], routes: list[Route]) -> None:
-        """Waits until each driver has so many orders, and these are the routes, in any order."""
+    async def shows_fleet(self, counts: dict[Driver, int], routes: list[Route]) -> None:
+        """Waits until the drivers have these order counts, and exactly these routes are shown."""
         shown = """() => JSON.stringify([
           [...document.querySelectorAll('.drivers li')].map((row) =>
             [row.dataset.target, Number(row.querySelector('[data-field=count]').textContent)]).sort(),
@@ -83,7 +83,7 @@ class Board:
         return MANY.sub(" ", await self.card(order).inner_text())
 
     async def toast(self, text: str) -> Locator:
-        """Waits for one that says this."""
+        """Waits for a toast with this text."""
         toast = self.page.locator(".toast", has_text=text).last
         await toast.wait_for()
         return toast
@@ -92,11 +92,11 @@ class Board:
         await self.card(order).locator("a").focus()
 
     async def focused(self) -> int:
-        """The order whose card has the focus; 0 for none."""
+        """The id of the order whose card has the focus; 0 if none."""
         return int(await self.page.evaluate("Number(document.activeElement.closest('.order')?.dataset.id ?? 0)"))
 
     async def choose(self, label: str, *, exact: bool = True) -> None:
-        """In the dialog “Move…”."""
+        """Chooses an option in the dialog “Move…”."""
         await self.page.locator("#move").get_by_label(label, exact=exact).check()
 
 

@@ -1,4 +1,4 @@
-"""A driver's telephone, with the driver's page open on the running site."""
+"""A page object for a driver's phone with the driver's page open on the running site."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from orders.tests.factories import make_order
 
 CONTROLLED = "navigator.serviceWorker.ready.then(() => Boolean(navigator.serviceWorker.controller))"
 LIVE = "document.querySelector('connection-status')?.dataset.state === 'live'"
-# A photo is taken.
+# Takes a photo.
 PHOTO = """async () => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 3000, height: 2000 });
   canvas.getContext("2d").fillRect(0, 0, 2000, 2000);
@@ -33,7 +33,7 @@ PHOTO = """async () => {
   input.files = files.files;
   input.dispatchEvent(new Event("change"));
 }"""
-# The device's clock is off by so many milliseconds.
+# Shifts the device's clock by some milliseconds.
 WRONG_CLOCK = """
 const Real = Date;
 window.Date = class extends Real {
@@ -46,7 +46,7 @@ window.Date = class extends Real {
   }
 };
 """
-# For what a finger does not do: press twice within the time that counts as one press.
+# Test clicks come faster than a finger, and would count as double taps.
 LISTEN = """
 for (const type of ["click", "close"]) addEventListener(type, () => (window.pressedAt = performance.now()), true);
 """
@@ -54,7 +54,7 @@ RESTED = "performance.now() - (window.pressedAt ?? -1000) > 620"
 
 
 def make_stop(driver: Driver, status: str = "assigned", **fields: Any) -> Order:
-    """An order of today for this driver."""
+    """Creates an order of today for this driver."""
     made = make_order(status, driver=driver, scheduled_date=timezone.localdate(), **fields)
     return Order.objects.select_related("customer").get(pk=made.pk)
 
@@ -66,7 +66,7 @@ class Phone:
     async def open(self) -> None:
         await self.page.set_viewport_size({"width": 390, "height": 844})
         await self.page.add_init_script(LISTEN)
-        # Does not change with the catalogue.
+        # English, so that tests do not depend on translations.
         await self.page.context.add_cookies([{"name": "django_language", "value": "en", "url": self.site.url}])
         await sign_in(self.page, self.site, self.driver.user, "/driver/")
         await self.live()
@@ -75,18 +75,18 @@ class Phone:
         await until(self.page, LIVE)
 
     async def installed(self) -> None:
-        """The service worker has everything and answers for this page."""
+        """Waits until the service worker has cached everything and controls the page."""
         await until(self.page, CONTROLLED)
 
     async def text(self, selector: str) -> str:
         return await self.page.locator(selector).inner_text()
 
     async def shows(self, selector: str, text: str) -> None:
-        """Waits for it."""
+        """Waits until the element has this text."""
         await self.page.locator(selector, has_text=text).first.wait_for()
 
     async def press(self, move: str, then: str = "") -> None:
-        """A button of the next stop; waits until the stop is `then`."""
+        """Presses a button of the next stop, and waits until the stop has the status `then`."""
         await until(self.page, RESTED)
         await self.page.locator(f'#next [data-move="{move}"]').click()
         if then:
@@ -96,7 +96,7 @@ class Phone:
         await self.press("", then)
 
     async def choose(self) -> None:
-        """The first of the other stops."""
+        """Chooses the first of the other stops."""
         await until(self.page, RESTED)
         await self.page.locator("#others .stop").first.click()
 
@@ -110,7 +110,7 @@ class Phone:
         await self.page.mouse.up()
 
     async def deliver(self, serial: str) -> None:
-        """From assigned on, with a signature."""
+        """Delivers an assigned stop, with a signature."""
         await self.go("delivering")
         await self.go("arriving")
         await self.go()
@@ -124,13 +124,13 @@ class Phone:
         await self.page.locator("#proof").wait_for(state="hidden")
 
     async def server_has(self, order: Order, status: str) -> None:
-        """Waits until the server knows it, and the telephone that it does."""
+        """Waits until the server has the status, and the phone has no waiting report."""
         await until_true(lambda: Order.objects.filter(pk=order.pk, status=status).exists())
         await self.page.locator("#waiting").wait_for(state="hidden")
 
 
 async def until_true(ask: Callable[[], bool]) -> None:
-    """Asks the database until it is so."""
+    """Queries the database until `ask` returns true."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not await sync_to_async(ask)():
             await asyncio.sleep(0.05)
@@ -138,7 +138,7 @@ async def until_true(ask: Callable[[], bool]) -> None:
 
 @sync_to_async
 def reports(order: Order) -> list[OrderStatusChange]:
-    """What the driver said of it."""
+    """The driver's status reports of an order."""
     return list(order.history.filter(by=order.driver.user if order.driver else None))
 
 
@@ -147,7 +147,7 @@ def fresh(order: Order) -> Order:
     return Order.objects.get(pk=order.pk)
 
 
-# The clocks of a device and of the server, which a test sets. Without the page's own timers, which go on.
+# Sets the clocks of the device and the server. The page's timers are not affected.
 
 
 DAY_MS = 86_400_000
@@ -163,23 +163,23 @@ DEVICE = """(() => {
 
 
 async def give_clock(page: Page, milliseconds: int) -> None:
-    """All pages that are opened from now on have a clock that is off by so much."""
+    """Shifts the device's clock on all pages opened from now on."""
     await page.add_init_script(DEVICE % milliseconds)
 
 
 async def set_clock(page: Page, milliseconds: int) -> None:
-    """Somebody sets the clock of the device while the page is open."""
+    """Sets the device's clock while the page is open."""
     await page.evaluate("(off) => { globalThis.deviceOff = off; }", milliseconds)
 
 
 class ServerClock:
-    """The server's clock as the page hears it: by answers, by frames, and at once when it is set."""
+    """Replaces the server's time in responses and frames; `set` sends it at once."""
 
     def __init__(self, page: Page) -> None:
         self.page, self.ahead = page, timedelta()
 
     async def start(self) -> None:
-        """Before the page is opened: what is on its way when the clock is set tells the new time too."""
+        """Call it before the page opens, so that responses under way when the clock is set have the new time too."""
         await self.page.route(re.compile("/api/v1/|/health/live"), self._answer)
         await self.page.route_web_socket("**", self._join)
 

@@ -1,4 +1,4 @@
-"""What the board shows: cards, filters, search, the drawer; for everyone, in light and dark."""
+"""The board's cards, filters, search and drawer, its accessibility in light and dark, and a clerk's actions on it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHIFT = """() => new Promise((done) => new PerformanceObserver((list) => done(
   || setTimeout(() => done(0), 300))"""
 
 
-async def test_cards_say_what_a_clerk_must_know_the_urgent_first(page: Page, site: Site) -> None:
+async def test_cards_show_the_order_and_urgent_ones_come_first(page: Page, site: Site) -> None:
     driver = await make(make_driver)(name="陳志明")
     product = await make(make_product)(name="16kg 瓦斯桶")
     usual = await make(make_order_today)(product=product, quantity=2, time_slot="morning")
@@ -73,7 +73,7 @@ async def test_filters_narrow_what_is_shown_and_outlive_a_reload(page: Page, sit
     later = await make(make_order_today)(scheduled_date=TOMORROW)
     done = await make(make_order_today)("delivered", scheduled_date=TOMORROW)
     board = await Board(page, site).open()
-    await board.is_shown(overdue, morning, his, there, done)  # delivered before its day, and so today
+    await board.is_shown(overdue, morning, his, there, done)  # `done` was delivered today, before its day
     await page.reload()
     await (await board.ready()).is_shown(overdue, morning, his, there, done)
     await page.select_option("#slot", "morning")
@@ -99,7 +99,7 @@ async def test_filters_narrow_what_is_shown_and_outlive_a_reload(page: Page, sit
     await board.is_shown(overdue)
 
 
-async def test_drivers_counts_and_routes_are_those_of_the_day_that_is_looked_at(page: Page, site: Site) -> None:
+async def test_driver_counts_and_routes_are_of_the_chosen_day(page: Page, site: Site) -> None:
     today, driver = timezone.localdate(), await make(make_driver)()
     days = {-1: 1, 0: 2, 1: 3}
     routes = {day: await make(make_route)(driver=driver, date=today + timedelta(days=day)) for day in days}
@@ -115,10 +115,10 @@ async def test_drivers_counts_and_routes_are_those_of_the_day_that_is_looked_at(
         await page.select_option("#day", "date" if is_date else chosen)
         if is_date:
             await page.fill("[name=date]", chosen)
-        await board.has_crew({driver: count}, [routes[day] for day in shown])
+        await board.shows_fleet({driver: count}, [routes[day] for day in shown])
     await page.select_option("#day", "tomorrow")
     await page.reload()
-    await (await board.ready()).has_crew({driver: 3}, [routes[1]])
+    await (await board.ready()).shows_fleet({driver: 3}, [routes[1]])
 
 
 async def test_search_finds_by_name_number_address_and_last_digits_on_any_day(page: Page, site: Site) -> None:
@@ -140,7 +140,7 @@ async def test_search_finds_by_name_number_address_and_last_digits_on_any_day(pa
     await board.is_shown()
 
 
-async def test_drawer_tells_the_whole_order_and_gives_the_focus_back(page: Page, site: Site) -> None:
+async def test_drawer_shows_the_whole_order_and_returns_the_focus(page: Page, site: Site) -> None:
     driver = await make(make_driver)()
     hour_ago = timezone.now() - timedelta(hours=1)
     order = await make(make_order_today)("arriving", driver=driver, quantity=2, created_at=hour_ago, notes="按三樓")
@@ -167,7 +167,7 @@ async def test_drawer_tells_the_whole_order_and_gives_the_focus_back(page: Page,
     assert str(order) in await drawer.locator("h2").inner_text()
 
 
-async def test_drawer_acts_on_what_it_shows_and_stays_closed_once_it_is_closed(page: Page, site: Site) -> None:
+async def test_drawer_acts_on_the_shown_order_and_stays_closed(page: Page, site: Site) -> None:
     shown, slow = await make(make_order_today)(), await make(make_order_today)()
     board = await Board(page, site).open(f"/?order={shown.pk}")
     drawer = page.locator("#drawer")
@@ -191,13 +191,13 @@ async def test_drawer_acts_on_what_it_shows_and_stays_closed_once_it_is_closed(p
     assert not await drawer.is_visible()
 
 
-async def test_drawer_asks_until_it_knows_what_has_changed(page: Page, site: Site) -> None:
+async def test_drawer_retries_until_it_has_the_change(page: Page, site: Site) -> None:
     order = await make(make_order_today)()
     board = await Board(page, site).open(f"/?order={order.pk}")
     drawer = page.locator("#drawer")
     await drawer.wait_for()
     await page.wait_for_selector("connection-status[data-state=live]")
-    await board.stands_in(order, "pending")
+    await board.is_in_column(order, "pending")
     await page.route(f"**/orders/{order.pk}/", lambda route: route.abort(), times=1)
     order.notes = "改由三樓送"
     await make(order.save)()
@@ -220,14 +220,14 @@ async def test_phone_scrolls_the_columns_alone_and_the_language_keeps_the_view(p
 
 @pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_board_has_no_serious_fault(page: Page, site: Site, scheme: str) -> None:
+async def test_board_has_no_serious_accessibility_violation(page: Page, site: Site, scheme: str) -> None:
     await page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
     for status in ("pending", "assigned", "failed", "cancelled"):
         await make(make_order_today)(status)
     order = await make(make_order_today)(priority="urgent")
     board = await Board(page, site).open()
     await page.get_by_role("button", name="Cancelled").click()
-    await board.stands_in(order, "pending")
+    await board.is_in_column(order, "pending")
     await page.wait_for_selector(".leaflet-container")
     assert await serious_faults(page) == []
     await board.card(order).click()
@@ -238,7 +238,7 @@ async def test_board_has_no_serious_fault(page: Page, site: Site, scheme: str) -
     assert await serious_faults(page) == []
 
 
-async def test_order_that_goes_nowhere_has_no_button_to_move_it(page: Page, site: Site) -> None:
+async def test_order_without_moves_has_no_move_button(page: Page, site: Site) -> None:
     gone, new = await make(make_order_today)("cancelled"), await make(make_order_today)()
     board = await Board(page, site).open()
     await page.get_by_role("button", name="Cancelled").click()
@@ -259,7 +259,7 @@ async def test_day_and_ages_are_the_servers_on_a_pc_that_is_a_day_off(page: Page
     await give_clock(page, off)
     board = await Board(page, site).open()
     await board.is_shown(order, done)
-    await board.has_crew({driver: 0}, routes[:1])
+    await board.shows_fleet({driver: 0}, routes[:1])
     text = await board.text(order)
     assert "min" in text
     assert "day" not in text.replace("Monday", "")
@@ -290,7 +290,7 @@ async def test_map_shows_drivers_and_stops_with_their_numbers(page: Page, site: 
     await until(page, "!document.querySelector('.pin.stop')")
 
 
-# What a clerk does on the board: by mouse and by keyboard, alone and with another clerk.
+# Actions on the board: by mouse and by keyboard, alone and with another clerk.
 
 
 DRAG = """(element, name) => element.dispatchEvent(
@@ -303,9 +303,9 @@ async def test_a_card_is_dragged_to_a_status_a_driver_another_driver_and_a_route
     order = await make(make_order_today)()
     board = await Board(page, site).open()
     await board.card(order).drag_to(board.column("confirmed"))
-    await board.stands_in(order, "confirmed")
+    await board.is_in_column(order, "confirmed")
     await board.card(order).drag_to(board.target("driver", first.pk))
-    await board.stands_in(order, "assigned")
+    await board.is_in_column(order, "assigned")
     assert first.name in await board.text(order)
     await board.card(order).drag_to(board.target("driver", second.pk))
     await until(page, "([id, name]) => document.querySelector(`.order[data-id='${id}']`).innerText.includes(name)",
@@ -323,11 +323,11 @@ async def test_a_new_order_dragged_to_a_driver_is_confirmed_and_assigned_at_once
     driver, order = await make(make_driver)(), await make(make_order_today)()
     board = await Board(page, site).open()
     await board.card(order).drag_to(board.target("driver", driver.pk))
-    await board.stands_in(order, "assigned")
+    await board.is_in_column(order, "assigned")
     assert await status_of(order) == "assigned"
 
 
-async def test_whose_session_has_ended_comes_back_from_the_sign_in(page: Page, site: Site) -> None:
+async def test_expired_session_returns_to_the_board_after_sign_in(page: Page, site: Site) -> None:
     order = await make(make_order_today)()
     board = await Board(page, site).open(f"/?order={order.pk}")
     await page.context.clear_cookies(name="sessionid")
@@ -337,11 +337,11 @@ async def test_whose_session_has_ended_comes_back_from_the_sign_in(page: Page, s
     assert await status_of(order) == "pending"
 
 
-async def test_where_an_order_may_not_go_is_no_target_and_is_seen_to_be_none(page: Page, site: Site) -> None:
+async def test_forbidden_drop_target_is_marked_and_refuses_the_drop(page: Page, site: Site) -> None:
     order = await make(make_order_today)("arriving")
     other = await make(make_driver)()
     board = await Board(page, site).open()
-    await board.stands_in(order, "arriving")
+    await board.is_in_column(order, "arriving")
     await board.card(order).evaluate(DRAG, "dragstart")
     await page.wait_for_selector("#board.dragging")
     allowed = await page.locator("[data-target].allowed").evaluate_all("all => all.map(e => e.dataset.target).sort()")
@@ -359,7 +359,7 @@ async def test_where_an_order_may_not_go_is_no_target_and_is_seen_to_be_none(pag
     await page.wait_for_selector("#board.dragging")
     await page.select_option("#driver", "none")
     await board.is_shown()
-    await card.evaluate(DRAG, "dragend")  # of a card that is no longer on the board
+    await card.evaluate(DRAG, "dragend")  # the card is no longer on the board
     assert await page.locator(".dragging, .allowed, .over").count() == 0
 
 
@@ -374,12 +374,12 @@ async def test_a_move_that_needs_a_reason_or_a_driver_asks_for_it(page: Page, si
         assert await page.locator("#move").is_visible()
     await page.keyboard.type("客戶改日再訂")
     await page.keyboard.press("Enter")
-    await board.stands_in(gone, "cancelled")
+    await board.is_in_column(gone, "cancelled")
     assert await gone.history.filter(reason="客戶改日再訂").aexists()
     await board.card(given).drag_to(board.column("assigned"))
     await board.choose("陳志明")
     await page.keyboard.press("Enter")
-    await board.stands_in(given, "assigned")
+    await board.is_in_column(given, "assigned")
     await make(given.refresh_from_db)()
     assert given.driver_id == driver.pk
 
@@ -403,32 +403,32 @@ async def test_everything_works_without_a_mouse(page: Page, site: Site) -> None:
     await page.keyboard.press("m")
     await board.choose("陳志明")
     await page.keyboard.press("Enter")
-    await board.stands_in(first, "assigned")
+    await board.is_in_column(first, "assigned")
     await board.focus(first)
     await page.keyboard.press("m")
     await board.choose("Out for delivery")
     await page.keyboard.press("Enter")
-    await board.stands_in(first, "delivering")
-    assert await board.focused() == first.pk  # it moved, and is still in hand
+    await board.is_in_column(first, "delivering")
+    assert await board.focused() == first.pk  # it moved and still has the focus
     await make(first.refresh_from_db)()
     assert (first.status, first.driver_id) == ("delivering", driver.pk)
 
 
-async def test_the_second_of_two_clerks_is_told_and_overwrites_nothing(page: Page, site: Site) -> None:
+async def test_second_of_two_concurrent_clerks_is_refused(page: Page, site: Site) -> None:
     order, driver = await make(make_order_today)("confirmed"), await make(make_driver)(name="陳志明")
     first = await Board(page, site).open()
     second = await first.second_clerk()
     await second.focus(order)
     await second.page.keyboard.press("m")
     await first.card(order).drag_to(first.target("driver", driver.pk))
-    await first.stands_in(order, "assigned")
-    await second.stands_in(order, "assigned")
+    await first.is_in_column(order, "assigned")
+    await second.is_in_column(order, "assigned")
     await second.choose("Cancelled")
     await second.page.fill("#reason", "太慢")
     await second.page.keyboard.press("Enter")
     toast = await second.toast("Changed by someone else")
     assert str(order) in await toast.inner_text()
-    await second.stands_in(order, "assigned")
+    await second.is_in_column(order, "assigned")
     assert await status_of(order) == "assigned"
     assert order.driver_id == driver.pk
     await second.page.context.close()
@@ -440,26 +440,26 @@ async def test_a_failed_order_is_tried_again_by_one_click(page: Page, site: Site
     tomorrow = await make(make_order_today)("failed")
     board = await Board(page, site).open("/?day=all")
     await board.card(today).get_by_role("button", name="Deliver today").click()
-    await board.stands_in(today, "confirmed")
+    await board.is_in_column(today, "confirmed")
     await board.card(tomorrow).get_by_role("button", name="Deliver tomorrow").click()
-    await board.stands_in(tomorrow, "confirmed")
+    await board.is_in_column(tomorrow, "confirmed")
     for order, day in ((today, timezone.localdate()), (tomorrow, timezone.localdate() + timedelta(days=1))):
         await make(order.refresh_from_db)()
         assert (order.scheduled_date, order.attempt, order.driver_id) == (day, 2, None)
 
 
-async def test_what_cannot_be_done_is_said_and_changes_nothing(page: Page, site: Site) -> None:
+async def test_failed_change_is_reported_and_changes_nothing(page: Page, site: Site) -> None:
     order = await make(make_order_today)()
     board = await Board(page, site).open()
-    await board.stands_in(order, "pending")
+    await board.is_in_column(order, "pending")
     await page.route("**/orders/bulk-update/", lambda route: route.abort())
     await board.card(order).drag_to(board.column("confirmed"))
     await board.toast("No connection")
-    await board.stands_in(order, "pending")
+    await board.is_in_column(order, "pending")
     assert await status_of(order) == "pending"
 
 
-async def test_a_card_that_leaves_the_view_hands_the_focus_on(page: Page, site: Site) -> None:
+async def test_card_that_leaves_the_view_passes_the_focus_on(page: Page, site: Site) -> None:
     driver = await make(make_driver)(name="陳志明")
     first, second = await make(make_order_today)(), await make(make_order_today)()
     board = await Board(page, site).open("/?driver=none")
@@ -472,7 +472,7 @@ async def test_a_card_that_leaves_the_view_hands_the_focus_on(page: Page, site: 
     assert (await make(lambda: first.driver)()) == driver
 
 
-async def test_a_card_that_is_folded_away_or_loses_its_button_hands_the_focus_on(page: Page, site: Site) -> None:
+async def test_card_that_is_folded_or_loses_its_button_passes_the_focus_on(page: Page, site: Site) -> None:
     gone, beside = await make(make_order_today)(), await make(make_order_today)()
     failed = await make(make_order_today)("failed")
     board = await Board(page, site).open()
@@ -481,10 +481,10 @@ async def test_a_card_that_is_folded_away_or_loses_its_button_hands_the_focus_on
     await board.choose("Cancelled")
     await page.fill("#reason", "客戶改日再訂")
     await page.keyboard.press("Enter")
-    await board.stands_in(gone, "cancelled")
+    await board.is_in_column(gone, "cancelled")
     assert await board.focused() == beside.pk
     await board.card(failed).get_by_role("button", name="Deliver today").press("Enter")
-    await board.stands_in(failed, "confirmed")
+    await board.is_in_column(failed, "confirmed")
     assert await board.focused() == failed.pk
     await page.get_by_role("button", name="Cancelled").click()
     await board.focus(failed)
@@ -492,10 +492,10 @@ async def test_a_card_that_is_folded_away_or_loses_its_button_hands_the_focus_on
     assert await board.focused() == gone.pk
 
 
-async def test_a_driver_who_is_gone_is_refused_by_name_and_no_longer_offered(page: Page, site: Site) -> None:
+async def test_inactive_driver_is_refused_and_no_longer_offered(page: Page, site: Site) -> None:
     driver, order = await make(make_driver)(), await make(make_order_today)()
     board = await Board(page, site).open()
-    await board.stands_in(order, "pending")
+    await board.is_in_column(order, "pending")
     driver.is_active = False
     await make(driver.save)()
     await board.card(order).drag_to(board.target("driver", driver.pk))

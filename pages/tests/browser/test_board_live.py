@@ -1,4 +1,4 @@
-"""What the board hears while it is open."""
+"""Live updates of the open board."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from realtime.tests.client import open_client, token_for
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_changes_of_others_are_on_the_board_and_in_the_drawer(page: Page, site: Site) -> None:
+async def test_changes_by_others_appear_on_the_board_and_in_the_drawer(page: Page, site: Site) -> None:
     customer = await make(make_customer)()
     order = await make(make_order_today)(customer=customer)
     board = await Board(page, site).open(f"/?order={order.pk}")
     drawer = page.locator("#drawer")
     await drawer.wait_for()
     await make(order.transition_to)("confirmed")
-    await board.stands_in(order, "confirmed")
+    await board.is_in_column(order, "confirmed")
     await drawer.locator(".history", has_text="Pending → Confirmed").wait_for()
     customer.name = "新名字"
     await make(customer.save)()
@@ -59,10 +59,10 @@ async def test_changes_of_others_are_on_the_board_and_in_the_drawer(page: Page, 
     await board.target("route", route.pk).wait_for(state="detached")
 
 
-async def test_new_urgent_failed_orders_and_failed_sms_are_told(page: Page, site: Site) -> None:
+async def test_new_urgent_and_failed_orders_and_failed_sms_show_toasts(page: Page, site: Site) -> None:
     there = await make(make_order_today)("delivering", priority="urgent")
     board = await Board(page, site).open()
-    await board.stands_in(there, "delivering")
+    await board.is_in_column(there, "delivering")
     new = await make(make_order_today)()
     toast = await board.toast("New order")
     assert str(new) in await toast.inner_text()
@@ -75,14 +75,14 @@ async def test_new_urgent_failed_orders_and_failed_sms_are_told(page: Page, site
     message = await make(make_message)(SmsStatus.SENDING, order=new)
     assert await make(message.move)(SmsStatus.SENDING, SmsStatus.FAILED)
     await board.toast("An SMS was not delivered")
-    assert await page.locator(".toast").count() == 4  # and nothing of what was there before
+    assert await page.locator(".toast").count() == 4  # none for orders that existed before
     await page.evaluate("window.same = true")
     await failed.get_by_role("link").click()
     await page.locator("#drawer", has_text=str(there)).wait_for()
     assert await page.evaluate("window.same")
 
 
-async def test_what_comes_together_is_told_together(page: Page, site: Site) -> None:
+async def test_simultaneous_events_share_one_toast(page: Page, site: Site) -> None:
     board = await Board(page, site).open()
     orders = [await make(make_order_today)() for _ in range(12)]
     await board.is_shown(*orders)
@@ -91,8 +91,8 @@ async def test_what_comes_together_is_told_together(page: Page, site: Site) -> N
 
 
 @pytest.mark.long
-async def test_what_comes_while_many_are_read_at_once_stays(page: Page, site: Site) -> None:
-    """What many events left out is read as one list, and whatever comes while that is on its way is not in it."""
+async def test_event_during_a_batch_read_is_kept(page: Page, site: Site) -> None:
+    """Fields missing in many events are read as one list, which lacks events that arrive while it is under way."""
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
     held = asyncio.Queue[Route]()
@@ -104,7 +104,7 @@ async def test_what_comes_while_many_are_read_at_once_stays(page: Page, site: Si
     await board.card(orders[-1]).locator(".age", has_text="min").wait_for()
     await route.fulfill(response=answer)
     await board.card(orders[0]).locator(".age", has_text="min").wait_for()
-    await page.evaluate("new Promise((done) => setTimeout(done, 50))")  # all is drawn
+    await page.evaluate("new Promise((done) => setTimeout(done, 50))")  # until all is drawn
     await board.is_shown(*orders)
 
 
@@ -116,33 +116,33 @@ async def test_counts_and_routes_of_another_day_are_kept_live(page: Page, site: 
     route = await make(make_route)(driver=driver, date=today)
     board = await Board(page, site).open("/?day=tomorrow")
     await page.wait_for_selector("connection-status[data-state=live]")
-    await board.has_crew({driver: 0}, [])
+    await board.shows_fleet({driver: 0}, [])
     await make(other.transition_to)("assigned", driver=driver)
     await make(order.transition_to)("assigned", driver=driver)
-    await board.has_crew({driver: 1}, [])
+    await board.shows_fleet({driver: 1}, [])
     route.date = tomorrow
     await make(route.save)()
-    await board.has_crew({driver: 1}, [route])
+    await board.shows_fleet({driver: 1}, [route])
     new = await make(make_route)(driver=driver, date=tomorrow, name="新路線")
-    await board.has_crew({driver: 1}, [route, new])
+    await board.shows_fleet({driver: 1}, [route, new])
     route.date = today
     await make(route.save)()
     order.scheduled_date = today
     await make(order.save)()
-    await board.has_crew({driver: 0}, [new])
+    await board.shows_fleet({driver: 0}, [new])
     await page.select_option("#day", "now")
-    await board.has_crew({driver: 2}, [route])
+    await board.shows_fleet({driver: 2}, [route])
 
 
-async def test_what_an_event_points_at_is_read_however_often_the_server_fails(page: Page, site: Site) -> None:
+async def test_read_after_an_event_is_retried_until_it_succeeds(page: Page, site: Site) -> None:
     busy = {"status": 503, "headers": {"Retry-After": "1"}, "body": "Service Unavailable"}
     there = await make(make_order_today)()
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
-    await board.stands_in(there, "pending")
+    await board.is_in_column(there, "pending")
     for rows in ("orders", "routes"):
         await page.route(re.compile(rf"/api/v1/{rows}/\d+/$"), lambda route: route.fulfill(**busy), times=2)
-    # Their events say neither when an order was placed nor what a route is called.
+    # Their events lack the order's creation time and the route's name.
     new = await make(make_order_today)(created_at=timezone.now() - timedelta(hours=3))
     route = await make(make_route)(date=timezone.localdate(), name="新路線")
     await board.card(new).locator(".age", has_text="hr").wait_for()
@@ -150,7 +150,7 @@ async def test_what_an_event_points_at_is_read_however_often_the_server_fails(pa
 
 
 @pytest.mark.long
-async def test_board_that_is_live_again_asks_at_once_for_what_it_lacks(page: Page, site: Site) -> None:
+async def test_reconnected_board_retries_failed_reads_at_once(page: Page, site: Site) -> None:
     links: list[WebSocketRoute] = []
 
     async def join(link: WebSocketRoute) -> None:
@@ -160,7 +160,7 @@ async def test_board_that_is_live_again_asks_at_once_for_what_it_lacks(page: Pag
     await page.route_web_socket("**", join)
     await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
-    # The first wait is up to 500 ms: this one would be half a minute.
+    # The first wait is up to 500 ms; the test makes this one half a minute.
     await page.evaluate("""async () => {
       const { ApiError } = await import("/static/web/api.js");
       const { retry } = await import("/static/web/retry.js");
@@ -176,7 +176,7 @@ async def test_board_that_is_live_again_asks_at_once_for_what_it_lacks(page: Pag
     await until(page, "tries === 2")
 
 
-async def test_board_goes_over_midnight_by_itself(page: Page, site: Site) -> None:
+async def test_board_switches_to_the_new_day_at_midnight(page: Page, site: Site) -> None:
     today = timezone.localdate()
     tomorrow = today + timedelta(days=1)
     driver = await make(make_driver)()
@@ -187,31 +187,31 @@ async def test_board_goes_over_midnight_by_itself(page: Page, site: Site) -> Non
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
     await board.is_shown(order)
-    await board.has_crew({driver: 0}, routes[:1])
+    await board.shows_fleet({driver: 0}, routes[:1])
     midnight = timezone.make_aware(datetime.combine(tomorrow, time()))
     async with page.expect_request(f"**/orders/?status=delivered,cancelled&day={tomorrow}*"):
         await clock.set(midnight - timedelta(seconds=0.5))
     await board.is_shown(order, later)
     await page.wait_for_selector(f'.order.overdue[data-id="{order.pk}"]')
-    await board.has_crew({driver: 0}, routes[1:])
+    await board.shows_fleet({driver: 0}, routes[1:])
     await page.unroute_all(behavior="wait")
 
 
-async def test_what_a_driver_reported_late_says_so_until_the_next_move(page: Page, site: Site) -> None:
+async def test_late_report_is_marked_until_the_next_move(page: Page, site: Site) -> None:
     driver, hour_ago = await make(make_driver)(), timezone.now() - timedelta(hours=1)
     order = await make(make_order_today)("assigned", driver=driver, created_at=hour_ago)
     board = await Board(page, site).open()
-    await board.stands_in(order, "assigned")
+    await board.is_in_column(order, "assigned")
     at = timezone.now() - timedelta(minutes=30)
     await make(order.transition_to)("delivering", by=driver.user, source="socket", at=at)
-    await board.stands_in(order, "delivering")
+    await board.is_in_column(order, "delivering")
     clock = timezone.localtime(at).strftime("%H:%M")
     assert await board.card(order).locator(".late").inner_text() == f"reported later, at {clock}"
     await page.reload()
-    await board.stands_in(order, "delivering")
+    await board.is_in_column(order, "delivering")
     assert await board.card(order).locator(".late").inner_text() == f"reported later, at {clock}"
     await make(order.transition_to)("arriving", by=driver.user, source="socket")
-    await board.stands_in(order, "arriving")
+    await board.is_in_column(order, "arriving")
     assert not await board.card(order).locator(".late").is_visible()
 
 
@@ -233,10 +233,10 @@ async def test_drivers_come_online_and_move_on_the_map(page: Page, site: Site) -
                 await asyncio.sleep(0.05)
 
 
-async def test_board_says_that_it_is_offline_and_catches_up(page: Page, site: Site) -> None:
+async def test_board_shows_offline_and_catches_up(page: Page, site: Site) -> None:
     order, other = await make(make_order_today)(), await make(make_order_today)()
     board = await Board(page, site).open()
-    await board.stands_in(order, "pending")
+    await board.is_in_column(order, "pending")
     status = page.locator("header connection-status")
     await page.wait_for_selector("connection-status[data-state=live]")
     await page.context.set_offline(True)
@@ -244,18 +244,18 @@ async def test_board_says_that_it_is_offline_and_catches_up(page: Page, site: Si
     assert "as of" in await status.inner_text()
     await make(order.transition_to)("confirmed")
     await page.context.set_offline(False)
-    await board.stands_in(order, "confirmed")
+    await board.is_in_column(order, "confirmed")
     site.kill()
     await page.wait_for_selector("connection-status:not([data-state=live])")
     await make(other.transition_to)("confirmed")
     await asyncio.to_thread(site.start)
-    await board.stands_in(other, "confirmed")
+    await board.is_in_column(other, "confirmed")
     await page.wait_for_selector("connection-status[data-state=live]")
 
 
 @pytest.mark.long
-async def test_board_whose_cursor_is_gone_reads_all_afresh(page: Page, site: Site) -> None:
-    """But for what is looked at: an order of another day in the drawer, and what a search found."""
+async def test_board_with_an_expired_cursor_reloads_everything(page: Page, site: Site) -> None:
+    """It keeps what is in view: an order of another day in the drawer, and search results."""
     order, wang = await make(make_order_today)(), await make(make_customer)(name="王大明")
     long_ago = timezone.localdate() - timedelta(days=9)
     found, open_ = [await make(make_order_today)("delivered", customer=wang, scheduled_date=long_ago) for _ in "12"]
@@ -277,11 +277,11 @@ async def test_board_whose_cursor_is_gone_reads_all_afresh(page: Page, site: Sit
     await page.locator("#move", has_text=str(open_)).wait_for()
     await page.keyboard.press("Escape")
     await page.fill("#q", "")
-    await board.stands_in(order, "confirmed")
+    await board.is_in_column(order, "confirmed")
 
 
 def event_of(order: Order, number: int, type_: str = "order.updated", **fields: Any) -> str:
-    """As the server would tell it."""
+    """An event frame as the server sends it."""
     data = {
         "order_id": order.pk, "order_number": str(order), "version": order.version, "status": order.status,
         "priority": order.priority, "attempt": 1, "customer_id": order.customer_id, "customer_name": "王小姐",
@@ -293,9 +293,7 @@ def event_of(order: Order, number: int, type_: str = "order.updated", **fields: 
     return json.dumps(said | {"data": data | fields})
 
 
-async def test_what_is_older_than_what_is_shown_changes_nothing_and_what_is_known_is_no_news(
-    page: Page, site: Site
-) -> None:
+async def test_stale_event_changes_nothing_and_known_change_shows_no_toast(page: Page, site: Site) -> None:
     order, behind = await make(make_order_today)("confirmed"), await make(make_order_today)()
     links: list[WebSocketRoute] = []
 
@@ -306,7 +304,7 @@ async def test_what_is_older_than_what_is_shown_changes_nothing_and_what_is_know
     await page.route_web_socket("**", join)
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
-    await board.stands_in(order, "confirmed")
+    await board.is_in_column(order, "confirmed")
     far = 10**6
     links[-1].send(event_of(order, far, version=order.version - 1, status="pending"))
     links[-1].send(event_of(order, far + 1, "order.created"))
@@ -314,12 +312,12 @@ async def test_what_is_older_than_what_is_shown_changes_nothing_and_what_is_know
     links[-1].send(event_of(behind, far + 3, version=behind.version + 1, priority="urgent"))
     links[-1].send(event_of(behind, far + 4, "order.urgent", version=behind.version + 1, priority="urgent"))
     await board.toast("Urgent order")
-    await board.stands_in(order, "confirmed")
+    await board.is_in_column(order, "confirmed")
     assert await page.locator(".toast").count() == 1
 
 
 @pytest.mark.long
-async def test_a_board_whose_lists_are_of_two_logs_is_read_afresh(page: Page, site: Site) -> None:
+async def test_board_reloads_if_its_lists_have_different_epochs(page: Page, site: Site) -> None:
     """A standby took over between two of its requests."""
     order = await make(make_order_today)()
 

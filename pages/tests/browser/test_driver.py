@@ -1,4 +1,4 @@
-"""A driver's day on the running site, with a line."""
+"""A driver's day on the running site, online."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from web.actors import Actor
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-# How often the page asked where it is.
+# Counts how often the page requested its position.
 ASKED = """
 window.asked = 0;
 const watch = navigator.geolocation.watchPosition.bind(navigator.geolocation);
 navigator.geolocation.watchPosition = (...values) => (window.asked += 1, watch(...values));
 """
-# All that is said in toasts, which go after a while.
+# Collects the texts of toasts, which disappear after a while.
 HEAR = """
 window.heard = [];
 const hear = (node) => heard.push(node.innerText);
 new MutationObserver((changes) => changes.forEach(({ addedNodes }) => addedNodes.forEach(hear))).observe(
   document.querySelector("notification-toasts"), { childList: true });
 """
-# A camera and a detector that sees one code, as Android has them.
+# Fakes a camera and a detector that finds one code, as on Android.
 CAMERA = """
 window.BarcodeDetector = class {
   static getSupportedFormats = async () => ["qr_code"];
@@ -77,7 +77,7 @@ async def test_a_stop_takes_four_presses(phone: Phone, driver: Driver) -> None:
     assert "1,600" in await phone.text("#done-title")
 
 
-async def test_navigation_and_call_lead_to_the_telephones_own_programs(phone: Phone, driver: Driver) -> None:
+async def test_navigation_and_call_open_the_phones_apps(phone: Phone, driver: Driver) -> None:
     known = await make(make_customer)(phone="0912-345-678", latitude=25.033, longitude=121.5654)
     await make(make_stop)(driver, customer=known)
     await phone.open()
@@ -130,7 +130,7 @@ def size_of(image: ProofImage) -> tuple[int, int]:
         return opened.size
 
 
-async def test_what_could_not_be_delivered_has_a_reason(phone: Phone, driver: Driver) -> None:
+async def test_failed_delivery_needs_a_reason(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver, "delivering")
     await phone.open()
     await phone.press("failed")
@@ -149,7 +149,7 @@ async def test_what_could_not_be_delivered_has_a_reason(phone: Phone, driver: Dr
     assert done.reason.endswith(": 三樓")
 
 
-async def test_wrong_presses_are_taken_back_and_a_double_press_counts_once(phone: Phone, driver: Driver) -> None:
+async def test_moves_can_be_undone_and_a_double_press_counts_once(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     await phone.open()
     await phone.page.locator("#next .go").dblclick()
@@ -160,7 +160,7 @@ async def test_wrong_presses_are_taken_back_and_a_double_press_counts_once(phone
     assert [row.to_status for row in await reports(order)] == ["delivering", "arriving", "delivering", "assigned"]
 
 
-async def test_the_office_changes_the_stops_while_they_are_open(phone: Phone, driver: Driver) -> None:
+async def test_office_changes_appear_on_the_open_page(phone: Phone, driver: Driver) -> None:
     stay = await make(make_stop)(driver)
     await phone.open()
     await phone.page.evaluate(HEAR)
@@ -180,7 +180,7 @@ async def test_the_office_changes_the_stops_while_they_are_open(phone: Phone, dr
     await phone.shows("#done-title", "730")
     await make(stay.transition_to)(Status.CANCELLED, reason="改日")
     await phone.page.locator("#nothing").wait_for()
-    # Each is said once, of however many events it is made.
+    # Each change shows one toast, however many events it causes.
     said = await phone.page.evaluate("heard")
     assert [[name for name in names if name in text] for text in said] == [
         [names[1]],
@@ -191,7 +191,7 @@ async def test_the_office_changes_the_stops_while_they_are_open(phone: Phone, dr
 
 
 @pytest.mark.long
-async def test_a_whole_route_that_comes_and_goes_is_told(phone: Phone, driver: Driver) -> None:
+async def test_assigned_and_removed_route_shows_toasts(phone: Phone, driver: Driver) -> None:
     other = await make(make_driver)()
     route = await make(make_route)(driver=other)
     stop = await make(make_stop)(other, route=route)
@@ -203,7 +203,7 @@ async def test_a_whole_route_that_comes_and_goes_is_told(phone: Phone, driver: D
         await until(phone.page, f"heard.length === {number}")
         assert stop.customer.name in await phone.page.evaluate("heard.at(-1)")
     await phone.page.locator("#nothing").wait_for()
-    # And a stop that is put off.
+    # A stop that is postponed.
     late = await make(make_stop)(driver)
     await until(phone.page, "heard.length === 3")
     late.scheduled_date += timedelta(days=1)
@@ -238,7 +238,7 @@ async def test_the_position_is_shared_on_the_road_only(phone: Phone, driver: Dri
 
 @pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_nobody_is_hindered(phone: Phone, driver: Driver, scheme: str) -> None:
+async def test_page_has_no_accessibility_violation(phone: Phone, driver: Driver, scheme: str) -> None:
     stops = [
         await make(make_stop)(driver, status, priority="urgent") for status in ("arriving", "assigned", "delivered")
     ]
@@ -253,11 +253,11 @@ async def test_nobody_is_hindered(phone: Phone, driver: Driver, scheme: str) -> 
     assert await until(phone.page, f"JSON.stringify({small}.map((e) => e.outerHTML))") == "[]"
 
 
-# The driver's position, as telephones really give it: with impossible times, and figures from another world.
+# Positions as real phones report them: with impossible timestamps and values.
 
 
 WEEK = 7 * 86_400_000
-# A telephone whose fixes the test gives: `fix({…coords}, timestamp)`.
+# Fakes the geolocation; the test sends positions by `fix({…coords}, timestamp)`.
 GPS = """
 let told = null;
 navigator.geolocation.watchPosition = (fixed) => ((told = fixed), 1);
@@ -280,12 +280,12 @@ async def on_the_road(phone: Phone, driver: Driver) -> None:
 
 
 async def stored(driver: Driver, **fields: Any) -> DriverLocation:
-    """Waits for it."""
+    """Waits until the driver's location with these fields is stored."""
     await until_true(lambda: DriverLocation.objects.filter(driver=driver, **fields).exists())
     return await make(DriverLocation.objects.get)(driver=driver)
 
 
-async def test_the_office_gets_a_position_whatever_its_stamp_says(phone: Phone, driver: Driver) -> None:
+async def test_position_with_an_impossible_timestamp_is_sent(phone: Phone, driver: Driver) -> None:
     await on_the_road(phone, driver)
     for number, stamp in enumerate(STAMPS):
         await phone.page.evaluate(f"fix({{ latitude: 25 + {number} / 100 }}, {stamp})")
@@ -302,7 +302,7 @@ ODD: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.long
-async def test_figures_that_cannot_be_cost_no_position(phone: Phone, driver: Driver) -> None:
+async def test_position_with_impossible_speed_or_heading_is_sent(phone: Phone, driver: Driver) -> None:
     await on_the_road(phone, driver)
     for number, (coords, kept) in enumerate(ODD, start=1):
         await phone.page.evaluate("(coords) => fix(coords, Date.now())", coords | {"latitude": 24 + number / 100})
@@ -310,7 +310,7 @@ async def test_figures_that_cannot_be_cost_no_position(phone: Phone, driver: Dri
         assert {name: getattr(row, name) for name in kept} == kept
 
 
-async def test_what_is_no_place_is_not_shared(phone: Phone, driver: Driver) -> None:
+async def test_invalid_coordinates_are_not_sent(phone: Phone, driver: Driver) -> None:
     await on_the_road(phone, driver)
     await phone.page.evaluate("fix({ latitude: NaN }, Date.now())")
     await phone.shows("#sharing", "unknown")
@@ -318,7 +318,7 @@ async def test_what_is_no_place_is_not_shared(phone: Phone, driver: Driver) -> N
     await phone.page.locator("#sharing.good").wait_for()
 
 
-async def test_the_page_says_shared_only_while_the_office_gets_it(phone: Phone, driver: Driver) -> None:
+async def test_page_shows_shared_only_while_the_server_confirms(phone: Phone, driver: Driver) -> None:
     lost: list[str] = []
     swallows = True
 
@@ -341,17 +341,17 @@ async def test_the_page_says_shared_only_while_the_office_gets_it(phone: Phone, 
     assert await phone.page.locator("#sharing.good").count() == 0
     await phone.page.clock.fast_forward(11_000)
     await phone.shows("#sharing", "office does not receive it")
-    # Who stands still has nothing new to say: the same is said again.
+    # A driver who stands still has no new position, so the last one is sent again.
     swallows = False
     await phone.page.clock.fast_forward(3_000)
     await phone.page.locator("#sharing.good").wait_for()
     assert await make(DriverLocation.objects.filter(driver=driver).exists)()
 
 
-# The driver's page where something is in the way: a full disk, a slow camera, a hurried finger.
+# The driver's page with a full disk, a slow camera, or a double tap.
 
 
-# Decodes a photo when the test lets it.
+# Decodes a photo only when the test allows it.
 SLOW_PHOTO = """
 const decode = window.createImageBitmap;
 window.createImageBitmap = async (...values) => {
@@ -369,7 +369,7 @@ for (const name of ["add", "put"]) IDBObjectStore.prototype[name] = function () 
   this.transaction.abort();
 };
 """
-# What a second tap of the same finger hits.
+# Clicks what the second tap of a double tap would hit.
 HURRY = """() => document.querySelector("#proof").addEventListener("close", () => {
   document.querySelector("#next .go").click();
   document.querySelector("#others .stop").click();
@@ -377,7 +377,7 @@ HURRY = """() => document.querySelector("#proof").addEventListener("close", () =
 
 
 @pytest.mark.long
-async def test_a_photo_is_waited_for_and_can_be_removed(phone: Phone, driver: Driver) -> None:
+async def test_confirmation_waits_for_the_photo_which_can_be_removed(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver, "arriving")
     await phone.page.add_init_script(SLOW_PHOTO)
     await phone.open()
@@ -402,7 +402,7 @@ async def test_a_photo_is_waited_for_and_can_be_removed(phone: Phone, driver: Dr
     assert await make(lambda: [image.kind for image in ProofImage.objects.all()])() == ["photo"]
 
 
-async def test_what_was_typed_outlives_a_page_that_the_telephone_closed(phone: Phone, driver: Driver) -> None:
+async def test_typed_proof_survives_a_closed_page(phone: Phone, driver: Driver) -> None:
     order, next_one = [await make(make_stop)(driver, "arriving", quantity=2) for _ in "12"]
     await phone.open()
     await phone.go()
@@ -427,7 +427,7 @@ async def test_what_was_typed_outlives_a_page_that_the_telephone_closed(phone: P
 
 
 @pytest.mark.long
-async def test_an_image_that_does_not_get_through_keeps_nothing_back(phone: Phone, driver: Driver) -> None:
+async def test_failing_image_does_not_block_reports(phone: Phone, driver: Driver) -> None:
     first, second = await make(make_stop)(driver), await make(make_stop)(driver)
     await phone.page.context.route("**/proof-images/", lambda route: route.abort())
     await phone.open()
@@ -440,7 +440,7 @@ async def test_an_image_that_does_not_get_through_keeps_nothing_back(phone: Phon
     assert await make(ProofImage.objects.filter(order=first).count)() == 1
 
 
-async def test_a_second_tap_on_the_confirmation_does_nothing_to_the_next_stop(phone: Phone, driver: Driver) -> None:
+async def test_double_tap_on_confirm_does_not_move_the_next_stop(phone: Phone, driver: Driver) -> None:
     first = await make(make_stop)(driver, "arriving", stop_sequence=1)
     second, _ = [await make(make_stop)(driver, stop_sequence=number) for number in (2, 3)]
     await phone.open()
@@ -453,7 +453,7 @@ async def test_a_second_tap_on_the_confirmation_does_nothing_to_the_next_stop(ph
     assert await phone.page.evaluate("document.activeElement.matches('.stop-card')")
 
 
-async def test_of_a_delivery_that_the_office_was_faster_with_nothing_is_lost(phone: Phone, driver: Driver) -> None:
+async def test_proof_is_kept_if_the_office_delivered_first(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     await phone.open()
     await phone.page.context.set_offline(True)
@@ -472,7 +472,7 @@ async def test_of_a_delivery_that_the_office_was_faster_with_nothing_is_lost(pho
 
 @pytest.mark.long
 @pytest.mark.parametrize("trouble", [NO_DISK, FULL_DISK])
-async def test_a_telephone_that_keeps_nothing_works_with_a_line(phone: Phone, driver: Driver, trouble: str) -> None:
+async def test_phone_without_storage_works_online(phone: Phone, driver: Driver, trouble: str) -> None:
     order = await make(make_stop)(driver)
     await phone.page.add_init_script(trouble)
     await phone.open()

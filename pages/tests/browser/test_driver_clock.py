@@ -1,4 +1,4 @@
-"""The driver's page on a telephone whose clock is wrong, or is set while it is in use."""
+"""The driver's page on a phone whose clock is wrong, or is set while the page is open."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ async def names(page: Page) -> list[str]:
     "off", [-DAY, *(pytest.param(off, marks=pytest.mark.long) for off in (DAY, -1024 * 7 * DAY, 400 * DAY))],
     ids=["behind", "ahead", "2007", "next year"],
 )  # fmt: skip
-async def test_todays_stops_are_shown_whatever_the_date_of_the_telephone(
-    phone: Phone, driver: Driver, off: int
-) -> None:
+async def test_todays_stops_are_shown_with_a_wrong_phone_date(phone: Phone, driver: Driver, off: int) -> None:
     order = await make(make_stop)(driver)
     await make(make_tomorrows)(driver)
     await phone.page.add_init_script(WRONG_CLOCK % (off, off))
@@ -60,7 +58,7 @@ async def test_todays_stops_are_shown_whatever_the_date_of_the_telephone(
     await phone.installed()
     await phone.shows("#next h2", order.customer.name)
     assert await names(phone.page) == [order.customer.name]
-    # One that comes, and without a line too.
+    # Also a stop that is assigned now, and offline.
     other = await make(make_stop)(driver)
     await make(make_tomorrows)(driver)
     await phone.shows("#others", other.customer.name)
@@ -72,7 +70,7 @@ async def test_todays_stops_are_shown_whatever_the_date_of_the_telephone(
     await phone.shows("#next h2", other.customer.name)
     await phone.shows("#done .stop", order.customer.name)
     assert len(await names(phone.page)) == 2
-    # The hour of the server, without a day: it is today.
+    # Shows the server's time without a date, because it is today.
     ago = [timezone.localtime() - timedelta(minutes=minutes) for minutes in (0, 1)]
     stale = await phone.text("#stale")
     assert any(f"as of {moment:%H:%M}" in stale for moment in ago)
@@ -81,15 +79,13 @@ async def test_todays_stops_are_shown_whatever_the_date_of_the_telephone(
 
 
 async def said(order: Order) -> list[timedelta]:
-    """How long before the server heard of it each report was made."""
+    """For each report: the time between the driver's press and the server's receipt."""
     return [row.recorded_at - row.at for row in await reports(order)]
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("off", [-HOUR, pytest.param(HOUR, marks=pytest.mark.long)], ids=["behind", "ahead"])
-async def test_a_report_keeps_the_correction_that_was_known_at_the_press(
-    phone: Phone, driver: Driver, off: int
-) -> None:
+async def test_report_keeps_the_clock_offset_of_its_press(phone: Phone, driver: Driver, off: int) -> None:
     order = await make(make_stop)(driver)
     await phone.page.add_init_script(SETTABLE % off)
     await phone.open()
@@ -104,7 +100,7 @@ async def test_a_report_keeps_the_correction_that_was_known_at_the_press(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("off", [-HOUR, pytest.param(HOUR, marks=pytest.mark.long)], ids=["back", "forth"])
-async def test_a_clock_that_is_set_before_the_press_tells_no_wrong_time(phone: Phone, driver: Driver, off: int) -> None:
+async def test_clock_set_before_the_press_causes_no_wrong_time(phone: Phone, driver: Driver, off: int) -> None:
     order = await make(make_stop)(driver)
     await phone.page.add_init_script(SETTABLE % 0)
     await phone.open()
@@ -115,7 +111,7 @@ async def test_a_clock_that_is_set_before_the_press_tells_no_wrong_time(phone: P
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_report_of_a_page_that_opened_without_a_line_has_the_right_time(phone: Phone, driver: Driver) -> None:
+async def test_report_of_a_page_opened_offline_has_the_right_time(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     await phone.page.add_init_script(SETTABLE % -HOUR)
     await phone.open()
@@ -137,7 +133,7 @@ async def a_day_later(route: Route) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_page_that_is_open_over_midnight_reads_the_stops_of_the_new_day(phone: Phone, driver: Driver) -> None:
+async def test_page_open_over_midnight_loads_the_new_days_stops(phone: Phone, driver: Driver) -> None:
     today = await make(make_stop)(driver)
     tomorrow = await make(make_tomorrows)(driver)
     await phone.page.add_init_script(SETTABLE % 0)
@@ -150,11 +146,11 @@ async def test_a_page_that_is_open_over_midnight_reads_the_stops_of_the_new_day(
     await until(phone.page, "document.querySelectorAll('#others .stop').length === 1")
 
 
-# The pages' clock is the server's, whatever the clock of the device says.
+# Pages use the server's clock, whatever the device's clock shows.
 
 
 @pytest.mark.parametrize("off", [-DAY, DAY])
-async def test_today_beside_a_date_of_the_admin_is_the_servers(page: Page, site: Site, off: int) -> None:
+async def test_admins_today_link_uses_the_servers_date(page: Page, site: Site, off: int) -> None:
     await give_clock(page, off)
     await sign_in(page, site, await make(make_office)(is_superuser=True), "/admin/dispatch/route/add/")
     await page.locator(".field-date .datetimeshortcuts a").first.click()

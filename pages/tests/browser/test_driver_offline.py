@@ -1,4 +1,4 @@
-"""The driver's page without a line: everything opens, everything is kept, and is sent once."""
+"""The driver's page offline: it opens, stores reports, and sends each once."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from pages.tests.browser.phone import Phone, fresh, make_stop, reports, until_tr
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-# The telephone was without a line for two hours: what it did stands that far back.
+# Moves stored reports two hours back, as if the phone had been offline for that long.
 TWO_HOURS_AGO = """() => {
   const now = Date.now;
   Date.now = () => now() - 7_200_000;
 }"""
 
 
-# How many stops and reports are kept on the telephone, and whether the page is.
+# Counts the stops and reports stored on the phone, and checks whether the page is cached.
 KEPT = """async (user) => {
   const asked = indexedDB.open(`lucky-gas-driver-${user}`);
   const db = await new Promise((resolve) => (asked.onsuccess = () => resolve(asked.result)));
@@ -54,7 +54,7 @@ async def waiting(phone: Phone) -> int:
     return await phone.page.locator("#waiting li").count()
 
 
-async def test_a_delivery_without_a_line_waits_over_a_reload_and_goes_out_once(phone: Phone, driver: Driver) -> None:
+async def test_offline_delivery_survives_a_reload_and_is_sent_once(phone: Phone, driver: Driver) -> None:
     first, second = await make(make_stop)(driver), await make(make_stop)(driver)
     await phone.open()
     await phone.installed()
@@ -88,7 +88,7 @@ async def test_a_delivery_without_a_line_waits_over_a_reload_and_goes_out_once(p
 
 
 @pytest.mark.long
-async def test_a_server_killed_while_it_is_told_loses_and_doubles_nothing(phone: Phone, driver: Driver) -> None:
+async def test_server_killed_during_a_report_loses_and_repeats_nothing(phone: Phone, driver: Driver) -> None:
     stops = [await make(make_stop)(driver) for _ in range(3)]
     await phone.open()
     await phone.page.context.set_offline(True)
@@ -104,7 +104,7 @@ async def test_a_server_killed_while_it_is_told_loses_and_doubles_nothing(phone:
     assert await make(ProofImage.objects.count)() == 3
 
 
-async def test_an_answer_that_was_lost_is_asked_for_again(phone: Phone, driver: Driver) -> None:
+async def test_lost_response_is_retried_with_the_same_ref(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     lost: list[APIResponse] = []
 
@@ -131,9 +131,7 @@ LOCKED = {
 
 
 @pytest.mark.parametrize("answer", [pytest.param(FAULT, marks=pytest.mark.long), LOCKED], ids=["fault", "row_locked"])
-async def test_what_the_server_cannot_do_keeps_no_other_stop_back(
-    phone: Phone, driver: Driver, answer: dict[str, Any]
-) -> None:
+async def test_failing_report_does_not_block_other_stops(phone: Phone, driver: Driver, answer: dict[str, Any]) -> None:
     failing, other = await make(make_stop)(driver), await make(make_stop)(driver)
     path = f"**/orders/{failing.pk}/status/"
     await phone.page.context.route(path, lambda route: route.fulfill(**answer))
@@ -147,7 +145,7 @@ async def test_what_the_server_cannot_do_keeps_no_other_stop_back(
     await phone.server_has(failing, "delivering")
 
 
-async def test_of_several_tabs_one_sends(phone: Phone, driver: Driver, site: Site) -> None:
+async def test_only_one_of_several_tabs_sends(phone: Phone, driver: Driver, site: Site) -> None:
     order = await make(make_stop)(driver)
     await phone.open()
     second = Phone(await phone.page.context.new_page(), site, driver)
@@ -166,9 +164,7 @@ async def test_of_several_tabs_one_sends(phone: Phone, driver: Driver, site: Sit
 
 
 @pytest.mark.long
-async def test_a_tab_in_front_sends_while_another_is_frozen_with_the_lock(
-    phone: Phone, driver: Driver, site: Site
-) -> None:
+async def test_tab_steals_the_lock_of_a_frozen_tab(phone: Phone, driver: Driver, site: Site) -> None:
     order = await make(make_stop)(driver)
     await phone.open()
     stalled: list[Route] = []
@@ -188,7 +184,7 @@ async def test_a_tab_in_front_sends_while_another_is_frozen_with_the_lock(
     await second.go("arriving")
     await page.clock.fast_forward(12_000)
     await second.server_has(order, "arriving")
-    # The first wakes up with its request: what it says now is known already.
+    # The frozen tab resumes with its request, which the server already knows.
     await cdp.send("Page.setWebLifecycleState", {"state": "active"})
     await stalled[0].continue_()
     await phone.server_has(order, "arriving")
@@ -198,7 +194,7 @@ async def test_a_tab_in_front_sends_while_another_is_frozen_with_the_lock(
 
 
 @pytest.mark.long
-async def test_a_tab_that_works_keeps_the_lock_however_long_it_takes(phone: Phone, driver: Driver, site: Site) -> None:
+async def test_slow_working_tab_keeps_the_lock(phone: Phone, driver: Driver, site: Site) -> None:
     order = await make(make_stop)(driver)
     await phone.open()
     stalled: list[Route] = []
@@ -229,7 +225,7 @@ async def test_a_tab_that_works_keeps_the_lock_however_long_it_takes(phone: Phon
     await page.close()
 
 
-async def test_a_refusal_is_shown_keeps_nothing_else_back_and_stays_until_read(phone: Phone, driver: Driver) -> None:
+async def test_refusal_stays_until_read_and_does_not_block_others(phone: Phone, driver: Driver) -> None:
     refused, other = await make(make_stop)(driver), await make(make_stop)(driver)
     await phone.open()
     await phone.page.context.set_offline(True)
@@ -253,7 +249,7 @@ async def test_a_refusal_is_shown_keeps_nothing_else_back_and_stays_until_read(p
     assert await notice.count() == 0
 
 
-async def test_another_driver_on_this_telephone_sees_and_sends_nothing_of_the_first(
+async def test_second_driver_on_the_phone_neither_sees_nor_sends_the_firsts_data(
     phone: Phone, driver: Driver, site: Site
 ) -> None:
     order = await make(make_stop)(driver)
@@ -262,25 +258,25 @@ async def test_another_driver_on_this_telephone_sees_and_sends_nothing_of_the_fi
     await phone.installed()
     await phone.page.context.set_offline(True)
     await phone.go("delivering")
-    # Somebody signs in as the other without this one having signed out; the old page is still open.
+    # The second driver signs in although the first has not signed out; the old page is still open.
     await phone.page.context.clear_cookies(name="sessionid")
     second = await phone.page.context.new_page()
     await phone.page.context.set_offline(False)
     await sign_in(second, site, other.user, "/driver/")
     await until(second, "document.querySelector('#nothing')?.checkVisibility()")
-    # The first page notices who is signed in, and becomes the other's.
+    # The old page notices the new user and shows their stops.
     await phone.page.locator("#nothing").wait_for()
     assert order.customer.name not in await phone.text("main")
     assert await phone.page.locator("#waiting").is_hidden()
     assert (await fresh(order)).status == Status.ASSIGNED
     await second.close()
-    # The first signs in again: what waited is theirs and goes out. The page that is left no longer notices it.
+    # The first driver signs in again, and their waiting reports are sent. The abandoned page does not notice.
     await phone.page.goto("about:blank")
     await sign_in(phone.page, site, driver.user, "/driver/")
     await phone.server_has(order, "delivering")
 
 
-async def test_signing_out_warns_and_leaves_no_stop_behind(phone: Phone, driver: Driver) -> None:
+async def test_sign_out_warns_and_deletes_the_stops(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     await phone.open()
     await phone.installed()
@@ -308,7 +304,7 @@ async def test_signing_out_warns_and_leaves_no_stop_behind(phone: Phone, driver:
     await phone.server_has(order, "delivering")
 
 
-async def test_signing_out_on_another_page_leaves_no_stop_behind(phone: Phone, driver: Driver) -> None:
+async def test_sign_out_on_another_page_deletes_the_stops(phone: Phone, driver: Driver) -> None:
     await make(make_stop)(driver)
     await phone.open()
     await phone.installed()
@@ -319,7 +315,7 @@ async def test_signing_out_on_another_page_leaves_no_stop_behind(phone: Phone, d
     await until(phone.page, f"({KEPT})({driver.user.pk}).then((kept) => kept.join() === '0,0,false')")
 
 
-async def test_a_session_that_ended_asks_to_sign_in_and_goes_on_after_it(phone: Phone, driver: Driver) -> None:
+async def test_expired_session_asks_to_sign_in_and_resumes(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     await phone.open()
     await phone.page.context.clear_cookies(name="sessionid")
@@ -345,10 +341,10 @@ async def test_the_page_can_be_installed(phone: Phone) -> None:
     assert [error["errorId"] for error in wrong["installabilityErrors"]] in ([], ["in-incognito"])
 
 
-# The driver's page where the browser closes its database, throws it away, or has none: no report is lost by it.
+# No report is lost if the browser closes or deletes its database, or has none.
 
 
-# Every connection of the page, so that a test can do to it what a browser does.
+# Records every database connection of the page, so that a test can break it as a browser would.
 CONNECTIONS = """
 window.connections = [];
 const open = IDBFactory.prototype.open;
@@ -392,7 +388,7 @@ async def opened(phone: Phone) -> Page:
 
 
 async def clear(phone: Phone) -> None:
-    """Throws the origin's data away, as a browser does that needs room."""
+    """Deletes the origin's data, as a browser does when it needs space."""
     session = await phone.page.context.new_cdp_session(phone.page)
     await session.send("Storage.clearDataForOrigin", {"origin": phone.site.url, "storageTypes": "indexeddb"})
 
@@ -402,7 +398,7 @@ async def clear(phone: Phone) -> None:
     [CLOSED, *(pytest.param(how, marks=pytest.mark.long) for how in (LOST, ABORTED))],
     ids=["closed", "lost", "aborted"],
 )
-async def test_a_database_that_the_browser_closed_is_opened_again(phone: Phone, driver: Driver, trouble: str) -> None:
+async def test_closed_database_is_reopened(phone: Phone, driver: Driver, trouble: str) -> None:
     order = await make(make_stop)(driver)
     page = await opened(phone)
     await page.context.set_offline(True)
@@ -420,7 +416,7 @@ async def test_a_database_that_the_browser_closed_is_opened_again(phone: Phone, 
     assert [row.to_status for row in await reports(order)] == ["delivering", "arriving"]
 
 
-async def test_what_waits_outlives_that_the_browser_throws_the_database_away(phone: Phone, driver: Driver) -> None:
+async def test_waiting_reports_survive_a_deleted_database(phone: Phone, driver: Driver) -> None:
     order, other = await make(make_stop)(driver), await make(make_stop)(driver)
     page = await opened(phone)
     await page.context.set_offline(True)
@@ -441,7 +437,7 @@ async def test_what_waits_outlives_that_the_browser_throws_the_database_away(pho
 
 
 @pytest.mark.long
-async def test_what_waits_is_written_again_when_nobody_touches_the_page(phone: Phone, driver: Driver) -> None:
+async def test_waiting_reports_are_rewritten_on_an_idle_page(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     page = await opened(phone)
     await page.context.set_offline(True)
@@ -457,7 +453,7 @@ async def test_what_waits_is_written_again_when_nobody_touches_the_page(phone: P
 
 
 @pytest.mark.long
-async def test_who_deletes_the_database_need_not_wait_and_the_next_press_is_kept(phone: Phone, driver: Driver) -> None:
+async def test_page_does_not_block_database_deletion_and_stores_the_next_press(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     page = await opened(phone)
     await page.context.set_offline(True)
@@ -471,9 +467,7 @@ async def test_who_deletes_the_database_need_not_wait_and_the_next_press_is_kept
 
 
 @pytest.mark.long
-async def test_without_a_database_reports_are_sent_over_the_line_and_the_driver_is_told(
-    phone: Phone, driver: Driver
-) -> None:
+async def test_without_a_database_reports_are_sent_and_the_driver_is_warned(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     page = await opened(phone)
     await page.evaluate(BROKEN)
@@ -483,7 +477,7 @@ async def test_without_a_database_reports_are_sent_over_the_line_and_the_driver_
     assert await page.locator("#waiting li").count() == 1
     await page.context.unroute("**/status/")
     await phone.server_has(order, "delivering")
-    # It works again: what the page alone has is written, and the notice goes.
+    # The database works again: the page writes its unsaved reports, and the notice disappears.
     await page.context.route("**/status/", lambda route: route.abort())
     await phone.go("arriving")
     await page.locator("#unkept").wait_for()
@@ -497,7 +491,7 @@ async def test_without_a_database_reports_are_sent_over_the_line_and_the_driver_
 
 
 @pytest.mark.long
-async def test_what_waited_before_the_database_broke_is_sent(phone: Phone, driver: Driver) -> None:
+async def test_reports_from_before_a_database_failure_are_sent(phone: Phone, driver: Driver) -> None:
     first, second = await make(make_stop)(driver), await make(make_stop)(driver)
     page = await opened(phone)
     await page.context.set_offline(True)
@@ -512,7 +506,7 @@ async def test_what_waited_before_the_database_broke_is_sent(phone: Phone, drive
     assert await page.locator(".pending:visible").count() == 0
 
 
-async def test_who_signs_out_is_told_what_would_be_lost(phone: Phone, driver: Driver) -> None:
+async def test_sign_out_warns_of_unsaved_reports(phone: Phone, driver: Driver) -> None:
     await make(make_stop)(driver)
     page = await opened(phone)
     await page.evaluate(BROKEN)
@@ -524,16 +518,16 @@ async def test_who_signs_out_is_told_what_would_be_lost(phone: Phone, driver: Dr
     await phone.shows("#leave", "lost if you sign out")
 
 
-# The driver's page after a request failed: it is repeated at once when there is a connection again.
+# Failed requests are retried at once when the connection is back.
 
 
-# The longest pauses between two tries.
+# Makes the waits between attempts the longest possible.
 UNLUCKY = "Math.random = () => 0.999"
-# Of what the page meant to do later it does nothing.
+# Cancels the page's timers.
 NO_TIMERS = "for (let timer = setTimeout(() => {}); timer > 0; timer--) clearTimeout(timer)"
 
 
-async def test_a_new_stop_is_read_when_the_page_is_live_again(phone: Phone, driver: Driver) -> None:
+async def test_reconnected_page_retries_a_failed_read_at_once(phone: Phone, driver: Driver) -> None:
     tries = 0
 
     async def fail_three_times(route: Route) -> None:
@@ -545,7 +539,7 @@ async def test_a_new_stop_is_read_when_the_page_is_live_again(phone: Phone, driv
     await phone.open()
     await phone.page.context.route("**/api/v1/orders/*/", fail_three_times)
     came = await sync_to_async(make_stop)(driver)
-    # Tried at once, and after pauses of half, one and two seconds; the next comes after four.
+    # Attempts at once and after waits of 0.5, 1 and 2 seconds; the next would come after 4.
     await wait_for_async(lambda: tries >= 3)
     await phone.page.evaluate(NO_TIMERS)
     await phone.page.context.set_offline(True)
@@ -554,15 +548,15 @@ async def test_a_new_stop_is_read_when_the_page_is_live_again(phone: Phone, driv
     await phone.shows("#next h2", came.customer.name)
 
 
-# What customers read of a driver who had no line for two minutes: nothing that is no longer true.
+# SMS about a driver who was offline for two minutes: customers get no stale message.
 
 
-# From now on the telephone's clock shows the time of so many seconds ago.
+# Sets the phone's clock back by some seconds.
 AGO = """(seconds) => {
   window.realNow ??= Date.now;
   Date.now = () => window.realNow() - seconds * 1000;
 }"""
-# How many requests are on their way.
+# Counts the requests under way.
 FLYING = """
 window.flying = 0;
 const counted = window.fetch;
@@ -571,12 +565,12 @@ window.fetch = (...values) => {
   return counted(...values).finally(() => (window.flying -= 1));
 };
 """
-# Requests by way of a service worker may still have a line.
+# Fails requests in the page, because those through a service worker may still be online.
 UNHEARD = """() => {
   window.realFetch = window.fetch;
   window.fetch = () => Promise.reject(new TypeError("no line"));
 }"""
-# What the page has heard of the server, with a clock that was an hour fast.
+# Sets the page's clock offset as if the phone's clock had been an hour fast.
 HEARD_FAST = """() => import("/static/web/server-clock.js").then(({ setServerTime }) => {
   const real = Date.now;
   const stamp = real() - 120_000;
@@ -605,7 +599,7 @@ async def ago(phone: Phone, seconds: int) -> None:
 
 
 async def open_and_lose_line(phone: Phone) -> None:
-    """What is still heard of the server would say that its clock is right and that of the telephone was set."""
+    """Waits for requests under way first: their responses would correct the clock offset."""
     await phone.page.add_init_script(FLYING)
     await phone.open()
     await phone.installed()
@@ -624,7 +618,7 @@ async def back(phone: Phone) -> None:
 OVERTAKEN = ("cancelled", "overtaken")
 
 
-async def test_a_whole_delivery_without_a_line_is_one_sms(phone: Phone, driver: Driver) -> None:
+async def test_offline_delivery_sends_one_sms(phone: Phone, driver: Driver) -> None:
     order = await make(make_old_stop)(driver)
     await open_and_lose_line(phone)
     await ago(phone, 120)
@@ -642,9 +636,7 @@ async def test_a_whole_delivery_without_a_line_is_one_sms(phone: Phone, driver: 
 
 
 @pytest.mark.long
-async def test_a_failure_without_a_line_is_nothing_to_who_was_not_told_of_the_departure(
-    phone: Phone, driver: Driver
-) -> None:
+async def test_offline_failure_sends_no_sms_if_the_departure_was_not_announced(phone: Phone, driver: Driver) -> None:
     order = await make(make_old_stop)(driver)
     await open_and_lose_line(phone)
     await ago(phone, 120)
@@ -659,10 +651,10 @@ async def test_a_failure_without_a_line_is_nothing_to_who_was_not_told_of_the_de
     await until_true(lambda: messages(order) == expected)
 
 
-async def test_a_departure_is_told_at_once_also_where_the_clock_was_set_meanwhile(phone: Phone, driver: Driver) -> None:
+async def test_departure_sms_is_sent_at_once_although_the_clock_was_set(phone: Phone, driver: Driver) -> None:
     order = await make(make_old_stop)(driver)
     await open_and_lose_line(phone)
-    # 120 s ago, by a clock that is an hour fast.
+    # 120 s ago, on a clock that is an hour fast.
     await phone.page.evaluate(HEARD_FAST)
     await ago(phone, 120 - 3_600)
     await phone.go("delivering")
@@ -671,9 +663,7 @@ async def test_a_departure_is_told_at_once_also_where_the_clock_was_set_meanwhil
     await until_true(lambda: messages(order) == {"driver_on_the_way": ("sent", "")})
 
 
-async def test_a_departure_without_a_line_is_told_as_soon_as_it_is_known_that_nothing_follows(
-    phone: Phone, driver: Driver
-) -> None:
+async def test_offline_departure_sms_is_sent_once_no_report_waits(phone: Phone, driver: Driver) -> None:
     order = await make(make_old_stop)(driver)
     await open_and_lose_line(phone)
     await ago(phone, 120)

@@ -1,4 +1,4 @@
-"""A telephone call, by the keys that are pressed."""
+"""An order by telephone, entered with the keyboard."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def call(page: Page, site: Site) -> Page:
-    """The page, ready for a call; 王太太 usually orders two of 20 kg."""
+    """The open page. The customer 王太太 usually orders two of 20 kg."""
     product = await make(make_product)(price=900)
     customer = await make(make_customer)(name="王太太", phone="0912-777-888")
     await make(make_order)(Status.DELIVERED, customer=customer, product=product, quantity=2)
@@ -60,7 +60,7 @@ async def place(page: Page, button: str = "#confirm") -> None:
 
 
 async def stranger(page: Page, typed: str) -> None:
-    """Nobody known has this name or number."""
+    """Types a name or number that no customer has, and chooses “New customer”."""
     await page.fill("#who", typed)
     await expect(page.locator("#found [role=option]")).to_have_count(1)
     await found(page, "新客戶")
@@ -69,7 +69,7 @@ async def stranger(page: Page, typed: str) -> None:
 
 
 async def lose_once(page: Page, method: str, path: str) -> None:
-    """The server does it; its answer never comes."""
+    """Lets the server execute the next request and drops its response."""
     lost = [True]
 
     async def lose(route: Route) -> None:
@@ -83,7 +83,7 @@ async def lose_once(page: Page, method: str, path: str) -> None:
     await page.route(path, lose)
 
 
-async def test_a_known_customers_usual_order_is_two_keys_after_the_digits(call: Page) -> None:
+async def test_usual_order_takes_two_keys_after_the_digits(call: Page) -> None:
     product = await make(Product.objects.get)()
     await call.keyboard.type("777888")
     await found(call, "王太太")
@@ -95,7 +95,7 @@ async def test_a_known_customers_usual_order_is_two_keys_after_the_digits(call: 
     await call.keyboard.press("Enter")
     await expect(call.locator("#done")).to_be_visible()
     assert await newest() == {"customer": "王太太", "status": "confirmed", "items": [(product.pk, 2)], "due": 1800}
-    # Ready for the next call.
+    # The page is ready for the next call.
     await expect(call.locator("#who")).to_be_focused()
     await expect(call.locator("#order")).to_be_hidden()
 
@@ -110,7 +110,7 @@ async def test_an_order_is_placed_over_plain_http_in_a_lan(call: Page) -> None:
 
 
 @pytest.mark.long
-async def test_all_who_are_found_cost_one_request_for_their_orders(call: Page) -> None:
+async def test_orders_of_all_found_customers_need_one_request(call: Page) -> None:
     product = await make(Product.objects.get)()
     for name, quantity in (("王先生", 1), ("王小弟", 3)):
         customer = await make(make_customer)(name=name)
@@ -123,7 +123,7 @@ async def test_all_who_are_found_cost_one_request_for_their_orders(call: Page) -
     assert len(asked) == 1
 
 
-async def test_a_second_order_and_a_customer_without_mobile_are_pointed_out(call: Page) -> None:
+async def test_page_warns_of_an_open_order_and_a_missing_mobile(call: Page) -> None:
     customer = await make(make_customer)(name="陳老闆", phone="02-2345-6789")
     order = await make(make_order)(customer=customer, product=await make(Product.objects.get)())
     await take(call, "陳老", "陳老闆")
@@ -136,8 +136,8 @@ async def test_a_second_order_and_a_customer_without_mobile_are_pointed_out(call
 
 
 @pytest.mark.parametrize("is_read", [True, False])
-async def test_a_caller_with_an_open_order_gets_another_only_by_a_tick(call: Page, is_read: bool) -> None:
-    """And one of whom it cannot be read."""
+async def test_second_order_needs_a_tick(call: Page, is_read: bool) -> None:
+    """The same if the customer's orders cannot be loaded."""
     if is_read:
         customer, product = await make(Customer.objects.get)(), await make(Product.objects.get)()
         await make(make_order)(customer=customer, product=product)
@@ -157,7 +157,7 @@ async def test_a_caller_with_an_open_order_gets_another_only_by_a_tick(call: Pag
     await call.keyboard.press("Enter")
     await expect(call.locator("#done")).to_be_visible()
     assert await make(Order.objects.count)() == before + 1
-    # The next caller is asked anew, or not at all.
+    # The tick is reset for the next caller.
     await call.unroute("**/api/v1/orders/?customer=*")
     await make(make_customer)(name="大明早餐店", phone="0922-111-222")
     await take(call, "111222", "大明早餐店")
@@ -165,7 +165,7 @@ async def test_a_caller_with_an_open_order_gets_another_only_by_a_tick(call: Pag
     await place(call)
 
 
-async def test_number_of_the_chosen_customer_is_shown_whole_to_be_read_back(call: Page) -> None:
+async def test_chosen_customers_full_number_is_shown(call: Page) -> None:
     customer = await make(make_customer)(name="陳老闆", phone="02-2345-6789 分機29", phone2="0922-111-222")
     await call.keyboard.type("陳老")
     await found(call, "陳老闆")
@@ -187,7 +187,7 @@ async def test_numbers_are_grouped_as_on_the_other_pages(call: Page) -> None:
 
 
 @pytest.mark.long
-async def test_open_order_is_told_of_as_soon_as_it_can_be_read(call: Page) -> None:
+async def test_open_order_warning_appears_once_orders_are_loaded(call: Page) -> None:
     customer = await make(Customer.objects.get)()
     order = await make(make_order)(customer=customer, product=await make(Product.objects.get)())
     busy = {"status": 503, "headers": {"Retry-After": "1"}, "body": "busy"}
@@ -199,7 +199,7 @@ async def test_open_order_is_told_of_as_soon_as_it_can_be_read(call: Page) -> No
 
 
 class Late:
-    """Answers once the test lets it."""
+    """Holds a response until the test releases it."""
 
     def __init__(self) -> None:
         self.answer = asyncio.Event()
@@ -211,12 +211,12 @@ class Late:
 
 @pytest.mark.long
 @pytest.mark.parametrize("is_open", [True, False])
-async def test_a_tick_before_the_orders_are_read_is_none_for_an_open_one_among_them(call: Page, is_open: bool) -> None:
+async def test_tick_before_orders_are_loaded_is_not_valid_for_an_open_order(call: Page, is_open: bool) -> None:
     customer, product = await make(Customer.objects.get)(), await make(Product.objects.get)()
     await make(make_order)("pending" if is_open else "cancelled", customer=customer, product=product)
     late = Late()
     await call.route("**/api/v1/orders/?customer=*", late)
-    # Nobody on the telephone waits for that answer.
+    # The page does not wait for that response.
     await take(call, "777888", "王太太")
     tick = call.locator("[name=another]")
     await tick.check()
@@ -229,7 +229,7 @@ async def test_a_tick_before_the_orders_are_read_is_none_for_an_open_one_among_t
     await expect(call.locator("#done")).to_be_visible(visible=not is_open)
 
 
-async def test_a_number_that_is_known_is_pointed_out_for_a_new_customer(call: Page) -> None:
+async def test_page_warns_if_a_new_customers_number_is_known(call: Page) -> None:
     await stranger(call, "新來的")
     await expect(call.locator("[name=name]")).to_have_value("新來的")
     # Also after a request that fails.
@@ -240,8 +240,8 @@ async def test_a_number_that_is_known_is_pointed_out_for_a_new_customer(call: Pa
 
 
 @pytest.mark.parametrize("off", [-DAY_MS, pytest.param(DAY_MS, marks=pytest.mark.long)])
-async def test_order_for_today_is_for_the_servers_day(call: Page, off: int) -> None:
-    """On a PC that is a day off, and on one whose clock somebody sets while the page is open."""
+async def test_order_for_today_uses_the_servers_date(call: Page, off: int) -> None:
+    """On a PC whose date is wrong, and on one whose clock is set while the page is open."""
     today = timezone.localdate()
     for given, later in ((off, off), (0, off), (off, 0)):
         await give_clock(call, given)
@@ -258,21 +258,19 @@ async def test_order_for_today_is_for_the_servers_day(call: Page, off: int) -> N
 
 @pytest.mark.long
 @pytest.mark.parametrize(("given", "after"), [(0, 1), (3, 3)])
-async def test_order_that_is_typed_over_midnight_is_for_the_day_that_was_meant(
-    call: Page, given: int, after: int
-) -> None:
+async def test_order_typed_over_midnight_keeps_the_intended_day(call: Page, given: int, after: int) -> None:
     days = [str(timezone.localdate() + timedelta(days=plus)) for plus in range(4)]
     await take(call, "777888", "王太太")
     await call.fill("[name=scheduled_date]", days[given])
     noon = datetime.fromisoformat(f"{days[1]}T12:00+08:00").timestamp() * 1000
-    # A late answer would set the clock back.
+    # A late response would set the clock back.
     await call.wait_for_load_state("networkidle")
     await call.evaluate("(noon) => import('/static/web/server-clock.js').then((c) => c.setServerTime(noon, 0))", noon)
     await expect(call.locator("[name=scheduled_date]")).to_have_attribute("min", days[1])
     await expect(call.locator("[name=scheduled_date]")).to_have_value(days[after])
 
 
-async def test_price_that_changed_is_asked_for_until_it_is_known(call: Page) -> None:
+async def test_changed_price_is_retried_until_loaded(call: Page) -> None:
     await expect(call.locator("connection-status")).to_have_attribute("data-state", "live")
     await take(call, "777888", "王太太")
     await call.route("**/api/v1/products/*", lambda route: route.fulfill(status=503, body="busy"), times=2)
@@ -282,7 +280,7 @@ async def test_price_that_changed_is_asked_for_until_it_is_known(call: Page) -> 
     await expect(call.locator("#total")).to_contain_text("NT$2,000")
 
 
-async def test_a_new_customer_in_the_same_form_with_what_was_typed(call: Page) -> None:
+async def test_new_customer_form_is_prefilled_with_the_typed_text(call: Page) -> None:
     await call.keyboard.type("02-2700-1234")
     await expect(call.locator("#found [role=option]")).to_have_count(1)
     await call.keyboard.press("Enter")
@@ -304,14 +302,14 @@ PASTED = [
 ]  # fmt: skip
 
 
-async def test_a_pasted_number_finds_who_has_it(call: Page) -> None:
+async def test_pasted_number_finds_its_customer(call: Page) -> None:
     for text in PASTED:
         await call.fill("#who", "")
         await call.fill("#who", text)
         await found(call, "王太太")
 
 
-async def test_a_pasted_number_of_somebody_new_is_their_telephone(call: Page) -> None:
+async def test_pasted_unknown_number_becomes_the_new_customers_phone(call: Page) -> None:
     for typed, taken in (("０９２２０００１１１", "0922000111"), ("\u200e(+886) 922‑333‑444", None)):
         await stranger(call, typed)
         if taken:
@@ -326,7 +324,7 @@ async def test_a_pasted_number_of_somebody_new_is_their_telephone(call: Page) ->
     assert (customer.name, customer.phone) == ("陳先生", "+886922333444")
 
 
-async def test_who_cannot_be_looked_for_is_not_new(call: Page) -> None:
+async def test_failed_search_does_not_offer_a_new_customer(call: Page) -> None:
     await call.route("**/api/v1/customers/**", lambda route: route.abort())
     await call.keyboard.type("777888")
     await expect(call.locator("#unfound")).to_be_visible()
@@ -340,7 +338,7 @@ async def test_who_cannot_be_looked_for_is_not_new(call: Page) -> None:
     await call.wait_for_url("**/accounts/login/?next=/orders/new/")
 
 
-async def test_the_line_that_is_refused_is_gone_to(call: Page) -> None:
+async def test_refused_line_gets_the_focus(call: Page) -> None:
     await take(call, "777888", "王太太")
     await call.click("#add")
     await call.locator("[name=quantity]").nth(1).fill("9999")
@@ -351,7 +349,7 @@ async def test_the_line_that_is_refused_is_gone_to(call: Page) -> None:
     await expect(call.locator("#signed-out")).to_be_hidden()
 
 
-async def test_who_is_signed_out_signs_in_elsewhere_and_places_the_order(call: Page, site: Site) -> None:
+async def test_order_can_be_placed_after_sign_in_in_another_tab(call: Page, site: Site) -> None:
     await take(call, "777888", "王太太")
     await expect(call.locator("#confirm")).to_be_focused()
     await call.context.clear_cookies(name="sessionid")
@@ -368,7 +366,7 @@ async def test_who_is_signed_out_signs_in_elsewhere_and_places_the_order(call: P
     await expect(call.locator("#signed-out")).to_be_hidden()
 
 
-async def test_what_the_server_refuses_is_said_and_nothing_is_lost(call: Page) -> None:
+async def test_refusal_is_shown_and_the_form_keeps_its_input(call: Page) -> None:
     await call.keyboard.type("0900")
     await expect(call.locator("#found [role=option]")).to_have_count(1)
     await call.keyboard.press("Enter")
@@ -381,7 +379,7 @@ async def test_what_the_server_refuses_is_said_and_nothing_is_lost(call: Page) -
     assert not await make(Customer.objects.filter(name="林小姐").exists)()
 
 
-async def test_an_answer_that_is_lost_makes_no_second_order(call: Page) -> None:
+async def test_lost_response_makes_no_second_order(call: Page) -> None:
     await lose_once(call, "POST", "**/api/v1/orders/")
     before = await make(Order.objects.count)()
     await take(call, "777888", "王太太")
@@ -409,7 +407,7 @@ async def test_another_product_and_an_urgent_order_for_another_day(call: Page) -
     assert order.scheduled_date == timezone.localdate()
 
 
-async def test_after_a_lost_answer_the_next_caller_gets_an_order_of_their_own(call: Page) -> None:
+async def test_next_caller_after_a_lost_response_gets_a_new_order(call: Page) -> None:
     await make(make_customer)(name="大明早餐店", phone="0922-111-222")
     await lose_once(call, "POST", "**/api/v1/orders/")
     await take(call, "777888", "王太太")
@@ -418,14 +416,14 @@ async def test_after_a_lost_answer_the_next_caller_gets_an_order_of_their_own(ca
     await call.click("#confirm")
     await expect(call.locator("#wrong")).to_be_visible()
     await take(call, "111222", "大明早餐店")
-    # Nothing of the caller before is in the form.
+    # The form has no data of the previous caller.
     assert (await call.input_value("[name=notes]"), await call.is_checked("[name=urgent]")) == ("", False)
     await place(call)
     assert (await newest())["customer"] == "大明早餐店"
 
 
 @pytest.mark.long
-async def test_what_was_changed_after_a_lost_answer_is_not_dropped_silently(call: Page) -> None:
+async def test_change_after_a_lost_response_is_not_dropped_silently(call: Page) -> None:
     await lose_once(call, "POST", "**/api/v1/orders/")
     await take(call, "777888", "王太太")
     await call.click("#confirm")
@@ -437,7 +435,7 @@ async def test_what_was_changed_after_a_lost_answer_is_not_dropped_silently(call
     assert (await newest())["due"] == 1800
 
 
-async def test_enter_before_the_answer_takes_who_was_typed_last(call: Page) -> None:
+async def test_enter_before_the_response_chooses_the_last_search(call: Page) -> None:
     await make(make_customer)(name="大明早餐店", phone="0922-111-222")
     await call.fill("#who", "777888")
     await found(call, "王太太")
@@ -448,7 +446,7 @@ async def test_enter_before_the_answer_takes_who_was_typed_last(call: Page) -> N
 
 
 @pytest.mark.long
-async def test_an_order_that_could_not_be_confirmed_is_told_of(call: Page) -> None:
+async def test_unconfirmed_order_is_reported(call: Page) -> None:
     await call.route("**/status/", lambda route: route.abort())
     await take(call, "777888", "王太太")
     await call.click("#confirm")

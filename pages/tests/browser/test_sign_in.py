@@ -1,4 +1,4 @@
-"""The sign-in on a slow line."""
+"""The sign-in on a slow connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class SlowLine:
-    """Holds what is posted until `go`, and counts it; with `cut` nothing comes of it, as when one presses “stop”."""
+    """Holds and counts POSTs until `go` is set. With `cut` it then aborts them, as the browser's “stop” does."""
 
     def __init__(self, cut: bool = False) -> None:
         self.posted, self.cut, self.go = 0, cut, asyncio.Event()
@@ -32,7 +32,7 @@ class SlowLine:
 
 
 async def press(page: Page, button: Locator, times: int) -> None:
-    """With the mouse alone: everything else of the browser's driver waits for the page that is to come."""
+    """Clicks by mouse coordinates, because Playwright's other actions wait for the next page."""
     box = await button.bounding_box()
     assert box is not None
     for _ in range(times):
@@ -68,7 +68,7 @@ async def test_sign_out_pressed_twice_on_a_slow_line_is_sent_once(page: Page, si
     assert line.posted == 1
 
 
-async def test_a_form_that_went_nowhere_can_be_sent_again_after_a_while(page: Page, site: Site) -> None:
+async def test_aborted_form_can_be_sent_again_after_a_while(page: Page, site: Site) -> None:
     line = SlowLine(cut=True)
     await page.clock.install()
     button = await at_sign_in(page, site, line, "nobody")

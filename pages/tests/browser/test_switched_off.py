@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize(("switch", "state"), [(flags.WEBSOCKETS, "polling"), (flags.REAL_TIME, "reloading")])
-async def test_a_driver_works_on_while_a_switch_is_off(phone: Phone, driver: Driver, switch: str, state: str) -> None:
+async def test_driver_page_works_while_a_switch_is_off(phone: Phone, driver: Driver, switch: str, state: str) -> None:
     order = await make(make_stop)(driver)
     await phone.open()
     await make(turn)(switch, False)
@@ -28,16 +28,14 @@ async def test_a_driver_works_on_while_a_switch_is_off(phone: Phone, driver: Dri
     await phone.go("delivering")
     await until_true(lambda: Order.objects.filter(pk=order.pk, status="delivering").exists())
     await make(turn)(switch, True)
-    # The page goes on from its cursor, and at once when it is online again.
+    # The page resumes from its cursor, at once when it is online again.
     later = await make(make_stop)(driver)
     await phone.page.evaluate("dispatchEvent(new Event('online'))")
     await phone.shows("#others .stop", later.customer.name)
 
 
 @pytest.mark.parametrize("switch", [flags.WEBSOCKETS, flags.REAL_TIME])
-async def test_a_customers_page_says_that_it_is_read_anew_while_a_switch_is_off(
-    page: Page, site: Site, switch: str
-) -> None:
+async def test_customer_page_shows_that_it_reloads_while_a_switch_is_off(page: Page, site: Site, switch: str) -> None:
     order = await make(make_order)(Status.CONFIRMED)
     await page.clock.install()
     await page.goto(f"{site.url}/t/{order.tracking_token}/")
@@ -50,7 +48,7 @@ async def test_a_customers_page_says_that_it_is_read_anew_while_a_switch_is_off(
     await expect(page.locator("#state")).to_have_attribute("data-status", "cancelled")
     await expect(status).to_have_attribute("data-state", "reloading")
     await make(turn)(switch, True)
-    # The server knows of it: who is refused once more waits for another half a minute.
+    # Waits until the server has read the switch: another refusal would cost half a minute.
     await let_in(f"{site.ws}/track/{order.tracking_token}")
     await page.clock.fast_forward(45_000)
     await expect(status).to_have_attribute("data-state", "live")

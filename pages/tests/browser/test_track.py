@@ -1,4 +1,4 @@
-"""The customer's page in a browser: it follows the order by itself."""
+"""The customer's tracking page in a browser, with live updates."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @make
 def driven() -> tuple[Order, str]:
-    """An order and a token of its driver."""
+    """An order, and its driver's token."""
     customer, driver = make_customer(latitude=25.0330, longitude=121.5654), make_driver(name="陳志明")
     return make_order(Status.ASSIGNED, customer=customer, driver=driver), token_for(driver.user)
 
 
-async def test_the_page_follows_the_order_from_the_lorry_to_the_receipt(page: Page, site: Site) -> None:
+async def test_page_follows_the_order_to_the_receipt(page: Page, site: Site) -> None:
     order, jwt = await driven()
     await page.goto(f"{site.url}/t/{order.tracking_token}/")
     await expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
@@ -56,9 +56,7 @@ ANOTHER_NETWORK = {"body": "<h1>Welcome to our hotel</h1>", "content_type": "tex
 
 
 @pytest.mark.parametrize("answer", [BUSY, ANOTHER_NETWORK])
-async def test_what_an_event_points_at_is_read_however_often_the_server_fails(
-    page: Page, site: Site, answer: dict[str, Any]
-) -> None:
+async def test_read_after_an_event_is_retried_until_it_succeeds(page: Page, site: Site, answer: dict[str, Any]) -> None:
     order, _ = await driven()
     await page.goto(f"{site.url}/t/{order.tracking_token}/")
     await expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
@@ -67,7 +65,7 @@ async def test_what_an_event_points_at_is_read_however_often_the_server_fails(
     await expect(page.locator("#state")).to_have_attribute("data-status", "delivering")
 
 
-async def test_answer_that_is_overtaken_shows_nothing_old(page: Page, site: Site) -> None:
+async def test_overtaken_response_shows_nothing_stale(page: Page, site: Site) -> None:
     order, _ = await driven()
     await page.goto(f"{site.url}/t/{order.tracking_token}/")
     await expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
@@ -85,7 +83,7 @@ async def test_answer_that_is_overtaken_shows_nothing_old(page: Page, site: Site
 
 
 @pytest.mark.parametrize("off", [-DAY_MS, pytest.param(DAY_MS, marks=pytest.mark.long)])
-async def test_driver_is_on_the_map_of_a_telephone_that_is_a_day_off(page: Page, site: Site, off: int) -> None:
+async def test_driver_is_on_the_map_with_a_wrong_phone_date(page: Page, site: Site, off: int) -> None:
     order, jwt = await driven()
     await make(order.transition_to)(Status.DELIVERING)
     await give_clock(page, off)
@@ -96,7 +94,7 @@ async def test_driver_is_on_the_map_of_a_telephone_that_is_a_day_off(page: Page,
         await expect(page.locator("#place .pin.driver")).to_be_visible()
 
 
-async def test_a_page_whose_link_ends_says_so_by_itself(page: Page, site: Site) -> None:
+async def test_page_shows_that_its_link_expired(page: Page, site: Site) -> None:
     order = await make(make_order)(Status.DELIVERED)
     await page.clock.install()
     await page.goto(f"{site.url}/t/{order.tracking_token}/")
@@ -108,7 +106,7 @@ async def test_a_page_whose_link_ends_says_so_by_itself(page: Page, site: Site) 
     assert await serious_faults(page) == []
 
 
-async def test_the_language_can_be_chosen_and_a_server_away_for_a_moment_ends_nothing(page: Page, site: Site) -> None:
+async def test_language_can_be_chosen_and_page_survives_a_short_outage(page: Page, site: Site) -> None:
     order = await make(make_order)(Status.CONFIRMED)
     await page.clock.install()
     await page.goto(f"{site.url}/t/{order.tracking_token}/")

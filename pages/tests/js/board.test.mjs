@@ -1,4 +1,4 @@
-/** The board's store of orders, and where an order may go. */
+/** The board's store of orders, and the targets an order may be moved to. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { Moves } from "/static/pages/office/board/moves.js";
@@ -35,7 +35,7 @@ describe("board", () => {
     assert.equal(store.lacks(1), true);
   });
 
-  test("loading everything removes orders that are gone, but none that came meanwhile", () => {
+  test("a full load removes missing orders, except those added meanwhile", () => {
     for (const id of [1, 2]) store.read(row({ id, version: 1 }));
     const before = store.puts;
     store.put(event({ order_id: 3, version: 1 }));
@@ -71,7 +71,7 @@ describe("board", () => {
     { id: 6, date: "2026-11-24", driver: 4 },
   ];
 
-  /** Where this order may go, with what changes. */
+  /** The targets of this order, with their changes. */
   function targets(order) {
     const drivers = new Map([3, 4].map((id) => [id, { id }]));
     const moves = new Moves(TABLE, drivers, new Map(ROUTES.map((route) => [route.id, route])));
@@ -93,12 +93,12 @@ describe("board", () => {
     assert.equal("route:5" in found, true);
   });
 
-  test("the column of assigned ones asks for a driver where none is known", () => {
+  test("dropping on “assigned” asks for a driver if none is known", () => {
     assert.equal(targets({ status: "confirmed" })["status:assigned"].needsDriver, true);
     assert.equal(targets({ status: "confirmed", route: 5 })["status:assigned"].needsDriver, false);
   });
 
-  test("the next attempt is not made on a day that is over", () => {
+  test("a new attempt is never scheduled in the past", () => {
     const found = targets({ status: "failed", scheduled_date: "2026-11-20" });
     assert.deepEqual(found["status:confirmed"].changes, { status: "confirmed", scheduled_date: TODAY });
     assert.equal("route:5" in found, false);

@@ -5,7 +5,7 @@ import { back, mayFail, onward } from "/static/pages/driver/moves.js";
 import { Queue } from "/static/pages/driver/queue.js";
 import { QueueStorage } from "/static/pages/driver/queue-storage.js";
 import { setServerTime } from "/static/web/server-clock.js";
-import { chance, pass, settled } from "../../../web/tests/js/page.mjs";
+import { pass, settled } from "../../../web/tests/js/page.mjs";
 
 describe("driver", () => {
   /** The disk, which may be full. */
@@ -34,16 +34,15 @@ describe("driver", () => {
     }
   }
 
-  let disk, queue, said, answers, told;
+  let disk, queue, said, answers, told, signedIn;
 
   beforeEach(() => {
-    chance(0.5);
-    // Without the server's clock nobody knows when it was.
+    // Without the server's clock the time of a report is unknown.
     setServerTime(Date.now(), 0);
-    [disk, said, told] = [new Disk(), [], []];
+    [disk, said, told, signedIn] = [new Disk(), [], [], 3];
     answers = () => Response.json({ status: "delivering", version: 2 });
     globalThis.fetch = async (url, { method, body }) => {
-      if (url.pathname === "/api/v1/drivers/") return Response.json({ results: [{ id: 3 }] });
+      if (url.pathname === "/api/v1/drivers/") return Response.json({ results: [{ id: signedIn }] });
       said.push([
         method,
         url.pathname.replace("/api/v1/orders/", ""),
@@ -56,8 +55,9 @@ describe("driver", () => {
       queue.on(name, (value) => told.push([name, value]));
   });
 
-  /** Lets everything be sent, or it would be sent in the next test. */
+  /** Sends everything, so that nothing is left for the next test. */
   afterEach(async () => {
+    signedIn = 3;
     answers = () => Response.json({ version: 2 });
     await pass(31_000);
   });
@@ -70,7 +70,7 @@ describe("driver", () => {
     await queue.add(START);
     await settled();
     const [[method, path, { ref, at, status }]] = said;
-    assert.deepEqual([method, path, status, at], ["PATCH", "7/status/", "delivering", "2026-11-23T02:00:00.000Z"]);
+    assert.deepEqual([method, path, status, at], ["PATCH", "7/status/", "delivering", new Date().toISOString()]);
     assert.equal(told[0][1].entry.ref, ref);
     assert.deepEqual([queue.entries, disk.rows], [[], []]);
   });
@@ -87,7 +87,27 @@ describe("driver", () => {
     assert.deepEqual([done, said.at(-2)[2].ref], [["delivering", "arriving"], first]);
   });
 
-  test("a refused report is kept until it is dismissed, with those that build on it", async () => {
+  test("a report that hangs when the line is back is sent again as soon as the request fails", async () => {
+    const { promise, reject } = Promise.withResolvers();
+    answers = () => promise;
+    await queue.add(START);
+    await settled();
+    assert.equal(said.length, 1);
+    queue.send();
+    answers = () => Response.json({ version: 2 });
+    reject(new TypeError("timeout"));
+    await pass(1);
+    assert.deepEqual([said.length, queue.entries], [2, []]);
+  });
+
+  test("a first report is not sent twice at once when it fails", async () => {
+    answers = () => Promise.reject(new TypeError("no line"));
+    await queue.add(START);
+    await pass(1);
+    assert.equal(said.length, 1);
+  });
+
+  test("a refused report and those that depend on it stay until dismissed", async () => {
     answers = (path) =>
       path.includes("status") ? refusal(409, "invalid_transition")() : Response.json({ status: "failed" });
     await queue.add(START, { ...START, to: "arriving" });
@@ -101,7 +121,7 @@ describe("driver", () => {
     assert.deepEqual(disk.rows, []);
   });
 
-  test("a report of what the office did already is not refused", async () => {
+  test("a report of a move that the office already made is not refused", async () => {
     answers = (path) =>
       path.includes("status")
         ? refusal(409, "invalid_transition")()
@@ -111,7 +131,7 @@ describe("driver", () => {
     assert.deepEqual([told[0][0], queue.entries], ["done", []]);
   });
 
-  test("an order that the server fails at does not block others, and images come last", async () => {
+  test("an order with a server error does not block others, and images are sent last", async () => {
     answers = (path) => (path.includes("/7/") ? new Response("", { status: 500 }) : Response.json({ version: 2 }));
     const image = { kind: "image", order: 8, number: "A8", image: "photo", blob: new Blob(["x"]) };
     await queue.add(START, image, { ...START, order: 8, number: "A8" });
@@ -149,14 +169,20 @@ describe("driver", () => {
     assert.deepEqual([told[0][0], queue.waiting.length], ["sign-in", 1]);
   });
 
-  test("a report that the full disk does not take is sent from the page, but refused while offline", async () => {
+  test("nothing is sent while another driver is signed in, and the page learns of it", async () => {
+    signedIn = 4;
+    await queue.add(START);
+    await settled();
+    assert.deepEqual([said, told, queue.waiting.length], [[], [["other-user", undefined]], 1]);
+  });
+
+  test("a report that does not fit on the disk is sent at once, but refused while offline", async () => {
     disk.isFull = true;
     await queue.add(START);
     await settled();
     assert.deepEqual([said.length, queue.entries], [1, []]);
     navigator.onLine = false;
     await assert.rejects(queue.add(START));
-    navigator.onLine = true;
   });
 
   test("moves onward, back and to failed", () => {

@@ -1,4 +1,4 @@
-/** Where the text of the search box belongs, if nobody is found by it. */
+/** Guesses the field of a new customer that the search text belongs to. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { guess } from "/static/pages/office/new-order/customers.js";

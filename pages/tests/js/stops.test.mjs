@@ -1,9 +1,9 @@
-/** The driver's stops where requests fail, or answer too late. */
+/** The driver's stops when requests fail or are answered too late. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { Stops } from "/static/pages/driver/stops.js";
 import { setServerTime } from "/static/web/server-clock.js";
-import { chance, pass, settled } from "../../../web/tests/js/page.mjs";
+import { pass, settled } from "../../../web/tests/js/page.mjs";
 
 const DRIVER = 3;
 const ROW = {
@@ -22,7 +22,6 @@ describe("stops", () => {
   let stops, listed, answers, asked, news;
 
   beforeEach(() => {
-    chance(0.5);
     setServerTime(Date.now(), 0);
     [listed, answers, asked, news] = [[], [], 0, []];
     globalThis.fetch = async ({ pathname, search }) => {
@@ -81,7 +80,7 @@ describe("stops", () => {
     );
   });
 
-  test("rows of another driver are not taken", async () => {
+  test("rows of another driver are not stored", async () => {
     let isOther = false;
     listed = [{ ...ROW, driver: 4 }];
     stops.on("other-user", () => {

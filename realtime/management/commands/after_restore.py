@@ -1,4 +1,4 @@
-"""`manage.py after_restore`: says goodbye to what a restored database does not know."""
+"""`manage.py after_restore`: prepares a restored database, before a sender starts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from django.utils.translation import gettext as _
 from notifications.models import NotificationHistory
 from notifications.states import Reason, Status, Type
 from realtime import log
+from web import system_metrics
 
 
 class Command(BaseCommand):
-    """To be run once behind a restore, before a sender starts."""
+    """Run it once after a restore, before a sender starts."""
 
     help = _("Run after a backup was restored. Clients reload, and SMS that may have been sent are not sent twice.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         log.begin_epoch(log.head(), keeps_past=False)
-        # Since the backup a sender may have been at what was due by now. What waits for later was not sent.
+        system_metrics.count_from_now()
+        # A sender may have sent what became due since the backup. Messages due later were not sent.
         due = Q(pk__in=NotificationHistory.objects.due().values("pk"))
         held = sum(map(hold, list(NotificationHistory.objects.filter(Q(status=Status.SENDING) | due))))
         self.stdout.write(
@@ -31,6 +33,9 @@ class Command(BaseCommand):
 
 
 def hold(row: NotificationHistory) -> bool:
-    """`unknown`: `query_sms_status` repeats it where the provider knows its key, else a person decides."""
+    """Sets the status to `unknown`. `query_sms_status` retries it if the provider is idempotent, else a person decides.
+
+    Returns whether the status was changed.
+    """
     gateway = row.gateway or (settings.SMS_GATEWAY if row.type == Type.SMS else "")
     return row.move(row.status, Status.UNKNOWN, status_reason=Reason.INTERRUPTED, gateway=gateway)

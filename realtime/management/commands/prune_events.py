@@ -1,4 +1,4 @@
-"""`manage.py prune_events`: forgets old events."""
+"""`manage.py prune_events`: deletes old events and expired tickets, tokens and checked sheets."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from realtime import auth, log
 from realtime.models import Event
 from web.text import plain
 
-# Longer than any phone is away; who was away for more than 10,000 events loads the present state anyway.
+# Longer than any phone stays offline. A client that missed many events loads a snapshot anyway.
 DEFAULT = "7d"
 UNITS = {"h": "hours", "d": "days"}
 
 
 class Command(BaseCommand):
-    """Safe while servers run: a client whose cursor is older is told so, and loads the present state."""
+    """Safe while servers run: clients with a pruned cursor are refused and load a snapshot."""
 
     help = _("Deletes old events, expired tickets and tokens, and sheets that were checked but not imported.")
 
@@ -50,7 +50,7 @@ class Command(BaseCommand):
 
 
 def age(text: str) -> timedelta:
-    """Hours or days: `12h`, `7d`; at least an hour, so that no client loses its place while it changes trains."""
+    """Parses hours or days: `12h`, `7d`. At least an hour, so that clients survive a short time offline."""
     found = re.fullmatch("([1-9][0-9]{0,3})([hd])", plain(text))
     if found is None:
         raise ArgumentTypeError(_("“%s” is not a period. Write 12h or 7d.") % text[:40])

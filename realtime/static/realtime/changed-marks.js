@@ -30,11 +30,16 @@ function row(id) {
   return document.querySelector(`:is(${box}, ${link})`)?.closest("tr") ?? null;
 }
 
-/** @param {HTMLTableRowElement} changed */
+/**
+ * The mark goes into the cell that names the row, not into that of its checkbox.
+ * @param {HTMLTableRowElement} changed
+ */
 function mark(changed) {
   if (changed.classList.contains("changed")) return;
   changed.classList.add("changed");
-  find("th, td", changed).append(element("span", list.dataset.mark ?? "", "badge warn mark"));
+  (changed.querySelector("th") ?? find("td", changed)).append(
+    element("span", list.dataset.mark ?? "", "badge warn mark"),
+  );
 }
 
 const [prefix, field] = EVENTS[list.dataset.model ?? ""] ?? [];

@@ -1,11 +1,11 @@
 /**
- * The live view of Lucky Gas, for a page. The contract with the server is in docs/realtime.md.
+ * The WebSocket client for pages. docs/realtime.md describes the protocol.
  *
  *     import { LuckyGasSocket } from "/static/realtime/client.js";
  *     const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { since, epoch });
  *     socket.on("order.status_changed", ({ data }) => draw(data)).on("resync", () => location.reload());
  *
- * Every event comes once and in order, over losses of the link, of the server and of the network.
+ * It delivers every event once and in order, across failures of the connection, the server and the network.
  */
 /** @import { Connected, EventFrame, FlatFrame, Frame, Message, SocketEvents, SocketState } from "types/events" */
 /** @import { Closed } from "./link.js" */
@@ -21,15 +21,15 @@ import { FORBIDDEN, Link, LOST, RESTART, SWITCHED_OFF, TOO_MANY_CONNECTIONS, UNA
 import { httpWorks, Poller } from "./polling.js";
 import { Renewal, Token } from "./token.js";
 
-/** A link that held for so long was a good one: the backoff begins anew after it. */
+/** A link that lasted this long resets the backoff. */
 const STABLE_MS = 10_000;
-/** Links in a row that did not open although HTTP works: sockets are blocked here. */
+/** After this many links in a row that failed although HTTP works, sockets count as blocked. */
 const BLOCKED_AFTER = 3;
-/** Errors by which the server refuses a channel for good. */
+/** Errors by which the server refuses a channel permanently. */
 const CHANNEL_REFUSALS = new Set(["forbidden", "unknown_channel", "too_many_channels"]);
-/** How often a socket is tried again while the page polls. */
+/** How often the client retries a socket while it polls. */
 const SOCKET_AGAIN_MS = 60_000;
-/** How often a page loads its rows that gets no events at all. */
+/** How often a page reloads its rows while events are turned off. */
 const RELOAD_MS = 30_000;
 const RESTART_MS = 5_000;
 const MOST_RESTART_SECONDS = 60;
@@ -91,13 +91,13 @@ export class LuckyGasSocket extends Emitter {
 
   /**
    * - `url`: the endpoint, also relative to the page.
-   * - `token`: a JWT, or a function that gives or promises a fresh one; without it the session serves.
-   * - `since`, `epoch`: resume after this event (`Last-Event-Id` of what the page shows) of this log (`Last-Event-Epoch`); without
-   *   them, where this user left off.
-   * - `user`: the id of the user, if the page knows; saves a connection on the first visit.
-   * - `remember`: false neither stores nor uses where the user left off.
-   * - `poll`: false where there is no log over HTTP to fall back on.
-   * - `batch`: `{type: "driver.location", ms: 250}`: handlers of that type get arrays, at most so often.
+   * - `token`: a JWT, or a function that returns one or a promise of one. Without it the session cookie is used.
+   * - `since`, `epoch`: resume after this event (`Last-Event-Id` of the rows that the page shows) of this log
+   *   (`Last-Event-Epoch`). Without them the client resumes from the user's stored cursor.
+   * - `user`: the id of the user, if the page knows it; saves a connection on the first visit.
+   * - `remember`: false neither stores nor uses the user's cursor.
+   * - `poll`: false if there is no event log over HTTP to fall back on.
+   * - `batch`: `{type: "driver.location", ms: 250}`: handlers of that type get arrays, at most once in `ms`.
    * @param {string} url
    * @param {Options} options
    */
@@ -116,13 +116,13 @@ export class LuckyGasSocket extends Emitter {
     this.#open();
   }
 
-  /** The id of the last event; a page that reloads its state may compare. */
+  /** The id of the last event received. */
   get lastEventId() {
     return this.#cursor.id;
   }
 
   /**
-   * From the next event on, also after a reconnection. If it is refused, there is an `error` frame with `ref: channel`.
+   * Subscribes from the next event on, and again after each reconnection. A refusal is an `error` frame with `ref: channel`.
    * @param {string} channel
    */
   subscribe(channel) {
@@ -139,8 +139,8 @@ export class LuckyGasSocket extends Emitter {
   }
 
   /**
-   * Promises the `ack` of a message that has a `ref` (orders and deliveries get one), which is sent again over losses of the
-   * link until it is answered; of others, that they are on their way. Rejects with a `CommandError`.
+   * Sends a message. One with a `ref` (orders and deliveries get one) is sent again after reconnections until it is answered, and
+   * the promise resolves with its `ack`. Others resolve once sent. Rejects with a `CommandError`.
    * @param {Message} message
    */
   async send(message) {
@@ -155,7 +155,7 @@ export class LuckyGasSocket extends Emitter {
     return this.state === "closed";
   }
 
-  /** Ends it for good. */
+  /** Closes the socket permanently. */
   close() {
     this.#end("closed");
   }
@@ -218,13 +218,13 @@ export class LuckyGasSocket extends Emitter {
     this.#open();
   }
 
-  /** This user has too many windows open: this one reconnects when it is shown. */
+  /** The user has too many windows open; this one reconnects when it becomes visible. */
   #waitUntilVisible() {
     this.#waitsUntilVisible = true;
     this.#setState("offline");
   }
 
-  /** The server gave each client its own time to reconnect: nothing opens a link sooner. */
+  /** Waits the time that the server gave this client. Nothing may open a link sooner. */
   #openAfterRestart() {
     const wait = this.#restartMs ?? Math.random() * RESTART_MS;
     this.#restartMs = null;
@@ -232,7 +232,7 @@ export class LuckyGasSocket extends Emitter {
     this.#waitsForRestart = true;
   }
 
-  /** All pages get this at once: each begins at a moment of its own. */
+  /** All pages get this at once, so each starts after a random wait. */
   #switchedOff() {
     if (this.#poller) return this.#openLater(jitter(SOCKET_AGAIN_MS));
     const soon = Math.random() * RESTART_MS;
@@ -252,7 +252,7 @@ export class LuckyGasSocket extends Emitter {
     if (this.#blocked >= BLOCKED_AFTER) this.#poll();
   }
 
-  /** @param {SocketState} state until then, unless the page polls: then the poller decides */
+  /** @param {SocketState} state until the link opens; ignored while polling, when the poller sets the state */
   #openLater(wait = this.#backoff.next(), state = this.#disconnected()) {
     clearTimeout(this.#timer);
     if (!this.#poller) this.#setState(state);
@@ -328,19 +328,19 @@ export class LuckyGasSocket extends Emitter {
     this.#deliver(frame);
     this.emit("connected", frame);
     if (recovered === false) this.emit("resync", frame);
-    // Missed events are on their way. The answer to this heartbeat comes behind them, and says where they end.
+    // The server is replaying missed events. The response to this heartbeat follows them and has the head of the log.
     if (recovered) this.#link?.ping();
     this.#updateChannels();
     this.#commands.resend((message) => this.#sendIfLive(message));
   }
 
-  /** Sends what changed of the channels since the address of this link was made. */
+  /** Sends the changes of the channels since this link's URL was built. */
   #updateChannels() {
     for (const channel of this.#channels) if (!this.#addressed.has(channel)) this.subscribe(channel);
     for (const channel of this.#addressed) if (!this.#channels.has(channel)) this.unsubscribe(channel);
   }
 
-  /** The cursor was another user's: resumes from that of this user. */
+  /** Reconnects to resume from this user's cursor, because the one sent was another user's. */
   #reopen() {
     this.#link?.abandon();
     this.#link = null;
@@ -362,7 +362,7 @@ export class LuckyGasSocket extends Emitter {
   }
 
   /**
-   * Drops the channel, or subscribes again a little later.
+   * Drops the channel after a permanent refusal; subscribes again later after a temporary one.
    * @param {string} code
    * @param {string} channel
    */
@@ -386,7 +386,7 @@ export class LuckyGasSocket extends Emitter {
     this.emit(type, /** @type {never} */ (value));
   }
 
-  // --- where sockets are blocked ----------------------------------------------------------------------------------
+  // --- polling, if sockets are blocked ----------------------------------------------------------------------------
 
   /** @param {string} path */
   #http(path) {

@@ -1,16 +1,16 @@
 /** @import { Frame, Message, Refused } from "types/events" */
 import { newRef } from "./ref.js";
 
-/** How many commands may wait for an answer; the server takes bursts of 40 messages. */
+/** The most commands that may wait for an answer; the server accepts bursts of 40 messages. */
 const MOST_WAITING = 32;
-/** When a command is repeated that the server could not do now. */
+/** The wait before a command is retried after a temporary error. */
 export const RETRY_MS = 2_000;
-/** Too much at once, a row that somebody else holds, a database that is away: nothing was done. */
+/** Temporary errors; the server did nothing. */
 export const RETRYABLE = new Set(["rate_limited", "row_locked", "busy"]);
 /** Messages the server answers with an `ack`. */
 const ANSWERED = new Set(["order_update", "delivery.confirmed"]);
 
-/** What a promise of `send()` is rejected with: `code` is the server's, or `closed`, `no_socket`, `too_many`. */
+/** The error of `send()`. `code` is the server's, or `closed`, `no_socket`, `too_many`. */
 export class CommandError extends Error {
   name = "CommandError";
   code;
@@ -18,7 +18,7 @@ export class CommandError extends Error {
 
   /**
    * @param {string} code
-   * @param {Refused | null} frame of the server; null where it sent none
+   * @param {Refused | null} frame of the server; null if it sent none
    */
   constructor(code, frame = null) {
     super(frame?.detail ?? code);
@@ -40,8 +40,8 @@ export class CommandError extends Error {
  */
 
 /**
- * Messages with a `ref`, until they are answered. If the link closes, it is not known whether the server did them: each is sent
- * again with the same `ref`, which does nothing twice.
+ * Messages with a `ref` that are not answered yet. If the link closes, the client cannot know whether the server executed them.
+ * So it sends each again; the same `ref` makes them idempotent.
  */
 export class Commands {
   /** @type {Map<string, Waiting>} */
@@ -53,7 +53,7 @@ export class Commands {
   }
 
   /**
-   * The promise of an answer to `message`, which `write` puts on the link if there is one.
+   * A promise of the answer to `message`. `write` sends it if the link is open.
    * @param {Message} message
    * @param {Write} write
    */
@@ -74,7 +74,7 @@ export class Commands {
   }
 
   /**
-   * Settles the command that an `ack` or `error` answers; a command that could not be done now is sent again a little later.
+   * Settles the command that an `ack` or `error` answers. After a temporary error, sends it again after RETRY_MS.
    * @param {Extract<Frame, { type: "ack" | "error" }>} frame
    */
   settle(frame) {

@@ -5,7 +5,7 @@ const LAST_USER = "luckygas:user";
 const key = (user) => `luckygas:cursor:${user}`;
 
 /**
- * The id of the user whose connection has these channels; null for the link from an SMS.
+ * The id of the user whose connection has these channels; null for the tracking link from an SMS.
  * @param {string[]} channels
  */
 export function userOf(channels) {
@@ -17,11 +17,11 @@ export function userOf(channels) {
 const integer = (value) => (Number.isSafeInteger(value) ? Number(value) : null);
 
 /**
- * `id`: the last event that this page has received (null: not known yet), of the log `epoch`. Stored for each user, so that
- * their next visit resumes there; a page that names its own `since` begins there.
+ * The position in the event log: `id` is the last event that this page has received (null if not known yet), `epoch` its log.
+ * Stored for each user, so that their next visit resumes there. A page with its own `since` starts from that instead.
  */
 export class Cursor {
-  /** The position is of the user who was here last, who may be another one. */
+  /** Whether the stored cursor is of the last user of this browser, who may be another one. */
   #isGuess = false;
 
   /** @type {number | null} */
@@ -35,11 +35,11 @@ export class Cursor {
   /** @param {{ since?: unknown, epoch?: string | null, user?: number | string | null, remember: boolean }} start */
   constructor({ since, epoch, user, remember }) {
     this.user = user ? Number(user) : null;
-    // A `since` that is no number counts as none; `NaN` would make the page reload for ever.
+    // Ignores a `since` that is not a number: NaN would make the page reload endlessly.
     this.id = /^\d+$/.test(String(since)) ? Number(since) : null;
     this.epoch = epoch || null;
     this.#remembers = remember;
-    // The server names the user only after the client has sent its cursor; usually it is the last one.
+    // The server sends the user's id only after the client has sent its cursor. Guesses that it is the last user.
     if (remember && this.user === null) this.user = integer(readStorage(LAST_USER).id);
     if (this.id === null) this.#restore();
   }
@@ -78,7 +78,7 @@ export class Cursor {
   }
 
   /**
-   * Everything up to `id` that concerns this page was received.
+   * Moves the cursor to `id`: the page has received all its events up to there.
    * @param {number} id
    */
   move(id) {
@@ -86,7 +86,7 @@ export class Cursor {
   }
 
   /**
-   * Begins anew, at the end of a log.
+   * Restarts at the head of a log.
    * @param {number} id
    * @param {string | null} epoch
    */
@@ -100,7 +100,7 @@ export class Cursor {
   #save() {
     if (!this.#remembers || this.user === null) return;
     const stored = readStorage(key(this.user));
-    // Another tab may be further than this one.
+    // Another tab may be ahead of this one.
     if (stored.epoch === this.epoch && Number(stored.id) > (this.id ?? 0)) return;
     writeStorage(key(this.user), { id: this.id, epoch: this.epoch });
   }

@@ -1,5 +1,5 @@
 /**
- * Elements that show the state and the messages of a socket. Both take it as `element.socket = socket`, and their texts from
+ * Custom elements that show the state and the messages of a socket. Assign it as `element.socket = socket`. Their texts are in
  * data attributes (templates/realtime/).
  */
 
@@ -17,7 +17,7 @@ const STAYS = ["warning", "error"];
 /** @type {("notification" | "system.message" | "maintenance.alert")[]} */
 const MESSAGES = ["notification", "system.message", "maintenance.alert"];
 
-/** The state in a word (`data-live`, `data-offline`, …), and for how long there was no connection. */
+/** Shows the state as a word (`data-live`, `data-offline`, …), and how long there has been no connection. */
 export class ConnectionStatus extends HTMLElement {
   /** @type {LuckyGasSocket | null} */
   #socket = null;
@@ -35,7 +35,7 @@ export class ConnectionStatus extends HTMLElement {
   }
 
   connectedCallback() {
-    // A screen reader speaks the word alone: it would never stop speaking the age.
+    // Only the word is a live region: a screen reader would announce the age endlessly.
     this.#word.setAttribute("role", "status");
     this.#word.setAttribute("aria-live", "polite");
     this.replaceChildren(this.#word, " ", this.#age);
@@ -58,7 +58,7 @@ export class ConnectionStatus extends HTMLElement {
   };
 }
 
-/** Messages for people, the newest last. Texts: `data-open`, `data-dismiss`; `data-order-url` with `{id}` in it. */
+/** Shows messages, the newest last. Texts: `data-open`, `data-dismiss`. `data-order-url` is a URL that contains `{id}`. */
 export class NotificationToasts extends HTMLElement {
   /** @type {LuckyGasSocket | null} */
   #socket = null;
@@ -109,7 +109,7 @@ export class NotificationToasts extends HTMLElement {
   }
 
   /**
-   * Removes it after a while, unless it has the focus or the pointer (WCAG 2.2.1).
+   * Removes the toast after SHOWN_MS, but not while it has the focus or the pointer (WCAG 2.2.1).
    * @param {HTMLElement} toast
    */
   #removeLater(toast) {

@@ -1,6 +1,6 @@
 /**
- * Handlers by name. An error of one is reported like an uncaught error; the others still run.
- * @template Events what the handlers of each name get
+ * Calls handlers by event name. An error in one is reported as uncaught, and the others still run.
+ * @template Events the value type of each event name
  */
 export class Emitter {
   /** @type {{ [Name in keyof Events]?: Set<(value: Events[Name]) => void> }} */
@@ -30,7 +30,7 @@ export class Emitter {
   /**
    * @template {keyof Events} Name
    * @param {Name} name
-   * @param {Events[Name] extends undefined ? [] : [Events[Name]]} values the one value, where there is one
+   * @param {Events[Name] extends undefined ? [] : [Events[Name]]} values the value, or nothing
    */
   emit(name, ...values) {
     const value = /** @type {Events[Name]} */ (values[0]);

@@ -1,20 +1,20 @@
 /** @import { Connected, Frame, Message } from "types/events" */
 
-/** The server greets within this, and answers a heartbeat within this; else the link is dead. */
+/** The link is dead if the first frame, or the answer to a heartbeat, takes longer than this. */
 export const ANSWER_MS = 10_000;
 
-/** Why a link was closed: of the server (docs/realtime.md), but for LOST, a link that broke (RFC 6455, 7.4.1). */
+/** Close codes. LOST means a broken link (RFC 6455, 7.4.1); the others are the server's (docs/realtime.md). */
 export const LOST = 1006;
 export const UNAUTHENTICATED = 4401;
 export const FORBIDDEN = 4403;
 export const TOO_MANY_CONNECTIONS = 4409;
-/** Daphne may not send 1012 and 1013, and sends 4012 and 4013. */
+/** Daphne cannot send 1012 and 1013, and sends 4012 and 4013 instead. */
 export const RESTART = [1012, 4012];
 export const SWITCHED_OFF = [1013, 4013];
 
 /** @typedef {{ code: number, wasGreeted: boolean, heldMs: number }} Closed */
 
-/** One WebSocket. Calls `closed` once, whoever ended it; `wasGreeted`: the server sent its first frame, `heldMs` ago. */
+/** One WebSocket. Calls `closed` once, whichever side closed it. `wasGreeted`: whether the first frame came, `heldMs` ago. */
 export class Link {
   #wasGreeted = false;
   /** @type {WebSocket | null} */
@@ -43,7 +43,7 @@ export class Link {
     try {
       this.#socket = new WebSocket(address);
     } catch {
-      // Some filters and policies make the constructor throw; the caller does not hold this object yet.
+      // Some filters and policies make the constructor throw. Deferred, because the caller has no reference to this object yet.
       queueMicrotask(() => this.close(LOST));
       return;
     }
@@ -84,11 +84,11 @@ export class Link {
   #alive() {
     clearTimeout(this.#deadline);
     this.#deadline = undefined;
-    // Browsers slow the timers of hidden tabs down to one a minute; frames still come on time.
+    // Browsers slow timers of hidden tabs to one a minute, but frames arrive on time.
     if (performance.now() - this.#pingedAt > this.#interval) this.ping();
   }
 
-  /** Ends it without calling `closed`. */
+  /** Closes the link without calling `closed`. */
   abandon() {
     this.#closed = () => {};
     this.close(LOST);

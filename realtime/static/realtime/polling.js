@@ -10,6 +10,8 @@ import { jitter } from "../web/backoff.js";
 const VISIBLE_MS = 3_000;
 const HIDDEN_MS = 15_000;
 const PROBE_MS = 5_000;
+/** The longest wait that the server can ask for: a page without events is stale meanwhile. */
+const MOST_WAIT_MS = 60_000;
 const MOST_EVENTS = 500;
 const CURSOR_GONE = 410;
 const SWITCHED_OFF = "switched_off";
@@ -104,12 +106,13 @@ export class Poller {
 
   /** @param {ApiError} error */
   #afterFailure({ code, retryMs }) {
+    const wait = Math.min(retryMs, MOST_WAIT_MS);
     if (code !== SWITCHED_OFF) {
       this.#client.failed();
-      return retryMs;
+      return wait;
     }
     this.#client.switchedOff();
-    return jitter(retryMs);
+    return jitter(wait);
   }
 
   /** Moves the cursor to the end of the log, which every list names. */

@@ -1,6 +1,6 @@
-/** The name of a command, by which the server recognises a repetition: a UUID, version 4 (RFC 9562). */
+/** A new `ref` for a command, by which the server recognises a repeated one: a UUID, version 4 (RFC 9562). */
 export function newRef() {
-  // Browsers offer it in secure contexts only; a site on plain http in a LAN is none.
+  // Exists only in secure contexts; a site on plain http in a LAN is none.
   if (crypto.randomUUID) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;

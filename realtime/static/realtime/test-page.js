@@ -1,4 +1,4 @@
-/** The test page: one socket, a form for each message, and every frame in both directions. */
+/** The test page: one socket, a form for each message type, and a list of all frames sent and received. */
 /** @import { Message } from "types/events" */
 /** @import { CommandError } from "./commands.js" */
 import { element, find, findAll } from "../web/page.js";
@@ -40,12 +40,12 @@ function connect({ endpoint, link, token, since, channels }) {
 /** @param {Message} message */
 function send(message) {
   if (!socket) return show("note", "no_socket");
-  // An error of the server is shown as the frame it is.
+  // An error from the server is already shown as a frame.
   return socket.send(message).catch((/** @type {CommandError} */ error) => error.frame ?? show("note", error.message));
 }
 
 /**
- * The message of a form: empty fields are left out, `details.eta` nests.
+ * The message of a form. Empty fields are left out; `details.eta` becomes a nested object.
  * @param {HTMLFormElement} form
  */
 function messageOf(form) {
@@ -73,7 +73,7 @@ function put(object, [name, ...rest], value) {
 }
 
 /**
- * A text where a number belongs is sent as it is: this page tests what the server answers.
+ * Sends a text in a number field unchanged, to test how the server answers.
  * @param {HTMLInputElement} field
  */
 function fieldValue({ value, dataset }) {

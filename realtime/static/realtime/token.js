@@ -3,12 +3,12 @@
 /** @typedef {string | null} Value */
 /** @typedef {() => Value | Promise<Value>} Source */
 
-/** A token is renewed this long before it expires; one that lives less than twice as long, at half its life. */
+/** A token is renewed this long before it expires, or at half its lifetime if that is shorter than twice this. */
 const EARLY_MS = 60_000;
-/** A source that failed, or that gave an expired token, is not asked more often. */
+/** The shortest wait between renewals, after a failure or an expired token. */
 const LEAST_MS = 5_000;
 
-/** The token of a client: none (the session serves), a fixed one, or a function that gives or promises one. */
+/** The token of a client: none (the session cookie is used), a fixed one, or a function that returns one or a promise. */
 export class Token {
   #source;
   /** @type {Value} */
@@ -30,13 +30,13 @@ export class Token {
     return typeof this.#source === "function";
   }
 
-  /** A fresh one, before the old one expires. */
+  /** Gets a new token from the source. */
   async renew() {
     this.#value = null;
     return this.value();
   }
 
-  /** The server refused it. True, once in a row, if there may be a fresh one. */
+  /** Call it when the server refused the token. True if a new one is worth trying, which is once in a row. */
   refused() {
     if (!this.isRenewable || this.#wasReplaced) return false;
     this.#value = null;
@@ -49,7 +49,7 @@ export class Token {
   }
 }
 
-/** Keeps a link open past the end of its token: sends a fresh one in time. */
+/** Sends a new token before the old one expires, so that the link stays open. */
 export class Renewal {
   #token;
   #send;
@@ -66,7 +66,7 @@ export class Renewal {
   }
 
   /**
-   * Looks at every frame of the server for when the token expires. Both times are the server's.
+   * Reads the token's expiry from the server's frames and schedules the renewal. Both times are from the server's clock.
    * @param {Frame} frame
    */
   receive(frame) {

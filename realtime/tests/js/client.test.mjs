@@ -1,4 +1,4 @@
-/** What a page gets from its socket, and which channels it asks for. */
+/** Events that a page gets from its socket, and its subscriptions. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { pass } from "../../../web/tests/js/page.mjs";
@@ -12,7 +12,7 @@ describe("client", () => {
   });
   afterEach(() => server.leave());
 
-  test("a handler gets events of its type until it is taken off", async () => {
+  test("a handler gets events of its type until it is removed", async () => {
     const ids = [];
     const handler = ({ id }) => ids.push(id) === 2 && server.socket.off("order.updated", handler);
     await server.live();
@@ -33,7 +33,7 @@ describe("client", () => {
     assert.deepEqual(found, ["mine", 11]);
   });
 
-  test("channels are asked for, and again on the next link", async () => {
+  test("channels are subscribed, and again on the next link", async () => {
     await server.live();
     server.socket.subscribe("order:1").subscribe("order:2").unsubscribe("order:1");
     const said = server.said.map(({ type, channel }) => `${type} ${channel}`);
@@ -50,14 +50,14 @@ describe("client", () => {
     );
   });
 
-  test("a channel asked for before the greeting is asked for once", async () => {
+  test("a channel subscribed before the first frame is subscribed once", async () => {
     await server.open();
     server.socket.subscribe("order:1");
     await server.greet();
     assert.deepEqual(server.said, [{ type: "subscribe", channel: "order:1", ref: "order:1" }]);
   });
 
-  test("a refused channel is not asked for again", async () => {
+  test("a refused channel is not subscribed again", async () => {
     await server.live();
     server.socket.subscribe("order:1").subscribe("order:2");
     await server.tell({ type: "error", code: "forbidden", detail: "no", ref: "order:1" });
@@ -85,7 +85,7 @@ describe("client", () => {
     assert.equal(server.socket.heardAt, Date.now());
   });
 
-  test("the link of an SMS neither stores nor uses where a user left off", async () => {
+  test("the tracking link of an SMS neither stores nor uses a user's cursor", async () => {
     await server.live({}, { user: 7 });
     await server.open({}, "/api/v1/websocket/ws/track/abc");
     assert.deepEqual(server.query, {});

@@ -1,4 +1,4 @@
-/** From where a page resumes, and that it gets each event once. */
+/** A page resumes from its cursor and gets each event once. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { pass } from "../../../web/tests/js/page.mjs";
@@ -25,7 +25,7 @@ describe("cursor", () => {
     assert.deepEqual(server.ids, [11, 12, 13]);
   });
 
-  test("a page without a cursor begins at the end of the log", async () => {
+  test("a page without a cursor starts at the head of the log", async () => {
     await server.open();
     assert.deepEqual(server.query, {});
   });
@@ -49,7 +49,7 @@ describe("cursor", () => {
     assert.deepEqual(await resumed(), { since: "6", epoch: "e1" });
   });
 
-  test("the answer behind a replay says where it ends", async () => {
+  test("the heartbeat after a replay moves the cursor to the head", async () => {
     await server.live({ since: 5 }, { head: 20, recovered: true });
     assert.deepEqual(server.said, [{ type: "heartbeat" }]);
     await server.event(6);
@@ -70,14 +70,14 @@ describe("cursor", () => {
       assert.deepEqual(server.query, {});
     });
 
-  test("the next visit begins where the user left off", async () => {
+  test("the next visit resumes from the user's stored cursor", async () => {
     await server.live({}, { user: 7 });
     await server.event(11);
     await server.open();
     assert.deepEqual(server.query, { since: "11", epoch: "e1" });
   });
 
-  test("a page that names its own since begins there", async () => {
+  test("a page with its own since starts there", async () => {
     await server.live({}, { user: 7 });
     await server.open({ since: 3 });
     assert.deepEqual(server.query, { since: "3" });

@@ -1,5 +1,5 @@
-/** The server at the other end of a page's socket. */
-import { chance, pass, settled } from "../../../web/tests/js/page.mjs";
+/** A fake server for a page's socket. */
+import { pass, settled } from "../../../web/tests/js/page.mjs";
 
 /** The server of the current test. */
 let server;
@@ -23,7 +23,7 @@ class Link {
     this.readyState = 3;
   }
 
-  /** The server ends it. */
+  /** Closes the socket from the server's side. */
   end(code) {
     this.readyState = 3;
     this.onclose?.({ code });
@@ -33,8 +33,8 @@ class Link {
 globalThis.WebSocket = Link;
 
 /**
- * `links`: every socket the page opened; `said`: every message it sent; `heard`: what the page heard, by name; `asked`: every
- * request, with its path and query; `answers`: to requests, by path: what makes a Response of the query.
+ * `links`: every socket the page opened. `said`: every message it sent. `heard`: the events it emitted, by name. `asked`: every
+ * request, with its path and query. `answers`: by path, a function that makes the Response from the query.
  */
 export class FakeServer {
   links = [];
@@ -46,11 +46,6 @@ export class FakeServer {
 
   constructor() {
     server = this;
-    localStorage.clear();
-    chance(0.5);
-    navigator.onLine = true;
-    document.hidden = false;
-    document.visibilityState = "visible";
     globalThis.fetch = async (url) => {
       const { pathname: path, searchParams } = new URL(url);
       const query = Object.fromEntries(searchParams);
@@ -59,7 +54,7 @@ export class FakeServer {
     };
   }
 
-  /** Opens a page with a socket, after closing the one before. */
+  /** Closes the previous page and opens one with a socket. */
   async open(options = {}, endpoint = "/api/v1/websocket/ws/office") {
     const { LuckyGasSocket } = await import("/static/realtime/client.js");
     this.leave();
@@ -83,7 +78,7 @@ export class FakeServer {
     return this.heard.filter(([heard]) => heard === name).map(([, value]) => value);
   }
 
-  /** The ids of the events that the page has got. */
+  /** The ids of the events that the page has received. */
   get ids() {
     return this.of("*").flatMap(({ id }) => id ?? []);
   }
@@ -114,14 +109,14 @@ export class FakeServer {
     await settled();
   }
 
-  /** Lets time pass; how many links there were by then. */
+  /** Lets time pass, and returns the number of links opened so far. */
   async linksAfter(seconds) {
     await pass(seconds * 1000);
     return this.links.length;
   }
 }
 
-/** The user leaves the tab, or shows it again. */
+/** Hides the tab, or shows it again. */
 export async function look(visibility) {
   document.visibilityState = visibility;
   document.hidden = visibility === "hidden";
@@ -129,7 +124,7 @@ export async function look(visibility) {
   await settled();
 }
 
-/** The network is lost, or is there again. */
+/** Takes the network down, or brings it back. */
 export async function network(isThere) {
   navigator.onLine = isThere;
   window.dispatchEvent(new Event(isThere ? "online" : "offline"));

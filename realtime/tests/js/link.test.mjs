@@ -1,4 +1,4 @@
-/** One link: how the page notices that it is dead, and when the next is opened. */
+/** Links: how the client detects a dead one, and when it opens the next. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { chance, pass } from "../../../web/tests/js/page.mjs";
@@ -51,7 +51,7 @@ describe("link", () => {
     assert.equal(await server.linksAfter(2), 2);
   });
 
-  test("a lost link is tried again later and later", async () => {
+  test("reconnects use exponential backoff", async () => {
     chance(0.99);
     await server.live();
     server.refuses = true;
@@ -71,7 +71,7 @@ describe("link", () => {
       assert.equal(server.query.since, "10");
     });
 
-  test("the backoff begins anew after ten good seconds", async () => {
+  test("the backoff resets after ten stable seconds", async () => {
     chance(0.99);
     server.refuses = true;
     await server.open();
@@ -119,7 +119,7 @@ describe("link", () => {
       assert.equal(await server.linksAfter(120), 1);
     });
 
-  /** A source that gives another token each time. */
+  /** A source that returns a new token each time. */
   function tokens() {
     let given = 0;
     return () => `t${++given}`;
@@ -145,7 +145,7 @@ describe("link", () => {
     }
   });
 
-  test("a page with a connection too many waits until it is shown", async () => {
+  test("a page over the connection limit waits until it is visible", async () => {
     await server.live();
     await server.hangUp(4409);
     assert.equal(server.socket.state, "offline");
@@ -164,7 +164,7 @@ describe("link", () => {
     assert.deepEqual([await server.linksAfter(3), await server.linksAfter(2)], [1, 2]);
   });
 
-  test("close ends the connection for good", async () => {
+  test("close is permanent", async () => {
     await server.live();
     server.socket.close();
     await look("visible");
@@ -177,7 +177,7 @@ describe("link", () => {
   const START = "2026-11-23T08:00:00.000+08:00";
   const renewals = () => server.said.flatMap(({ type, token }) => (type === "authenticate" ? [token] : []));
 
-  /** Lets so much time pass on a link whose heartbeats are answered. */
+  /** Lets time pass on a link whose heartbeats are answered. */
   async function minutes(count) {
     for (let half = 0; half < count * 2; half += 1) {
       await pass(30_000, 1_000);
@@ -197,7 +197,7 @@ describe("link", () => {
     assert.deepEqual(renewals(), ["t2", "t3"]);
   });
 
-  test("a source without a fresh token is asked again", async () => {
+  test("a failed token renewal is retried", async () => {
     const token = tokens();
     let isAway = false;
     const given = async () => {

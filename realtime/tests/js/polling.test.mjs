@@ -115,8 +115,21 @@ describe("polling", () => {
       assert.deepEqual([server.socket.state, server.of("unauthenticated").length], ["closed", 1]);
     });
 
+  test("a token that the server accepted after a refusal is renewed at the next one too", async () => {
+    let tokens = 0;
+    await block({ token: async () => `token ${++tokens}` });
+    for (const count of [2, 3]) {
+      server.answers[EVENTS] = refusal(401);
+      await pass(3_000);
+      server.answers[EVENTS] = log([], 10);
+      await pass(3_000);
+      assert.deepEqual([server.socket.state, tokens], ["polling", count]);
+    }
+  });
+
   for (const [name, answer, seconds] of [
     ["503", refusal(503, { "Retry-After": "20" }), 20],
+    ["a proxy's 503 for too long", refusal(503, { "Retry-After": "900" }), 60],
     ["a hotel's page", hotel, 3],
     ["no line", () => Promise.reject(new TypeError("no line")), 3],
   ])

@@ -1,4 +1,4 @@
-/** What a page does while sockets, or all events, are switched off. */
+/** A page while sockets, or all events, are switched off. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { chance, pass } from "../../../web/tests/js/page.mjs";

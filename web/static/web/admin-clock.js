@@ -1,7 +1,7 @@
-/** Makes “Today” and “Now” beside the date fields of Django's admin go by the server's clock. */
+/** Makes the links “Today” and “Now” of Django's admin use the server's clock. */
 import { now } from "./server-clock.js";
 
-/** The server's local time as if it were that of this device: `DateTimeShortcuts` reads it so. */
+/** A Date whose local time on this device equals the server's local time, as `DateTimeShortcuts` expects. */
 function serverNow() {
   const moment = new Date(now());
   const offset = Number(document.body.dataset.adminUtcOffset) + moment.getTimezoneOffset() * 60;

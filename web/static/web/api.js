@@ -1,4 +1,4 @@
-/** The site's own API, from a page that is signed in by its session, or with a token. */
+/** A client for the site's own API, which authenticates with the session cookie or a token. */
 /** @import { Answer, ApiProblem, LogEnd, RowOf } from "types/rows" */
 import { serverWaitMs } from "./backoff.js";
 import { readServerTime } from "./server-clock.js";
@@ -6,22 +6,22 @@ import { readServerTime } from "./server-clock.js";
 const BASE = "/api/v1/";
 const PAGE_SIZE = 500;
 const TIMEOUT_MS = 15_000;
-/** A photo over a bad line; no server waits longer for a whole request. */
+/** Long enough for a photo over a slow connection; the server gives up after the same time. */
 const UPLOAD_TIMEOUT_MS = 60_000;
-/** Our server never asks for a longer wait; a proxy might. */
+/** The longest Retry-After that is followed: our server's longest. A proxy might send more. */
 const MOST_RETRY_SECONDS = 900;
 const CHANGING = new Set(["POST", "PATCH"]);
-/** No answer, and refusals that end by themselves: somebody signs in, or the rate limit is over. 5xx may pass too. */
+/** Statuses that a retry may overcome, besides 5xx: no response (0), a session to sign in again, a rate limit. */
 const TEMPORARY = [0, 401, 403, 408, 425, 429];
 
-/** An answer that is no success. */
+/** A failed request. */
 export class ApiError extends Error {
-  /** Of HTTP; 0 where there was no answer at all. */
+  /** The HTTP status; 0 without a response. */
   status;
   errors;
-  /** Of the first error; the message is of all. `offline`: no answer. `error`: not in the shape of our API. */
+  /** The code of the first error; `message` joins all. `offline` without a response, `error` if it is not in our API's format. */
   code;
-  /** How long the server wants no further request (`Retry-After`). */
+  /** The wait that the server asks for (`Retry-After`). */
   retryMs;
 
   /**
@@ -37,13 +37,13 @@ export class ApiError extends Error {
     this.code = errors[0]?.code ?? (status ? "error" : "offline");
   }
 
-  /** Whether the same request may succeed later. An error in another shape than ours comes from a proxy. */
+  /** Whether a retry may succeed. An error in another format than ours comes from a proxy, so it may pass. */
   get isTemporary() {
     return this.status >= 500 || TEMPORARY.includes(this.status) || this.code === "error";
   }
 }
 
-/** As the cookie has it now: a page from the browser's cache has an old one. */
+/** Read from the cookie, because a page from the browser's cache contains an old token. */
 export function csrfToken() {
   return /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "";
 }
@@ -66,7 +66,7 @@ function optionsOf(method, body, token) {
 }
 
 /**
- * The parsed answer, which is an object, and `end`: of the log, before it was read. Rejects with an `ApiError`.
+ * Resolves with the parsed JSON object and `end`, the head of the event log before it was read. Rejects with an `ApiError`.
  * @param {string} method
  * @param {string | URL} path
  * @param {object} [body]
@@ -84,9 +84,9 @@ export async function request(method, path, body, token = null) {
     readServerTime(answer, sentAt);
     data = await answer.json();
   } catch {
-    // No answer, or none in JSON: the next line tells.
+    // No response, or not JSON: handled below.
   }
-  // What is no JSON object comes from a proxy, or from the sign-in page of a public network.
+  // A successful response without JSON comes from a proxy, or from the sign-in page of a public network.
   if (!answer || (answer.ok && data === null)) throw new ApiError(0);
   const errors = Array.isArray(data?.errors) ? data.errors : [];
   if (!answer.ok) throw new ApiError(answer.status, errors, answer.headers.get("Retry-After"));
@@ -103,7 +103,7 @@ export async function get(path) {
 }
 
 /**
- * As `get`; null where there is no such thing, or not for this user.
+ * As `get`, but null if the object does not exist or the user may not see it.
  * @template {string} Path
  * @param {Path} path
  */
@@ -135,7 +135,7 @@ export async function patch(path, body) {
 }
 
 /**
- * All rows of a list, page by page, and the `end` of the log before the first page.
+ * Loads all pages of a list. `end` is the head of the event log before the first page.
  * @template {string} Path
  * @param {Path} path
  * @returns {Promise<{ rows: RowOf<Path>[], end: LogEnd }>}

@@ -1,6 +1,6 @@
-/** Stops a second submit of a form while the first is under way: on a slow line the page stays for a while. */
+/** Blocks a second submit of a form while the first is under way, because a slow connection keeps the page open. */
 
-/** After this a form may be submitted again: the user may have stopped loading. */
+/** After this time a form may be submitted again, in case the user stopped the first submit. */
 const WAIT_MS = 15_000;
 /** @type {WeakMap<HTMLFormElement, number>} */
 let sentAt = new WeakMap();
@@ -13,7 +13,7 @@ document.addEventListener("submit", (event) => {
   else sentAt.set(form, performance.now());
 });
 
-/** The browser shows the page again as it was left. */
+/** Resets the block when the browser restores the page from its back/forward cache. */
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) sentAt = new WeakMap();
 });

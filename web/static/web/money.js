@@ -1,5 +1,5 @@
 /**
- * “NT$1,600”, whole dollars.
+ * Formats whole dollars as “NT$1,600”.
  * @param {number} amount
  */
 export function money(amount) {

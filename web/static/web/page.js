@@ -2,7 +2,7 @@
 /** @import { ElementFor, PageData } from "types/page" */
 
 /**
- * The JSON that `json_script` put under this id; an empty object where there is none.
+ * The JSON that `json_script` wrote under this id; an empty object if there is none.
  * @returns {PageData}
  */
 export function pageData(id = "page-data") {
@@ -10,8 +10,8 @@ export function pageData(id = "page-data") {
 }
 
 /**
- * The first element with this selector, which the page must have: else it throws. A selector that is a tag alone says its type;
- * otherwise callers declare it where `HTMLElement` is not enough.
+ * The first element that matches; throws if there is none. A selector that is only a tag name determines the type; for others,
+ * callers declare it if `HTMLElement` is not enough.
  * @template {string} Selector
  * @template {Element} [Kind=ElementFor<Selector>]
  * @param {Selector} selector
@@ -36,7 +36,7 @@ export const findAll = (selector, root = document) => [
 ];
 
 /**
- * The element with this selector in which the event happened; null where it happened elsewhere.
+ * The closest ancestor of the event's target that matches, or the target itself; null if there is none.
  * @template {string} Selector
  * @template {Element} [Kind=ElementFor<Selector>]
  * @param {Event} event
@@ -68,7 +68,7 @@ export function element(name, text, className = "") {
 }
 
 /**
- * Writes each value as text into the elements with that `data-field`. Text that stays the same is not touched.
+ * Writes each value as text into the elements with that `data-field`. Leaves equal text untouched.
  * @template {ParentNode} Root
  * @param {Root} root
  * @param {Record<string, unknown>} values
@@ -84,7 +84,7 @@ export function fill(root, values) {
 }
 
 /**
- * Waits until nobody has called for `ms`, then calls once with the last values.
+ * Returns a function that calls `call` with its last arguments, once it has not been called for `ms`.
  * @template {unknown[]} Values
  * @param {number} ms
  * @param {(...values: Values) => void} call
@@ -100,7 +100,7 @@ export function debounce(ms, call) {
 }
 
 /**
- * Collects the values that come within `ms` of the first, each once, then calls with all of them.
+ * Returns a function that collects distinct values for `ms` after the first, then calls `call` with all of them.
  * @template Value
  * @param {number} ms
  * @param {(values: Value[]) => void} call

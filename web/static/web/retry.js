@@ -6,9 +6,15 @@ import { watchPage } from "./lifecycle.js";
 
 /** @type {Set<() => void>} */
 const paused = new Set();
+/** How often `retryNow` was called. */
+let wakes = 0;
 
-/** Ends every pause between two tries: the socket is live again, so an answer is likely now. */
+/**
+ * Ends every pause between two tries: the socket is live again, so an answer is likely now. A try that is under way and fails is
+ * repeated without a backoff.
+ */
 export function retryNow() {
+  wakes += 1;
   for (const wake of [...paused]) wake();
 }
 
@@ -49,12 +55,13 @@ function pause(ms, leastMs) {
 export async function retry(call, failed = () => {}) {
   const backoff = new Backoff();
   for (;;) {
+    const before = wakes;
     try {
       return await call();
     } catch (error) {
       if (!(error instanceof ApiError && error.isTemporary)) throw error;
       failed(error);
-      await pause(backoff.next(), error.retryMs);
+      await pause(wakes === before ? backoff.next() : 0, error.retryMs);
     }
   }
 }

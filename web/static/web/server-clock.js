@@ -1,52 +1,52 @@
 /**
- * The server's clock, by which all pages go: the clock of a telephone or an office PC may be days away from it.
+ * The server's clock, used by all pages: the clock of a phone or an office PC may be days off.
  *
- * `api.js` passes on the time in each answer, `LuckyGasSocket` that in its first frame and in each heartbeat. A page that no browser
- * keeps has the time in its data (`now`), for its first requests. The offset is stored for the next page.
+ * `api.js` passes on the time in each response, `LuckyGasSocket` that in its first frame and in each heartbeat. A page that is not
+ * cached has the time in its data (`now`), for its first requests. The offset is stored for the next page.
  */
 import { pageData } from "./page.js";
 import { readStorage, writeStorage } from "./storage.js";
 import { dayOf } from "./time.js";
 
 const KEY = "luckygas:clock";
-/** The server's clock in each of its answers, in milliseconds since 1970. */
+/** The response header with the server's time, in milliseconds since 1970. */
 const TIME = "X-Server-Time";
 const DAY_MS = 86_400_000;
-/** The socket counts as dead when it takes longer than this to bring a frame (ANSWER_MS of `realtime/link.js`). */
+/** The longest time that a frame takes: slower sockets count as dead (ANSWER_MS of `realtime/link.js`). */
 const FRAME_MS = 10_000;
 const LOOK_MS = 1_000;
-/** The clock of this device was set, or the device slept, where it differs by so much from the time that went by. */
+/** If the device's clock differs by this much from the elapsed time, the clock was set or the device slept. */
 const JUMP_MS = 5_000;
 const PATIENCE_MS = 5_000;
 
 /**
- * What is to be added to this device's clock, in milliseconds; null: the server's is not known.
+ * The milliseconds to add to this device's clock; null if the server's time is not known.
  * @type {number | null}
  */
 let offsetMs = null;
-/** The last time the server sent, in milliseconds since 1970, and when that was (`performance.now()`). */
+/** The last time the server sent, in milliseconds since 1970, and when it was received (`performance.now()`). */
 let serverTime = -Infinity;
 let receivedAt = performance.now();
 
-/** Without a stored offset, this page begins with the clock of the device. */
+/** Restores the stored offset. Without one, the page starts with the device's clock. */
 function restore() {
   const stored = readStorage(KEY);
   if (!Number.isFinite(stored.offsetMs) || !Number.isFinite(stored.serverTime)) return;
   [offsetMs, serverTime] = [Number(stored.offsetMs), Number(stored.serverTime)];
 }
 
-/** The earliest that it can be: the last time from the server, and what went by since. Milliseconds since 1970. */
+/** The earliest possible time: the last server time plus the elapsed time. Milliseconds since 1970. */
 export const earliestNow = () => serverTime + performance.now() - receivedAt;
 
-/** Milliseconds since 1970, also where the clock of this device was set back since the server sent its time. */
+/** Milliseconds since 1970. Correct even if this device's clock was set back since the last server time. */
 export const now = () => Math.max(Date.now() + (offsetMs ?? 0), earliestNow());
 
-/** What is to be added to `Date.now()`, in milliseconds; null where the server's time is not known. */
+/** The milliseconds to add to `Date.now()`; null if the server's time is not known. */
 export const clockOffset = () => offsetMs;
 
 /**
- * The server's clock said `time` (milliseconds since 1970) at some moment of the last `withinMs`. An offset that agrees with
- * that stays: an answer that was long on its way says nothing more exact.
+ * Sets the server's time: its clock showed `time` (milliseconds since 1970) at some moment in the last `withinMs`. A known offset
+ * that fits is kept, because a slow response is less exact.
  * @param {number} time
  */
 export function setServerTime(time, withinMs = FRAME_MS) {
@@ -66,10 +66,10 @@ export function readServerTime(answer, sentAt) {
   setServerTime(Number.parseInt(answer.headers.get(TIME) ?? "", 10), performance.now() - sentAt);
 }
 
-/** The day so many days from today. */
+/** The date of today, or `plus` days later: “2026-11-30”. */
 export const today = (plus = 0) => dayOf(now() + plus * DAY_MS);
 
-// --- another day ------------------------------------------------------------------------------------------------------
+// --- new day ----------------------------------------------------------------------------------------------------------
 
 /** @type {Set<(day: string) => void>} */
 const dayHandlers = new Set();
@@ -79,7 +79,7 @@ let day = null;
 let ahead = null;
 
 /**
- * Calls `call(day)` whenever another day begins or turns out to be today, and when this device's clock was set.
+ * Calls `call(day)` when a new day begins, when the server's time shows another day, and when this device's clock was set.
  * @param {(day: string) => void} call
  */
 export function onNewDay(call) {
@@ -93,7 +93,7 @@ async function look() {
   if (isJump) await askServer();
   const last = day;
   day = today();
-  // What was drawn between the jump and the answer may be of another day.
+  // Whatever was drawn between the jump and the response may show another day.
   if (isJump || (last !== null && day !== last)) for (const call of dayHandlers) call(day);
 }
 
@@ -106,7 +106,7 @@ async function askServer() {
 }
 
 restore();
-// A browser may have kept such a page all the same: the server's clock says `now` or later.
+// A browser may have cached the page anyway, so the server's time is `now` or later.
 setServerTime(Date.parse(pageData().now ?? ""), Infinity);
 setInterval(look, LOOK_MS);
 look();

@@ -1,17 +1,17 @@
-/** Statuses of orders, from the page data: which belong together, which may follow, and their words. */
+/** Order statuses from the page data: their groups, allowed moves and labels. */
 /** @import { OrderStatus, TimeSlot } from "types/rows" */
 import { pageData } from "./page.js";
 
 const { statuses, slots, labels, moves } = pageData();
 
 /**
- * Neither delivered nor cancelled.
+ * Whether the order is neither delivered nor cancelled.
  * @param {OrderStatus} status
  */
 export const isOpen = (status) => statuses.open.includes(status);
 
 /**
- * A driver has it, and has neither delivered it nor failed to.
+ * Whether the order is assigned to a driver, and neither delivered nor failed.
  * @param {OrderStatus} status
  */
 export const isWithDriver = (status) => statuses.with_driver.includes(status);

@@ -1,8 +1,8 @@
-/** Small objects in local storage, as JSON. Storage may be forbidden or full: then nothing outlives the page. */
+/** Stores small objects in local storage, as JSON. If storage is forbidden or full, nothing is stored. */
 
 /**
- * The stored object; empty where there is none, or none that can be read. Another version of the site may have written it:
- * callers check what they use.
+ * The stored object; empty if there is none or it cannot be read. Another version of the site may have written it, so callers
+ * must check its values.
  * @param {string} name
  * @returns {Record<string, unknown>}
  */

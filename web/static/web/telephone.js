@@ -1,15 +1,15 @@
-/** Telephone numbers as people write and read them, by the rules of `customers/phones.py`. */
+/** Parses and formats phone numbers by the rules of `customers/phones.py`. */
 
-/** What stands before the first hyphen. */
+/** The part before the first hyphen. */
 const AREA_CODE = /^(?:09\d\d|080[09](?=\d{6}$)|020(?=\d{7,8}$)|070(?=\d{8}$)|0826|0836|037|049|082|089|0\d)/;
-/** What may stand around the digits of a telephone number: labels, separators, the word for an extension. */
+/** The text allowed around the digits of a phone number: labels, separators, the word for an extension. */
 const AROUND_DIGITS = /tel|phone|mobile|ext|電話|手機|市話|行動|分機|內線|轉|[\s()[\]+#.,:;=/~x·•・‧\p{Pd}]/giu;
 const LEAST_DIGITS = 8;
 /** How mobile numbers begin; only they get SMS. */
 const MOBILE = "09";
 
 /**
- * “0912-345-678” of “+886912345678”, “02-2930-0016 分機29”: as `phones.display`.
+ * “0912-345-678” for “+886912345678”, or “02-2930-0016 分機29”. Same as `phones.display`.
  * @param {string} stored
  */
 export function phoneText(stored) {
@@ -23,13 +23,13 @@ export function phoneText(stored) {
 }
 
 /**
- * Whether the text is nothing but a telephone number.
+ * Whether the text is only a phone number.
  * @param {string} text
  */
 export const isNumber = (text) => /^\d+$/.test(text.normalize("NFKC").replace(AROUND_DIGITS, ""));
 
 /**
- * The digits of what was typed, as dialled in Taiwan; "" while they are too few for a number.
+ * The typed digits as dialled in Taiwan; "" if there are too few for a number.
  * @param {string} text
  */
 export function dialled(text) {
@@ -41,7 +41,7 @@ export function dialled(text) {
 }
 
 /**
- * Of a number as dialled.
+ * Whether a number as dialled is a mobile number.
  * @param {string | undefined} digits
  */
 export const isMobile = (digits) => digits?.startsWith(MOBILE) ?? false;

@@ -1,4 +1,4 @@
-/** Days and times as text: in the time zone of the business, whatever that of this device, and in the language of the page. */
+/** Formats days and times in the time zone of the business (not of this device) and in the page's language. */
 import { pageData } from "./page.js";
 
 /** Undefined on pages that show no times. */
@@ -6,11 +6,11 @@ const timeZone = pageData().time_zone;
 const language = () => document.documentElement.lang || undefined;
 /** @type {Intl.DateTimeFormatOptions} */
 const HOUR = { timeZone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-// Swedish writes days as ISO 8601 does.
+// The Swedish locale formats days as ISO 8601.
 const isoDay = new Intl.DateTimeFormat("sv", { timeZone });
 const hour = new Intl.DateTimeFormat(language(), HOUR);
 const moment = new Intl.DateTimeFormat(language(), { ...HOUR, month: "numeric", day: "numeric" });
-/** @type {["day" | "hour" | "minute" | "second", number][]} with how many seconds each has */
+/** @type {["day" | "hour" | "minute" | "second", number][]} with the seconds of each */
 const UNITS = [
   ["day", 86_400],
   ["hour", 3_600],
@@ -19,7 +19,7 @@ const UNITS = [
 ];
 
 /**
- * “2026-11-23” of a moment.
+ * The day of a moment: “2026-11-23”.
  * @param {string | number | Date} when
  */
 export const dayOf = (when) => isoDay.format(new Date(when));
@@ -37,13 +37,13 @@ export const clock = (when) => hour.format(new Date(when));
 export const dayAndClock = (when) => moment.format(new Date(when));
 
 /**
- * “11/23” of “2026-11-23”.
+ * “11/23” for “2026-11-23”.
  * @param {string} day
  */
 export const shortDay = (day) => day.split("-").slice(1).map(Number).join("/");
 
 /**
- * How much time these milliseconds are, in whole units of the largest that fits, but of none smaller than `least`.
+ * Converts milliseconds to whole units of the largest that fits, but no smaller than `least`.
  * @param {number} ms
  * @param {"minute" | "second"} least
  */
@@ -55,7 +55,7 @@ function inUnits(ms, least) {
 }
 
 /**
- * “35 min” of milliseconds.
+ * Milliseconds as “35 min”.
  * @param {number} ms
  */
 export function age(ms) {
@@ -64,7 +64,7 @@ export function age(ms) {
 }
 
 /**
- * “3 minutes ago” of milliseconds.
+ * Milliseconds as “3 minutes ago”.
  * @param {number} ms
  */
 export function ago(ms) {

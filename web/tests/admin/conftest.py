@@ -1,4 +1,4 @@
-"""The browser of the office, and its day."""
+"""Fixtures of the admin's tests: the office's browser, and its day."""
 
 from __future__ import annotations
 

@@ -35,11 +35,11 @@ def test_list_page_and_new_one_open(office: Browser, model: str, language: str) 
         assert office.client.get(path, headers={"accept-language": language}).status_code == 200
 
 
-def test_of_two_who_have_a_page_open_each_writes_what_they_changed(office: Browser) -> None:
+def test_concurrent_edits_of_different_fields_are_merged(office: Browser) -> None:
     customer = make_customer(name="王", address="台北市大安區仁愛路1號", notes="三樓\r\n沒有電梯")
     path = change("customer", customer.pk)
     first, second = office.form(path, "customer_form"), office.form(path, "customer_form")
-    del first["sms_delivered"]  # as a box that is no longer ticked
+    del first["sms_delivered"]  # an unticked box
     office.post(path, first | {"name": "王太太", "language": "en"})
     office.post(path, second | {"address": "台北市大安區仁愛路2號", "notes": ""})
     customer.refresh_from_db()
@@ -47,7 +47,7 @@ def test_of_two_who_have_a_page_open_each_writes_what_they_changed(office: Brows
     assert (customer.address, customer.notes) == ("台北市大安區仁愛路2號", "")
 
 
-def test_of_two_who_change_the_same_the_second_is_told(office: Browser) -> None:
+def test_concurrent_edit_of_the_same_field_is_refused(office: Browser) -> None:
     product = make_product(price=760)
     path = change("product", product.pk)
     first, second = office.form(path, "product_form"), office.form(path, "product_form")
@@ -56,13 +56,13 @@ def test_of_two_who_change_the_same_the_second_is_told(office: Browser) -> None:
     assert said == [str(OVERTAKEN % {"now": 777})]
     product.refresh_from_db()
     assert (product.price, product.low_stock_threshold) == (777, make_product().low_stock_threshold)
-    # What both wrote is no quarrel.
+    # Equal values are no conflict.
     assert office.post(path, second | {"price": 777, "low_stock_threshold": 3}).redirect_chain
     product.refresh_from_db()
     assert (product.price, product.low_stock_threshold) == (777, 3)
 
 
-def test_what_a_browser_makes_of_white_space_is_nobody_elses_change(office: Browser) -> None:
+def test_changed_white_space_is_no_concurrent_edit(office: Browser) -> None:
     customer = make_customer(name="王 ", address="台北市大安區\n仁愛路1號", notes="三樓\n沒有電梯")
     path = change("customer", customer.pk)
     form = office.form(path, "customer_form")
@@ -84,7 +84,7 @@ def test_nothing_is_ever_deleted(admin_client: Any, model: str) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("query", ["q=%00", "q=" + "x" * 999, "o=abc", "p=abc", "id__exact=abc", "id=" + "9" * 40])
-def test_nonsense_in_the_address_is_no_500(office: Browser, model: str, query: str) -> None:
+def test_malformed_query_string_is_no_500(office: Browser, model: str, query: str) -> None:
     MAKERS[model]()
     assert office.client.get(f"{rows(model)}?{query}", follow=True).status_code in (200, 400)
 
@@ -97,14 +97,14 @@ def test_day_that_does_not_exist_is_no_500(office: Browser, model: str, column: 
 
 
 @pytest.mark.parametrize("pk", ["abc", "9" * 40, "%00"])
-def test_page_of_nothing_leads_back(office: Browser, pk: str) -> None:
+def test_page_of_an_unknown_object_redirects(office: Browser, pk: str) -> None:
     assert office.client.get(f"{rows('order')}{pk}/change/").status_code == 302
 
 
 @pytest.mark.parametrize(
     ("maker", "model"), [(make_customer, Customer), (make_product, Product), (make_driver, Driver)]
 )
-def test_deactivate_tells_each(office: Browser, maker: Any, model: Any) -> None:
+def test_deactivate_announces_each_row(office: Browser, maker: Any, model: Any) -> None:
     row, other = maker(), maker()
     said = {"action": "deactivate", "_selected_action": [row.pk]}
     answer = office.post(rows(model._meta.model_name), said)
@@ -156,7 +156,7 @@ def test_page_shows_the_first_and_counts_the_rest(office: Browser) -> None:
 
 
 @pytest.mark.usefixtures("_two_are_many")
-def test_refused_ones_are_told_by_the_first_numbers(office: Browser) -> None:
+def test_refused_rows_are_named_by_the_first_numbers(office: Browser) -> None:
     orders = [make_order("cancelled") for _ in range(3)]
     answer = office.post(LIST, {"action": "confirm", "_selected_action": [order.pk for order in orders]})
     (line,) = (text for _, text in told(answer) if "cannot become" in text)
@@ -164,7 +164,7 @@ def test_refused_ones_are_told_by_the_first_numbers(office: Browser) -> None:
 
 
 @pytest.mark.usefixtures("_two_are_many")
-def test_what_a_page_is_about_is_text(office: Browser) -> None:
+def test_subjects_are_escaped(office: Browser) -> None:
     order = make_order(customer=make_customer(name="<script>alert(1)</script>"))
     answer = office.post(LIST, {"action": "cancel", "_selected_action": [order.pk]})
     assert "&lt;script&gt;" in answer.content.decode()

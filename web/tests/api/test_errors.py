@@ -25,7 +25,7 @@ from web.refusals import Refusal
 pytestmark = pytest.mark.django_db
 
 
-def test_the_log_has_the_code_and_not_escaped_words(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_has_the_error_code_instead_of_escaped_text(caplog: pytest.LogCaptureFixture) -> None:
     answer_to(RuntimeError("secret"))
     said = [record.getMessage() for record in caplog.records if record.name == "django.request"]
     assert said == ["error: /api/v1/orders/"]
@@ -37,7 +37,7 @@ def answer_to(raised: Exception) -> Any:
 
 
 def with_state(code: str) -> InternalError:
-    """As Django raises what psycopg does: frozen in a transaction, a standby, a transaction that failed before."""
+    """An error with this SQLSTATE, as Django raises it from psycopg."""
     error = InternalError("secret")
     error.__cause__ = psycopg.errors.lookup(code)()
     return error
@@ -63,26 +63,26 @@ def with_state(code: str) -> InternalError:
         (RuntimeError("secret"), 500, "server_error", "error", None),
     ],
 )
-def test_everything_raised_has_one_shape(raised: Exception, status: int, kind: str, code: str, attr: str) -> None:
+def test_every_exception_has_the_error_format(raised: Exception, status: int, kind: str, code: str, attr: str) -> None:
     answer = answer_to(raised)
     assert (answer.status_code, answer.json()["type"], codes(answer)) == (status, kind, [(code, attr)])
     assert b"secret" not in answer.content
     assert b"Traceback" not in answer.content
 
 
-def test_a_conflict_carries_the_present_version_and_busy_says_when_to_come_back() -> None:
+def test_conflict_has_the_current_version_and_busy_has_retry_after() -> None:
     assert answer_to(VersionConflict(7))["ETag"] == '"7"'
     assert answer_to(OperationalError())["Retry-After"] == "1"
 
 
 @pytest.mark.parametrize("path", ["", "nothing/", "orders", "orders/1/nothing/", "orders/1/status", "%00/", "訂單/"])
 @pytest.mark.parametrize("method", ["get", "post", "delete"])
-def test_an_unknown_path_is_404_in_the_shape(path: str, method: str) -> None:
+def test_unknown_path_is_404_in_the_error_format(path: str, method: str) -> None:
     answer = getattr(Api().client, method)(V1 + path)
     assert (answer.status_code, codes(answer)) == (404, [("not_found", None)])
 
 
-def test_errors_are_cut() -> None:
+def test_long_list_of_errors_is_cut() -> None:
     answer = make_api("office").post("orders/bulk-update/", {"ids": [-1] * 200, "priority": "urgent"})
     assert len(codes(answer)) == 50
 
@@ -96,7 +96,7 @@ def test_detail_is_in_the_language_of_the_caller(language: str, detail: str) -> 
     assert answer.json()["errors"][0]["detail"] == detail
 
 
-def test_what_the_framework_refuses_has_the_shape() -> None:
+def test_framework_errors_have_the_error_format() -> None:
     client = make_api("office").client
     form = client.post(V1 + "orders/", b"a=1", content_type="application/x-www-form-urlencoded")
     assert (form.status_code, codes(form)) == (415, [("unsupported_media_type", None)])
@@ -128,7 +128,7 @@ def office(client: Client) -> Client:
 
 
 def asked(client: Client, path: str, raised: Exception, **headers: str) -> tuple[Any, int]:
-    """The answer of a site whose database raises this, and how often it was asked."""
+    """The response while every query raises `raised`, and the number of queries."""
     queries: list[str] = []
 
     def fail(_execute: Any, sql: str, *_rest: Any) -> None:
@@ -144,7 +144,7 @@ def asked(client: Client, path: str, raised: Exception, **headers: str) -> tuple
     ("language", "words"),
     [("en", "The database is busy or unavailable. Please try again in a moment."), ("zh-Hant", "資料庫")],
 )
-def test_a_page_says_that_the_database_is_away_and_does_not_ask_it(
+def test_page_is_503_without_a_query_when_the_database_is_down(
     office: Client, raised: Exception, language: str, words: str
 ) -> None:
     for path in ("/", "/admin/", "/accounts/password/change/"):
@@ -154,7 +154,7 @@ def test_a_page_says_that_the_database_is_away_and_does_not_ask_it(
         assert (words in page, "幸福氣" in page, "secret" in page) == (True, True, False)
 
 
-def test_what_else_breaks_is_said_with_the_number_it_has_in_the_log(office: Client) -> None:
+def test_error_page_shows_the_request_id_of_the_log(office: Client) -> None:
     broken = RuntimeError("secret")
     answer, _ = asked(office, "/", broken, accept_language="en", x_request_id="number-4711")
     page = answer.content.decode()
@@ -165,7 +165,7 @@ def test_what_else_breaks_is_said_with_the_number_it_has_in_the_log(office: Clie
 @pytest.mark.parametrize(
     ("raised", "status", "code"), [(OperationalError(), 503, "busy"), (RuntimeError(), 500, "error")]
 )
-def test_the_api_has_its_shape_also_where_a_page_stands_below_it(
+def test_page_below_the_api_answers_errors_in_the_api_format(
     office: Client, raised: Exception, status: int, code: str
 ) -> None:
     answer, _ = asked(office, f"{V1}websocket/ws/test", raised)
@@ -189,7 +189,7 @@ def page_of(answer: Any, status: int) -> str:
         ("anonymous", "/accounts/login/", "Sign in"),
     ],
 )
-def test_a_wrong_address_says_where_to_go_next(client: Client, role: str, path: str, words: str) -> None:
+def test_404_page_links_to_the_next_step(client: Client, role: str, path: str, words: str) -> None:
     user = make_api(role).user
     if user is not None:
         client.force_login(user)
@@ -200,46 +200,44 @@ def test_a_wrong_address_says_where_to_go_next(client: Client, role: str, path: 
     assert ("the link in our message" in content) is (role == "anonymous")
 
 
-def test_a_wrong_address_is_told_in_chinese_to_whoever_asks_for_nothing_else(client: Client) -> None:
+def test_404_page_is_chinese_by_default(client: Client) -> None:
     assert 'lang="zh-hant"' in page_of(client.get(NOWHERE), 404)
 
 
-def test_a_stranger_with_a_wrong_address_costs_no_query(client: Client, django_assert_num_queries: Any) -> None:
+def test_404_for_an_anonymous_user_needs_no_query(client: Client, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         client.get(NOWHERE)
 
 
-def test_a_wrong_address_without_the_database_says_that_it_is_away(office: Client) -> None:
+def test_404_without_the_database_is_503(office: Client) -> None:
     answer, _ = asked(office, NOWHERE, OperationalError("secret"))
     page_of(answer, 503)
 
 
-def test_what_a_page_below_the_api_does_not_find_has_the_shape(client: Client) -> None:
+def test_404_of_a_page_below_the_api_has_the_error_format(client: Client) -> None:
     answer = client.post(f"{V1}notifications/callbacks/mitake/secret/")
     assert (answer.status_code, codes(answer)) == (404, [("not_found", None)])
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "We could not process this request."), ("zh-hant", "幸福氣")])
-def test_a_name_that_is_not_the_sites_is_told_in_the_readers_language(
-    client: Client, language: str, words: str
-) -> None:
+def test_wrong_host_is_refused_in_the_readers_language(client: Client, language: str, words: str) -> None:
     headers = {"accept-language": language, "host": "secret.example", "x-request-id": "number-4711"}
     page = page_of(client.get("/", headers=headers), 400)
     assert (words in page, f'lang="{language}"' in page, "number-4711" in page) == (True, True, True)
 
 
-def test_a_name_that_is_not_the_sites_is_told_in_the_shape(client: Client) -> None:
+def test_wrong_host_is_refused_in_the_error_format(client: Client) -> None:
     answer = client.get(f"{V1}orders/", headers={"host": "secret.example"})
     assert (answer.status_code, codes(answer)) == (400, [("parse_error", None)])
 
 
-def test_what_is_suspicious_is_told_without_what_it_was(django_assert_num_queries: Any) -> None:
+def test_suspicious_request_is_refused_without_details(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         page_of(bad_request(RequestFactory().get("/"), SuspiciousOperation("secret")), 400)
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "Go back, reload the page"), ("zh-hant", "請返回上一頁")])
-def test_a_form_from_elsewhere_is_told_how_to_be_sent_again(language: str, words: str) -> None:
+def test_csrf_failure_page_says_how_to_send_the_form_again(language: str, words: str) -> None:
     client = Client(enforce_csrf_checks=True)
     answer = client.post("/accounts/login/", {"username": "secret"}, headers={"accept-language": language})
     page = page_of(answer, 403)
@@ -249,13 +247,13 @@ def test_a_form_from_elsewhere_is_told_how_to_be_sent_again(language: str, words
 ROOT = Path(rest_framework.__file__).parent
 
 
-def test_the_framework_still_says_these_words() -> None:
+def test_listed_drf_texts_still_exist() -> None:
     source = "".join(path.read_text() for path in ROOT.glob("*.py"))
     assert [text for text in WORDS if text.replace('"', '\\"') not in source and text not in source] == []
 
 
 @pytest.mark.parametrize("module", ["exceptions", "fields", "relations", "serializers", "validators"])
-def test_all_that_it_says_of_a_request_is_chinese(module: str) -> None:
+def test_all_drf_texts_are_translated(module: str) -> None:
     source = io.BytesIO((ROOT / f"{module}.py").read_bytes())
     said = [str(text) for _line, text, *_rest in extract("python", source, keywords={"_": None})]
     with translation.override("zh-hant"):

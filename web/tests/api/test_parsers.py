@@ -1,4 +1,4 @@
-"""Bodies: what is no JSON, cannot be stored, or is too large."""
+"""Request bodies that are not JSON, cannot be stored, or are too large."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def test_json_is_parsed() -> None:
         b"1" * 5000, b'{"a": 1} x',
     ],
 )  # fmt: skip
-def test_what_cannot_be_stored_is_refused(body: bytes) -> None:
+def test_value_that_cannot_be_stored_is_refused(body: bytes) -> None:
     with pytest.raises(ParseError):
         parse(body)
 
 
-def test_the_parser_counts_what_it_reads() -> None:
+def test_parser_limits_the_size_it_reads() -> None:
     with pytest.raises(TooLarge):
         parse(b" " * (MOST + 1))
 
@@ -69,7 +69,7 @@ def test_a_large_body_is_413() -> None:
     assert (answer.status_code, codes(answer)) == (413, [("too_large", None)])
 
 
-# Bodies through the real ASGI application: what is too large is neither read nor kept on the disk.
+# Bodies through the real ASGI application: too large ones are neither read nor written to disk.
 
 
 TOKEN = V1 + "auth/token/"
@@ -77,7 +77,7 @@ CHUNK = b" " * 65_536
 
 
 async def post(path: str, chunks: list[bytes], **headers: str) -> tuple[int, bytes]:
-    """Status and body of the answer; the last of `chunks` ends the request, none: it never ends."""
+    """Status and body of the response. The last of `chunks` ends the request; without chunks it never ends."""
     usual = {"host": "localhost", "content_type": "application/json", "accept_language": "en"}
     scope: dict[str, Any] = {
         "type": "http", "method": "POST", "path": path, "query_string": b"", "http_version": "1.1",
@@ -99,43 +99,43 @@ def errors(body: bytes) -> list[tuple[str, str | None]]:
 
 @pytest.mark.parametrize("length", ["2621441", "9" * 5000])
 @pytest.mark.parametrize("type_", ["application/json", "multipart/form-data; boundary=x", "text/plain"])
-async def test_a_length_that_is_too_large_is_refused_unread(length: str, type_: str) -> None:
+async def test_too_large_content_length_is_refused_unread(length: str, type_: str) -> None:
     status, body = await post(TOKEN, [], content_length=length, content_type=type_)
     assert (status, errors(body)) == (413, [("too_large", None)])
 
 
-async def test_the_largest_length_is_read() -> None:
+async def test_largest_content_length_is_accepted() -> None:
     status, _ = await post(TOKEN, [b"{}" + b" " * 2_621_438], content_length="2621440")
     assert status == 400
 
 
-async def test_a_chunked_body_is_read() -> None:
+async def test_chunked_body_is_accepted() -> None:
     status, body = await post(TOKEN, [b'{"usern', b'ame": "ling"}'], transfer_encoding="chunked")
     assert (status, errors(body)) == (400, [("required", "password")])
 
 
-async def test_a_chunked_body_that_is_too_large_is_refused_where_it_is() -> None:
+async def test_too_large_chunked_body_is_refused_at_the_limit() -> None:
     heard = [CHUNK] * 400
     status, body = await post(TOKEN, heard, transfer_encoding="chunked")
     assert (status, errors(body)) == (413, [("too_large", None)])
 
 
-async def test_a_length_that_was_a_lie_does_not_help() -> None:
+async def test_body_longer_than_its_content_length_is_refused() -> None:
     status, _ = await post(TOKEN, [CHUNK] * 41, content_length="10")
     assert status == 413
 
 
-async def test_a_refusal_speaks_the_clients_language() -> None:
+async def test_refusal_is_in_the_clients_language() -> None:
     said = [await post(TOKEN, [], content_length="9" * 9, accept_language=language) for language in ("en", "zh-TW")]
     assert said[0] != said[1]
 
 
-async def test_pages_take_a_sheet_and_not_more() -> None:
+async def test_upload_larger_than_a_sheet_is_refused() -> None:
     status, body = await post("/admin/", [], content_length=str(MOST_OF_PAGES + 1))
     assert (status, body) == (413, b"The request is too large. Please send it in smaller parts.")
 
 
 @pytest.mark.django_db
-async def test_a_sheet_is_taken() -> None:
+async def test_upload_of_a_sheet_is_accepted() -> None:
     status, _ = await post("/nowhere/", [CHUNK] * 80, transfer_encoding="chunked")
     assert status in (403, 404)

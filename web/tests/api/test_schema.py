@@ -28,7 +28,7 @@ def test_each_operation_has_one_id(schema: dict[str, Any]) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_every_error_has_the_one_shape(schema: dict[str, Any]) -> None:
+def test_every_error_response_has_the_error_format(schema: dict[str, Any]) -> None:
     for operation in operations(schema):
         for status, response in operation["responses"].items():
             if status >= "4":
@@ -38,38 +38,38 @@ def test_every_error_has_the_one_shape(schema: dict[str, Any]) -> None:
         assert content == {"$ref": "#/components/schemas/ErrorResponse"}
 
 
-def test_nothing_is_deleted_or_put(schema: dict[str, Any]) -> None:
+def test_schema_has_no_put_or_delete(schema: dict[str, Any]) -> None:
     assert {method for path in schema["paths"].values() for method in path} <= {"get", "post", "patch"}
 
 
-def test_only_what_all_roles_see_is_promised(schema: dict[str, Any]) -> None:
+def test_only_fields_that_all_roles_see_are_required(schema: dict[str, Any]) -> None:
     order = schema["components"]["schemas"]["WholeOrderOutput"]
     assert set(order["required"]) == WholeOrderOutput.seen_by_all()
     assert {"history", "driver", "customer_phone"} <= set(order["properties"])
 
 
-def test_unknown_fields_are_announced_as_refused(schema: dict[str, Any]) -> None:
+def test_schema_forbids_unknown_fields(schema: dict[str, Any]) -> None:
     assert schema["components"]["schemas"]["NewOrder"]["additionalProperties"] is False
 
 
 @pytest.mark.parametrize("path", ["/api/v1/schema/", "/api/v1/docs/"])
-def test_the_documents_are_open_to_all(path: str) -> None:
+def test_api_documents_need_no_sign_in(path: str) -> None:
     assert Client().get(path).status_code == 200
 
 
-def test_the_document_loads_nothing_from_elsewhere() -> None:
+def test_api_document_loads_nothing_from_other_sites() -> None:
     html = Client().get("/api/v1/docs/").content.decode()
     assert "swagger-ui-bundle.js" in html
     assert "//cdn" not in html
     assert "https://" not in html
 
 
-def test_the_headers_that_clients_build_on_are_described(schema: dict[str, Any]) -> None:
+def test_event_id_headers_are_described(schema: dict[str, Any]) -> None:
     answers = schema["paths"]["/api/v1/orders/{id}/"]["get"]["responses"]
     assert {"ETag", "Last-Event-Id", "Last-Event-Epoch"} <= set(answers["200"]["headers"])
 
 
-def test_whatever_has_a_query_may_answer_that_it_is_wrong(schema: dict[str, Any]) -> None:
+def test_call_with_query_parameters_documents_400(schema: dict[str, Any]) -> None:
     asked = [call for call in operations(schema) if any(name["in"] == "query" for name in call.get("parameters", ()))]
     assert len(asked) > 5
     assert all("400" in call["responses"] for call in asked)

@@ -16,12 +16,12 @@ test("delays double from half a second to thirty until reset", () => {
   assert.deepEqual(delays(1, 9), [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000, 500]);
 });
 
-test("waits are anything from zero on", () => {
+test("waits have full jitter", () => {
   assert.deepEqual(delays(0, 3), [0, 0, 0, 0]);
   assert.deepEqual(delays(0.5, 2), [250, 500, 250]);
 });
 
-test("a wait that the server names is kept, up to a limit", () => {
+test("the server's wait is used, up to a limit", () => {
   assert.deepEqual(
     [4, -1, 3600, "soon", null].map((seconds) => serverWaitMs(seconds, 60)),
     [4000, 0, 60000, 0, 0],

@@ -1,12 +1,12 @@
-/** A page without a browser, for what needs no DOM: imported before each test (`node --import`). */
+/** Globals of a page, for scripts that need no DOM. Imported before each test (`node --import`). */
 import { setMaxListeners } from "node:events";
 import { existsSync } from "node:fs";
 import { registerHooks } from "node:module";
-import { mock } from "node:test";
+import { beforeEach, mock } from "node:test";
 
 const ROOT = new URL("../../../", import.meta.url);
 
-/** “…/pages/static/web/page.js” is web/static/web/page.js, as the site serves it. */
+/** Resolves “…/pages/static/web/page.js” to web/static/web/page.js, as the site serves it. */
 function served(url) {
   const [, app, rest] = /\/static\/(\w+)\/(.+)$/.exec(url) ?? [];
   const file = app && new URL(`${app}/static/${app}/${rest}`, ROOT);
@@ -20,7 +20,7 @@ registerHooks({
   },
 });
 
-/** The page data, as far as tests need it. */
+/** The page data that tests need. */
 export const pageData = {
   time_zone: "Asia/Taipei",
   statuses: {
@@ -88,21 +88,29 @@ put(
 put("reportError", (error) => {
   throw error;
 });
-put("fetch", async () => {
-  throw new TypeError("There is no network in tests.");
+
+// All tests share one process: each begins with the page as it was.
+beforeEach(() => {
+  localStorage.clear();
+  chance(0.5);
+  navigator.onLine = true;
+  Object.assign(document, { hidden: false, visibilityState: "visible" });
+  put("fetch", async () => {
+    throw new TypeError("There is no network in tests.");
+  });
 });
 
-// The clocks stand still until a test lets time pass; that of the page began at 0.
+// The clocks are frozen until a test lets time pass; the page's starts at 0.
 const START = Date.parse("2026-11-23T10:00:00+08:00");
 mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: START });
 const began = performance.now();
 const clock = Date.now;
 performance.now = () => began + clock() - START;
 
-/** Lets all promises settle that can. */
+/** Waits until all promises that can settle have settled. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Lets time pass, in steps: after a timer, code can set the next. */
+/** Lets time pass in steps, so that code can set its next timer after each. */
 export async function pass(ms, step = 250) {
   await settled();
   for (let left = ms; left > 0; left -= step) {

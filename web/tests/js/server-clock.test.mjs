@@ -1,18 +1,24 @@
 import assert from "node:assert/strict";
-import { beforeEach, describe, test } from "node:test";
+import { after, beforeEach, describe, test } from "node:test";
+import { setServerTime } from "/static/web/server-clock.js";
 import { pass } from "./page.mjs";
 
 describe("server clock", () => {
   const DAY = 86_400_000;
-  /** How far the device's clock is from the right time. */
+  /** The error of the device's clock. */
   let off = 0;
   let pages = 0;
   const real = Date.now;
-  Date.now = () => real() + off;
 
   beforeEach(() => {
     off = 0;
-    localStorage.clear();
+    Date.now = () => real() + off;
+  });
+  after(async () => {
+    Date.now = real;
+    setServerTime(real(), 0);
+    // The clocks of this file notice the jump here, and ask no server of another test.
+    await pass(1_000);
   });
 
   /** The module as a new page loads it. */
@@ -43,7 +49,7 @@ describe("server clock", () => {
     assert.ok(wrong(clock) <= 100);
   });
 
-  test("the offset outlives the page, and nonsense does not change it", async () => {
+  test("the offset is stored for the next page, and invalid data does not change it", async () => {
     off = -DAY;
     const clock = await opened();
     for (const stamp of [real(), NaN, Infinity]) clock.setServerTime(stamp, 100);
@@ -76,7 +82,7 @@ describe("server clock", () => {
     assert.deepEqual(days, ["2026-11-24"]);
   });
 
-  test("another day begins at midnight", async () => {
+  test("a new day begins at midnight", async () => {
     const clock = await opened();
     const days = [];
     clock.onNewDay((day) => days.push(day));

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { money } from "/static/web/money.js";
 import { age, ago, clock, dayAndClock, dayOf, shortDay } from "/static/web/time.js";
 
-test("days and hours are those of the business, whatever the zone of the device", () => {
+test("days and times are in the business's time zone", () => {
   const late = "2026-11-23T16:05:00Z";
   assert.deepEqual([dayOf(late), clock(late), dayAndClock(late)], ["2026-11-24", "00:05", "11/24, 00:05"]);
   assert.equal(shortDay("2026-01-09"), "1/9");

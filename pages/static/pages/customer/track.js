@@ -1,4 +1,4 @@
-/** A customer's page: reads its state from the server again whenever the order changes, and shows the driver on a map. */
+/** The customer's tracking page: reloads its state when the order changes, and shows the driver on a map. */
 /** @import { DriverLocation } from "types/events" */
 /** @import { OrderStatus } from "types/rows" */
 import { LuckyGasSocket } from "../../realtime/client.js";
@@ -9,7 +9,7 @@ import { now, readServerTime } from "../../web/server-clock.js";
 import { isOnTheRoad } from "../../web/statuses.js";
 import { LiveMap } from "../map.js";
 
-/** The driver comes nearer without an event of the order: the expected time is read again so often. */
+/** How often the state is reloaded without an event, because the driver's approach changes the expected time. */
 const AGAIN_MS = 60_000;
 /** An older position of the driver is not shown. */
 const OLD_MS = 5 * 60_000;
@@ -31,7 +31,7 @@ const refetcher = new Refetcher(async () => {
 const load = () => refetcher.add("state");
 
 /**
- * The state as it is now; null where the page is loaded anew. Rejects with an `ApiError` that may pass.
+ * The current state; null if the page is being reloaded. Rejects with a temporary `ApiError`.
  * @returns {Promise<HTMLElement | null>}
  */
 async function read() {
@@ -62,7 +62,7 @@ async function read() {
 /** @param {HTMLElement} fresh */
 function renew(fresh) {
   const heading = find("h1", fresh).textContent;
-  // A screen reader speaks it once.
+  // Announces a changed heading to screen readers once.
   if (heading !== find("h1", state).textContent) find("#said").textContent = heading;
   find("#place", fresh).replaceWith(find("#place"));
   state.replaceWith(fresh);
@@ -70,7 +70,7 @@ function renew(fresh) {
   draw();
 }
 
-/** The server sends positions only while the driver is on the way to this stop; an older one is hidden. */
+/** Hides a stale position. The server sends positions only while the driver is on the way to this stop. */
 function draw() {
   const element = find("#place");
   const isKnown = place && now() - Date.parse(place.timestamp) < OLD_MS;
@@ -82,7 +82,7 @@ function draw() {
   const { driver, driverPin, door: doorTitle, doorPin } = element.dataset;
   map.place("driver", 0, { ...place, text: driverPin, title: driver });
   if (door) map.place("stop", 0, { ...door, text: doorPin, title: doorTitle });
-  // Once: afterwards the reader decides what to look at.
+  // Zooms only once, so that it does not undo the reader's own zoom.
   if (!isShown) map.show();
   isShown = true;
 }

@@ -8,17 +8,17 @@ import { post } from "../../web/api.js";
 import { now } from "../../web/server-clock.js";
 import { happenedAt } from "./report-time.js";
 
-/** A report that is sent sooner is no late one to the server either. */
+/** The server, too, treats a report as late only after this time. */
 const LATE_MS = 5_000;
 
 /**
- * A report whose time is not known is sent without it, and counts as made now.
+ * A report of unknown time is sent without a time, so the server takes it as made now.
  * @param {Entry} entry
  */
 const isLate = (entry) => now() - (happenedAt(entry) ?? Infinity) > LATE_MS;
 
 /**
- * Images do not count: they cause no SMS.
+ * Calls the API once no status report waits after a late one. Images are ignored, because they cause no SMS.
  * @param {Queue} queue
  */
 export function announceAllReported(queue) {

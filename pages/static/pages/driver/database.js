@@ -1,14 +1,14 @@
 /**
- * The IndexedDB database of one driver; each user of the telephone has another. A browser may close the connection at any time
- * (iOS does so to a page in the background) or throw the database away: it is opened again.
+ * The IndexedDB database of one driver; each user of the phone has their own. A browser may close the connection at any time
+ * (iOS does so for pages in the background) or delete the database: this class opens it again.
  */
 /** @import { DatabaseEvents, DatabaseRows } from "types/driver" */
 import { Emitter } from "../../realtime/emitter.js";
 
 const VERSION = 1;
-/** Some browsers never answer; the driver who pressed a button waits for it. */
+/** Some browsers never answer a request, and the driver waits after pressing a button. */
 const TIMEOUT_MS = 4_000;
-/** An attempt while the browser is still deleting may never be answered. */
+/** An open request may never be answered while the browser still deletes the database. */
 const REOPEN_MS = 1_000;
 const NAME = "lucky-gas-driver-";
 
@@ -25,7 +25,7 @@ function done(request) {
 }
 
 /**
- * Rejects with a `TimeoutError` where `promise` is not settled in time.
+ * Rejects with a `TimeoutError` if `promise` is not settled within TIMEOUT_MS.
  * @template Answer
  * @param {Promise<Answer>} promise
  * @returns {Promise<Answer>}
@@ -41,13 +41,13 @@ function inTime(promise) {
 /** @typedef {(store: IDBObjectStore) => void} Write */
 
 /**
- * All of `work(store)` is on the disk when the promise is fulfilled; else nothing is.
+ * Runs `work(store)` in a transaction. Resolves when all of it is on the disk; if it rejects, nothing was written.
  * @param {IDBDatabase} db
  * @param {string} name
  * @param {Write} work
  * @returns {Promise<void>}
  */
-function written(db, name, work) {
+function writeAll(db, name, work) {
   const transaction = db.transaction(name, "readwrite", { durability: "strict" });
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
@@ -62,10 +62,10 @@ function written(db, name, work) {
 }
 
 /**
- * `stops`: the rows of the API by id; `queue`: reports that wait, by `n`, which rises; `facts`: single values by name.
+ * Stores: `stops` has the rows of the API by id, `queue` the waiting reports by `n` (increasing), `facts` single values by name.
  *
- * Emits `writable` when `isWritable` changes, and `cleared` when the browser has thrown the database away: pages then write
- * again what they know.
+ * Emits `writable` when `isWritable` changes. Emits `cleared` after the browser deleted the database: listeners must write
+ * their data again.
  * @extends {Emitter<DatabaseEvents>}
  */
 export class Database extends Emitter {
@@ -92,7 +92,7 @@ export class Database extends Emitter {
   }
 
   /**
-   * When the stops were loaded; undefined where they never were.
+   * When the stops were last loaded; undefined if never.
    * @returns {Promise<number | null | undefined>}
    */
   loadedAt() {
@@ -100,12 +100,12 @@ export class Database extends Emitter {
   }
 
   /**
-   * `work(store)` in one transaction that is on the disk when the promise is fulfilled; all of it, or nothing.
+   * Runs `work(store)` in one transaction: all of it is written, or nothing. Resolves when it is on the disk.
    * @param {string} name
    * @param {Write} work
    */
   write(name, work) {
-    return this.#run((db) => written(db, name, work), true);
+    return this.#run((db) => writeAll(db, name, work), true);
   }
 
   close() {
@@ -117,7 +117,7 @@ export class Database extends Emitter {
   }
 
   /**
-   * What `use(db)` promises. Whatever the error, it is tried once more on a new connection.
+   * Resolves with the result of `use(db)`. After any error it retries once, on a new connection.
    * @template Answer
    * @param {(db: IDBDatabase) => Answer | Promise<Answer>} use
    * @param {boolean} isWrite
@@ -178,7 +178,7 @@ export class Database extends Emitter {
   }
 }
 
-/** Deletes the stops of every driver who was signed in here, but not the reports that wait. */
+/** Deletes the stored stops of all drivers who used this browser, but not their waiting reports. */
 export async function deleteStops() {
   for (const { name } of (await globalThis.indexedDB?.databases?.()) ?? []) {
     if (!name?.startsWith(NAME)) continue;

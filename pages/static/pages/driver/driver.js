@@ -1,4 +1,4 @@
-/** The driver's page: the stops as the server sent them, with the reports that wait drawn on top. */
+/** The driver's page: shows the server's stops, with the statuses of waiting reports applied. */
 /** @import { ProofBody, ProofImage, Report, Stop } from "types/driver" */
 /** @import { Connected, OrderFrame, SocketState } from "types/events" */
 /** @import { OrderRow, OrderStatus } from "types/rows" */
@@ -56,7 +56,7 @@ function currentStops() {
 }
 
 /**
- * The number of each stop, by order: as on the route; orders without a place there, or with one that is taken, come behind.
+ * The number of each stop, by order id: its place on the route. Orders without a place, or with a taken one, get numbers after it.
  * @param {OrderRow[]} rows
  */
 function numbersOf(rows) {
@@ -70,7 +70,7 @@ function numbersOf(rows) {
 }
 
 /**
- * The stop that the driver chose; else where they arrive, else one on the road, else the first.
+ * The stop that the driver chose; else one where the driver is arriving, else one on the road, else the first.
  * @param {Stop[]} open
  * @returns {Stop | undefined}
  */
@@ -152,7 +152,7 @@ function choose(id) {
   focusNext();
 }
 
-/** Moves the focus to the next stop: people who use a screen reader or a keyboard go on there. */
+/** Moves the focus to the next stop, for screen readers and keyboards. */
 function focusNext() {
   /** @type {HTMLElement} */
   const next = card ?? find("#content");
@@ -187,12 +187,12 @@ function show(message) {
 }
 
 for (const dialog of ["#proof", "#failed"]) {
-  // The button that opened the dialog is gone, if the stop is done.
+  // The button that opened the dialog no longer exists if the stop is done.
   find(dialog).addEventListener("close", () => find("#next").contains(document.activeElement) || focusNext());
 }
 
 /**
- * Like `confirm` it promises what is wrong: "" once the report is stored.
+ * Stores a report, as `confirm` does. Resolves with an error text, "" on success.
  * @param {Stop} stop
  * @param {OrderStatus} to
  */
@@ -260,8 +260,8 @@ stops.on("news", ({ type, row }) => {
 });
 
 /**
- * Another driver is signed in by now: this page and the reports that wait are not theirs. The cached page goes too: over a slow
- * line the service worker would show it again and again.
+ * Reloads the page, because another driver has signed in. Deletes the cached page first: over a slow connection the service
+ * worker would show the old one again and again.
  */
 async function leave() {
   if (isLeaving) return;

@@ -13,8 +13,8 @@ let done = null;
 /**
  * Shows the dialog.
  * @param {string} name
- * @param {(reason: string) => Promise<string>} report is called with the reason, and promises what is wrong: the dialog stays
- *   until that is ""
+ * @param {(reason: string) => Promise<string>} report is called with the reason and resolves with an error text. The dialog
+ *   closes only if that is ""
  */
 export function askWhy(name, report) {
   done = report;
@@ -33,7 +33,7 @@ form.addEventListener("submit", async (event) => {
     return;
   }
   const report = done;
-  done = null; // pressed twice
+  done = null; // ignores a second press
   const wrong = await report?.(reason);
   if (wrong === undefined) return;
   done = report;

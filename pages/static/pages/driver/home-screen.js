@@ -1,15 +1,15 @@
-/** The page as an app of the telephone: it opens offline, can be put on the home screen, and deletes its data on signing out. */
+/** The page as an installable app: opens offline, can be added to the home screen, and deletes its data at sign-out. */
 /** @import { Queue } from "./queue.js" */
 import { csrfToken } from "../../web/api.js";
 import { fill, find } from "../../web/page.js";
 
 const WORKER = "/driver/sw.js";
 const PAGES = "driver-pages";
-/** How long the driver waits after “Sign out”. */
+/** The time limit of the sign-out request. */
 const SIGN_OUT_MS = 15_000;
 
 export function install() {
-  // There in secure contexts only: https, and this machine itself.
+  // Service workers exist only in secure contexts: https and localhost.
   navigator.serviceWorker?.register(WORKER, { scope: "/driver/" });
   // Asks the browser not to delete waiting reports when the telephone needs room.
   navigator.storage?.persist?.();
@@ -34,8 +34,8 @@ export async function deletePage() {
 }
 
 /**
- * Signing out deletes what the next user must not see, once the server has answered; else it calls `failed()`. Waiting reports
- * stay for their driver, who is asked first.
+ * Handles sign-out. Asks first if reports wait; they stay stored for their driver. After the server's answer it deletes what the
+ * next user must not see. Calls `failed()` without an answer.
  * @param {{ queue: Queue, deleteData: () => Promise<unknown>, failed: () => void }} page
  */
 export function onSignOut({ queue, deleteData, failed }) {
@@ -44,7 +44,7 @@ export function onSignOut({ queue, deleteData, failed }) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (queue.waiting.length && !(await isSure(queue))) return;
-    const to = await signedOut(form.action);
+    const to = await signOut(form.action);
     if (!to) {
       failed();
       return;
@@ -55,10 +55,10 @@ export function onSignOut({ queue, deleteData, failed }) {
 }
 
 /**
- * The address that follows; null where the driver is still signed in.
+ * Signs out. Resolves with the URL to go to, or null if that failed.
  * @param {string} url
  */
-async function signedOut(url) {
+async function signOut(url) {
   const headers = { "X-CSRFToken": csrfToken() };
   try {
     const answer = await fetch(url, { method: "POST", headers, signal: AbortSignal.timeout(SIGN_OUT_MS) });

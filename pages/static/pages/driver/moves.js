@@ -1,4 +1,4 @@
-/** What the driver may do with a stop: moves that have a button, whose word is the server's; to fail has a dialog. */
+/** The moves of a stop that the driver may make with a button. The server sends the labels. “Failed” has its own dialog. */
 /** @import { OrderStatus } from "types/rows" */
 import { isOnward, mayMove, movesFrom } from "../../web/statuses.js";
 

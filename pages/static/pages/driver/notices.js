@@ -1,4 +1,4 @@
-/** Notices beside the stops: reports that wait, reports that were refused, how old the stops are. */
+/** Notices above the stops: waiting reports, refused reports, and the age of stale stops. */
 /** @import { Entry, ProofBody } from "types/driver" */
 import { money } from "../../web/money.js";
 import { copyTemplate, element, fill, find } from "../../web/page.js";
@@ -8,7 +8,7 @@ import { clock, dayAndClock, dayOf } from "../../web/time.js";
 import { happenedAt } from "./report-time.js";
 
 /**
- * The hour; of another day the day too.
+ * The time, with the date if that is not today.
  * @param {number} moment
  */
 const timeOf = (moment) => (dayOf(moment) === today() ? clock(moment) : dayAndClock(moment));
@@ -33,14 +33,14 @@ export function drawWaiting(entries) {
 }
 
 /**
- * One notice an order, until the driver has read it.
+ * Draws one notice for each order, until the driver dismisses it.
  * @param {Entry[]} entries
  * @param {(order: number) => void} dismiss
  */
 export function drawRefused(entries, dismiss) {
   const box = find("#refused");
   const shown = entries.map(({ ref }) => ref).join(" ");
-  // A screen reader speaks an alert again when it is written again.
+  // Writing an alert again would make a screen reader repeat it.
   if (box.dataset.shown === shown) return;
   box.dataset.shown = shown;
   const orders = new Set(entries.map(({ order }) => order));
@@ -72,7 +72,7 @@ function notice(entries, dismiss) {
 }
 
 /**
- * What the driver wrote down in a refused report, to be told the office.
+ * What the driver entered in a refused report, so that they can pass it on to the office.
  * @param {HTMLElement} line
  * @param {ProofBody | undefined} body
  */
@@ -89,7 +89,7 @@ function fillProof(line, body) {
 }
 
 /**
- * How old the stops are, while they are not kept up to date.
+ * Shows the age of the stops while they are not updated live.
  * @param {number | null} loadedAt
  * @param {boolean} isLive
  */

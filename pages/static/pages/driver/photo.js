@@ -1,10 +1,10 @@
-/** A photo small enough to be sent over a bad line. */
+/** Shrinks a photo for a slow connection. */
 
 const MOST_PIXELS = 1280;
 const QUALITY = 0.8;
 
 /**
- * A JPEG whose longer side is at most 1,280 pixels. Rejects where the file is no image, or there is no room for it.
+ * A JPEG whose longer side is at most 1,280 pixels. Rejects if the file is no image, or memory is too small.
  * @param {Blob} file
  * @returns {Promise<Blob>}
  */

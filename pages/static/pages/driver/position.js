@@ -1,4 +1,4 @@
-/** Sends the driver's position, only while an order of theirs is on the road, and shows whether the office gets it. */
+/** Sends the driver's position while an order is on the road, and shows whether the office receives it. */
 /** @import { DriverLocation, Envelope } from "types/events" */
 /** @import { LuckyGasSocket } from "../../realtime/client.js" */
 import { find, pageData } from "../../web/page.js";
@@ -7,10 +7,10 @@ import { clockOffset, now } from "../../web/server-clock.js";
 const EVERY_MS = 2_000;
 /** An older position is not sent any more. */
 const OLDEST_MS = 60_000;
-/** The server confirms a position within this, or the office does not get it. */
+/** A position that the server does not confirm within this time has not reached the office. */
 const CONFIRM_MS = 10_000;
 const MS_TO_KMH = 3.6;
-/** What the server accepts (km/h, degrees from north, metres): sensors also give -1, NaN or impossible figures. */
+/** The ranges that the server accepts (km/h, degrees from north, metres). Sensors also report -1, NaN or impossible values. */
 const LIMITS = pageData().limits.motion;
 
 /**
@@ -22,7 +22,7 @@ const isWithin = (value, [least, most]) => value !== null && value >= least && v
 /** @typedef {ReturnType<typeof positionOf>} Sent */
 
 /**
- * Milliseconds since 1970. A stamp that cannot be right (years old, in the future, no number) counts as of now.
+ * When a position was taken, in milliseconds since 1970. An impossible timestamp (too old, in the future, NaN) counts as now.
  * @param {GeolocationPosition} fix
  */
 function takenAt({ timestamp }) {
@@ -31,7 +31,7 @@ function takenAt({ timestamp }) {
 }
 
 /**
- * As the server accepts it; null where it is no place.
+ * The position in the server's format, without values out of range; null if the coordinates are invalid.
  * @param {GeolocationPosition} fix
  * @param {number} at
  */
@@ -47,7 +47,7 @@ function positionOf({ coords }, at) {
 
 export class Position {
   /**
-   * The newest position; null where none is shared.
+   * The newest position; null if none is shared.
    * @type {Fix | null}
    */
   last = null;
@@ -61,7 +61,7 @@ export class Position {
   #socket;
   #driver;
   /**
-   * When the first position was sent that the server has not confirmed yet (`performance.now()`); null: all are confirmed.
+   * When the oldest unconfirmed position was sent (`performance.now()`); null if all are confirmed.
    * @type {number | null}
    */
   #unconfirmedSince = null;
@@ -80,7 +80,7 @@ export class Position {
   }
 
   /**
-   * Whether to share, from now on.
+   * Starts or stops sharing the position.
    * @param {boolean} isOnTheRoad
    */
   share(isOnTheRoad) {
@@ -129,18 +129,18 @@ export class Position {
   };
 
   /**
-   * The server sends each position to the driver's own page too, after the office.
+   * Handles the server's confirmation: it sends each position to the driver's page too, after the office.
    * @param {Envelope<"driver.location", DriverLocation>} frame
    */
   #confirmed = ({ data }) => {
     if (data.driver_id !== this.#driver || this.#unconfirmedSince === null) return;
-    // After connecting, the server first sends the position before.
+    // After connecting, the server first sends the previous position.
     if (Date.parse(data.timestamp) < this.#unconfirmedTime - CONFIRM_MS) return;
     [this.#unconfirmedSince, this.#isConfirmed] = [null, true];
     this.lineChanged();
   };
 
-  /** Shows whether the office gets the position: only over the socket, and only once the server has confirmed it. */
+  /** Shows whether the office receives the position: only over a live socket, and only after a confirmation. */
   lineChanged() {
     if (!this.#isKnown) return;
     if (this.#socket.state !== "live") this.#show(gettext("Your position is not shared: there is no connection."));
@@ -183,6 +183,6 @@ export class Position {
     if (this.#unconfirmedSince === null)
       [this.#unconfirmedSince, this.#unconfirmedTime] = [performance.now(), this.#waiting[0].at];
     const locations = this.#waiting.splice(0).map(({ position }) => position);
-    this.#socket.send({ type: "location_update", locations }).catch(() => {}); // the socket shows by its state that it is gone
+    this.#socket.send({ type: "location_update", locations }).catch(() => {}); // the socket's state shows the failure
   }
 }

@@ -1,4 +1,4 @@
-/** What was typed of the last proof: a telephone may close the page while its camera takes the photo. */
+/** Stores the unfinished proof form, because a phone may close the page while its camera takes a photo. */
 /** @import { OrderRow } from "types/rows" */
 import { readStorage, writeStorage } from "../../web/storage.js";
 
@@ -16,7 +16,7 @@ const nameOf = ({ id, attempt }) => `${id}.${attempt}`;
 export const saveDraft = (row, draft) => writeStorage(KEY, { name: nameOf(row), ...draft });
 
 /**
- * What was typed for this attempt at this order; empty where nothing was.
+ * The stored input for this attempt of this order; empty if there is none.
  * @param {OrderRow} row
  * @returns {ProofDraft}
  */

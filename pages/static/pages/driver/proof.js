@@ -1,4 +1,4 @@
-/** The form for the proof of a delivery. It is filled in for the usual case, so that one press confirms it. */
+/** The form for the proof of a delivery. It is pre-filled for the usual case, so that one press confirms it. */
 /** @import { ProofBody, ProofImage } from "types/driver" */
 /** @import { OrderItem, OrderRow } from "types/rows" */
 import { closest, copyTemplate, fill, find, findAll, pageData } from "../../web/page.js";
@@ -32,7 +32,7 @@ const scanner = new Scanner(find("video", camera), (text) => addSerial(text, tru
  * @typedef {object} Confirming
  * @property {OrderRow} row
  * @property {(proof: ProofBody, images: ProofImage[]) => Promise<string>} confirmed
- * @property {Map<number, number>} counts of each product, how many were taken
+ * @property {Map<number, number>} counts the delivered quantity of each product
  * @property {string[]} serials
  * @property {Set<string>} scanned
  * @property {Promise<Blob> | null} photo
@@ -41,14 +41,14 @@ const scanner = new Scanner(find("video", camera), (text) => addSerial(text, tru
  */
 
 /**
- * What is being confirmed; set before the form is shown.
+ * The delivery being confirmed; set before the form is shown.
  * @type {Confirming}
  */
 let draft;
 
 /**
- * Shows the form; calls `confirmed(proof, images)` when it is submitted, which promises what is wrong: the form stays until
- * that is "".
+ * Shows the form, and calls `confirmed(proof, images)` when it is submitted. That resolves with an error text; the form closes
+ * only if it is "".
  * @param {OrderRow} row
  * @param {Confirming["confirmed"]} confirmed
  */
@@ -79,11 +79,11 @@ export function askProof(row, confirmed) {
   drawSerials();
   find("[data-scan]", dialog).hidden = !canScan();
   dialog.showModal();
-  // Most often nothing else is pressed; and no keyboard covers half of the form.
+  // The usual case needs only this button, and no on-screen keyboard covers the form.
   find("[type=submit]", dialog).focus();
 }
 
-// --- how many -----------------------------------------------------------------------------------------------------
+// --- quantities ---------------------------------------------------------------------------------------------------
 
 /** @param {OrderItem} item */
 function quantityRow({ product, name, quantity }) {
@@ -132,7 +132,7 @@ function saveTyped() {
 // --- serial numbers -----------------------------------------------------------------------------------------------
 
 /**
- * True if it is a new one.
+ * Adds a serial number; false if it is empty, known, or one too many.
  * @param {string} text
  */
 function addSerial(text, isScanned = false) {
@@ -177,7 +177,7 @@ const total = ({ counts }) => [...counts.values()].reduce((sum, count) => sum + 
 find("[data-add]", dialog).addEventListener("click", addTyped);
 typed.addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
-  event.preventDefault(); // it ends the number, not the form
+  event.preventDefault(); // Enter adds the number and does not submit the form
   addTyped();
 });
 
@@ -231,7 +231,7 @@ function removePhoto() {
   photoInput.value = "";
 }
 
-// --- the end ------------------------------------------------------------------------------------------------------
+// --- submit -------------------------------------------------------------------------------------------------------
 
 /**
  * The strongest kind of proof that was given.
@@ -261,8 +261,8 @@ function proofOf(draft, images) {
   };
 }
 
-/** What is wrong with the form, or "". */
-function fault() {
+/** The error text of an invalid form, or "". */
+function formError() {
   if (draft.row.items.length && !total(draft))
     return gettext("Nothing was accepted. Please go back and use “Could not deliver”.");
   if (amount.checkValidity()) return "";
@@ -274,7 +274,7 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (draft.isSent || isSecondTap(event)) return;
   addTyped();
-  const wrong = fault();
+  const wrong = formError();
   fill(dialog, { wrong });
   if (!wrong) send(draft);
 });
@@ -282,7 +282,7 @@ form.addEventListener("submit", (event) => {
 /** @param {Confirming} confirming */
 async function send(confirming) {
   confirming.isSent = true;
-  const wrong = await confirmed(confirming).finally(() => (confirming.isSent = false));
+  const wrong = await confirmWith(confirming).finally(() => (confirming.isSent = false));
   if (wrong === "") deleteDraft(confirming.row);
   if (confirming !== draft || !dialog.open) return;
   fill(dialog, { wrong });
@@ -290,10 +290,10 @@ async function send(confirming) {
 }
 
 /**
- * What is wrong, or ""; null where the form was closed meanwhile. Waits for the photo, which may still be read.
+ * Waits for the photo and confirms. Resolves with an error text or ""; null if the form was closed meanwhile.
  * @param {Confirming} confirming
  */
-async function confirmed(confirming) {
+async function confirmWith(confirming) {
   const signed = await signature.blob();
   const chosen = confirming.photo;
   const photo = await chosen?.catch(() => null);

@@ -2,29 +2,29 @@
 /** @import { Database } from "./database.js" */
 
 /**
- * A database that does not answer is not tried again at once: the driver who pressed a button waits for it.
+ * After a timeout there is no immediate retry, because the driver waits after pressing a button.
  * @param {unknown} error
  */
 const isTimeout = (error) => error instanceof DOMException && error.name === "TimeoutError";
 
 /**
- * The entries of the queue: those in the database, and changes that it did not take yet. Such changes live as long as this page,
- * and every `read` and `add` tries to write them.
+ * The entries of the queue: those in the database, and changes that could not be written yet. Such changes last as long as this
+ * page, and every `read` and `add` tries to write them.
  */
 export class QueueStorage {
   /**
-   * In the order in which they were made.
+   * Oldest first.
    * @type {Entry[]}
    */
   list = [];
   #database;
   /**
-   * As the database had them last.
+   * The entries as last read from the database.
    * @type {Entry[]}
    */
   #rows = [];
   /**
-   * What the database does not have yet, by `ref`: an entry, or null where it is to be deleted.
+   * Unwritten changes by `ref`: an entry to write, or null for one to delete.
    * @type {Map<string, Entry | null>}
    */
   #unsaved = new Map();
@@ -35,7 +35,7 @@ export class QueueStorage {
     database.on("cleared", () => this.#saveAllAgain());
   }
 
-  /** Whether this page alone has some of the entries. */
+  /** Whether some entries exist only in this page. */
   get hasUnsaved() {
     return [...this.#unsaved.values()].some(Boolean);
   }
@@ -45,13 +45,13 @@ export class QueueStorage {
     try {
       this.#rows = await this.#database.all("queue");
     } catch {
-      // What was read last still holds.
+      // Keeps the entries of the last read.
     }
     this.#merge();
   }
 
   /**
-   * All of them or none: rejects where the database takes nothing.
+   * Writes all of the entries or none; rejects if the write fails.
    * @param {NewEntry[]} entries
    */
   async add(entries) {
@@ -68,11 +68,11 @@ export class QueueStorage {
   }
 
   /**
-   * Adds them to this page alone, until the database takes them.
+   * Adds the entries to this page only, until the database accepts them.
    * @param {NewEntry[]} entries
    */
   addUnsaved(entries) {
-    // Behind the entries of this page, before those that another tab adds.
+    // Sorts after the entries of this page, and before those that another tab adds.
     let n = this.list.at(-1)?.n ?? 0;
     const numbered = [];
     for (const entry of entries) {
@@ -105,7 +105,7 @@ export class QueueStorage {
     for (const entry of this.list) if (!this.#unsaved.has(entry.ref)) this.#unsaved.set(entry.ref, entry);
   }
 
-  /** Together if possible; where a large entry has no room, the small ones may have. */
+  /** Writes all changes together if possible. If a large entry does not fit, the small ones may. */
   async #save() {
     if (!this.#unsaved.size) return;
     try {
@@ -117,10 +117,10 @@ export class QueueStorage {
   }
 
   /**
-   * Writes what is unsaved, and `more`, in one transaction. Looks at it only then: opening the database may show that it was
-   * cleared.
+   * Writes the unsaved changes and `more` in one transaction. Collects the changes inside the transaction, because opening the
+   * database may emit `cleared`, which adds some.
    * @param {(queue: IDBObjectStore) => void} more
-   * @param {[string, Entry | null][] | null} some of what is unsaved
+   * @param {[string, Entry | null][] | null} some only these unsaved changes
    */
   async #write(more = () => {}, some = null) {
     /** @type {[string, Entry | null][]} */
@@ -140,7 +140,7 @@ export class QueueStorage {
    */
   #apply(queue, ref, entry) {
     if (entry) queue.put(entry);
-    // A write that seemed to fail may have left the entry twice.
+    // The entry may exist twice, if an earlier write succeeded although it was reported as failed.
     else for (const row of this.#rows) if (row.ref === ref) queue.delete(row.n);
   }
 }

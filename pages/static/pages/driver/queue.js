@@ -151,8 +151,9 @@ export class Queue extends Emitter {
 
   /** Sends all that waits, at once or as soon as the server allows it, and repeats that until nothing waits. */
   send() {
-    this.#sender.add("all");
+    // First: the wake is meant for a round that waits or hangs, not for the one that begins here.
     retryNow();
+    this.#sender.add("all");
   }
 
   /** Rejects with a temporary error where something still waits. */

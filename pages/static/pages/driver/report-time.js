@@ -2,18 +2,19 @@
 /** @import { ReportTime } from "types/driver" */
 import { clockOffset, earliestNow, now } from "../../web/server-clock.js";
 
-/** Answers and frames carry the time no more exactly. */
+/** The precision of the server times in responses and frames. */
 const TOLERANCE_MS = 2_000;
 
 /**
- * What to store with a report that is made now: the clock of the telephone may be corrected before the report is sent.
+ * The time data to store with a new report. The phone's clock may be corrected before the report is sent.
  * @returns {ReportTime}
  */
 export const reportTime = () => ({ at: Date.now(), offsetMs: clockOffset(), notBefore: earliestNow() });
 
 /**
- * Milliseconds since 1970; null where it cannot be known. Uses the offset of then; or that of today if there was none, or if the
- * result is impossible (before the last time from the server, or after now): then the clock was set meanwhile.
+ * Milliseconds since 1970; null if it cannot be determined. Uses the clock offset stored with the report. Uses the current offset
+ * if none was stored, or if the result is impossible (before the last server time, or after now): the phone's clock was then set
+ * in between.
  * @param {Partial<ReportTime> & Pick<ReportTime, "at">} time
  */
 export function happenedAt({ at, offsetMs = null, notBefore = -Infinity }) {

@@ -1,4 +1,4 @@
-/** Reads codes through the camera, where the browser can (BarcodeDetector, the Shape Detection API). */
+/** Scans barcodes and QR codes with the camera, if the browser supports it (BarcodeDetector, Shape Detection API). */
 
 const EVERY_MS = 200;
 const FORMATS = ["qr_code", "code_128", "code_39", "ean_13", "data_matrix"];
@@ -23,7 +23,7 @@ export class Scanner {
     this.#found = found;
   }
 
-  /** Rejects where the camera cannot be had. */
+  /** Rejects if the camera cannot be used. */
   async start() {
     this.#stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     this.#video.srcObject = this.#stream;

@@ -1,10 +1,10 @@
-/** A field to sign in with a finger. */
+/** A field for a signature by finger. */
 
 const INK = "#111";
 const GROUND = "#fff";
 const WIDTH = 4;
 
-/** `blob()`: a PNG, or null where nobody signed. */
+/** `blob()` resolves with a PNG, or null without a signature. */
 export class Signature {
   #canvas;
   #pen;
@@ -34,7 +34,7 @@ export class Signature {
   }
 
   /**
-   * Where the finger is, in pixels of the canvas, which is shown in another size.
+   * The pointer's position in pixels of the canvas, which is displayed at another size.
    * @param {PointerEvent} event
    * @returns {[number, number]}
    */

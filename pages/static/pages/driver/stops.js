@@ -1,4 +1,4 @@
-/** The driver's stops of today, as the server sent them; stored on the telephone for when there is no connection. */
+/** The driver's stops of today as the server sent them, stored on the phone for offline use. */
 /** @import { StopsEvents } from "types/driver" */
 /** @import { OrderFrame } from "types/events" */
 /** @import { LogEnd, OrderRow, OrderStatus } from "types/rows" */
@@ -10,9 +10,9 @@ import { now, today } from "../../web/server-clock.js";
 import { doneByDriver, isWithDriver, slotRank, withDriver } from "../../web/statuses.js";
 import { dayOf } from "../../web/time.js";
 
-/** A stop of an earlier day that is done today is one of today's: so many days are read. */
+/** How many earlier days are loaded: a stop of an earlier day that was done today counts as today's. */
 const DAYS_BACK = 7;
-/** Events that do not carry all that the page shows: the order is read. */
+/** Events without all fields that the page shows; the order is refetched. */
 const INCOMPLETE = ["order.created", "order.assigned", "order.updated", "order.urgent"];
 const ALL = "all";
 const LAST = Number.MAX_SAFE_INTEGER;
@@ -40,8 +40,8 @@ function isOfToday(row) {
 }
 
 /**
- * Emits `changed`; `news` with `{type, row}` for a notice to the driver: `assigned`, `gone`; `other-user` (the rows are another
- * driver's); `sign-in`.
+ * Emits `changed`; `news` with `{type, row}`, where type is `assigned` or `gone`, to notify the driver; `other-user` if the rows
+ * belong to another driver; `sign-in` if the session has ended.
  * @extends {Emitter<StopsEvents>}
  */
 export class Stops extends Emitter {
@@ -51,7 +51,7 @@ export class Stops extends Emitter {
    */
   loadedAt = null;
   /**
-   * The end of the log before they were loaded.
+   * The head of the event log, read before the stops.
    * @type {LogEnd | null}
    */
   end = null;
@@ -60,16 +60,16 @@ export class Stops extends Emitter {
   #database;
   #driver;
   /**
-   * Events that came while all stops were being loaded.
+   * Events received while all stops are being loaded.
    * @type {OrderFrame[] | null}
    */
   #delayed = null;
   /**
-   * Resolved after the next try to load all stops.
+   * Resolve functions of `load()`, called after the next attempt.
    * @type {(() => void)[]}
    */
   #loadWaiters = [];
-  /** By id, or ALL. */
+  /** Keys: an order id, or ALL. */
   #refetcher = new Refetcher(
     (/** @type {number | typeof ALL} */ key) => (key === ALL ? this.#load() : this.#read(key)),
     ({ status }) => status === 401 && this.emit("sign-in"),
@@ -90,7 +90,7 @@ export class Stops extends Emitter {
     return [...this.#rows.values()].filter(isOfToday).sort(inOrder);
   }
 
-  /** Reads what this telephone has stored. */
+  /** Reads the stops stored on this phone. */
   async restore() {
     try {
       this.#put(await this.#database.all("stops"));
@@ -102,7 +102,8 @@ export class Stops extends Emitter {
   }
 
   /**
-   * Loads all stops, until the server has answered. Resolves after the first try. Events that come meanwhile are applied after it.
+   * Loads all stops, with retries until the server answers. Resolves after the first attempt. Events received meanwhile are applied
+   * afterwards.
    * @returns {Promise<void>}
    */
   load() {
@@ -128,7 +129,7 @@ export class Stops extends Emitter {
   }
 
   /**
-   * Once more if the answers showed that it is another day.
+   * Repeats the requests if their responses showed that a new day has begun.
    * @returns {Promise<{ rows: OrderRow[], end: LogEnd }>}
    */
   async #all() {
@@ -142,7 +143,7 @@ export class Stops extends Emitter {
   }
 
   /**
-   * Emits news of stops that came and went, except for the first load.
+   * Replaces all rows. Emits news of added and removed stops, except for the first load.
    * @param {OrderRow[]} rows
    */
   #replace(rows) {
@@ -158,7 +159,7 @@ export class Stops extends Emitter {
   }
 
   /**
-   * The row, while it is a stop of today that is still to be made.
+   * The row, if it is an unfinished stop of today.
    * @param {number} id
    */
   #ahead(id) {
@@ -191,13 +192,13 @@ export class Stops extends Emitter {
    * @param {OrderRow} row
    */
   #isIncomplete(type, status, row) {
-    // Somebody else delivered it: the event does not tell what was collected.
+    // Somebody else delivered it, and the event does not have the collected amount.
     const isDelivered = status === "delivered" && row.status !== status;
     return INCOMPLETE.includes(type) || isDelivered;
   }
 
   /**
-   * Reads the whole order, or that it is no longer this driver's, until the server has answered.
+   * Reads the order again, with retries until the server answers. Removes it if it is no longer this driver's.
    * @param {number} id
    */
   refetch(id) {
@@ -221,7 +222,7 @@ export class Stops extends Emitter {
   }
 
   /**
-   * If several events cause a request each, only the first answer is news.
+   * Applies a row. If several events each cause a request, only the first response emits news.
    * @param {OrderRow} answer
    */
   #update(answer) {
@@ -234,7 +235,7 @@ export class Stops extends Emitter {
   }
 
   /**
-   * Changes an order without reading it.
+   * Changes an order without a request.
    * @param {number} id
    * @param {{ version: number, status?: OrderStatus, amount_collected?: number }} facts
    */
@@ -245,14 +246,14 @@ export class Stops extends Emitter {
     await this.#changed();
   }
 
-  /** Deletes the stored stops, before somebody else signs in. */
+  /** Deletes the stored stops before another user signs in. */
   deleteStored() {
     return this.#database.write("stops", (stops) => stops.clear());
   }
 
   /** @param {number} id */
   async #unassigned(id) {
-    // A request under way may have been read while the order was still this driver's.
+    // The server may have answered a running request while the order was still this driver's.
     if (this.#refetcher.has(id)) this.refetch(id);
     const row = this.#rows.get(id);
     if (!row) return;

@@ -1,8 +1,8 @@
-/** A Web Lock by which one tab of all that a driver has open does the work, as long as it shows that it is alive. */
+/** A Web Lock that lets only one of a driver's tabs work. Other tabs steal the lock if its heartbeats stop. */
 
-/** How often the tab that works sends a sign of life. */
+/** How often the working tab sends a heartbeat. */
 const ALIVE_MS = 3_000;
-/** A tab that was silent for so long is frozen or hangs: another takes the lock from it. */
+/** A tab without a heartbeat for this long is frozen or hangs, and another tab steals the lock. */
 const SILENT_MS = 10_000;
 
 export class TabLock {
@@ -18,8 +18,8 @@ export class TabLock {
   }
 
   /**
-   * What `work(isOurs)` promises; undefined where another tab took the lock meanwhile, which `isOurs()` tells too. Where the
-   * browser has no locks, every tab works.
+   * Runs `work(isOurs)` under the lock and resolves with its result; undefined if another tab stole the lock meanwhile. `isOurs()`
+   * tells whether this tab still has it. In browsers without locks every tab works.
    * @template Answer
    * @param {(isOurs: () => boolean) => Promise<Answer>} work
    * @returns {Promise<Answer | undefined>}
@@ -61,7 +61,7 @@ export class TabLock {
 }
 
 /**
- * Throws the error again, unless the lock was stolen or the request for it given up.
+ * Rethrows the error, unless the lock was stolen or the request for it aborted.
  * @param {unknown} error
  * @returns {undefined}
  */

@@ -1,9 +1,9 @@
-/** Ignores the second press of a double tap: another button stands under the finger by then. */
+/** Detects the second press of a double tap, which could hit another button. */
 
 const DOUBLE_MS = 600;
 let at = -DOUBLE_MS;
 
-/** The page has just changed under the finger. */
+/** Records that the buttons under the finger have just changed. */
 export function pageChanged() {
   at = performance.now();
 }

@@ -1,4 +1,4 @@
-/** Draws stops: the next one large, the others as rows. */
+/** Draws stops: the next one as a card, the others as rows. */
 /** @import { Stop } from "types/driver" */
 /** @import { OrderItem, OrderRow, OrderStatus } from "types/rows" */
 import { money } from "../../web/money.js";
@@ -7,7 +7,7 @@ import { slotWord, statusWord } from "../../web/statuses.js";
 import { back, mayFail, onward } from "./moves.js";
 import { isSecondTap } from "./taps.js";
 
-/** Apple's devices know no `geo:`. Their tablets call themselves a Macintosh, but have a touch screen. */
+/** Apple's devices do not support `geo:`. Their tablets identify as Macintosh, but have a touch screen. */
 const isApple = () =>
   /iPhone|iPad/.test(navigator.userAgent) || (/Macintosh/.test(navigator.userAgent) && navigator.maxTouchPoints > 1);
 
@@ -21,7 +21,7 @@ function show(root, name, isShown) {
 }
 
 /**
- * The link that opens the place in the telephone's map (RFC 5870; `q` as Android reads it).
+ * The link that opens the place in the phone's map app (RFC 5870; `q` as Android reads it).
  * @param {OrderRow} row
  */
 function mapLink({ latitude, longitude, delivery_address: address }) {
@@ -103,7 +103,7 @@ export function fillCard(root, stop) {
   fillMoves(root, status);
 }
 
-/** Rows that stay the same elements while their stop is in the list. */
+/** A list that keeps the element of each stop while it is in the list, so that focus and scroll position stay. */
 export class Rows {
   /** @type {Map<number, HTMLElement>} */
   #rows = new Map();

@@ -3,17 +3,17 @@
  * stores the stops of each user itself.
  */
 const PAGE = "/driver/";
-/** Page and words of the user who is signed in, in their language. The page deletes them at sign-out. */
+/** The cached page and translations of the signed-in user. The page deletes them at sign-out. */
 const PAGES = "driver-pages";
 const FILES = `driver-files-${BUILD.version}`;
-/** How long to wait for the server where there is a cached page. */
+/** How long to wait for the server if there is a cached page. */
 const TIMEOUT_MS = 4_000;
-/** After one such timeout the cache is used at once for so long. */
+/** How long the cache is used at once after such a timeout. */
 const SLOW_MS = 30_000;
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 let slowUntil = 0;
-/** The server has a newer version: its pages are not mixed with these files. */
+/** Whether the server has a newer version. Its pages must not be mixed with the cached files. */
 let isOutdated = false;
 
 worker.addEventListener("install", (event) => event.waitUntil(install()));
@@ -45,7 +45,7 @@ function answerFor(request) {
 }
 
 /**
- * The server's answer, if it comes soon; else the cached one.
+ * The server's response if it comes within TIMEOUT_MS; else the cached one.
  * @param {Request} request
  * @param {string} path
  */
@@ -61,7 +61,7 @@ async function networkFirst(request, path) {
     return cached;
   }
   if (answer.status >= 500 && cached) return cached;
-  // A full disk must not spoil an answer that has come.
+  // A full disk must not make the request fail.
   await cache(path, answer.clone()).catch((error) => console.warn("The page was not cached.", error));
   return answer;
 }

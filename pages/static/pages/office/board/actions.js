@@ -1,9 +1,9 @@
-/** Changes an order by one request, all or nothing; the server refuses it if somebody else changed the order first. */
+/** Changes an order in one atomic request. The server refuses it if somebody else changed the order first. */
 import { ApiError, get, post } from "../../../web/api.js";
 import { retry } from "../../../web/retry.js";
 import { signInAgain } from "./live.js";
 
-// The server may have done it although the answer was lost. By the version it is not done twice.
+// The server may have made the change although the response was lost. The version prevents a second change.
 const OFFLINE = () => gettext("No connection. The board will show whether it was done. If not, please try again.");
 const GONE = () => ({
   driver: gettext("This driver is no longer available. Please choose another."),
@@ -17,7 +17,7 @@ export class Actions {
   #card;
   #outdated;
 
-  /** `card(id)`: the element that is busy meanwhile. `outdated()`: drivers or routes have changed. */
+  /** `card(id)`: the element to mark as busy. `outdated()` is called when a driver or route no longer exists. */
   constructor(store, toasts, { card, outdated }) {
     this.#store = store;
     this.#toasts = toasts;
@@ -25,14 +25,14 @@ export class Actions {
     this.#outdated = outdated;
   }
 
-  /** `order`: as the clerk saw it when deciding. Shows the outcome, also a refusal. */
+  /** `order` is the row that the clerk saw, with its version. Shows refusals and errors as toasts. */
   async change(order, changes) {
     this.#card(order.id)?.setAttribute("aria-busy", "true");
     try {
       const change = { ids: [order.id], versions: { [order.id]: order.version }, ...changes };
       const { failed } = await post("orders/bulk-update/", change);
       for (const refusal of failed) this.#refused(order, refusal);
-      // It is done: the order is read until there is an answer.
+      // The change is made; reads the order, with retries until the server answers.
       await retry(() => this.read(order.id), signInAgain);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -42,7 +42,7 @@ export class Actions {
     }
   }
 
-  /** Reads the order anew. */
+  /** Reads the order from the server into the store. */
   async read(id) {
     this.#store.read(await get(`orders/${id}/`));
   }

@@ -1,4 +1,4 @@
-/** The dispatch board: puts its parts together. */
+/** The dispatch board: creates its parts and connects them. */
 import { closest, find, findAll, pageData } from "../../../web/page.js";
 import { onNewDay } from "../../../web/server-clock.js";
 import { Actions } from "./actions.js";
@@ -105,7 +105,7 @@ function openMove(id) {
   dialog.open(order, moves.targets(order));
 }
 
-/** After a drop the dialog may still have to ask for a driver or a reason. */
+/** Changes the order, or first opens the dialog to ask for a driver or a reason. */
 function dropped(order, target) {
   if (target.needsReason) dialog.open(order, [target]);
   else if (target.needsDriver)
@@ -157,7 +157,7 @@ form.elements.q.addEventListener("input", ({ target }) => {
 });
 form.addEventListener("submit", (event) => event.preventDefault());
 
-// --- what is clicked ----------------------------------------------------------------------------------------------
+// --- clicks -------------------------------------------------------------------------------------------------------
 
 const CLICKS = {
   move: (id) => openMove(id),
@@ -175,7 +175,7 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
 });
 
-/** The order a toast is about opens here, without a new page. */
+/** Opens a toast's order in the drawer instead of a new page. */
 toasts.addEventListener("click", (event) => {
   const link = closest(event, "a");
   if (!link) return;
@@ -197,7 +197,7 @@ for (const column of findAll(".column.closed", root)) {
   });
 }
 
-/** The address of this page has changed since the server made the form. */
+/** Updates the form's return URL: the page's URL has changed since the server rendered it. */
 const language = find("form.language");
 language.addEventListener("submit", () => {
   /** @type {HTMLInputElement} */
@@ -222,6 +222,6 @@ toasts.socket = socket;
 root.dataset.ready = "";
 const asked = Number(new URLSearchParams(location.search).get("order"));
 if (asked) drawer.open(asked);
-// Safari has none.
+// Safari has no requestIdleCallback.
 const whenIdle = window.requestIdleCallback ?? setTimeout;
 whenIdle(() => map.open(find("#map")).then(drawAll));

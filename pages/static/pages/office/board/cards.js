@@ -14,7 +14,7 @@ function whenText({ scheduled_date: date, time_slot: slot, eta }) {
   return [day, eta ? clock(eta) : slotWord(slot)].filter(Boolean).join(" ");
 }
 
-/** `labels`: words by field and value; `driverName(id)`; `isEnd(status)`: there are no further moves. */
+/** `labels`: texts by field and value. `driverName(id)`. `isEnd(status)`: whether there are no further moves. */
 export function fillCard(card, order, { labels, driverName, isEnd }) {
   const isAhead = isOpen(order.status);
   card.dataset.version = order.version;

@@ -1,4 +1,4 @@
-/** The columns: a card for each order, sorted. Only what changed is touched. */
+/** The columns: a sorted card for each order. Changes only cards that differ. */
 import { copyTemplate, fill, find, findAll } from "../../../web/page.js";
 import { isOpen } from "../../../web/statuses.js";
 import { fillCard } from "./cards.js";
@@ -8,7 +8,7 @@ function setReachable(card, isReachable) {
   for (const control of findAll("a, button", card)) control.tabIndex = isReachable ? 0 : -1;
 }
 
-const beside = (card) => card.nextElementSibling ?? card.previousElementSibling;
+const neighbourOf = (card) => card.nextElementSibling ?? card.previousElementSibling;
 
 class Column {
   rows = [];
@@ -104,9 +104,9 @@ export class Columns {
     const key = rank(order);
     row.isUrgent = order.priority === "urgent" && isOpen(order.status);
     if (row.column === column && row.key === key) return;
-    // An element that is moved loses the focus.
+    // An element loses the focus when it is moved.
     const focused = row.card.contains(document.activeElement) ? document.activeElement : null;
-    const neighbour = beside(row.card);
+    const neighbour = neighbourOf(row.card);
     row.column?.remove(row);
     Object.assign(row, { column, key });
     column.insert(row);
@@ -118,14 +118,14 @@ export class Columns {
     const row = this.#rows.get(id);
     if (!row) return;
     const hadFocus = row.card.contains(document.activeElement);
-    const neighbour = beside(row.card);
+    const neighbour = neighbourOf(row.card);
     row.column.remove(row);
     row.card.remove();
     this.#rows.delete(id);
     if (hadFocus) this.#focus(neighbour);
   }
 
-  /** Focuses the first of these, or of all cards, that can take the focus: cards in a folded column cannot. */
+  /** Focuses the first of `wanted`, else of all columns' first cards, that can take the focus. Cards in folded columns cannot. */
   #focus(...wanted) {
     const firsts = [...this.#columns.values()].map(({ rows }) => rows[0]?.card);
     for (const element of [...wanted, ...firsts].filter(Boolean)) {
@@ -135,7 +135,7 @@ export class Columns {
     }
   }
 
-  /** Updates the counts, once after many draws. */
+  /** Updates the counts; call it once after many draws. */
   settle = () => {
     for (const column of this.#columns.values()) column.settle();
   };

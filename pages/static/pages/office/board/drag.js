@@ -1,4 +1,4 @@
-/** Dragging cards onto columns, drivers and routes. Places where an order may not go look so, and take no drop. */
+/** Drags cards onto columns, drivers and routes. Marks the allowed targets; others accept no drop. */
 import { findAll } from "../../../web/page.js";
 
 export class Dragging {
@@ -9,7 +9,7 @@ export class Dragging {
   #moves;
   #dropped;
 
-  /** `dropped(order, target)`: the order as it was when it was picked up. */
+  /** `dropped(order, target)` gets the order as it was when the drag began. */
   constructor(root, { store, moves, dropped }) {
     this.#store = store;
     this.#moves = moves;
@@ -28,12 +28,12 @@ export class Dragging {
     const order = card && this.#store.get(Number(card.dataset.id));
     if (!order) return;
     this.#order = order;
-    // If the card has left the board by then, the event does not bubble.
+    // Registered on the card: if the card has left the board by then, the event does not bubble.
     card.addEventListener("dragend", this.#end, { once: true });
     this.#targets = new Map(this.#moves.targets(this.#order).map((target) => [target.key, target]));
     event.dataTransfer.effectAllowed = "move";
     event.dataTransfer.setData("text/plain", this.#order.order_number);
-    // Later: a browser ends the drag if the look of the card changes at once.
+    // Deferred, because some browsers end the drag if the card's style changes at once.
     setTimeout(() => this.#mark(true));
   };
 

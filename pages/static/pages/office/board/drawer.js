@@ -1,4 +1,4 @@
-/** One whole order: its items, history, messages and proof. Follows changes while it is open. */
+/** The drawer with one order: its items, history, messages and proof. Updates while it is open. */
 import { ApiError, get, getAll } from "../../../web/api.js";
 import { money } from "../../../web/money.js";
 import { closest, copyTemplate, debounce, fill, find } from "../../../web/page.js";
@@ -24,11 +24,11 @@ export class Drawer {
   #from = null;
   #asked = 0;
   #takesFocus = false;
-  /** The order that was opened last, and the one that is shown, which may still be the one before. */
+  /** The id of the order opened last. `shown` is the order displayed, which may still be the previous one. */
   id = null;
   shown = null;
 
-  /** `isEnd(status)`: there are no further moves. `took(row)`: an order was read. `failed(error)`: the one to open was not. */
+  /** `isEnd(status)`: whether no moves are left. Calls `took(row)` after reading an order, `failed(error)` if opening fails. */
   constructor(element, { labels, isEnd, took, failed }) {
     this.#element = element;
     this.#labels = labels;
@@ -67,12 +67,12 @@ export class Drawer {
     history.replaceState(null, "", address);
   }
 
-  /** Something of this order changed. */
+  /** Call it when this order, its messages or its proof changed. */
   changed(id) {
     if (id === this.id) this.#followSoon();
   }
 
-  /** Any order may have changed. */
+  /** Call it when any order may have changed. */
   refresh() {
     this.#followSoon();
   }
@@ -84,7 +84,7 @@ export class Drawer {
 
   #followSoon = debounce(GATHER_MS, () => this.#refetcher.add("order"));
 
-  /** Reads and shows the order, unless another is opened meanwhile. Returns the error, if there is one. */
+  /** Reads and shows the order, unless another is opened meanwhile. Returns the error, or null. */
   async #read() {
     const mine = ++this.#asked;
     try {

@@ -1,4 +1,4 @@
-/** Which orders are shown: by day, time slot, driver, area and text. All but the text stand in the address of the page. */
+/** Filters orders by day, time slot, driver, area and text. All but the text are in the page's URL. */
 import { today } from "../../../web/server-clock.js";
 import { isOpen } from "../../../web/statuses.js";
 import { dayOf } from "../../../web/time.js";
@@ -23,7 +23,7 @@ export class Filters {
     this.read();
   }
 
-  /** Adds the option first: drivers and areas are not loaded yet when the page opens. */
+  /** Adds a missing option, because drivers and areas are not loaded yet when the page opens. */
   #restore(field, value) {
     if (field instanceof HTMLSelectElement && ![...field.options].some((option) => option.value === value)) {
       field.add(new Option(value, value));
@@ -31,7 +31,7 @@ export class Filters {
     field.value = value;
   }
 
-  /** Reads the form. */
+  /** Reads the form and updates the page's URL. */
   read() {
     const values = Object.fromEntries(new FormData(this.#form));
     this.#chosen = { ...values, q: plain(String(values.q)) };

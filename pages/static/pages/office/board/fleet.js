@@ -1,15 +1,15 @@
-/** Drivers and routes of the day, beside the board: who is online, how many orders each has; cards can be dropped on them. */
+/** The list of drivers and routes next to the board, with online state and order counts. Cards can be dropped on them. */
 import { copyTemplate, fill, find } from "../../../web/page.js";
 import { today } from "../../../web/server-clock.js";
 import { isWithDriver } from "../../../web/statuses.js";
 import { shortDay } from "../../../web/time.js";
 
-/** Still to be driven. */
+/** Whether the route is not finished. */
 function isAhead({ status, date }) {
   return (status === "planned" || status === "active") && date >= today();
 }
 
-/** Of a past day, all routes that were not cancelled are shown. */
+/** Whether the route is of a past day; those are shown unless cancelled. */
 function isPast({ status, date }) {
   return status !== "cancelled" && date < today();
 }
@@ -29,7 +29,7 @@ export class Fleet {
   #store;
   #filters;
 
-  /** `filters`: for the chosen day. */
+  /** `filters` provides the chosen day. */
   constructor(root, store, filters) {
     this.#root = root;
     this.#store = store;
@@ -46,7 +46,7 @@ export class Fleet {
     }
   }
 
-  /** Updates routes. `asked`: the ids of all routes that `rows` would contain if they still exist. */
+  /** Updates routes. `asked` has the ids that were requested: those missing in `rows` are removed. */
   setRoutes(rows, asked) {
     const ids = new Set(rows.filter((row) => isAhead(row) || isPast(row)).map(({ id }) => id));
     for (const id of asked) if (!ids.has(id)) this.routes.delete(id);
@@ -55,7 +55,7 @@ export class Fleet {
     }
   }
 
-  /** Names from orders: they may be of drivers who are no longer active. */
+  /** Adds drivers' names from orders, which may belong to inactive drivers. */
   addNames(rows) {
     for (const { driver, driver_name: name } of rows) if (driver && name) this.#names.set(driver, name);
   }

@@ -1,4 +1,4 @@
-/** The board by keyboard: arrows lead from card to card, M moves one, / searches. */
+/** Keyboard control of the board: arrow keys move between cards, M opens the move dialog, / focuses the search. */
 import { closest, find, findAll } from "../../../web/page.js";
 
 const STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
@@ -7,7 +7,7 @@ function focusCard(card) {
   find("a", card).focus();
 }
 
-function beside(card, [across, down]) {
+function neighbourOf(card, [across, down]) {
   if (down) return down > 0 ? card.nextElementSibling : card.previousElementSibling;
   const columns = findAll(".column:not(.closed), .column.unfolded").filter((column) => column.querySelector(".order"));
   const column = columns[columns.indexOf(card.closest(".column")) + across];
@@ -21,7 +21,7 @@ export function useKeys(root, { search, move }) {
   root.addEventListener("keydown", (event) => {
     const card = event.target.closest(".order");
     if (!card || event.altKey || event.ctrlKey || event.metaKey) return;
-    const next = STEPS[event.key] ? beside(card, STEPS[event.key]) : null;
+    const next = STEPS[event.key] ? neighbourOf(card, STEPS[event.key]) : null;
     if (next) focusCard(next);
     if (event.key.toLowerCase() === "m") move(Number(card.dataset.id));
     if (STEPS[event.key] || event.key.toLowerCase() === "m") event.preventDefault();

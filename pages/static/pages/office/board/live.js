@@ -66,7 +66,7 @@ export class Live {
   #newest = "";
   #fleetEvents = 0;
   #refetchOrders = new Refetcher((id) => (id === ALL ? this.#loadOrders() : this.#readOne(id)), signInAgain);
-  #unsetRoutes = new Refetcher((id) => this.#readRoute(id), signInAgain);
+  #refetchRoutes = new Refetcher((id) => this.#readRoute(id), signInAgain);
   #refetchFleet = new Refetcher(() => this.#loadFleet(), signInAgain);
   #refetchClosed = new Refetcher(async () => this.take((await this.#closed()).rows), signInAgain);
 
@@ -216,7 +216,7 @@ export class Live {
   };
 
   #readRouteLater = gather(GATHER_MS, (ids) => {
-    for (const id of ids) this.#unsetRoutes.add(id);
+    for (const id of ids) this.#refetchRoutes.add(id);
   });
 
   /** No event carries its name and status. */

@@ -1,10 +1,10 @@
-/** The map, with moving drivers and numbered stops. It is loaded after the board. */
+/** The board's map with moving drivers and numbered stops. It is loaded after the board. */
 import { isOpen } from "../../../web/statuses.js";
 
 const RETRY_MS = 5_000;
 
-/** Loads the map's code, and tries again while there is no connection: the board works without it. */
-async function loaded() {
+/** Loads the map's code, with retries while offline. The board works without it. */
+async function loadMapModule() {
   for (;;) {
     try {
       return await import("../../map.js");
@@ -30,14 +30,14 @@ export class MapPanel {
     this.#opened = opened;
   }
 
-  /** After it, orders must be drawn again. */
+  /** Creates the map. The caller must draw all orders again afterwards. */
   async open(element) {
-    const { LiveMap } = await loaded();
+    const { LiveMap } = await loadMapModule();
     this.#map = new LiveMap(element);
     for (const id of this.#fleet.drivers.keys()) this.drawDriver(id);
   }
 
-  /** Other orders are chosen: once they are drawn, the map zooms to all of them. */
+  /** Makes the map zoom to all orders once they are drawn. Call it when the filters change. */
   refit() {
     this.#fits = true;
   }
@@ -81,7 +81,7 @@ export class MapPanel {
     });
   }
 
-  /** Does not touch a pin that would look the same. */
+  /** Places a pin, unless it would look the same. */
   #place(kind, id, pin) {
     if (!this.#map) return;
     const key = `${kind}:${id}`;

@@ -1,4 +1,4 @@
-/** “Move…”: the same as dragging, for keyboard and touch; it also asks for a reason or a driver after a drop. */
+/** The “Move…” dialog: replaces dragging for keyboard and touch, and asks for a reason or driver after a drop. */
 import { copyTemplate, fill, find, findAll } from "../../../web/page.js";
 
 const NEEDS_TARGET = ["status", "driver", "route"];
@@ -12,7 +12,7 @@ export class MoveDialog {
   #order = null;
   #chosen;
 
-  /** `names(key)`: what a target is called. `chosen(order, changes)`: the order as it was when the dialog opened. */
+  /** `names(key)`: the label of a target. `chosen(order, changes)` gets the order as it was when the dialog opened. */
   constructor(dialog, { names, chosen }) {
     this.#dialog = dialog;
     this.#form = find("form", dialog);
@@ -24,7 +24,7 @@ export class MoveDialog {
     find("[data-do=cancel]", dialog).addEventListener("click", () => dialog.close());
   }
 
-  /** Offers these targets; a single one is chosen already. */
+  /** Shows the dialog with these targets; a single one is preselected. */
   open(order, targets) {
     this.#order = order;
     this.#targets = new Map(targets.filter(({ needsDriver }) => !needsDriver).map((target) => [target.key, target]));
@@ -71,7 +71,7 @@ export class MoveDialog {
     this.#checkReason();
   };
 
-  /** A reason of spaces alone is refused. */
+  /** Refuses a reason that is only white space. */
   #checkReason = () => {
     const { value, required } = this.#form.elements.reason;
     const isBlank = required && value !== "" && !value.trim();

@@ -1,11 +1,11 @@
-/** Where an order may go next, by the office's table of moves: targets to drop it on, or to choose. */
+/** The targets that an order may be moved to, by the office's table of moves. */
 import { today } from "../../../web/server-clock.js";
 import { isOpen, isWithDriver } from "../../../web/statuses.js";
 
 export class Moves {
   #table;
 
-  /** `table`: by status, the moves of the office. `drivers`, `routes`: what is known of them, by id. */
+  /** `table`: the office's moves by status. `drivers` and `routes`: those of the fleet, by id. */
   constructor(table, drivers, routes) {
     this.#table = table;
     this.drivers = drivers;
@@ -20,7 +20,7 @@ export class Moves {
   }
 
   /**
-   * `{key: "status:confirmed" | "driver:3" | "route:5", changes, needsReason, needsDriver}`: each is one change.
+   * `[{key: "status:confirmed" | "driver:3" | "route:5", changes, needsReason, needsDriver}, …]`; `changes` is one request.
    * `needsDriver`: the clerk must choose the driver.
    */
   targets(order) {
@@ -48,14 +48,14 @@ export class Moves {
     return { status: "confirmed", driver, ...this.#attempt(order, "confirmed") };
   }
 
-  /** The next attempt is not made on a day that is over. */
+  /** Moves the date of a new attempt to today if it has passed. */
   #attempt(order, to) {
     const isOver = order.status === "failed" && to === "confirmed" && order.scheduled_date < today();
     return isOver ? { scheduled_date: today() } : {};
   }
 
   #routes(order) {
-    // A new attempt begins without a route; what is closed keeps the one it had.
+    // A new attempt begins without a route, and closed orders keep theirs.
     if (!isOpen(order.status) || order.status === "failed") return [];
     const isPast = order.scheduled_date < today();
     const day = isPast ? today() : order.scheduled_date;
@@ -71,7 +71,7 @@ export class Moves {
     return order.status === "pending" ? { status: "confirmed", route: id, driver } : null;
   }
 
-  /** The next attempt of an order that failed, today or so many days later. */
+  /** The changes that schedule a new attempt of a failed order, `days` from today. */
   again(days) {
     return { status: "confirmed", scheduled_date: today(days) };
   }

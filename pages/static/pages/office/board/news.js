@@ -1,6 +1,6 @@
-/** Toasts for a clerk who looks elsewhere: new, urgent and failed orders, and SMS that did not arrive. */
+/** Toasts for new, urgent and failed orders, and for SMS that did not arrive. */
 
-/** Events that come within so long are one toast. */
+/** Events within this time share one toast. */
 const GATHER_MS = 400;
 
 const KINDS = {
@@ -36,7 +36,7 @@ export class News {
     this.#store = store;
   }
 
-  /** `kind`: of KINDS; `why`: the reason, if one was given. */
+  /** `kind`: a key of KINDS. `why`: the reason, if one was given. */
   add(kind, id, why = "") {
     if (!this.#waiting.has(kind)) {
       this.#waiting.set(kind, new Map());

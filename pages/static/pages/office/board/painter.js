@@ -1,4 +1,4 @@
-/** Draws changed orders once in a frame, for a few milliseconds at most; the rest waits for the next frame. */
+/** Draws changed orders in animation frames, at most BUDGET_MS each; the rest waits for the next frame. */
 
 const BUDGET_MS = 8;
 
@@ -8,7 +8,7 @@ export class Painter {
   #draw;
   #drawn;
 
-  /** `draw(id)` each; `drawn(isDone)` after each frame, `isDone` if nothing waits for the next. */
+  /** Calls `draw(id)` for each order, and `drawn(isDone)` after each frame; `isDone` if no order waits for the next. */
   constructor(draw, drawn) {
     this.#draw = draw;
     this.#drawn = drawn;

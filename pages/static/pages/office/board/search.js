@@ -1,4 +1,4 @@
-/** Searches while the clerk types: the board at once, the server (by whole telephone numbers too) after a pause. */
+/** Searches while the clerk types: on the board at once, on the server (also by full phone numbers) after a pause. */
 import { getOrNull } from "../../../web/api.js";
 import { debounce } from "../../../web/page.js";
 import { retry } from "../../../web/retry.js";
@@ -11,18 +11,18 @@ export class Search {
   #asked = 0;
   #found;
 
-  /** `found(rows)`: the orders that the server found for the current text; null while there is no answer. */
+  /** `found(rows)` gets the orders that the server found for the current text; null while there is no response. */
   constructor(found) {
     this.#found = found;
   }
 
-  /** The text has changed: an answer for the text before is dropped. */
+  /** Call it when the text changes. Responses for the previous text are dropped. */
   typed(text) {
     this.#found(null);
     this.again(text);
   }
 
-  /** Searches the same text again: orders have changed. */
+  /** Searches the same text again, after orders have changed. */
   again(text) {
     const mine = ++this.#asked;
     if (text.trim().length >= SHORTEST) this.#ask(text.trim(), mine);
@@ -30,12 +30,12 @@ export class Search {
 
   #ask = debounce(PAUSE_MS, async (text, mine) => {
     const isWanted = () => mine === this.#asked;
-    const rows = await retry(() => (isWanted() ? found(text) : []));
+    const rows = await retry(() => (isWanted() ? searchOrders(text) : []));
     if (isWanted()) this.#found(rows);
   });
 }
 
-/** Nothing where the server refuses the text. */
-async function found(text) {
+/** The matching orders; none if the server refuses the text. */
+async function searchOrders(text) {
   return (await getOrNull(`orders/?page_size=${MOST}&q=${encodeURIComponent(text)}`))?.results ?? [];
 }

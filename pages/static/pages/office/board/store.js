@@ -2,27 +2,27 @@
 import { slotRank } from "../../../web/statuses.js";
 import { clock } from "../../../web/time.js";
 
-/** The mark of an order that was reported late. */
+/** The note on an order that the driver reported late. */
 export const laterText = (when) => interpolate(gettext("reported later, at %s"), [clock(when)]);
 
-/** The sort key of orders in a column: urgent ones first, then by when they are due. */
+/** The sort key of orders in a column: urgent ones first, then by due date. */
 export function rank({ priority, scheduled_date: date, time_slot: slot, id }) {
   return [priority === "urgent" ? 0 : 1, date, slotRank(slot), String(id).padStart(12, "0")].join("|");
 }
 
-/** The order of an event, with the field names of a row. Only rows have the telephone number, the coordinates and the age. */
+/** The order of an event, with the field names of a row. It lacks the phone number, the coordinates and the creation time. */
 export function rowOf({ data, timestamp }) {
   const { order_id: id, customer_id: customer, products: items, driver_id: driver, route_id: route } = data;
   return { ...data, id, customer, items, driver, route, delivery_address: data.address, updated_at: timestamp };
 }
 
 export class Store {
-  /** How often an order was put. */
+  /** The number of calls of `put` that changed an order. */
   puts = 0;
   #orders = new Map();
   #changed;
 
-  /** `changed(id)`: an order is new, another or gone. */
+  /** `changed(id)` is called when an order was added, changed or removed. */
   constructor(changed) {
     this.#changed = changed;
   }
@@ -33,7 +33,7 @@ export class Store {
     return this.#orders.values();
   }
 
-  /** Merges `facts` into the order. False where what is there is newer. */
+  /** Merges `facts` into the order. False if the stored version is newer. */
   put(facts) {
     const before = this.#orders.get(facts.id);
     if (before && facts.version < before.version) return false;
@@ -43,18 +43,18 @@ export class Store {
     return true;
   }
 
-  /** Whether the order must be read: events did not carry all of it. */
+  /** Whether the order must be read, because its events lacked some fields. */
   lacks(id) {
     const { created_at: createdAt, addressRead, delivery_address: address } = this.#orders.get(id);
     return createdAt === undefined || addressRead !== address;
   }
 
-  /** A whole row. */
+  /** Stores a whole row from the API. */
   read(row) {
     return this.put({ ...row, addressRead: row.delivery_address });
   }
 
-  /** Sorted as the columns are, so that drawing a card does not move others. */
+  /** Stores rows in the columns' sort order, so that drawing a card does not move others. */
   readAll(rows) {
     const ranks = new Map(rows.map((row) => [row, rank(row)]));
     for (const row of rows.sort((a, b) => (ranks.get(a) < ranks.get(b) ? -1 : 1))) this.read(row);

@@ -12,7 +12,7 @@ function price(line) {
   return (product?.price ?? 0) * (Number(find("input", line).value) || 0);
 }
 
-/** NT$, by the prices the page knows. */
+/** The total in NT$, by the prices that the page has loaded. */
 export function total() {
   return findAll(".line", lines).reduce((sum, line) => sum + price(line), 0);
 }
@@ -39,7 +39,7 @@ function add(product = usual, quantity = 1) {
   return line;
 }
 
-/** Fills the basket with the last order, as far as its products are still sold; else with one of the usual product. */
+/** Fills the basket with those items of the last order that are still sold, or with one of the most ordered product. */
 export function repeat(items) {
   lines.replaceChildren();
   const sold = items.filter(({ product }) => products.some(({ id }) => id === product));
@@ -56,14 +56,14 @@ export function items() {
   return [...quantities].map(([product, quantity]) => ({ product, quantity }));
 }
 
-/** The field of this item, which may be the sum of several lines: in the last of them. */
+/** The input of this item. If several lines have its product, the input of the last one. */
 export function fieldOf(index, name) {
   const product = String(items()[index]?.product);
   const line = findAll(".line", lines).findLast((line) => find("select", line).value === product);
   return line?.querySelector(`[name="${name}"]`);
 }
 
-/** Prices as they are now: the form may have been open for long. */
+/** Reloads the prices, because the form may have been open for a long time. */
 export async function renew() {
   const { rows } = await getAll("products/?is_active=true&ordering=-cylinder_kg");
   products = rows;

@@ -1,4 +1,4 @@
-/** The search box for customers: by any part of telephone, name or address; each is shown with their last order. */
+/** The search box for customers, by any part of phone number, name or address. Shows each with their last order. */
 import { ApiError, get } from "../../../web/api.js";
 import { copyTemplate, debounce, fill, find } from "../../../web/page.js";
 import { isOpen } from "../../../web/statuses.js";
@@ -7,19 +7,19 @@ import { isMobile, isNumber } from "../../../web/telephone.js";
 const PAUSE_MS = 120;
 const MOST = 7;
 const LEAST = 2;
-/** Orders looked at, of each customer found. */
+/** How many latest orders are loaded for each customer found. */
 const LATEST = 20;
-/** How long to wait for them: the caller is on the telephone. */
+/** How long to wait for these orders: the caller is on the phone. */
 const ORDERS_MS = 1_500;
 
-/** The newest orders of all of them, in one request. */
+/** The latest orders of all these customers, in one request. */
 async function newestOf(customers) {
   if (!customers.length) return [];
   const ids = customers.map(({ id }) => id).join(",");
   return (await get(`orders/?customer=${ids}&latest=${LATEST}&ordering=-id&page_size=${MOST * LATEST}`)).results;
 }
 
-/** `last`: the last order that was not cancelled, null where there is none; `open`: all that are not done yet. */
+/** `last`: the last order that was not cancelled, or null. `open`: all open orders. */
 function sorted(orders, customer) {
   const own = orders.filter((order) => order.customer === customer.id);
   return {
@@ -28,12 +28,12 @@ function sorted(orders, customer) {
   };
 }
 
-/** Null where `promise` takes longer than `ms`. */
+/** Null if `promise` takes longer than `ms`. */
 function within(ms, promise) {
   return Promise.race([promise, new Promise((resolve) => setTimeout(resolve, ms, null))]);
 }
 
-/** As `sorted`, of one customer. */
+/** Loads the orders of one customer, as `{last, open}`. */
 export async function ordersOf(customer) {
   return sorted(await newestOf([customer]), customer);
 }
@@ -44,20 +44,20 @@ export function wordsOf(items) {
   return items.map(({ name, quantity }) => `${name} × ${quantity}`).join(", ");
 }
 
-/** As `visible` on the server (orders/text.py). */
+/** The characters that `visible` removes on the server (web/text.py). */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** The text of the box, by the field of a new customer to which it most likely belongs. */
+/** Guesses which field of a new customer the typed text belongs to: `{phone}`, `{address}` or `{name}`. */
 export function guess(text) {
   const typed = text.replace(INVISIBLE, "").trim();
-  // Digits of an input method are as wide as Chinese letters.
+  // A Chinese input method may type full-width digits.
   if (isNumber(typed)) return { phone: typed.normalize("NFKC") };
   return /[路街巷弄號段]/.test(typed) ? { address: typed } : { name: typed };
 }
 
 /**
- * A combobox over the API. Calls `take(customer, orders, later)` for a known customer: `orders` is null where they are not read
- * yet, `later` promises them (null where the request failed). Calls `fresh(typed)` for a new one.
+ * A combobox that searches the API. Calls `take(customer, orders, later)` for a known customer: `orders` is null if not loaded
+ * yet, and `later` a promise of them (null if the request failed). Calls `fresh(typed)` for a new customer.
  */
 export class Finder {
   /** @type {HTMLInputElement} */
@@ -68,14 +68,14 @@ export class Finder {
   #options = [];
   #at = 0;
   #asked = 0;
-  /** Enter was pressed before the answer came: the first one found is chosen. */
+  /** Whether Enter was pressed before the response came; the first customer found is then chosen. */
   #isHurried = false;
 
   constructor({ take, fresh }) {
     [this.#take, this.#fresh] = [take, fresh];
     const askSoon = debounce(PAUSE_MS, () => this.#ask());
     this.#box.addEventListener("input", () => {
-      // The results are of another text.
+      // The results belong to the previous text.
       this.#forget();
       askSoon();
     });
@@ -170,7 +170,7 @@ export class Finder {
     if (typed) return this.#fresh(typed);
     const asked = this.#asked;
     const known = await within(ORDERS_MS, orders);
-    // The text was changed or cleared meanwhile: nobody is chosen.
+    // Does nothing if the text was changed or cleared meanwhile.
     if (asked === this.#asked) this.#take(customer, known, orders);
   }
 }

@@ -1,4 +1,4 @@
-/** Takes an order on the telephone: who, what, when; Enter places it. */
+/** The form for an order by telephone: customer, products, date. Enter places the order. */
 import { LuckyGasSocket } from "../../../realtime/client.js";
 import { newRef } from "../../../realtime/ref.js";
 import { get, patch, post } from "../../../web/api.js";
@@ -14,17 +14,17 @@ import { Finder, guess, ordersOf, takesSms, wordsOf } from "./customers.js";
 const form = find("#order");
 const PAUSE_MS = 300;
 let customer = null;
-/** The `ref` of this order: sent again after a lost answer, it makes no second order. */
+/** The `ref` of this order. It makes a retry after a lost response idempotent. */
 let ref = null;
-/** Warnings of the server, except those that the page shows sooner by itself. */
+/** The server's warnings, except those that the page shows itself (OWN_WARNINGS). */
 let more = [];
-/** The orders of the customer, once they are read. */
+/** The customer's orders, once loaded. */
 let ordersRead = null;
 const OWN_WARNINGS = ["open_order", "no_message"];
-/** The placed order, while it is still to be confirmed. */
+/** The placed order, until it is confirmed. */
 let placed = null;
 
-/** Each warning: a text, or a list of texts and elements. */
+/** Shows warnings; each is a text, or a list of texts and elements. */
 function warn(warnings) {
   const rows = warnings.filter(Boolean).map((parts) => {
     const row = document.createElement("li");
@@ -56,7 +56,7 @@ function offerToday() {
   field.value = field.min = today();
 }
 
-/** If today was chosen, it is the new day after midnight. */
+/** After midnight: if today was chosen, chooses the new day. */
 function dayBegan() {
   const { scheduled_date: field } = form.elements;
   if (field.value === field.min) offerToday();
@@ -64,14 +64,14 @@ function dayBegan() {
 }
 
 /**
- * Makes the clerk tick that the order is wanted, because they press Enter by habit: the customer has an `open` order, or it is
- * not known yet whether they have one (`unread`). Null: not necessary.
+ * Requires a tick before the order is placed, because clerks press Enter by habit. `why`: `open` if the customer has an open
+ * order, `unread` if their orders are not loaded yet, null if no tick is needed.
  */
 function askForTick(why) {
   const { another } = form.elements;
   const row = find("#another");
   if (!why && document.activeElement === another) find("#lines select").focus();
-  // A tick counts for one of the two reasons only.
+  // A tick for one reason is not valid for the other.
   if (row.dataset.why !== String(why)) another.checked = false;
   row.dataset.why = why;
   row.hidden = !why;
@@ -79,7 +79,7 @@ function askForTick(why) {
   for (const words of findAll("[data-for]", row)) words.hidden = words.dataset.for !== why;
 }
 
-/** `later` promises `orders` where they are not known yet, or null. */
+/** `later` is a promise of `orders` if these are not loaded yet; it may resolve with null. */
 function take(chosen, orders, later) {
   [customer, more, ordersRead] = [chosen, [], orders];
   open(true);
@@ -102,7 +102,7 @@ function warnOf(chosen, orders) {
   else askForTick(orders.open.length ? "open" : null);
 }
 
-/** The number links to the order, in another tab: this page is in use for the call. */
+/** The order number links to the order in a new tab, because the clerk needs this page for the call. */
 function openWarning({ id, order_number: number, items: ordered, scheduled_date: day }) {
   const words = interpolate(gettext("There is already an open order: %s, %s, for %s."), ["\0", wordsOf(ordered), day]);
   const link = Object.assign(document.createElement("a"), {
@@ -116,13 +116,13 @@ function openWarning({ id, order_number: number, items: ordered, scheduled_date:
 
 const isChosen = (chosen) => customer?.id === chosen.id;
 
-/** Lists mask telephone numbers; the clerk reads them back to the caller in full. */
+/** Loads the full phone numbers, which lists mask. The clerk reads them back to the caller. */
 async function readNumbers(chosen) {
   const { phone, phone2 } = await retry(() => (isChosen(chosen) ? get(`customers/${chosen.id}/`) : chosen));
   if (isChosen(chosen)) fill(find("#known"), { phone: [phone, phone2].filter(Boolean).map(phoneText).join(" · ") });
 }
 
-/** Of a customer whose orders were not read when they were chosen. */
+/** Loads the orders of a customer who was chosen before they arrived. */
 async function readOrders(chosen, later) {
   const orders = (await later) ?? (await retry(() => (isChosen(chosen) ? ordersOf(chosen) : null)));
   if (!orders || !isChosen(chosen)) return;
@@ -148,7 +148,7 @@ function fresh(typed) {
     ?.focus();
 }
 
-/** Warns where a customer with this number is known already, and where no SMS reaches it. */
+/** Warns if a customer already has this number, or if it cannot receive SMS. */
 const alike = new Refetcher(async () => {
   const phone = form.elements.phone.value.trim();
   const digits = dialled(phone);
