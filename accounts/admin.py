@@ -67,7 +67,7 @@ def mail_link(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, la
 
 
 def show_password(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, password: str) -> None:
-    text = gettext("The account is “%(name)s”, its password “%(password)s”. It is shown only now: please hand it on.")
+    text = gettext("The account is “%(name)s”, the password “%(password)s”. It is shown only once: please pass it on.")
     model_admin.message_user(request, text % {"name": user.username, "password": password}, messages.WARNING)
 
 
@@ -89,9 +89,9 @@ class AccountForm(HouseForm):
     """`by` is the user who fills in the form. A manager can give no role above clerk."""
 
     by: User
-    without_role: tuple[tuple[str, Any], ...] = (("", _("not of the office")),)
+    without_role: tuple[tuple[str, Any], ...] = (("", _("not an office account")),)
     first_name = forms.CharField(label=_("full name"), max_length=150)
-    role = forms.ChoiceField(label=_("role"), required=False, help_text=_("What somebody of the office may do."))
+    role = forms.ChoiceField(label=_("role"), required=False, help_text=_("What an office account may do."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -103,7 +103,7 @@ class AccountForm(HouseForm):
 
 class NewAccountForm(AccountForm):
     without_role = ()
-    email = forms.EmailField(label=_("e-mail"), help_text=_("The link to set a password goes there."))
+    email = forms.EmailField(label=_("e-mail"), help_text=_("We send the link to set a password there."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -189,7 +189,7 @@ class AccountAdmin(HouseAdmin):
 class AttemptAdmin(HouseList):
     list_display = ("username", "ip_address", "failures_since_start", "locked", "attempt_time", "user_agent")
     search_fields = ("username", "ip_address")
-    search_help_text = _("Name or address. Deleting an attempt unlocks the name from there.")
+    search_help_text = _("Account name or IP address. Delete an attempt to unlock the account there.")
     fields = readonly_fields = list_display
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -41,7 +41,7 @@ class RolesBackend(ModelBackend):
         return any(right.startswith(f"{app_label}.") and may(user_obj, right) for right in RIGHTS)
 
 
-hashing = OneAtATime(_("Many people are signing in at the moment. Please try again in a few seconds."))
+hashing = OneAtATime(_("Many people are signing in. Please try again in a few seconds."))
 
 
 class PasswordHasher(PBKDF2PasswordHasher):

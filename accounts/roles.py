@@ -214,7 +214,7 @@ def refused(right: str, attr: str | None = None, status: int = 403) -> Refusal:
 
 def no_role(status: int = 403) -> Refusal:
     """For an account that is neither staff, nor an active driver, nor an active customer."""
-    detail = _("Your account has no role yet: you can only change your password. Please ask the office.")
+    detail = _("Your account has no role yet. You can only change your password. Please ask the office.")
     return Refusal("no_role", detail, status=status)
 
 

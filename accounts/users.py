@@ -36,7 +36,7 @@ def create_account(username: str, email: str, name: str, password: str) -> User:
         with transaction.atomic():
             return User.objects.create_user(username, email, password, first_name=name)
     except IntegrityError:
-        detail = _("There is an account “%s” already; please choose another name.") % username
+        detail = _("The account “%s” already exists. Please choose another name.") % username
         raise Refusal("username_taken", detail, attr="username", status=409) from None
 
 
@@ -88,7 +88,7 @@ def check_not_last_owner(user: User) -> None:
     # Locks the rows: if two owners remove each other's role at once, one is refused.
     locked = User.objects.filter(pk__in=owners().values("pk")).order_by("pk").select_for_update(no_key=True)
     if {owner.pk for owner in locked} == {user.pk}:
-        detail = _("This is the only account of an owner: make another owner first.")
+        detail = _("This is the only owner account. Please add another owner first.")
         raise Refusal("last_owner", detail, status=409)
 
 

@@ -26,14 +26,14 @@ class StockForm(forms.Form):
         label=_("Cylinders to add"),
         min_value=-MOST_STOCK,
         max_value=MOST_STOCK,
-        help_text=_("Negative to take away: -3 when three are missing."),
+        help_text=_("Enter a negative number to remove: -3 if three are missing."),
     )
     note = forms.CharField(label=_("Note"), max_length=200)
 
     def clean_cylinders(self) -> int:
         cylinders: int = self.cleaned_data["cylinders"]
         if cylinders == 0:
-            raise ValidationError(_("Zero corrects nothing."))
+            raise ValidationError(_("Enter a number other than 0."))
         return cylinders
 
 
@@ -71,9 +71,13 @@ class ProductAdmin(Deactivation):
         Product.add_stock(product.pk, cylinders)
         product.refresh_from_db()
         if abs(product.stock) > MOST_STOCK:
-            raise Refusal("stock_too_large", _("A stock lies within ±%d.") % MOST_STOCK, attr="cylinders")
+            raise Refusal(
+                "stock_too_large",
+                _("The stock must stay within ±%d.") % MOST_STOCK,
+                attr="cylinders",
+            )
         words = {"cylinders": f"{cylinders:+d}", "stock": product.stock}
-        said = gettext("Stock corrected by %(cylinders)s, now %(stock)d.") % words
+        said = gettext("Stock changed by %(cylinders)s to %(stock)d.") % words
         self.log_change(request, product, f"{said} {note}")
         self.message_user(request, said, messages.SUCCESS)
 

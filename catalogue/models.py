@@ -28,7 +28,10 @@ class Product(Tracked):
     code = models.CharField(_("code"), max_length=20, unique=True)
     name = models.CharField(_("name"), max_length=60)
     aliases = models.TextField(
-        _("aliases"), blank=True, max_length=2000, help_text=_("Other names for it in order sheets, one a line.")
+        _("aliases"),
+        blank=True,
+        max_length=2000,
+        help_text=_("Other names for this product in order sheets, one per line."),
     )
     cylinder_kg = models.PositiveSmallIntegerField(
         _("cylinder, kg"), validators=[MinValueValidator(1), MaxValueValidator(1_000)]

@@ -15,13 +15,17 @@ from web.refusals import Refusal
 def open_for(customer: Customer) -> User:
     """Creates or reopens the customer's account, named by their e-mail. The caller locks the row. Raises Refusal."""
     if customer.user is not None:
-        raise Refusal("has_account", _("This customer has an account already."), status=409)
+        raise Refusal("has_account", _("This customer already has an account."), status=409)
     if not customer.email:
-        detail = _("This customer has no e-mail, and the link to set the password goes there. Please enter one first.")
+        detail = _("This customer has no e-mail. Please enter one first: we send the link to set a password there.")
         raise Refusal("email_required", detail, attr="email")
     email = customer.email.lower()
     if len(email) > users.LONGEST_USERNAME:
-        raise Refusal("email_too_long", _("This e-mail is too long for the name of an account."), attr="email")
+        raise Refusal(
+            "email_too_long",
+            _("This e-mail is too long for an account name. Please enter a shorter one."),
+            attr="email",
+        )
     # A random password, because Django does not reset an unusable one by e-mail.
     user = _free_account(email) or users.create_account(email, email, customer.name, secrets.token_urlsafe(32))
     customer.user = user
@@ -36,7 +40,7 @@ def _free_account(email: str) -> User | None:
     if user is None:
         return None
     if user.username != email or user.email.lower() != email or users.has_use(user):
-        detail = _("There is an account with this e-mail already: “%s”.") % user.username
+        detail = _("The account “%s” already uses this e-mail.") % user.username
         raise Refusal("email_taken", detail, attr="email", status=409)
     # The previous owner may be another person. The new password revokes their sessions and tokens.
     user.set_password(secrets.token_urlsafe(32))

@@ -72,7 +72,7 @@ class CustomerAdmin(Deactivation):
     list_filter = ("is_active", "area", "language", "sms_opt_out")
     list_select_related = ("user",)
     search_fields = ("name",)  # shows the search box; `get_search_results` does the search
-    search_help_text = _("Name, address, or the last digits of the telephone")
+    search_help_text = _("Name, address, or last digits of the telephone")
     # Read-only fields from apps that import this one. Each is a function of a customer, with `short_description`.
     sections: ClassVar[list[Callable[[Customer], str]]] = []
     fieldsets = (
@@ -144,7 +144,11 @@ class CustomerAdmin(Deactivation):
         if customer.user is None:
             raise Refusal("no_account", _("This customer has no account."), status=409)
         if not (customer.user.email and customer.user.is_active):
-            raise Refusal("no_email", _("This account has no e-mail or is not active."), status=409)
+            raise Refusal(
+                "no_email",
+                _("This account has no e-mail or is deactivated. Please enter an e-mail or activate it."),
+                status=409,
+            )
         transaction.on_commit(partial(mail_link, request, self, customer.user, customer.language))
 
     def close_account(self, request: HttpRequest, customer: Customer) -> None:
@@ -157,7 +161,7 @@ class CustomerAdmin(Deactivation):
     def masked_phone(self, customer: Customer) -> str:
         return phones.mask(customer.phone or customer.phone2)
 
-    @admin.display(description=_("signs in"), boolean=True)
+    @admin.display(description=_("can sign in"), boolean=True)
     def signs_in(self, customer: Customer) -> bool:
         return customer.user is not None and customer.user.is_active
 

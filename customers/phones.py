@@ -92,13 +92,13 @@ def normalise(text: str) -> str:
     """
     typed = plain(text)
     if len(typed) > LONGEST:
-        raise InvalidPhone(_("A telephone number has at most 64 characters."))
+        raise InvalidPhone(_("A telephone number has at most 64 characters. Please shorten it."))
     extension = EXTENSION.search(typed)
     dialled = _with_country(typed[: extension.start()] if extension else typed)
     _check_range(dialled, text)
     stored = _stored(dialled, text)
     if extension and is_mobile(stored):
-        raise InvalidPhone(_("“%s”: a mobile number has no extension.") % text[:40])
+        raise InvalidPhone(_("“%s”: a mobile number cannot have an extension. Please remove it.") % text[:40])
     return f"{stored};ext={extension[1]}" if extension else stored
 
 
@@ -135,7 +135,10 @@ def _check_range(dialled: str, text: str) -> None:
 
 
 def _range_message(text: str) -> str:
-    said = _("“%s” is more than one number, or has an extension without the word: please ask which, and write 分機.")
+    said = _(
+        "“%s” is more than one number, or an extension is not marked. Please enter one number; write 分機 "
+        "before an extension."
+    )
     return said % text[:40]
 
 
@@ -144,12 +147,12 @@ def _stored(dialled: str, text: str) -> str:
     try:
         number = phonenumbers.parse(dialled, REGION)
     except phonenumbers.NumberParseException:
-        raise InvalidPhone(_("“%s” is not a telephone number.") % text[:40]) from None
+        raise InvalidPhone(_("“%s” is not a telephone number. Please check it.") % text[:40]) from None
     if number.extension:  # `phonenumbers` reads `~6` as an extension
         raise InvalidPhone(_range_message(text))
     digits = str(number.national_number)
     if number.country_code == COUNTRY_CODE and DIALLED_LETTERS.search(dialled) and not digits.startswith("80"):
-        raise InvalidPhone(_("“%s” is not a telephone number.") % text[:40])
+        raise InvalidPhone(_("“%s” is not a telephone number. Please check it.") % text[:40])
     if number.country_code != COUNTRY_CODE:
         exists = phonenumbers.is_valid_number(number)
     else:
@@ -157,7 +160,9 @@ def _stored(dialled: str, text: str) -> str:
         number.national_number = int(local)
         exists = _exists(local)
     if not exists:
-        raise InvalidPhone(_("“%s” is not a telephone number: too few or too many digits.") % text[:40])
+        raise InvalidPhone(
+            _("“%s” has too few or too many digits for a telephone number. Please check it.") % text[:40]
+        )
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -178,7 +183,7 @@ def _with_area(dialled: str, digits: str, text: str) -> str:
         return lost_zero
     if len(digits) not in WITHOUT_AREA:
         return digits
-    raise InvalidPhone(_("“%s” has no area code: please write it in front, as in 02-2365-0003.") % text[:40])
+    raise InvalidPhone(_("“%s” has no area code. Please add it, as in 02-2365-0003.") % text[:40])
 
 
 def _is_likely(local: str) -> bool:

@@ -66,7 +66,7 @@ class DriverLocation(models.Model):
     speed = models.FloatField(null=True, blank=True)
     heading = models.FloatField(null=True, blank=True)
     accuracy = models.FloatField(null=True, blank=True)
-    recorded_at = models.DateTimeField(help_text=_("When the telephone took the fix."))
+    recorded_at = models.DateTimeField(help_text=_("When the telephone measured this position."))
 
     objects = DriverLocationQuerySet.as_manager()
 
@@ -111,7 +111,7 @@ class Route(Tracked):
         ordering = ("-date", "name", "id")
 
     def __str__(self) -> str:
-        return f"{self.date:%m/%d} {self.name}"
+        return f"{self.date.month}/{self.date.day} {self.name}"
 
     @property
     @display(description=_("stops"))

@@ -26,32 +26,34 @@ class OperationOutput(serializers.Serializer[Any]):
     operation = serializers.CharField()
     count = serializers.IntegerField()
     mean_ms, total_ms = serializers.FloatField(), serializers.FloatField()
-    p50_ms = serializers.FloatField(help_text=_("Between the right two of 1, 2, 5, 10, 20 ms and so on."))
-    p95_ms = serializers.FloatField(help_text=_("Between the right two of 1, 2, 5, 10, 20 ms and so on."))
+    p50_ms = serializers.FloatField(help_text=_("Exact to the steps 1, 2, 5, 10, 20 ms and so on."))
+    p95_ms = serializers.FloatField(help_text=_("Exact to the steps 1, 2, 5, 10, 20 ms and so on."))
 
 
 class PerformanceOutput(serializers.Serializer[Any]):
     """Of the last hour and all servers."""
 
     measuring = serializers.BooleanField(help_text=_("Whether the switch performance_monitoring is on."))
-    processes = serializers.IntegerField(help_text=_("That run now: workers of servers, senders, commands."))
+    processes = serializers.IntegerField(help_text=_("Processes running now: workers, senders, commands."))
     operations = OperationOutput(many=True)
 
 
 class CacheOutput(serializers.Serializer[Any]):
     cache = serializers.CharField()
-    seconds = serializers.IntegerField(help_text=_("How long an answer is kept at most."))
+    seconds = serializers.IntegerField(help_text=_("The longest time a cached answer is kept."))
     hits, misses = serializers.IntegerField(), serializers.IntegerField()
-    hit_rate = serializers.FloatField(allow_null=True, help_text=_("Of the questions, 0 to 1."))
-    size = serializers.IntegerField(allow_null=True, help_text=_("Answers kept now; null: the cache does not answer."))
+    hit_rate = serializers.FloatField(allow_null=True, help_text=_("Share of lookups, 0 to 1."))
+    size = serializers.IntegerField(
+        allow_null=True, help_text=_("Answers in the cache now; null if the cache does not respond.")
+    )
 
 
 class CacheStatsOutput(serializers.Serializer[Any]):
     """Hits and misses are of the last hour and all servers."""
 
-    shared = serializers.BooleanField(help_text=_("Whether there is a cache; without Redis nothing is kept."))
+    shared = serializers.BooleanField(help_text=_("Whether there is a cache. Without Redis nothing is cached."))
     switched_on = serializers.BooleanField(help_text=_("Whether the switch caching_layer is on."))
-    processes = serializers.IntegerField(help_text=_("That run now: workers of servers, senders, commands."))
+    processes = serializers.IntegerField(help_text=_("Processes running now: workers, senders, commands."))
     caches = CacheOutput(many=True)
 
 
@@ -59,7 +61,7 @@ class ClearInput(Strict):
     pattern = serializers.RegexField(
         r"^[a-z0-9_:.*?-]{1,100}$",
         default="*",
-        help_text=_("Which answers, by their key: `statistics:*`; all unless said."),
+        help_text=_("Which cache keys to clear, such as `statistics:*`. The default is all."),
     )
 
 
@@ -127,7 +129,7 @@ class CacheClear(APIView):
         asked.is_valid(raise_exception=True)
         cleared = caching.clear(asked.validated_data["pattern"])
         if cleared is None:
-            detail = _("The cache does not answer; what is in it is not used meanwhile. Try again.")
+            detail = _("The cache does not respond and is not used until it does. Please try again.")
             raise Refusal("cache_away", detail, status=503)
         return Response({"cleared": cleared})
 

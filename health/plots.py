@@ -49,7 +49,7 @@ def _newest(series: Series) -> str:
     known = [value for value in series.values if value is not None]
     if not known:
         return _("%s: no figures yet") % series.name
-    return _("%(name)s: now %(now)s, at most %(most)s") % {"name": series.name, "now": known[-1], "most": max(known)}
+    return _("%(name)s: now %(now)s, highest %(most)s") % {"name": series.name, "now": known[-1], "most": max(known)}
 
 
 def labels(moments: Sequence[Moment]) -> tuple[str, ...]:
@@ -81,8 +81,8 @@ def _events(moments: Sequence[Moment]) -> tuple[Series, ...]:
 
 def _latency(moments: Sequence[Moment]) -> tuple[Series, ...]:
     return (
-        Series(_("half (p50)"), _values(moments, "latency_p50_ms")),
-        Series(_("99 of 100 (p99)"), _values(moments, "latency_p99_ms"), ORANGE, dashed=True),
+        Series(_("median (p50)"), _values(moments, "latency_p50_ms")),
+        Series(_("99th percentile (p99)"), _values(moments, "latency_p99_ms"), ORANGE, dashed=True),
     )
 
 
@@ -115,7 +115,7 @@ def _counted(at: Sequence[str], series: Sequence[Series]) -> bytes:
 PLOTS: dict[str, Plot] = {
     "connections": Plot(gettext_lazy("Open connections"), _connections, _counted),
     "events": Plot(gettext_lazy("Events a second"), _events, charts.lines),
-    "latency": Plot(gettext_lazy("From the change to the screen, milliseconds"), _latency, charts.lines),
+    "latency": Plot(gettext_lazy("From change to screen, milliseconds"), _latency, charts.lines),
     "messages": Plot(gettext_lazy("SMS by outcome"), _messages, charts.bars),
     "orders": Plot(gettext_lazy("Open orders by status"), _orders, charts.bars),
     "errors": Plot(gettext_lazy("Errors"), _errors, charts.bars),

@@ -34,14 +34,17 @@ def faults(answers: Answers, failed_requests: int) -> list[Fault]:
         # Every other fault follows from this one.
         return [database_down()]
     found = [*_servers(answers, failed_requests), *_sockets(answers["websocket"]), *_messages(answers["notifications"])]
-    found += [Fault(_("“%s” is switched off.") % name, str(flags.MEANINGS[name])) for name in flags.switched_off()]
+    found += [Fault(_("“%s” is turned off.") % name, str(flags.MEANINGS[name])) for name in flags.switched_off()]
     return sorted(found, key=lambda fault: not fault.is_bad)
 
 
 def database_down() -> Fault:
     return Fault(
         _("The database does not answer."),
-        _("Nothing can be saved. Look whether PostgreSQL runs and has room on its disk; the site goes on by itself."),
+        _(
+            "Nothing can be saved. Check that PostgreSQL is running and its disk has space. "
+            "The site recovers by itself."
+        ),
         is_bad=True,
     )
 
@@ -49,90 +52,99 @@ def database_down() -> Fault:
 def _servers(answers: Answers, failed: int) -> Iterator[Fault]:
     if answers["migrations"]["status"] != Health.HEALTHY:
         yield Fault(
-            _("The database is not yet as this version needs it."),
-            _("Run “manage.py migrate” on one server; pages may fail until then."),
+            _("The database does not have this version's tables yet."),
+            _("Run “manage.py migrate” on one server. Pages may fail until then."),
             is_bad=True,
         )
     if answers["redis"]["status"] != Health.HEALTHY:
         yield Fault(
             _("Redis does not answer."),
-            _("Screens are up to a second late, and nothing is lost. Look whether Redis runs, and at REDIS_URL."),
+            _(
+                "Screens update up to one second late. Nothing is lost. Check that Redis is running and that "
+                "REDIS_URL is right."
+            ),
         )
     if failed:
         said = ngettext(
             "%d request failed in the last ten minutes.", "%d requests failed in the last ten minutes.", failed
         )
-        yield Fault(said % failed, _("The log of the servers says why, with “error” in its line."), is_bad=True)
+        yield Fault(said % failed, _("The servers' logs give the cause. Look for “error”."), is_bad=True)
 
 
 def _sockets(answer: Answer) -> Iterator[Fault]:
     if "connections" not in answer:
-        yield Fault(_("The figures of the live connections cannot be read."), _("Look into the log of the servers."))
+        yield Fault(_("The figures of the live connections cannot be read."), _("Check the servers' logs."))
         return
     if answer["hub_stuck"]:
         yield Fault(
-            _("This server no longer tells its screens what changed."),
-            _("Restart this server; the screens connect again by themselves and miss nothing."),
+            _("This server no longer sends changes to its screens."),
+            _("Restart this server. Screens reconnect by themselves and miss nothing."),
             is_bad=True,
         )
     elif waited := answer["waiting_seconds"]:
         yield Fault(
-            _("For %d seconds no screen has been told what changed.") % waited,
-            _("Some process holds the head of the log. Restart the servers; the screens miss nothing."),
+            _("No screen has received a change for %d seconds.") % waited,
+            _("A process is blocking the event log. Restart the servers. Screens miss nothing."),
             is_bad=True,
         )
     if answer["bells_are_missed"]:
         yield Fault(
-            _("Redis answers, but most of its messages do not arrive."),
-            _("Screens are up to a second late. Look at what stands between servers and Redis; restart the servers."),
+            _("Redis responds, but most messages through it are lost."),
+            _(
+                "Screens update up to one second late. Check the network between the servers and Redis, then "
+                "restart the servers."
+            ),
         )
     if (answer["hub_lag_p99_ms"] or 0) > SLOW_MS:
         yield Fault(
-            _("Changes reach the screens more than two seconds late."),
-            _("Look how busy the servers and the database are; another worker may help."),
+            _("Changes reach screens more than two seconds late."),
+            _("Check the load of the servers and the database. One more worker may help."),
         )
 
 
 def _messages(answer: Answer) -> Iterator[Fault]:
     if "pending" not in answer:
-        yield Fault(_("The figures of the messages cannot be read."), _("Look into the log of the servers."))
+        yield Fault(_("The figures for messages cannot be read."), _("Check the servers' logs."))
         return
     for provider in filter(None, (answer["sms_provider"], answer["sms_fallback"])):
         yield from _provider(provider, answer["status"] == Health.UNHEALTHY)
     if (seconds := answer["oldest_pending_seconds"]) > LONGEST_PENDING.total_seconds():
         yield Fault(
-            _("An SMS that should be out has waited for %d minutes.") % (seconds // 60),
-            _("Look whether “manage.py send_pending_sms --loop” runs, and restart it."),
+            _("An SMS that is due has waited for %d minutes.") % (seconds // 60),
+            _("Check that “manage.py send_pending_sms --loop” is running, and restart it."),
             is_bad=True,
         )
     if answer["unknown"]:
         said = ngettext(
-            "Of %d SMS it is not known whether it went out.",
-            "Of %d SMS it is not known whether they went out.",
+            "Delivery status unknown for %d SMS.",
+            "Delivery status unknown for %d SMS.",
             answer["unknown"],
         )
-        yield Fault(said % answer["unknown"], _("Run “manage.py query_sms_status”, or see “Messages” in the admin."))
+        yield Fault(said % answer["unknown"], _("Run “manage.py query_sms_status”, or open “Messages” in the admin."))
     taken = answer["success_rate_24h"]
     if taken is not None and taken < GOAL:
-        said = _("Of the SMS of the last 24 hours %(taken).0f %% were taken; the goal is %(goal).0f %%.")
+        said = _("The provider accepted %(taken).0f %% of the SMS of the last 24 hours. The goal is %(goal).0f %%.")
         yield Fault(
             said % {"taken": 100 * taken, "goal": 100 * GOAL},
-            _("“Messages” in the admin shows each that failed, with the provider's reason."),
+            _("“Messages” in the admin lists each failed SMS with the provider's reason."),
         )
 
 
 def _provider(answer: Mapping[str, Any], is_bad: bool) -> Iterator[Fault]:
     name = answer["name"]
     if because := answer.get("stopped_because"):
-        remedy = _(
-            "Settle it with the provider, then press “Start again” at the gateway in the admin; SMS wait till then."
-        )
-        said = _("SMS by %(name)s are stopped: %(because)s") % {"name": name, "because": because}
+        remedy = _("SMS wait. Solve this with the provider, then press “Start again” at the gateway in the admin.")
+        said = _("SMS through %(name)s are stopped: %(because)s") % {"name": name, "because": because}
         yield Fault(said, remedy, is_bad)
     elif because := answer.get("not_understood"):
         said = _("The SMS provider %(name)s answers with an unknown code: %(because)s")
-        remedy = _("No message fails because of it: SMS go by the stand-in or wait. Ask the provider what it means.")
+        remedy = _(
+            "No SMS fails because of it. SMS go through the second provider or wait. Ask the provider what the "
+            "code means."
+        )
         yield Fault(said % {"name": name, "because": because}, remedy, is_bad)
     elif answer["status"] != Health.HEALTHY:
-        remedy = _("SMS go by the stand-in or wait, and nothing is sent twice. Ask the provider if it lasts.")
+        remedy = _(
+            "SMS go through the second provider or wait. None is sent twice. Call the provider if this continues."
+        )
         yield Fault(_("The SMS provider %s cannot be reached.") % name, remedy, is_bad)

@@ -29,8 +29,8 @@ from web.throttling import please_wait
 # About ten seconds of waiting in a browser. Longer files need the command `import_orders`.
 MAX_ROWS = 2_000
 GONE = _(
-    "This sheet is no longer kept: it was imported, another one was checked, or an hour has passed. "
-    "Choose the file again: rows that were imported are known and make no second order."
+    "This sheet expired or was already imported. Please choose the file again. Rows already imported "
+    "are recognised and not ordered twice."
 )
 
 
@@ -47,7 +47,7 @@ class ImportForm(forms.Form):
         initial=Mode.CHECK.value,
         choices=[
             (Mode.CHECK.value, _("Check only: nothing is changed")),
-            (Mode.GOOD.value, _("Import the rows that are right")),
+            (Mode.GOOD.value, _("Import the correct rows")),
             (Mode.ALL.value, _("Import all rows, or none if one is wrong")),
         ],
     )
@@ -55,7 +55,7 @@ class ImportForm(forms.Form):
         label=_("Encoding of a CSV file"),
         required=False,
         choices=[
-            ("", _("found by itself")), ("utf-8", "UTF-8"), ("big5", "Big5"),
+            ("", _("detect automatically")), ("utf-8", "UTF-8"), ("big5", "Big5"),
             ("big5hkscs", _("Big5 with HKSCS (Hong Kong)")), ("utf-16", "UTF-16"),
         ],
     )  # fmt: skip

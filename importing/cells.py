@@ -52,7 +52,7 @@ class CellError(ValueError):
 def check_length(text: str, most: int = MAX_CELL) -> str:
     """Returns `text` unchanged. Raises CellError if it has more than `most` characters."""
     if len(text) > most:
-        raise CellError(_("Longer than %d characters.") % most)
+        raise CellError(_("Longer than %d characters. Please shorten it.") % most)
     return text
 
 
@@ -89,7 +89,7 @@ def telephones(text: str) -> tuple[str, ...]:
     except phones.InvalidPhone as error:
         raise CellError(error.message) from error
     if len(found) > 2:
-        raise CellError(_("More than two telephone numbers."))
+        raise CellError(_("More than two telephone numbers. Please keep two."))
     return tuple(sorted(found, key=lambda phone: not phones.is_mobile(phone)))
 
 
@@ -102,7 +102,7 @@ def quantity(text: str) -> int:
     if count is None:
         raise CellError(_("This is not a whole number."))
     if not 1 <= count <= OrderItem.MOST:
-        raise CellError(_("A quantity is from 1 to %d.") % OrderItem.MOST)
+        raise CellError(_("The quantity must be from 1 to %d.") % OrderItem.MOST)
     return count
 
 
@@ -111,7 +111,7 @@ def slot(text: str) -> TimeSlot:
     typed = re.sub(r"[~–—至到]", "-", FIRST_DAY.sub("", plain(text)).replace(" ", "").casefold())
     found = SLOTS.get(re.sub(r"\b0(\d:)", r"\1", typed)) or _slot_of(typed)
     if found is None:
-        raise CellError(_("Not a time slot. Known are: %s.") % "、".join(name for name in SLOTS if name))
+        raise CellError(_("Not a time slot. Use one of: %s.") % "、".join(name for name in SLOTS if name))
     return found
 
 
@@ -120,7 +120,7 @@ def priority(text: str) -> Priority:
     try:
         return PRIORITIES[plain(text).casefold()]
     except KeyError:
-        raise CellError(_("Not a priority. Known are: %s.") % "、".join(name for name in PRIORITIES if name)) from None
+        raise CellError(_("Not a priority. Use one of: %s.") % "、".join(name for name in PRIORITIES if name)) from None
 
 
 def _slot_of(text: str) -> TimeSlot | None:

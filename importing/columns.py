@@ -143,9 +143,8 @@ def _check(places: dict[Column, list[int]], heading: SheetLine) -> None:
     if missing:
         words = {"missing": "、".join(missing), "row": heading.number, "found": "、".join(heading.cells)[:120]}
         raise UnreadableSheet(
-            _("Columns are missing: %(missing)s. The headings are taken from row %(row)d, which reads: %(found)s")
-            % words
+            _("Columns are missing: %(missing)s. Row %(row)d was read as the headings: %(found)s") % words
         )
     for column, found in places.items():
         if len(found) > 1 and column != Column.PHONE:
-            raise UnreadableSheet(_("There are two columns for %s; please remove one.") % HEADINGS[column][0])
+            raise UnreadableSheet(_("There are two columns for %s. Please remove one.") % HEADINGS[column][0])

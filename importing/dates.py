@@ -79,7 +79,7 @@ def _in_taipei(instant: str) -> date:
     try:
         return timezone.localdate(datetime.fromisoformat(re.sub(r" (?=[Z+-])", "", instant.upper())))
     except (ValueError, OverflowError):
-        raise CellError(_("This day does not exist.")) from None
+        raise CellError(_("This day does not exist. Please correct it.")) from None
 
 
 def _bare(text: str) -> str:
@@ -100,7 +100,7 @@ def _day(found: re.Match[str], today: date) -> date:
         with suppress(ValueError):
             days.append(date(year, int(parts["m"]), int(parts["d"])))
     if not days:
-        raise CellError(_("This day does not exist."))
+        raise CellError(_("This day does not exist. Please correct it."))
     return min(days, key=lambda day: abs(day - today))
 
 
@@ -113,13 +113,13 @@ def _full_year(year: str) -> int:
 
 def _near(day: date, today: date) -> date:
     if abs(day - today) > YEAR:
-        raise CellError(_("This day (%s) is more than a year away.") % day.isoformat())
+        raise CellError(_("This date (%s) is more than a year away. Please check it.") % day.isoformat())
     return day
 
 
 def _reason(typed: str, today: date) -> str:
     if TIME_OF_DAY.search(typed):
-        return _("There is a time of day beside the date; it belongs into the column of the time slot.")
+        return _("This cell has a time after the date. Please move it to the time slot column.")
     if readings := _readings(AMBIGUOUS, [typed], today):
         return _ambiguous(readings)
     return _("This is not a date. Write it as %s.") % f"{today:%Y-%m-%d}"
@@ -127,8 +127,13 @@ def _reason(typed: str, today: date) -> str:
 
 def _ambiguous(days: list[date]) -> str:
     if len(days) == 1:
-        return _("The order of day and month is not clear. If it is %s, write it so.") % days[0].isoformat()
-    return _("This may be %(days)s. Write it as one of these.") % {"days": _(" or ").join(map(date.isoformat, days))}
+        return (
+            _("It is unclear which is the day and which the month. If you mean %s, write it that way.")
+            % days[0].isoformat()
+        )
+    return _("This could be %(days)s. Please write it as one of these.") % {
+        "days": _(" or ").join(map(date.isoformat, days))
+    }
 
 
 def _readings(forms: list[re.Pattern[str]], texts: list[str], today: date) -> list[date]:

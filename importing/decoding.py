@@ -83,8 +83,8 @@ def _decoded(data: bytes, encoding: str) -> tuple[str, str]:
 
 def _not_text(encoding: str) -> str:
     if encoding:
-        return _("The file cannot be read as “%s”. Leave the encoding out to have it found.") % encoding
-    return _("This is no text in UTF-8 or Big5. Save it as “CSV UTF-8”, or name its encoding.")
+        return _("The file cannot be read as “%s”. Leave the encoding empty to detect it.") % encoding
+    return _("This is not text in UTF-8 or Big5. Save it as “CSV UTF-8”, or choose its encoding.")
 
 
 def _decode_keeping_bytes(data: bytes, encoding: str) -> str:
@@ -111,7 +111,7 @@ def inspected(number: int, cells: list[str] | str, encoding: str) -> SheetLine:
     `cells` is a text if the row could not be split into cells.
     """
     if isinstance(cells, str):
-        reason = _('A quotation mark (") is missing or one too many.')
+        reason = _('A quotation mark (") is missing, or there is one too many.')
         return SheetLine(number, [visible(SUSPECT.sub(LOST, cells)).strip()], {WHOLE_ROW: reason})
     faults = {place: fault for place, cell in enumerate(cells) if (fault := fault_of(cell, encoding))}
     return SheetLine(number, [visible(SUSPECT.sub(LOST, cell)) for cell in cells], faults)
@@ -120,32 +120,30 @@ def inspected(number: int, cells: list[str] | str, encoding: str) -> SheetLine:
 def fault_of(cell: str, encoding: str) -> str:
     """The reason why this cell is damaged; empty if it is not."""
     if FAILED.fullmatch(cell.strip()):
-        return _("The spreadsheet shows no value here: its formula failed or the column is too narrow.")
+        return _("This cell shows no value. Its formula failed or the column is too narrow.")
     if (found := SUSPECT.search(cell)) is None:
         return ""
     suspect, place = found[0], found.start() + 1
     if suspect == LOST:
-        return _("Character %d was lost before this file was saved: type it again.") % place
+        return _("Character %d was lost before the file was saved. Please type it again.") % place
     if UNREAD <= ord(suspect[0]) <= UNREAD + 0xFF:
         return _unread(bytes(ord(character) - UNREAD for character in suspect), place, encoding)
     values = {"place": place, "code": f"U+{ord(suspect):04X}"}
     if unicodedata.category(suspect) == "Co":
-        return (
-            _("Character %(place)d (%(code)s) is a private one that only its own computer knows: replace it.") % values
-        )
-    return _("Character %(place)d (%(code)s) is an invisible control character: delete it.") % values
+        return _("Character %(place)d (%(code)s) exists only on one computer. Please replace it.") % values
+    return _("Character %(place)d (%(code)s) is an invisible control character. Please delete it.") % values
 
 
 def _unread(unread: bytes, place: int, encoding: str) -> str:
     values = {"place": place, "bytes": unread.hex(" ").upper(), "encoding": NAMES.get(encoding.lower(), encoding)}
-    reason = _("Character %(place)d cannot be read: %(bytes)s means nothing in %(encoding)s.") % values
+    reason = _("Character %(place)d cannot be read: %(encoding)s has no %(bytes)s.") % values
     if encoding != BIG5:
         return reason
     try:
-        other = _("If it is “%s”, choose the encoding HKSCS; else save the sheet as “CSV UTF-8”.")
+        other = _("If it is “%s”, choose the encoding HKSCS. Otherwise save the sheet as “CSV UTF-8”.")
         return f"{reason} {other % unread.decode(HKSCS)}"
     except UnicodeDecodeError:
-        other = _("It may be known to one computer alone (UAO, user-defined): save the sheet as “CSV UTF-8”.")
+        other = _("It may exist only on one computer (UAO, user-defined). Please save the sheet as “CSV UTF-8”.")
         return f"{reason} {other}"
 
 

@@ -90,9 +90,9 @@ def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[OrderDr
 def _check_products(products: list[Product]) -> None:
     """Raises NoProducts."""
     if not products:
-        raise NoProducts(_("There are no products yet. Add the products first, then import the orders."))
+        raise NoProducts(_("There are no products yet. Please add the products first, then import the orders."))
     if not any(product.is_active for product in products):
-        raise NoProducts(_("No product is active. Activate the products first, then import the orders."))
+        raise NoProducts(_("No product is active. Please activate the products first, then import the orders."))
 
 
 def _lock_imports() -> None:
@@ -141,26 +141,26 @@ class _ImportRun:
     def problem(self, draft: OrderDraft, customer: Customer) -> Remark | None:
         """A problem that only shows when the row is compared with other rows and the database."""
         if other := self.records.other_with_number(draft):
-            reason = _("This number was used on that day for another order (%s).") % other
+            reason = _("Another order of that day (%s) already has this number. Please change it.") % other
             return self.remark(draft, Column.NUMBER, reason, draft.number)
         if not customer.is_active:
-            reason = _("This customer is deactivated; activate the record first.")
+            reason = _("This customer is deactivated. Please activate the customer first.")
             return self.remark(draft, Column.CUSTOMER, reason, customer.name)
         if not customer.name:
-            reason = _("The name is missing, and nobody with this telephone is known.")
+            reason = _("The name is missing, and no customer has this telephone.")
             return self.remark(draft, Column.CUSTOMER, reason)
         if not (draft.address or customer.address):
-            reason = _("The address is missing, and nobody with this telephone is known.")
+            reason = _("The address is missing, and no customer has this telephone.")
             return self.remark(draft, Column.ADDRESS, reason)
         return None
 
     def compare(self, draft: OrderDraft, customer: Customer) -> None:
         """Reports differences between a known customer and the row. Keeps the record: the sheet may be wrong."""
         if draft.customer and name_key(customer.name) != draft.name_key:
-            reason = _("The customer with this telephone is “%s”; the record was left as it is.") % customer.name
+            reason = _("The customer with this telephone is “%s”. The customer record was not changed.") % customer.name
             self.report.notes.append(self.remark(draft, Column.CUSTOMER, reason, draft.customer))
         if draft.phone and not {customer.phone, customer.phone2}.intersection(draft.phone):
-            reason = _("Known by name and address, with another telephone; the record was left as it is.")
+            reason = _("Name and address match a customer with another telephone. The customer record was not changed.")
             written = ", ".join(map(phones.display, draft.phone))
             self.report.notes.append(self.remark(draft, Column.PHONE, reason, written))
 

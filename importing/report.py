@@ -145,11 +145,15 @@ class Report:
         }
         if self.mode is Mode.CHECK:
             said = _(
-                "Checked only, nothing was changed: of %(rows)d rows %(created)d can be imported, "
-                "%(known)d are known already, %(wrong)d are wrong."
+                "Checked only; nothing was changed. Of %(rows)d rows, %(created)d can be imported, %(known)d were "
+                "imported before, %(wrong)d are wrong."
             )
         elif self.withheld:
-            said = _("Nothing was imported, because %(wrong)d of %(rows)d rows are wrong; %(known)d are known already.")
+            said = _(
+                "Nothing was imported, because %(wrong)d of %(rows)d rows are wrong; %(known)d were imported before."
+            )
         else:
-            said = _("Of %(rows)d rows %(created)d were imported, %(known)d were known already, %(wrong)d are wrong.")
+            said = _(
+                "Of %(rows)d rows, %(created)d were imported now, %(known)d were imported before, %(wrong)d are wrong."
+            )
         return said % counts

@@ -105,7 +105,7 @@ class RowReader:
                 problems.append(Remark(line.number, self.layout.title(column), str(error), text))
         if beyond := self.layout.beyond(line):
             reason = _(
-                "There are more cells than headings: a comma inside a cell needs quotation marks around the cell."
+                "This row has more cells than headings. Put quotation marks around a cell that contains a comma."
             )
             problems.append(Remark(line.number, "", reason, beyond))
         return problems or self._check_amount(OrderDraft(row=line.number, **values))
@@ -117,15 +117,15 @@ class RowReader:
         found = self.products.get(product_name_key(name)) or self.products.get(whole(name), [])
         sold = [product for product in found if product.is_active]
         if not found:
-            raise CellError(_("No product has this name. Add it to the aliases of a product, or correct it."))
+            raise CellError(_("No product has this name. Correct it, or add it to a product's aliases."))
         if not sold:
-            raise CellError(_("This product is no longer sold."))
+            raise CellError(_("This product is no longer sold. Please choose another."))
         if len(sold) > 1:
-            raise CellError(_("More than one product has this name."))
+            raise CellError(_("More than one product has this name. Please use the code."))
         return sold[0]
 
     def _check_amount(self, draft: OrderDraft) -> OrderDraft | list[Remark]:
         if draft.quantity * draft.product.price <= MOST_AMOUNT:
             return draft
-        reason = _("The amount is too large; check the price of the product.")
+        reason = _("The amount is too large. Please check the product's price.")
         return [Remark(draft.row, self.layout.title(Column.QUANTITY), reason, str(draft.quantity))]

@@ -52,18 +52,18 @@ def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
     If `encoding` is empty, it is detected: by the byte order mark, else UTF-8, else Big5.
     """
     if len(data) > MAX_BYTES:
-        raise UnreadableSheet(_("The file is larger than %d MB; please split it.") % (MAX_BYTES // 1024**2))
+        raise UnreadableSheet(_("The file is larger than %d MB. Please split it.") % (MAX_BYTES // 1024**2))
     most = max_rows + ROWS_LOOKED_AT
     rows, notes, encoding = _read_workbook(data, most) if data.startswith(MARKS) else _read_text(data, encoding, most)
     lines = [line for number, cells in rows if (line := inspected(number, cells, encoding)).text()]
     if not lines:
-        raise UnreadableSheet(_("The file is empty."))
+        raise UnreadableSheet(_("The file is empty. Please choose another."))
     place = find_heading(lines[:ROWS_LOOKED_AT])
-    reason = _("Left out: it stands above the headings.")
+    reason = _("Skipped: above the headings.")
     notes += [Remark(line.number, "", reason, line.text()) for line in lines[:place]]
     heading, rest = lines[place], lines[place + 1 :]
     if len(rest) > max_rows:
-        raise UnreadableSheet(_("The file has more than %d rows; please split it.") % max_rows)
+        raise UnreadableSheet(_("The file has more than %d rows. Please split it.") % max_rows)
     titles = [title.replace(LOST, "") for title in heading.cells]
     return Sheet(encoding, SheetLine(heading.number, titles), rest, notes)
 
@@ -71,9 +71,9 @@ def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
 def _read_text(data: bytes, encoding: str, most: int) -> tuple[Rows, list[Remark], str]:
     text, encoding = decode(data, encoding)
     if text.lstrip()[:1] == "<":
-        raise UnreadableSheet(_("This is a web page or XML. Open it in Excel, save it as .xlsx, and import that file."))
+        raise UnreadableSheet(_("This is a web page or XML. Open it in Excel, save it as .xlsx and import that file."))
     delimiter, text = split_separator(text)
-    notes = [Remark(0, "", _("The line that names the separator is no order."), f"sep={delimiter}")]
+    notes = [Remark(0, "", _("This line only sets the separator. It is not an order."), f"sep={delimiter}")]
     return islice(csv_rows(text, delimiter), most + 1), notes if delimiter else [], encoding
 
 
@@ -96,10 +96,10 @@ def _read_workbook(data: bytes, most: int) -> tuple[Rows, list[Remark], str]:
 
 def _unreadable_reason(error: str) -> str:
     if error == "large":
-        return _("The workbook is too large to read. Copy the rows of the orders into a new workbook, and import that.")
+        return _("The workbook is too large. Copy the order rows into a new workbook and import that.")
     if error == "empty":
-        return _("The workbook has no visible sheet.")
+        return _("The workbook has no visible sheet. Please unhide one.")
     return _(
-        "This workbook is damaged or has a password. "
-        "Open it, save it anew as .xlsx without a password or as “CSV UTF-8”, and import that file."
+        "This workbook is damaged or has a password. Open it, save it as .xlsx without a password or as "
+        "“CSV UTF-8”, and import that."
     )

@@ -48,7 +48,7 @@ def orders_of(sheet: Sheet, layout: Layout) -> tuple[list[tuple[SheetLine, Layou
             remarks.append(Remark(line.number, "", reason, line.text()))
             continue
         if sheet.encoding == WORKBOOK and (beyond := layout.beyond(line)):
-            remarks.append(Remark(line.number, "", _("What stands beside the table is not used."), beyond))
+            remarks.append(Remark(line.number, "", _("Cells beside the table are not used."), beyond))
             line = SheetLine(line.number, line.cells[: layout.width], line.faults)
         found.append((line, layout))
     return found, remarks
@@ -64,8 +64,8 @@ def _below(heading: SheetLine, layout: Layout) -> tuple[Layout, str]:
     """The layout of the rows below a repeated heading, and the text of its remark. Raises UnreadableSheet."""
     known = known_headings(heading.cells)
     if all(place in layout.places.get(column, ()) for place, column in known.items()):
-        return layout, _("Left out: the headings again.")
-    return locate(heading), _("From here on these headings count.")
+        return layout, _("Skipped: headings repeated.")
+    return locate(heading), _("These headings are used from here on.")
 
 
 def _skip_reason(line: SheetLine, layout: Layout, following: SheetLine | None) -> str:
@@ -75,13 +75,13 @@ def _skip_reason(line: SheetLine, layout: Layout, following: SheetLine | None) -
     if all(texts[column] for column in ORDERED) or line.faults:
         return ""
     if _is_total(texts, cells):
-        return _("Left out: a sum.")
+        return _("Skipped: a total.")
     if not any(texts[column] for column in TELLING) and not layout.beyond(line):
-        return _("Left out: nothing stands in it but what is filled in advance.")
+        return _("Skipped: it only has values filled in beforehand.")
     if all(FOOTER.fullmatch(cell) for cell in cells):
-        return _("Left out: the end of a page.")
+        return _("Skipped: end of a page.")
     if len(cells) == 1 and following and is_heading(following):
-        return _("Left out: it stands above the headings.")
+        return _("Skipped: above the headings.")
     return ""
 
 

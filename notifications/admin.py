@@ -99,11 +99,11 @@ class GatewayStateAdmin(HouseAdmin):
         state = get_object_or_404(GatewayState, pk=pk)
         check_page(request.user, "notifications.change_gatewaystate")
         if state.start():
-            said = gettext("%s was started again; what waited is being sent.") % state
+            said = gettext("%s was started again. Waiting messages are being sent.") % state
             self.log_change(request, state, said)
             self.message_user(request, said, messages.SUCCESS)
         else:
-            self.message_user(request, gettext("%s was not stopped.") % state, messages.WARNING)
+            self.message_user(request, gettext("%s is not stopped.") % state, messages.WARNING)
         return redirect("admin:notifications_gatewaystate_change", pk)
 
     @admin.display(description=_("state"), ordering="stopped_at")
@@ -179,7 +179,7 @@ class MessageTemplateAdmin(HouseAdmin):
         check_page(request.user, "notifications.view_messagetemplate")
         kind, language, body = (request.POST.get(name, "") for name in ("kind", "language", "body"))
         if kind not in Kind or language not in TEXTS or len(body) > 2 * LONGEST_BODY:
-            return JsonResponse({"detail": gettext("Name a kind, a language and a text.")}, status=400)
+            return JsonResponse({"detail": gettext("Please enter a kind, a language and a text.")}, status=400)
         found = Preview(kind, language, body if body.strip() else TEXTS[language][Kind(kind)])
         return JsonResponse(
             {
@@ -195,7 +195,7 @@ class MessageTemplateAdmin(HouseAdmin):
         check_page(request.user, "notifications.change_messagetemplate")
         row.body_zh = row.body_en = ""
         row.save()
-        said = gettext("The default texts are sent again.")
+        said = gettext("The default texts are used again.")
         self.log_change(request, row, said)
         self.message_user(request, said, messages.SUCCESS)
         return redirect("admin:notifications_messagetemplate_change", pk)
@@ -237,7 +237,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
     list_filter = ("kind", "status", "status_reason", "gateway", "created_at")
     list_per_page = MOST_AT_ONCE
     search_fields = ("recipient",)  # shows the search field; `get_search_results` does the search
-    search_help_text = _("Order number, customer, or the last digits of the telephone")
+    search_help_text = _("Order number, customer, or last digits of the telephone")
     show_full_result_count = False
     actions = ("send_again",)
     change_form_template = "admin/house_change_form.html"
@@ -283,7 +283,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
         row = context["original"]
         _words, possible, against_rules = next_step(row)
         possible &= self.has_resend_permission(request, overrule=against_rules)
-        label = _("Send nevertheless") if against_rules else _("Send again")
+        label = _("Send anyway") if against_rules else _("Send again")
         url = reverse("admin:notifications_resend", args=[row.pk])
         context["buttons"] = [Button(label, url, hidden={"overrule": "yes"} if against_rules else {})] * possible
         return super().render_change_form(request, context, *args, **kwargs)
@@ -329,7 +329,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
     def send_again(self, request: HttpRequest, rows: NotificationQuerySet) -> None:
         chosen = list(rows.select_related("order", "customer")[: MOST_AT_ONCE + 1])
         if len(chosen) > MOST_AT_ONCE:
-            said = gettext("At most %d messages at once; nothing was sent.") % MOST_AT_ONCE
+            said = gettext("Please select at most %d messages. Nothing was sent.") % MOST_AT_ONCE
             self.message_user(request, said, messages.ERROR)
             return
         # In one transaction the request waits for the senders only once.
@@ -359,7 +359,7 @@ def sheet(rows: QuerySet[NotificationHistory]) -> Iterator[list[Any]]:
     """Returns the lines of the CSV with masked numbers. After MOST_ROWS a last line says that rows are missing."""
     head = [str(label_for_field(name, NotificationHistory)) for name in SHEET]
     words = {str(value): str(label) for values in (Type, Kind, Status, Reason) for value, label in values.choices}
-    cut = gettext("Cut off after %d messages: please choose fewer days.") % MOST_ROWS
+    cut = gettext("Only the first %d messages are exported. Please choose fewer days.") % MOST_ROWS
     # One row more than fits shows that some are left.
     found = rows[: MOST_ROWS + 1].iterator(chunk_size=csv_export.AT_ONCE)
     shown = (cells(row, words) for row in islice(found, MOST_ROWS))

@@ -76,12 +76,12 @@ class NotificationDetailSerializer(NotificationSerializer):
 
 class ResendSerializer(Strict):
     overrule = serializers.BooleanField(
-        default=False, help_text=_("Send it also against the customer's wish, or where its kind is switched off.")
+        default=False, help_text=_("Send it even if the customer opted out or its kind is turned off.")
     )
 
 
 class AllReportedSerializer(serializers.Serializer[Any]):
-    messages = serializers.IntegerField(help_text=_("Those that waited for a later report and wait no longer."))
+    messages = serializers.IntegerField(help_text=_("Messages that stopped waiting for a later report."))
 
 
 class DaySerializer(serializers.Serializer[Any]):
@@ -90,19 +90,19 @@ class DaySerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(Status.choices)
     messages = serializers.IntegerField()
     segments = serializers.IntegerField()
-    points = serializers.FloatField(help_text=_("What the provider said that it charged."))
+    points = serializers.FloatField(help_text=_("What the provider reports as charged."))
 
 
 class FiguresSerializer(serializers.Serializer[Any]):
     messages = serializers.IntegerField()
-    tried = serializers.IntegerField(help_text=_("Those that a provider was asked to send."))
-    segments = serializers.IntegerField(help_text=_("Of the messages that the provider may put on the bill."))
-    points = serializers.FloatField(help_text=_("What the provider said that it charged."))
+    tried = serializers.IntegerField(help_text=_("Messages that a provider was asked to send."))
+    segments = serializers.IntegerField(help_text=_("Points of messages that the provider may charge for."))
+    points = serializers.FloatField(help_text=_("What the provider reports as charged."))
     taken_share = serializers.FloatField(
-        allow_null=True, help_text=_("Of those that were tried, how many the provider took, 0 to 1.")
+        allow_null=True, help_text=_("Share of attempted messages that the provider accepted, 0 to 1.")
     )
     delivered_share = serializers.FloatField(
-        allow_null=True, help_text=_("Of those whose end the provider told, how many arrived, 0 to 1.")
+        allow_null=True, help_text=_("Share delivered, of messages with a final report, 0 to 1.")
     )
 
 
@@ -122,12 +122,12 @@ class StatisticsSerializer(FiguresSerializer):
 
 
 class NotificationFilters(Filters):
-    status = ChoicesFilter(choices=Status.choices, help_text=_("One or several, with commas."))
-    kind = ChoicesFilter(choices=Kind.choices, help_text=_("One or several, with commas."))
+    status = ChoicesFilter(choices=Status.choices, help_text=_("One or more, separated by commas."))
+    kind = ChoicesFilter(choices=Kind.choices, help_text=_("One or more, separated by commas."))
     order = IdFilter()
     customer = IdFilter()
-    created_at_from = filters.DateFilter(method="made_from", help_text=_("Made on this day or later."))
-    created_at_to = filters.DateFilter(method="made_to", help_text=_("Made on this day or before."))
+    created_at_from = filters.DateFilter(method="made_from", help_text=_("Created on or after this day."))
+    created_at_to = filters.DateFilter(method="made_to", help_text=_("Created on or before this day."))
     ordering = ordering("created_at", "sent_at")
 
     class Meta:

@@ -37,7 +37,7 @@ MOST_FIELDS, MOST_LETTERS = 40, 4000
 READ = extend_schema(
     request={"application/x-www-form-urlencoded": OpenApiTypes.OBJECT},
     responses={
-        (200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, description=_("What the provider waits for.")),
+        (200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, description=_("The answer that the provider expects.")),
         400: ErrorResponse,
     },
     auth=[],
@@ -103,7 +103,9 @@ def from_known_address(address: str) -> bool:
 def read(gateway: Gateway, said: dict[str, str]) -> Receipt | Reply:
     """Parses the parameters of a callback. Raises Refusal."""
     if len(said) > MOST_FIELDS or any(len(value) > MOST_LETTERS or unstorable(value) for value in said.values()):
-        raise Refusal("invalid", _("A receipt has few and short fields, of characters that can be kept."))
+        raise Refusal(
+            "invalid", _("A receipt has too many, too long or unreadable fields. Send fewer and shorter ones.")
+        )
     try:
         return gateway.receipt(said)
     except ReceiptError as error:

@@ -106,11 +106,11 @@ class NotificationHistory(models.Model):
         _("points"), max_digits=7, decimal_places=2, null=True, blank=True, help_text=_("What the provider charged.")
     )
     attempts = models.PositiveSmallIntegerField(_("times sent"), default=0)
-    overruled = models.BooleanField(_("sent against our own rules"), default=False)
+    overruled = models.BooleanField(_("sent despite our rules"), default=False)
     send_after = models.DateTimeField(_("not before"), null=True, blank=True)
-    ask_after = models.DateTimeField(_("provider not asked before"), null=True, blank=True)
+    ask_after = models.DateTimeField(_("next query after"), null=True, blank=True)
     resend_of = models.OneToOneField(
-        "self", models.PROTECT, null=True, blank=True, related_name="resent_as", verbose_name=_("repeats")
+        "self", models.PROTECT, null=True, blank=True, related_name="resent_as", verbose_name=_("sent again from")
     )
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -130,7 +130,7 @@ class NotificationHistory(models.Model):
     )
     request_id = models.CharField(
         _("request id"), max_length=request_id.LENGTH, blank=True, default=request_id.current, db_default="",
-        editable=False, help_text=_("Of what caused it, in the logs."),
+        editable=False, help_text=_("Find it in the logs by this id."),
     )  # fmt: skip
     # Time of the event. A telephone without signal reports late, so it may be earlier than `created_at`.
     happened_at = models.DateTimeField(_("happened at"), default=timezone.now)
@@ -266,14 +266,14 @@ class MessageTemplate(models.Model):
     """The texts of one kind of message, and whether it is sent at all. An empty text means the default."""
 
     kind = models.CharField(_("kind"), max_length=24, choices=Kind, unique=True, editable=False)
-    is_on = models.BooleanField(_("is sent"), default=True)
+    is_on = models.BooleanField(_("turned on"), default=True)
     body_zh = models.TextField(_("Chinese text"), blank=True, max_length=texts.LONGEST_BODY)
     body_en = models.TextField(_("English text"), blank=True, max_length=texts.LONGEST_BODY)
 
     BODIES = {"zh-hant": "body_zh", "en": "body_en"}
 
     class Meta:
-        verbose_name, verbose_name_plural = _("text of a message"), _("texts of messages")
+        verbose_name, verbose_name_plural = _("message text"), _("message texts")
         ordering = ("id",)
 
     def __str__(self) -> str:

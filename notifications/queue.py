@@ -157,11 +157,14 @@ def prepare(row: NotificationHistory, by: User | None = None, *, overrule: bool 
 def settle(row: NotificationHistory) -> None:
     """Marks an interrupted sending as `unknown`. Raises Refusal unless a retry is safe."""
     if not NotificationHistory.objects.interrupted().filter(pk=row.pk).exists():
-        raise Refusal("being_sent", _("This message is being sent; wait for its outcome."), status=409)
+        raise Refusal("being_sent", _("This message is being sent. Please wait for the outcome."), status=409)
     if not row.move(Status.SENDING, Status.UNKNOWN, status_reason=Reason.INTERRUPTED):
         raise taken()
     if not repeatable(row):
-        detail = _("The sending was interrupted, and the message may have gone out. Send it again if twice is no harm.")
+        detail = _(
+            "Sending was interrupted, so the SMS may have arrived. Send it again only if receiving it twice "
+            "does no harm."
+        )
         raise Refusal("interrupted", detail, status=409)
 
 
@@ -187,13 +190,13 @@ def renewed(row: NotificationHistory, by: User | None) -> NotificationHistory:
 
 
 def taken() -> Refusal:
-    return Refusal("already_resent", _("This message was sent again already; see the newer one."), status=409)
+    return Refusal("already_resent", _("This message was already sent again. See the newer one."), status=409)
 
 
 def not_sent(reason: str) -> Refusal:
     detail = _("This message is not sent: %(reason)s.") % {"reason": Reason(reason).label if reason else ""}
     if reason in OVERRULABLE:
-        detail = _("%(said)s A person may overrule that.") % {"said": detail}
+        detail = _("%(said)s You can send it anyway.") % {"said": detail}
     return Refusal(reason or "withdrawn", detail, attr="status", status=409)
 
 

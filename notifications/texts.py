@@ -169,24 +169,27 @@ class Preview:
         """Why the text cannot be saved, in the reader's language; empty if it can."""
         found = self.unknown()
         if "【" in self.body or "】" in self.body:
-            found.append(_("Leave out the name in 【】: the registered one is put in front by itself."))
+            found.append(_("Leave out the name in 【】. The system adds the registered name."))
         literal = typed(self.body)
-        number = _("“%s” reads as a telephone number; the carriers block those.")
-        link = _("“%s” is no registered link; the carriers block others.")
+        number = _("“%s” looks like a telephone number. Please remove it; carriers block such SMS.")
+        link = _("“%s” is not a registered link. Please remove it; carriers block such SMS.")
         found += [number % said for said in carrier_rules.telephones(literal)]
         found += [
             link % host[:80] for host in carrier_rules.foreign_links(literal) + carrier_rules.foreign_links(self.text)
         ]
         if self.segments > carrier_rules.MOST_SEGMENTS:
             words = {"segments": self.segments, "most": carrier_rules.MOST_SEGMENTS}
-            found.append(_("At its longest it takes %(segments)d segments; %(most)d at most.") % words)
+            found.append(
+                _("At its longest this text takes %(segments)d segments. Please shorten it to at most %(most)d.")
+                % words
+            )
         return list(dict.fromkeys(found))
 
     def unknown(self) -> list[str]:
         """Returns errors for braces that are not a placeholder of this kind."""
         known = [f"{{{name}}}" for name in self.allowed]
         wrong = [said for said in BRACES.findall(self.body) if said not in known]
-        detail = _("“%(said)s” is no placeholder; there are: %(known)s.")
+        detail = _("“%(said)s” is not a placeholder. You can use: %(known)s.")
         return [detail % {"said": said, "known": ", ".join(known)} for said in wrong]
 
     @property
@@ -194,7 +197,7 @@ class Preview:
         """The highest cost of one message, as a sentence."""
         words = {"segments": self.segments, "letters": len(self.text)}
         return ngettext(
-            "%(letters)d characters at the longest: %(segments)d segment, %(segments)d point",
-            "%(letters)d characters at the longest: %(segments)d segments, %(segments)d points",
+            "At most %(letters)d characters: %(segments)d segment, %(segments)d point",
+            "At most %(letters)d characters: %(segments)d segments, %(segments)d points",
             self.segments,
         ) % words  # fmt: skip

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -32,19 +33,19 @@ def story(row: NotificationHistory) -> SafeString:
 
 
 def moment(at: datetime | None) -> str:
-    return f"{timezone.localtime(at):%m/%d %H:%M:%S}" if at else ""
+    return date_format(timezone.localtime(at), "n/j H:i:s") if at else ""
 
 
 def beginning(row: NotificationHistory) -> Iterator[Line]:
     if row.order and (change := row.order.history.filter(at=row.happened_at).select_related("by").last()):
         yield row.happened_at, caused(change)
     elif row.kind == Kind.ORDER_RESCHEDULED:
-        yield row.happened_at, _("The order got another day or time, by %s.") % name(row.caused_by)
+        yield row.happened_at, _("%s changed the day or time of the order.") % name(row.caused_by)
     if row.resend_of_id and row.requested_by:
-        said = _("Sent again against our rules; asked for by %s") if row.overruled else _("Sent again; asked for by %s")
+        said = _("Sent again by %s, overriding the rules") if row.overruled else _("Sent again by %s")
         yield row.created_at, said % name(row.requested_by)
     else:
-        yield row.created_at, _("Sent again") if row.resend_of_id else _("The message was made.")
+        yield row.created_at, _("Sent again") if row.resend_of_id else _("Message created.")
 
 
 def caused(change: OrderStatusChange) -> str:
@@ -54,7 +55,7 @@ def caused(change: OrderStatusChange) -> str:
         "who": name(change.by),
         "source": change.get_source_display(),
     }
-    return _("The order: %(before)s → %(after)s, by %(who)s (%(source)s)") % said
+    return _("Order: %(before)s → %(after)s, by %(who)s (%(source)s)") % said
 
 
 def name(user: User | None) -> str:
@@ -66,7 +67,7 @@ def steps(row: NotificationHistory) -> Iterator[Line]:
     for note in row.trail.select_related("by"):
         if note.by:
             nevertheless = before == Status.SUPPRESSED
-            said = _("To be sent nevertheless; asked for by %s") if nevertheless else _("Sent again; asked for by %s")
+            said = _("%s chose to send it anyway") if nevertheless else _("Sent again by %s")
             yield note.at, said % name(note.by)
         else:
             yield note.at, said_of(note)
@@ -76,7 +77,7 @@ def steps(row: NotificationHistory) -> Iterator[Line]:
 def said_of(note: StatusNote) -> str:
     """Returns such as `Sent (mitake)` or `Failed (mitake): refused by the provider [t]`."""
     if note.reply:
-        return _("The customer answered: “%s”") % note.reply
+        return _("Customer replied: “%s”") % note.reply
     said = note.get_status_display()
     if note.gateway:
         said = _("%(status)s (%(gateway)s)") % {"status": said, "gateway": note.gateway}
@@ -96,7 +97,7 @@ class Next(NamedTuple):
 def next_step(row: NotificationHistory) -> Next:
     if newer := NotificationHistory.objects.filter(resend_of=row).first():
         page = reverse("admin:notifications_notificationhistory_change", args=[newer.pk])
-        return Next(format_html('<a href="{}">{}</a>', page, _("It was sent again: see the newer message.")))
+        return Next(format_html('<a href="{}">{}</a>', page, _("Already sent again. See the newer message.")))
     is_alive = row.status == Status.SENDING and not NotificationHistory.objects.interrupted().filter(pk=row.pk).exists()
     if row.status == Status.CANCELLED or is_alive:
         return Next(words(row))
@@ -110,15 +111,15 @@ def next_step(row: NotificationHistory) -> Next:
 
 def words(row: NotificationHistory) -> str:
     return {
-        Status.PENDING: _("It waits to be sent. “Send again” sends this one now, not a second one."),
-        Status.SENDING: _("It is being sent; load the page again for the outcome."),
-        Status.SENT: _("The provider took it; nobody said yet that it arrived. Sending again costs a second SMS."),
-        Status.DELIVERED: _("It arrived. Sending again costs a second SMS."),
-        Status.FAILED: _("It did not arrive. It may be sent again."),
-        Status.EXPIRED: _("It did not arrive in time. It may be sent again."),
-        Status.UNKNOWN: _("It may have gone out. Ask the customer before you send it again."),
-        Status.SUPPRESSED: _("It was not sent. A person may send it nevertheless."),
-        Status.CANCELLED: _("It is no longer true and is not sent any more."),
+        Status.PENDING: _("Waiting to be sent. “Send again” sends this message now, not a second one."),
+        Status.SENDING: _("Being sent. Reload the page to see the outcome."),
+        Status.SENT: _("The provider accepted it but has not confirmed delivery. Sending again costs a second SMS."),
+        Status.DELIVERED: _("Delivered. Sending again costs a second SMS."),
+        Status.FAILED: _("Not delivered. You can send it again."),
+        Status.EXPIRED: _("Not delivered in time. You can send it again."),
+        Status.UNKNOWN: _("It may have been sent. Ask the customer before you send it again."),
+        Status.SUPPRESSED: _("Not sent. You can send it anyway."),
+        Status.CANCELLED: _("No longer true, so it will not be sent."),
     }[Status(row.status)]
 
 
@@ -135,12 +136,12 @@ def obstacle(row: NotificationHistory) -> Reason | None:
 
 def why_it_waits(row: NotificationHistory) -> str:
     if not flags.on(flags.SMS):
-        return _("It waits until messages are switched on again.")
+        return _("Waiting until messages are turned on again.")
     asked = copy(row)
     if not row.attempts:
         asked.type, asked.recipient = sending_rules.way_to(row.customer)
     if not gateways.ways(asked):
-        return _("It waits until the channel is started again.")
+        return _("Waiting until the channel is started again.")
     if until := max(filter(None, [row.send_after, sending_rules.not_before(asked)]), default=None):
-        return _("It waits until %s, and is then sent by itself.") % moment(until) if until > timezone.now() else ""
+        return _("Will be sent at %s.") % moment(until) if until > timezone.now() else ""
     return ""

@@ -40,7 +40,7 @@ def of(customer: Customer) -> list[OrderWarning]:
 def open_orders(customer: Customer) -> Iterator[OrderWarning]:
     """Warns of open orders: the customer may be calling about one of them."""
     for order in Order.objects.open().filter(customer=customer).order_by("scheduled_date", "id")[:MOST_NAMED]:
-        said = _("There is an open order already: %(number)s, for %(day)s.")
+        said = _("There is already an open order: %(number)s, for %(day)s.")
         yield OrderWarning("open_order", said % {"number": order.order_number, "day": order.scheduled_date})
 
 
@@ -48,5 +48,5 @@ def open_orders(customer: Customer) -> Iterator[OrderWarning]:
 def no_message(customer: Customer) -> Iterator[OrderWarning]:
     """Warns if neither SMS nor e-mail can reach the customer."""
     if not customer.email and not any(phones.is_mobile(number) for number in (customer.phone, customer.phone2)):
-        said = _("No SMS reaches this customer: neither a mobile number nor an e-mail address.")
+        said = _("This customer gets no SMS: there is no mobile number and no e-mail.")
         yield OrderWarning("no_message", said)

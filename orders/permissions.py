@@ -62,7 +62,7 @@ def check_correcting(user: Anyone | None, before: str, to: str) -> None:
 def check_office_only(forbidden: Collection[str]) -> None:
     """Raises a Refusal if a caller who is not office sets any of these fields."""
     if forbidden:
-        raise Refusal("forbidden", _("Only the office may say this."), attr=min(forbidden), status=403)
+        raise Refusal("forbidden", _("Only the office may set this."), attr=min(forbidden), status=403)
 
 
 def own_orders(user: Anyone) -> Q:
@@ -120,7 +120,7 @@ def check_change(user: Anyone, order: Order, fields: Collection[str]) -> None:
     if Side.OFFICE in sides:
         return
     if Side.CUSTOMER not in sides:
-        raise Refusal("forbidden", _("You may not make this change to the order."), status=403)
+        raise Refusal("forbidden", _("You may not make this change to the order. Please ask the office."), status=403)
     if order.status != Status.PENDING:
-        raise Refusal("forbidden", _("The order is already confirmed: please call us to change it."), status=403)
+        raise Refusal("forbidden", _("The order is already confirmed. Please call us to change it."), status=403)
     check_office_only(set(fields) - CHANGED)

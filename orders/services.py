@@ -89,7 +89,7 @@ def _check_repeated(
     is_same &= all(getattr(placed.customer, name) == value for name, value in (new_customer or {}).items() if value)
     if is_same:
         return placed
-    detail = _("Order %s was already placed by this request, with something else in it: please change that order.")
+    detail = _("This request already placed order %s with other contents. Please change that order.")
     raise Refusal("ref_reused", detail % placed, attr="ref", status=409)
 
 
@@ -119,22 +119,28 @@ def _check(order: Order, changes: Mapping[str, Any]) -> None:
     if changes.get("version") not in (None, order.version):
         raise VersionConflict(order.version)
     if order.status not in OPEN and changes.keys() - AFTERWARDS:
-        detail = _("This order is closed (“%s”): only its notes can still be changed.") % order.get_status_display()
+        detail = _("This order is closed (“%s”). Only its notes can be changed.") % order.get_status_display()
         raise Refusal("order_closed", detail, attr=min(changes.keys() - AFTERWARDS), status=409)
     if changes.get("scheduled_date", order.scheduled_date) != order.scheduled_date:
         _check_date(changes["scheduled_date"])
     if changes.get("route"):
         _check_route(order, changes["route"], changes)
     if changes.get("stop_sequence") and changes.get("route", order.route) is None:
-        raise Refusal("route_required", _("A stop belongs to a route: please name the route."), attr="stop_sequence")
+        raise Refusal("route_required", _("A stop needs a route. Please choose the route."), attr="stop_sequence")
 
 
 def _check_date(day: date) -> None:
     today = timezone.localdate()
     if day < today:
-        raise Refusal("date_passed", _("The delivery date lies in the past."), attr="scheduled_date")
+        raise Refusal(
+            "date_passed", _("The delivery date is in the past. Please choose another."), attr="scheduled_date"
+        )
     if day > today + YEAR:
-        raise Refusal("date_too_far", _("The delivery date is more than a year away."), attr="scheduled_date")
+        raise Refusal(
+            "date_too_far",
+            _("The delivery date is more than a year away. Please choose another."),
+            attr="scheduled_date",
+        )
 
 
 def _check_route(order: Order, route: Route, changes: Mapping[str, Any]) -> None:
@@ -143,7 +149,7 @@ def _check_route(order: Order, route: Route, changes: Mapping[str, Any]) -> None
     on_the_road = order.driver if order.status in ON_THE_ROAD and "driver" not in changes else None
     expected = driver or on_the_road
     if expected is not None and route.driver_id is not None and route.driver_id != expected.pk:
-        detail = _("This route is driven by someone else than this order.")
+        detail = _("This route and this order have different drivers. Please choose another route.")
         raise Refusal("route_of_other_driver", detail, attr="route", status=409)
 
 
@@ -231,7 +237,7 @@ def assign_route(route_id: int, driver: Driver, actor: Actor) -> Outcome:
             order.route = route
             try:
                 if order.status in ON_THE_ROAD:
-                    detail = _("The order is on the road with another driver.")
+                    detail = _("Another driver is already out with this order.")
                     raise Refusal("invalid_transition", detail, attr="status", status=409)
                 _set_driver(order, driver, actor)
             except Refusal as refusal:

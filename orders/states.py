@@ -30,13 +30,13 @@ class Status(TextChoices):
 
 # What customers read on an order's page.
 SENTENCES: dict[str, Promise | str] = {
-    Status.PENDING: _("We have your order and will confirm it soon."),
+    Status.PENDING: _("We have received your order and will confirm it soon."),
     Status.CONFIRMED: _("Your order is confirmed."),
-    Status.ASSIGNED: _("A driver has your order."),
+    Status.ASSIGNED: _("A driver has been assigned to your order."),
     Status.DELIVERING: _("The driver is on the way."),
-    Status.ARRIVING: _("The driver will be with you in a few minutes."),
+    Status.ARRIVING: _("The driver will arrive in a few minutes."),
     Status.DELIVERED: _("Your order was delivered. Thank you!"),
-    Status.FAILED: _("We could not deliver and will call you about a new time."),
+    Status.FAILED: _("We could not deliver. We will call you to agree on a new time."),
     Status.CANCELLED: _("Your order was cancelled."),
 }
 
@@ -92,7 +92,12 @@ def check(before: str, to: str, roles: Collection[Side], reason: str) -> None:
         words = {"before": Status(before).label, "to": Status(to).label}
         raise Refusal("invalid_transition", detail % words, attr="status", status=409)
     if not move.roles.intersection(roles):
-        raise Refusal("forbidden", _("You may not make this change to the order."), attr="status", status=403)
+        raise Refusal(
+            "forbidden",
+            _("You may not make this change to the order. Please ask the office."),
+            attr="status",
+            status=403,
+        )
     if move.needs_reason and not reason.strip():
         raise Refusal("reason_required", _("Please give the reason."), attr="reason")
 

@@ -32,7 +32,7 @@ SLOT_ENDS: dict[str, time] = {
     TimeSlot.EVENING: time(21),
     TimeSlot.ANYTIME: time.max,
 }
-OUTSIDE = _("Please name a day between 2000 and 2100.")
+OUTSIDE = _("Please give a day between 2000 and 2100.")
 SENSIBLE = [MinValueValidator(date(2000, 1, 1), OUTSIDE), MaxValueValidator(date(2100, 1, 1), OUTSIDE)]
 
 
@@ -52,9 +52,9 @@ class PeriodForm(forms.Form):
         last = self.cleaned_data["to"] or today
         first = self.cleaned_data["from"] or last - LAST_DAYS
         if first > last:
-            self.add_error("from", _("The period ends before it begins."))
+            self.add_error("from", _("The last day is before the first day. Please swap them."))
         elif last - first >= YEAR:
-            self.add_error("from", _("The period is longer than %d days.") % YEAR.days)
+            self.add_error("from", _("The period is longer than %d days. Please shorten it.") % YEAR.days)
         else:
             self.days = first, last
 

@@ -38,8 +38,8 @@ MOVE_WORDS = {
     (Status.ASSIGNED, Status.DELIVERING): _("Start"),
     (Status.DELIVERING, Status.ARRIVING): _("Arriving"),
     (Status.ARRIVING, Status.DELIVERED): _("Delivered"),
-    (Status.DELIVERING, Status.ASSIGNED): _("Not yet: take the start back"),
-    (Status.ARRIVING, Status.DELIVERING): _("Turned away: on the road again"),
+    (Status.DELIVERING, Status.ASSIGNED): _("Has not left: undo"),
+    (Status.ARRIVING, Status.DELIVERING): _("Left without delivering: on the road again"),
 }
 IMPORT = re.compile(r'^(?:import|export)\b[^"]*"(\.\.?/[^"]+)";', re.MULTILINE)
 # The version of the static files that the page needs. The worker serves no other version to it.

@@ -66,7 +66,7 @@ def track(request: HttpRequest, token: str) -> HttpResponse:
     orders = Order.objects.select_related("customer", "driver").prefetch_related("items__product")
     order = permissions.linked_orders(token, orders).first()
     if order is None:
-        problem = _("This link has ended, or was not copied whole. Links end a day after the delivery.")
+        problem = _("This link has expired or is incomplete. Links expire one day after delivery.")
         return _answer(request, "customer/no_link.html", {"problem": problem}, 404)
     if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
         translation.activate(order.customer.language)

@@ -121,7 +121,7 @@ def _page(wanted: set[str], since: int, epoch: str, limit: int, **_rest: Any) ->
     rows = log.read(since, MOST_ROWS) if kept else []
     # If the rows begin later, they were pruned after the head was read.
     if not kept or (rows and rows[0].seq != since + 1):
-        detail = _("What came after this event is no longer kept. Load the present state, then go on from its cursor.")
+        detail = _("Events after this one are no longer stored. Load the current state and resume from its cursor.")
         raise Refusal("cursor_gone", detail, attr="since", status=410)
     seen = list(islice((row for row in rows if not wanted.isdisjoint(with_pairs(row.channels))), limit))
     whole = len(seen) < limit

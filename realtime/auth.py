@@ -99,7 +99,7 @@ def of_token(token: str) -> Identity:
         claims = AccessToken(token).payload  # type: ignore[arg-type]  # it takes text
         user_id = int(claims["user_id"])
     except (TokenError, KeyError, TypeError, ValueError):
-        raise Refusal("token_not_valid", _("The token is not valid or has ended."), status=UNAUTHORIZED) from None
+        raise Refusal("token_not_valid", _("The token is invalid or has expired."), status=UNAUTHORIZED) from None
     return Identity(
         user_id, claims.get("role"), claims.get("driver"), claims.get("customer"), float(claims["exp"]),
         password=claims.get("password_mark"), session=claims.get("session"), staff=claims.get("staff"),
@@ -131,7 +131,7 @@ def of_ticket(ticket: str) -> Identity:
     row = valid.select_related("user__staff_role").first()
     # Deleting the row claims the ticket: of two sockets with the same one, only one deletes it.
     if row is None or not WebSocketTicket.objects.filter(pk=row.pk).delete()[0]:
-        raise Refusal("ticket_not_valid", _("The ticket was used or has ended."), status=UNAUTHORIZED)
+        raise Refusal("ticket_not_valid", _("The ticket was already used or has expired."), status=UNAUTHORIZED)
     return _of_user(row.user, row.session)
 
 
@@ -145,7 +145,11 @@ def session_of(request: Request) -> str:
 async def of_session(scope: Scope) -> Identity:
     """Authenticates by session cookie. Checks the origin, because browsers send cookies for any page that connects."""
     if not may_use_session(scope):
-        raise Refusal("origin_not_allowed", _("This page may not use your session."), status=FORBIDDEN)
+        raise Refusal(
+            "origin_not_allowed",
+            _("This page may not use your session. Please open the site directly."),
+            status=FORBIDDEN,
+        )
     user = await get_user(scope)
     if not user.is_authenticated:
         raise Refusal("not_authenticated", _("Please sign in."), status=UNAUTHORIZED)
@@ -177,7 +181,9 @@ def as_request(scope: Scope) -> ASGIRequest:
 
 def _of_user(user: User, session: str) -> Identity:
     if not user.is_active:
-        raise Refusal("not_authenticated", _("This account is no longer active."), status=UNAUTHORIZED)
+        raise Refusal(
+            "not_authenticated", _("This account is deactivated. Please ask the office."), status=UNAUTHORIZED
+        )
     return Identity.of(user, session)
 
 
@@ -187,5 +193,5 @@ def of_link(token: str, address: str | None) -> Identity:
         raise throttled()
     order = permissions.linked_orders(token, Order.objects.all()).values("pk", "customer_id").first()
     if order is None:
-        raise Refusal("link_not_valid", _("This link has ended."), status=UNAUTHORIZED)
+        raise Refusal("link_not_valid", _("This link has expired."), status=UNAUTHORIZED)
     return Identity.of_link(order["pk"], order["customer_id"])

@@ -25,7 +25,7 @@ from accounts.roles import (
 from orders.models import Order
 
 NOT_YOURS = _("You may not read this channel.")
-SWITCHED_OFF = _("Live updates are turned off at the moment. Please load what is shown again from time to time.")
+SWITCHED_OFF = _("Live updates are turned off. Please reload the data from time to time.")
 # The right that each endpoint and office channel requires. Office channels require it for all rows.
 ENDPOINTS = {"office": "realtime.open_office", "driver": "dispatch.drive"}
 OFFICE = {

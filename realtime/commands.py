@@ -91,7 +91,7 @@ def parse(text: str | None) -> Message:
     except (ValueError, RecursionError):
         raise Refusal("invalid_json", _("This is not JSON.")) from None
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise Refusal("invalid_message", _("A message is a JSON object with a “type”."))
+        raise Refusal("invalid_message", _("A message must be a JSON object with a “type”."))
     return message
 
 
@@ -108,7 +108,7 @@ async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
     """Subscribes from the next event on. Clients load earlier data by REST."""
     channel = _channel(message)
     if len(connection.channels - {channel}) >= MOST_CHANNELS:
-        raise Refusal("too_many_channels", _("A connection can read at most %d channels.") % MOST_CHANNELS)
+        raise Refusal("too_many_channels", _("A connection can subscribe to at most %d channels.") % MOST_CHANNELS)
     if not await may_read(connection.identity, channel):
         raise Refusal("forbidden", channels.NOT_YOURS)
     hub.readers.subscribe(connection, [channel])
@@ -139,10 +139,11 @@ async def authenticate(hub: Hub, connection: Connection, message: Message) -> No
     hub.readers.revocations.check(new)
     if old.expires_at is None or new.user_id != old.user_id:
         raise Refusal(
-            "forbidden", _("This token is not for this connection: it was opened by someone else or without one.")
+            "forbidden",
+            _("This token cannot be used here. The connection was opened by someone else or without a token."),
         )
     if new.rights != old.rights:
-        raise Refusal("rights_ended", _("Your account was changed: connect again with the new token."))
+        raise Refusal("rights_ended", _("Your account was changed. Please connect again with the new token."))
     connection.identity = new
     connection.schedule_expiry()
     frame = {"type": "authenticated", "expires_at": frames.moment(new.expires_at)}

@@ -188,7 +188,7 @@ def newest(driver_id: int, message: dict[str, Any]) -> DriverLocation:
     """Returns the latest position in a message. Skips invalid ones; raises Refusal if all are invalid."""
     positions = message.get("locations", [message])
     if not isinstance(positions, list) or not 1 <= len(positions) <= MOST_POSITIONS:
-        raise Refusal("invalid_message", _("“locations” is a list of 1 to %d positions.") % MOST_POSITIONS)
+        raise Refusal("invalid_message", _("“locations” must be a list of 1 to %d positions.") % MOST_POSITIONS)
     now, locations, refusals = timezone.now(), list[DriverLocation](), list[Refusal]()
     # Reversed, so that of positions with the same time, or none, the last one sent wins.
     for position in reversed(positions):
@@ -203,7 +203,7 @@ def newest(driver_id: int, message: dict[str, Any]) -> DriverLocation:
 
 def _location(driver_id: int, position: Any, now: datetime) -> DriverLocation:
     if not isinstance(position, dict):
-        raise Refusal("invalid_message", _("A position is a JSON object."))
+        raise Refusal("invalid_message", _("A position must be a JSON object."))
     figures = {name: _figure(name, position.get(name), *bounds) for name, bounds in PLACE.items()}
     figures |= {
         name: _figure(name, position[name], *bounds)
@@ -217,7 +217,7 @@ def _figure(name: str, value: Any, least: float, most: float) -> float:
     # Not isinstance, because True is an int in Python.
     if type(value) not in (int, float) or not least <= value <= most:
         words = {"name": name, "least": least, "most": most}
-        raise Refusal("invalid_message", _("“%(name)s” is a number from %(least)d to %(most)d.") % words)
+        raise Refusal("invalid_message", _("“%(name)s” must be a number from %(least)d to %(most)d.") % words)
     return float(value)
 
 
@@ -230,5 +230,5 @@ def _recorded_at(timestamp: Any, now: datetime) -> datetime:
     except (TypeError, ValueError):
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise Refusal("invalid_message", _("“timestamp” is a time in ISO 8601 with its offset."))
+        raise Refusal("invalid_message", _("“timestamp” must be an ISO 8601 time with a UTC offset."))
     return moment if now - OLDEST <= moment <= now else now

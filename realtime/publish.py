@@ -71,7 +71,7 @@ def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, 
     Refusal.
     """
     if type_ not in FORMS and (len(type_) > LONGEST_TYPE or not CUSTOM.fullmatch(type_)):
-        detail = _("A type is system.message, maintenance.alert, notification, or custom. and a name of yours.")
+        detail = _("The type must be system.message, maintenance.alert, notification, or custom. followed by a name.")
         raise Refusal("unknown_type", detail, attr="type")
     targets = _target(type_, channel, user)
     _check(data)
@@ -83,16 +83,16 @@ def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, 
 def _target(type_: str, channel: str | None, user: int | None) -> list[str]:
     """The channels to publish to, the named one first. Raises Refusal."""
     if channel and user is not None:
-        raise Refusal("two_targets", _("Name a channel or a user, not both."), attr="user")
+        raise Refusal("two_targets", _("Please give a channel or a user, not both."), attr="user")
     if user is not None:
         channel = f"user:{user}"
     elif not channel:
         if type_ not in ("system.message", "maintenance.alert"):
-            raise Refusal("required", _("Name the channel or the user it is for."), attr="channel")
+            raise Refusal("required", _("Please give the channel or the user."), attr="channel")
         channel = "system"
     if not (targets := _channels(channel)):
         attr = "channel" if user is None else "user"
-        raise Refusal("unknown_channel", _("There is no channel “%s” to publish to.") % channel, attr=attr)
+        raise Refusal("unknown_channel", _("You cannot publish to the channel “%s”.") % channel, attr=attr)
     return targets
 
 
@@ -110,18 +110,20 @@ def _channels(channel: str) -> list[str]:
 def _check(data: Any) -> None:
     """Raises a Refusal unless it is a JSON object that every database, server and browser can hold."""
     if not isinstance(data, dict):
-        raise Refusal("invalid", _("The data of an event is a JSON object."), attr="data")
+        raise Refusal("invalid", _("The data of an event must be a JSON object."), attr="data")
     level: list[Any] = [data]
     for _depth in range(MOST_DEPTH):
         level = [inner for value in level for inner in _inside(value)]
     if level:
-        raise Refusal("too_deep", _("The data is nested more than %d levels deep.") % MOST_DEPTH, attr="data")
+        raise Refusal(
+            "too_deep", _("The data is nested more than %d levels deep. Please flatten it.") % MOST_DEPTH, attr="data"
+        )
     try:
         size = len(json.dumps(data, ensure_ascii=False, allow_nan=False).encode())
     except (TypeError, ValueError):
         raise _not_json() from None
     if size > MOST_BYTES:
-        detail = _("The data of an event is %d bytes of JSON at most; send the id of what is larger.") % MOST_BYTES
+        detail = _("The data of an event may have at most %d bytes of JSON. Please send an id instead.") % MOST_BYTES
         raise Refusal("too_large", detail, attr="data")
 
 
@@ -139,7 +141,7 @@ def _inside(value: Any) -> Iterable[Any]:
 
 
 def _not_json() -> Refusal:
-    detail = _("The data holds what is not JSON: only text, numbers, true, false, null, lists and objects.")
+    detail = _("The data is not valid JSON. Use only text, numbers, true, false, null, lists and objects.")
     return Refusal("invalid", detail, attr="data")
 
 

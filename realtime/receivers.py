@@ -124,16 +124,16 @@ def on_reply_received(sender: type[Any], note: StatusNote, **kwargs: Any) -> Non
     message = note.message
     # Every office screen gets this text, so it is in the site's language, not in that of the provider's request.
     with translation.override(settings.LANGUAGE_CODE):
-        title = str(_("A customer answered an SMS"))
+        title = str(_("A customer replied to an SMS"))
     data = {"title": title, "message": f"{message.customer.name}: {note.reply}"}
     action = {"type": "notification"} | ({"order_id": message.order_id} if message.order_id else {})
     publish("notification", data | {"action": action}, channel="staff")
 
 
 GATEWAY_NEWS = {
-    GatewayState.News.STOPPED: _("SMS by %(gateway)s are stopped: %(because)s"),
-    GatewayState.News.STARTED: _("SMS by %(gateway)s go out again."),
-    GatewayState.News.DOUBTED: _("SMS by %(gateway)s wait, because its answer is not understood: %(because)s"),
+    GatewayState.News.STOPPED: _("SMS through %(gateway)s are stopped: %(because)s"),
+    GatewayState.News.STARTED: _("SMS through %(gateway)s are sent again."),
+    GatewayState.News.DOUBTED: _("SMS through %(gateway)s wait because its answer is not understood: %(because)s"),
 }
 
 

@@ -53,7 +53,7 @@ def _retention() -> timedelta:
 def revoked() -> Refusal:
     """A Refusal whose `status` is the close code."""
     return Refusal(
-        "rights_ended", _("You signed out, or your account was changed: sign in again."), status=UNAUTHORIZED
+        "rights_ended", _("You signed out or your account was changed. Please sign in again."), status=UNAUTHORIZED
     )
 
 

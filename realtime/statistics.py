@@ -117,7 +117,7 @@ def _counts(text: Any) -> serializers.DictField:
 
 
 def _rate() -> serializers.FloatField:
-    return serializers.FloatField(help_text=_("A second, over the last one to two minutes."))
+    return serializers.FloatField(help_text=_("Per second, over the last one to two minutes."))
 
 
 def _lag() -> serializers.FloatField:
@@ -133,16 +133,16 @@ class WebSocketStatistics(serializers.Serializer[Any]):
     by_role, by_endpoint = _counts(_("Connections now.")), _counts(_("Connections now."))
     servers = serializers.IntegerField(help_text=_("Processes with open connections."))
     events_per_second, deliveries_per_second = _rate(), _rate()
-    reconnects = serializers.IntegerField(help_text=_("Connections that came with a cursor."))
+    reconnects = serializers.IntegerField(help_text=_("Connections that resumed from a cursor."))
     reconnect_rate = _rate()
-    resyncs = serializers.IntegerField(help_text=_("Those whose cursor was gone."))
+    resyncs = serializers.IntegerField(help_text=_("Connections whose cursor was too old."))
     disconnects = _counts(_("By close code."))
     errors = _counts(_("By code."))  # type: ignore[assignment]  # a field here; nothing is validated
     error_rate = _rate()
-    average_duration = serializers.FloatField(allow_null=True, help_text=_("Seconds, of connections that have ended."))
-    bell_missed = serializers.IntegerField(help_text=_("Events that came with the timer and not with the bell."))
+    average_duration = serializers.FloatField(allow_null=True, help_text=_("Seconds, for connections that have ended."))
+    bell_missed = serializers.IntegerField(help_text=_("Events found by polling, without a wake-up message."))
     hub_lag_ms, hub_lag_p99_ms = _lag(), _lag()
-    hub_lag_histogram = _counts(_("Events by milliseconds, at most."))
+    hub_lag_histogram = _counts(_("Events by upper limit in milliseconds."))
 
 
 class Statistics(APIView):

@@ -764,7 +764,7 @@ export interface components {
     schemas: {
         AllReported: {
             /**
-             * @description Those that waited for a later report and wait no longer.
+             * @description Messages that stopped waiting for a later report.
              * @example 17
              */
             messages: number;
@@ -796,7 +796,7 @@ export interface components {
              */
             ids: number[];
             /**
-             * @description By id: an order that has another version by now is not changed.
+             * @description By order id. An order whose version differs is not changed.
              * @example {
              *       "17": 4
              *     }
@@ -829,7 +829,7 @@ export interface components {
             /** @example default */
             cache: string;
             /**
-             * @description How long an answer is kept at most.
+             * @description The longest time a cached answer is kept.
              * @example 17
              */
             seconds: number;
@@ -839,24 +839,24 @@ export interface components {
             misses: number;
             /**
              * Format: double
-             * @description Of the questions, 0 to 1.
+             * @description Share of lookups, 0 to 1.
              * @example 0.95
              */
             hit_rate: number | null;
             /**
-             * @description Answers kept now; null: the cache does not answer.
+             * @description Answers in the cache now; null if the cache does not respond.
              * @example 17
              */
             size: number | null;
         };
         /** @description Hits and misses are of the last hour and all servers. */
         CacheStatsOutput: {
-            /** @description Whether there is a cache; without Redis nothing is kept. */
+            /** @description Whether there is a cache. Without Redis nothing is cached. */
             shared: boolean;
             /** @description Whether the switch caching_layer is on. */
             switched_on: boolean;
             /**
-             * @description That run now: workers of servers, senders, commands.
+             * @description Processes running now: workers, senders, commands.
              * @example 17
              */
             processes: number;
@@ -865,7 +865,7 @@ export interface components {
         /** @description Refuses unknown fields: a misspelt name must not look like success. */
         ClearInput: {
             /**
-             * @description Which answers, by their key: `statistics:*`; all unless said.
+             * @description Which cache keys to clear, such as `statistics:*`. The default is all.
              * @default *
              * @example statistics:*
              */
@@ -889,7 +889,7 @@ export interface components {
              */
             cylinder_serials?: string[];
             /**
-             * @description Cylinders delivered, by the id of the product.
+             * @description Cylinders delivered, by product id.
              * @example {
              *       "1": 2
              *     }
@@ -978,7 +978,7 @@ export interface components {
             /** @example 大安區信義路1號 */
             address: string;
             /**
-             * @description Taken from the address where left empty.
+             * @description Leave empty to take it from the address.
              * @example 大安區
              */
             area?: string;
@@ -1032,7 +1032,7 @@ export interface components {
             /** @example 大安區信義路1號 */
             address: string;
             /**
-             * @description Taken from the address where left empty.
+             * @description Leave empty to take it from the address.
              * @example 大安區
              */
             area?: string;
@@ -1086,7 +1086,7 @@ export interface components {
             segments: number;
             /**
              * Format: double
-             * @description What the provider said that it charged.
+             * @description What the provider reports as charged.
              * @example 1
              */
             points: number;
@@ -1094,7 +1094,7 @@ export interface components {
         DayOutput: {
             /**
              * Format: double
-             * @description Of the delivered, 0 to 1.
+             * @description Share of delivered orders, 0 to 1.
              * @example 0.95
              */
             on_time_share: number | null;
@@ -1106,7 +1106,7 @@ export interface components {
             median_minutes: number | null;
             /**
              * Format: double
-             * @description Nine of ten took no longer.
+             * @description 90 % of orders took no longer than this.
              * @example 0.95
              */
             p90_minutes: number | null;
@@ -1227,7 +1227,7 @@ export interface components {
         DriverSumOutput: {
             /**
              * Format: double
-             * @description Of the delivered, 0 to 1.
+             * @description Share of delivered orders, 0 to 1.
              * @example 0.95
              */
             on_time_share: number | null;
@@ -1239,7 +1239,7 @@ export interface components {
             median_minutes: number | null;
             /**
              * Format: double
-             * @description Nine of ten took no longer.
+             * @description 90 % of orders took no longer than this.
              * @example 0.95
              */
             p90_minutes: number | null;
@@ -1322,30 +1322,30 @@ export interface components {
             /** @example 17 */
             messages: number;
             /**
-             * @description Those that a provider was asked to send.
+             * @description Messages that a provider was asked to send.
              * @example 17
              */
             tried: number;
             /**
-             * @description Of the messages that the provider may put on the bill.
+             * @description Points of messages that the provider may charge for.
              * @example 1
              */
             segments: number;
             /**
              * Format: double
-             * @description What the provider said that it charged.
+             * @description What the provider reports as charged.
              * @example 1
              */
             points: number;
             /**
              * Format: double
-             * @description Of those that were tried, how many the provider took, 0 to 1.
+             * @description Share of attempted messages that the provider accepted, 0 to 1.
              * @example 0.95
              */
             taken_share: number | null;
             /**
              * Format: double
-             * @description Of those whose end the provider told, how many arrived, 0 to 1.
+             * @description Share delivered, of messages with a final report, 0 to 1.
              * @example 0.95
              */
             delivered_share: number | null;
@@ -1359,7 +1359,7 @@ export interface components {
         };
         HistoryOutput: {
             /**
-             * @description Empty where the order was placed.
+             * @description Empty for the first entry, when the order was placed.
              *
              *     * `pending` - Pending
              *     * `confirmed` - Confirmed
@@ -1388,7 +1388,7 @@ export interface components {
              * @example 2026-12-01T09:30:00+08:00
              */
             readonly recorded_at: string;
-            /** @description Done without a line and reported later; `at` is when it happened. */
+            /** @description Done offline and reported later. `at` is when it happened. */
             readonly sent_later: boolean;
             readonly details: unknown;
             /** @example 4 */
@@ -1426,7 +1426,7 @@ export interface components {
          * @description * `order_confirmed` - order confirmed
          *     * `driver_on_the_way` - driver on the way
          *     * `driver_arriving` - driver arriving
-         *     * `driver_turned_away` - driver turned away
+         *     * `driver_turned_away` - driver left without delivering
          *     * `order_delivered` - order delivered
          *     * `delivery_failed` - delivery failed
          *     * `order_cancelled` - order cancelled
@@ -1447,20 +1447,20 @@ export interface components {
         };
         /**
          * @description * `no_mobile` - no mobile number
-         *     * `opt_out` - the customer wants no such SMS
-         *     * `switched_off` - messages of this kind are switched off
-         *     * `not_registered` - a link or telephone number that is not registered
+         *     * `opt_out` - the customer opted out of this SMS
+         *     * `switched_off` - this kind is turned off
+         *     * `not_registered` - it contains an unregistered link or telephone number
          *     * `too_long` - longer than three segments
-         *     * `overtaken` - no longer true when its turn came
+         *     * `overtaken` - no longer true at the time to send
          *     * `refused` - refused by the provider
-         *     * `no_credit` - the account has no credit left
+         *     * `no_credit` - the account has no points left
          *     * `channel_stopped` - the channel is stopped
-         *     * `busy` - the provider takes no messages at the moment
+         *     * `busy` - the provider accepts no messages at the moment
          *     * `unreachable` - the provider could not be reached
          *     * `no_answer` - the provider did not answer
-         *     * `interrupted` - the sending process died
-         *     * `unknown_code` - the provider answered with a code that is not known
-         *     * `no_such_number` - there is no such number
+         *     * `interrupted` - the sending process stopped
+         *     * `unknown_code` - the provider answered with an unknown code
+         *     * `no_such_number` - this number does not exist
          *     * `not_reached` - the telephone was off or out of reach
          * @enum {string}
          */
@@ -1549,11 +1549,11 @@ export interface components {
             notes?: string;
             priority?: components["schemas"]["PriorityEnum"];
             /**
-             * @description Required of the office; a customer orders for itself.
+             * @description Required for the office. Customers order for themselves.
              * @example 17
              */
             customer?: number;
-            /** @description Of the office, instead of `customer`. */
+            /** @description Office only, instead of `customer`. */
             new_customer?: components["schemas"]["NewCustomer"];
             /** @example order-2026-0001 */
             ref?: string;
@@ -1624,7 +1624,7 @@ export interface components {
             readonly caused_by: number | null;
             /** @example 17 */
             readonly requested_by: number | null;
-            /** Sent against our own rules */
+            /** Sent despite our rules */
             readonly overruled: boolean;
             /**
              * Not before
@@ -1633,7 +1633,7 @@ export interface components {
              */
             readonly send_after: string | null;
             /**
-             * Repeats
+             * Sent again from
              * Format: uuid
              * @example 1b184825-ebcd-4281-ad8e-1531baffd31f
              */
@@ -1730,7 +1730,7 @@ export interface components {
             readonly caused_by: number | null;
             /** @example 17 */
             readonly requested_by: number | null;
-            /** Sent against our own rules */
+            /** Sent despite our rules */
             readonly overruled: boolean;
             /**
              * Not before
@@ -1739,7 +1739,7 @@ export interface components {
              */
             readonly send_after: string | null;
             /**
-             * Repeats
+             * Sent again from
              * Format: uuid
              * @example 1b184825-ebcd-4281-ad8e-1531baffd31f
              */
@@ -1873,13 +1873,13 @@ export interface components {
             total_ms: number;
             /**
              * Format: double
-             * @description Between the right two of 1, 2, 5, 10, 20 ms and so on.
+             * @description Exact to the steps 1, 2, 5, 10, 20 ms and so on.
              * @example 0.95
              */
             p50_ms: number;
             /**
              * Format: double
-             * @description Between the right two of 1, 2, 5, 10, 20 ms and so on.
+             * @description Exact to the steps 1, 2, 5, 10, 20 ms and so on.
              * @example 0.95
              */
             p95_ms: number;
@@ -1987,7 +1987,7 @@ export interface components {
             readonly eta: string | null;
             /**
              * Format: date-time
-             * @description When the last move happened, if it was done without a line and reported later; else null.
+             * @description When the last status change happened, if it was done offline and reported later. Otherwise null.
              * @example 2026-12-01T09:30:00+08:00
              */
             readonly reported_later?: string | null;
@@ -2190,7 +2190,7 @@ export interface components {
             /** @example 大安區信義路1號 */
             address?: string;
             /**
-             * @description Taken from the address where left empty.
+             * @description Leave empty to take it from the address.
              * @example 大安區
              */
             area?: string;
@@ -2293,7 +2293,7 @@ export interface components {
              */
             price?: number;
             /**
-             * @description Other names for it in order sheets, one a line.
+             * @description Other names for this product in order sheets, one per line.
              * @example 20公斤,20kg
              */
             aliases?: string;
@@ -2322,7 +2322,7 @@ export interface components {
             driver?: number | null;
             status?: components["schemas"]["RouteStatusEnum"];
             /**
-             * @description Without cancelled ones.
+             * @description Without cancelled orders.
              * @example 8
              */
             readonly total_stops?: number;
@@ -2342,7 +2342,7 @@ export interface components {
              */
             at?: string;
             /**
-             * @description For “assigned”, where the route has none.
+             * @description For “assigned”, if the route has no driver.
              * @example 17
              */
             driver?: number;
@@ -2352,7 +2352,7 @@ export interface components {
             /** @description Whether the switch performance_monitoring is on. */
             measuring: boolean;
             /**
-             * @description That run now: workers of servers, senders, commands.
+             * @description Processes running now: workers, senders, commands.
              * @example 17
              */
             processes: number;
@@ -2383,7 +2383,7 @@ export interface components {
              */
             price: number;
             /**
-             * @description Other names for it in order sheets, one a line.
+             * @description Other names for this product in order sheets, one per line.
              * @example 20公斤,20kg
              */
             aliases?: string;
@@ -2466,7 +2466,7 @@ export interface components {
         /** @description Refuses unknown fields: a misspelt name must not look like success. */
         Resend: {
             /**
-             * @description Send it also against the customer's wish, or where its kind is switched off.
+             * @description Send it even if the customer opted out or its kind is turned off.
              * @default false
              */
             overrule: boolean;
@@ -2486,7 +2486,7 @@ export interface components {
             driver?: number | null;
             status?: components["schemas"]["RouteStatusEnum"];
             /**
-             * @description Without cancelled ones.
+             * @description Without cancelled orders.
              * @example 8
              */
             readonly total_stops: number;
@@ -2518,30 +2518,30 @@ export interface components {
             /** @example 17 */
             messages: number;
             /**
-             * @description Those that a provider was asked to send.
+             * @description Messages that a provider was asked to send.
              * @example 17
              */
             tried: number;
             /**
-             * @description Of the messages that the provider may put on the bill.
+             * @description Points of messages that the provider may charge for.
              * @example 1
              */
             segments: number;
             /**
              * Format: double
-             * @description What the provider said that it charged.
+             * @description What the provider reports as charged.
              * @example 1
              */
             points: number;
             /**
              * Format: double
-             * @description Of those that were tried, how many the provider took, 0 to 1.
+             * @description Share of attempted messages that the provider accepted, 0 to 1.
              * @example 0.95
              */
             taken_share: number | null;
             /**
              * Format: double
-             * @description Of those whose end the provider told, how many arrived, 0 to 1.
+             * @description Share delivered, of messages with a final report, 0 to 1.
              * @example 0.95
              */
             delivered_share: number | null;
@@ -2556,7 +2556,7 @@ export interface components {
         StatisticsOutput: {
             /**
              * Format: double
-             * @description Of the delivered, 0 to 1.
+             * @description Share of delivered orders, 0 to 1.
              * @example 0.95
              */
             on_time_share: number | null;
@@ -2568,7 +2568,7 @@ export interface components {
             median_minutes: number | null;
             /**
              * Format: double
-             * @description Nine of ten took no longer.
+             * @description 90 % of orders took no longer than this.
              * @example 0.95
              */
             p90_minutes: number | null;
@@ -2677,29 +2677,29 @@ export interface components {
             servers: number;
             /**
              * Format: double
-             * @description A second, over the last one to two minutes.
+             * @description Per second, over the last one to two minutes.
              * @example 0.95
              */
             events_per_second: number;
             /**
              * Format: double
-             * @description A second, over the last one to two minutes.
+             * @description Per second, over the last one to two minutes.
              * @example 0.95
              */
             deliveries_per_second: number;
             /**
-             * @description Connections that came with a cursor.
+             * @description Connections that resumed from a cursor.
              * @example 17
              */
             reconnects: number;
             /**
              * Format: double
-             * @description A second, over the last one to two minutes.
+             * @description Per second, over the last one to two minutes.
              * @example 0.95
              */
             reconnect_rate: number;
             /**
-             * @description Those whose cursor was gone.
+             * @description Connections whose cursor was too old.
              * @example 17
              */
             resyncs: number;
@@ -2713,18 +2713,18 @@ export interface components {
             };
             /**
              * Format: double
-             * @description A second, over the last one to two minutes.
+             * @description Per second, over the last one to two minutes.
              * @example 0.95
              */
             error_rate: number;
             /**
              * Format: double
-             * @description Seconds, of connections that have ended.
+             * @description Seconds, for connections that have ended.
              * @example 0.95
              */
             average_duration: number | null;
             /**
-             * @description Events that came with the timer and not with the bell.
+             * @description Events found by polling, without a wake-up message.
              * @example 17
              */
             bell_missed: number;
@@ -2740,7 +2740,7 @@ export interface components {
              * @example 0.95
              */
             hub_lag_p99_ms: number | null;
-            /** @description Events by milliseconds, at most. */
+            /** @description Events by upper limit in milliseconds. */
             hub_lag_histogram: {
                 [key: string]: number;
             };
@@ -2787,7 +2787,7 @@ export interface components {
             readonly eta: string | null;
             /**
              * Format: date-time
-             * @description When the last move happened, if it was done without a line and reported later; else null.
+             * @description When the last status change happened, if it was done offline and reported later. Otherwise null.
              * @example 2026-12-01T09:30:00+08:00
              */
             readonly reported_later?: string | null;
@@ -3258,9 +3258,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -3328,9 +3328,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -3403,9 +3403,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -3473,9 +3473,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -3547,9 +3547,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -3585,9 +3585,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -3645,18 +3645,18 @@ export interface operations {
     notifications_list: {
         parameters: {
             query?: {
-                /** @description Made on this day or later. */
+                /** @description Created on or after this day. */
                 created_at_from?: string;
-                /** @description Made on this day or before. */
+                /** @description Created on or before this day. */
                 created_at_to?: string;
                 customer?: number;
                 /**
-                 * @description One or several, with commas.
+                 * @description One or more, separated by commas.
                  *
                  *     * `order_confirmed` - order confirmed
                  *     * `driver_on_the_way` - driver on the way
                  *     * `driver_arriving` - driver arriving
-                 *     * `driver_turned_away` - driver turned away
+                 *     * `driver_turned_away` - driver left without delivering
                  *     * `order_delivered` - order delivered
                  *     * `delivery_failed` - delivery failed
                  *     * `order_cancelled` - order cancelled
@@ -3678,7 +3678,7 @@ export interface operations {
                 /** @description Number of results to return per page. */
                 page_size?: number;
                 /**
-                 * @description One or several, with commas.
+                 * @description One or more, separated by commas.
                  *
                  *     * `pending` - Waiting
                  *     * `sending` - Being sent
@@ -3700,9 +3700,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -3735,9 +3735,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -3834,7 +3834,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What the provider waits for. */
+            /** @description The answer that the provider expects. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3870,7 +3870,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What the provider waits for. */
+            /** @description The answer that the provider expects. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3904,9 +3904,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -3929,12 +3929,12 @@ export interface operations {
         parameters: {
             query?: {
                 area?: string;
-                /** @description One or several, with commas. */
+                /** @description One or more, separated by commas. */
                 customer?: number[];
                 /** @description Scheduled for this day, or last changed on it. */
                 day?: string;
                 driver?: number;
-                /** @description With `customer`: of each of them the newest so many. */
+                /** @description With `customer`: at most this many of the newest orders of each. */
                 latest?: number;
                 /**
                  * @description Ordering
@@ -3967,7 +3967,7 @@ export interface operations {
                 scheduled_date_from?: string;
                 scheduled_date_to?: string;
                 /**
-                 * @description One or several, with commas.
+                 * @description One or more, separated by commas.
                  *
                  *     * `pending` - Pending
                  *     * `confirmed` - Confirmed
@@ -3988,9 +3988,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -4060,9 +4060,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     /** @description The order's version. */
                     ETag?: string;
@@ -4212,9 +4212,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -4320,9 +4320,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -4345,12 +4345,12 @@ export interface operations {
         parameters: {
             query?: {
                 area?: string;
-                /** @description One or several, with commas. */
+                /** @description One or more, separated by commas. */
                 customer?: number[];
                 /** @description Scheduled for this day, or last changed on it. */
                 day?: string;
                 driver?: number;
-                /** @description With `customer`: of each of them the newest so many. */
+                /** @description With `customer`: at most this many of the newest orders of each. */
                 latest?: number;
                 /**
                  * @description Ordering
@@ -4383,7 +4383,7 @@ export interface operations {
                 scheduled_date_from?: string;
                 scheduled_date_to?: string;
                 /**
-                 * @description One or several, with commas.
+                 * @description One or more, separated by commas.
                  *
                  *     * `pending` - Pending
                  *     * `confirmed` - Confirmed
@@ -4404,9 +4404,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -4439,9 +4439,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -4580,9 +4580,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -4650,9 +4650,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -4748,9 +4748,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };
@@ -4818,9 +4818,9 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The head of the event log, read before the rows. */
+                    /** @description The last event id of the event log when these rows were read. */
                     "Last-Event-Id"?: number;
-                    /** @description The epoch of the event log that it is of. */
+                    /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
                     [name: string]: unknown;
                 };

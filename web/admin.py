@@ -49,7 +49,8 @@ else:
 # The most rows that one action may change. Django accepts at most 1,000 fields in one form.
 MOST_AT_ONCE = 500
 OVERTAKEN = _(
-    "Somebody else has changed this to “%(now)s” since you opened the page. Open it again, and change it once more."
+    "Someone else changed this to “%(now)s” after you opened the page. Please reopen the page and make "
+    "your change again."
 )
 # The most subjects that a confirmation page lists, and the most changes that a page “History” lists.
 MOST_SHOWN, MOST_CHANGES = 20, 200
@@ -204,7 +205,7 @@ class HouseList(ModelAdmin):
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if len(chosen) > MOST_AT_ONCE or not all(map(self.is_pk, chosen)):
-            self.message_user(request, gettext("This selection cannot be read; please select again."), messages.ERROR)
+            self.message_user(request, gettext("This selection cannot be read. Please select again."), messages.ERROR)
             return None
         return super().response_action(request, queryset)
 
@@ -270,7 +271,7 @@ class HouseAdmin(HouseList):
         ids = list(rows.order_by("pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
         if len(ids) <= MOST_AT_ONCE:
             return ids
-        text = gettext("At most %d at once; nothing was changed. Please select fewer.") % MOST_AT_ONCE
+        text = gettext("Please select at most %d. Nothing was changed.") % MOST_AT_ONCE
         self.message_user(request, text, messages.ERROR)
         return []
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 class WebConfig(AppConfig):
     name = "web"
-    verbose_name = _("How it runs")
+    verbose_name = _("System status")
 
     def ready(self) -> None:
         from simple_history.signals import pre_create_historical_record

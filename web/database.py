@@ -17,7 +17,7 @@ Held = TypeVar("Held")
 # SQLSTATEs of a statement that waited too long for a lock, and of one that was cancelled while it waited
 # (luckygas.lock_waiters). See PostgreSQL 15, appendix A.
 LOCK_NOT_AVAILABLE, QUERY_CANCELED = "55P03", "57014"
-ROW_LOCKED = _("Somebody else is changing the same thing. Nothing was changed; please try again in a moment.")
+ROW_LOCKED = _("Someone else is changing this. Nothing was changed; please try again in a moment.")
 # Long work: how long one attempt holds a connection, and the total wait. nginx gives up after 90 s.
 ATTEMPT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 60.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 1.0

@@ -25,12 +25,12 @@ CACHING = "caching_layer"
 WEBSOCKETS = "websocket_integration"
 THROTTLING = "request_throttling"
 MEANINGS = {
-    REAL_TIME: _("Screens are told of changes at once. Off: pages load their rows every 30 seconds."),
-    SMS: _("Messages to customers go out. Off: they wait, and go out when it is on again if they are still true."),
-    PERFORMANCE: _("What the system does is timed, for “performance” in the API."),
-    CACHING: _("Statistics are answered from the cache while nothing they tell of has changed."),
-    WEBSOCKETS: _("Pages hold a line open to the server. Off: they ask for changes every few seconds."),
-    THROTTLING: _("Who asks too often is asked to wait."),
+    REAL_TIME: _("Sends changes to screens at once. If off, pages reload every 30 seconds."),
+    SMS: _("Messages are sent to customers. If off, they wait. Once on again, those still true are sent."),
+    PERFORMANCE: _("Measures how long the system's work takes, for “performance” in the API."),
+    CACHING: _("Statistics come from the cache until their data change."),
+    WEBSOCKETS: _("Pages keep a connection to the server. If off, they ask for changes every few seconds."),
+    THROTTLING: _("Limits how often a client may send requests."),
 }
 # The longest that values are used without a new query. Hubs also read the switches once a second.
 MEMORY_SECONDS = 0.5

@@ -23,12 +23,12 @@ def is_id(text: str) -> bool:
 
 def validate_moment(moment: datetime) -> None:
     if abs(moment - timezone.now()) > YEAR:
-        raise ValidationError(_("This moment is more than a year away."), code="far")
+        raise ValidationError(_("This time is more than a year away. Please check the date."), code="far")
 
 
 def validate_day(day: date) -> None:
     if abs(day - timezone.localdate()) > YEAR:
-        raise ValidationError(_("This day is more than a year away."), code="far")
+        raise ValidationError(_("This date is more than a year away. Please check it."), code="far")
 
 
 def latitude_field() -> models.FloatField[float | None, float | None]:

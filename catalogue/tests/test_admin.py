@@ -32,7 +32,7 @@ def test_correction_is_logged_with_note(office: Browser) -> None:
     correct(office, product, -3, "三桶破損")
     shown = office.get(reverse("admin:catalogue_product_history", args=[product.pk]))
     assert "三桶破損" in shown
-    assert "Stock corrected by -3, now 97." in shown
+    assert "Stock changed by -3 to 97." in shown
 
 
 @pytest.mark.parametrize("cylinders", [0, "", "abc", 1_000_001, 999_901, "9" * 40])

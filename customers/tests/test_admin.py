@@ -80,7 +80,7 @@ def test_new_account_uses_email_and_mails_password_link() -> None:
     assert [level for level, _ in shown_messages(answer)] == ["success"]
     (sent,) = mail.outbox
     assert sent.to == ["wang@example.com"]
-    assert "You have the account “wang@example.com”" in str(sent.body)
+    assert "You have an account “wang@example.com”" in str(sent.body)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -110,7 +110,7 @@ def test_refused_account_shows_reason(email: str, message: str) -> None:
 
 def test_second_account_is_refused() -> None:
     customer = make_customer(email="wang@example.com", user=make_user())
-    assert shown_messages(press(customer, "open")) == [("error", "This customer has an account already.")]
+    assert shown_messages(press(customer, "open")) == [("error", "This customer already has an account.")]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -135,7 +135,9 @@ def test_account_steps_without_account_are_refused(step: str) -> None:
 
 def test_link_needs_account_email() -> None:
     customer = make_customer(user=make_user())
-    assert shown_messages(press(customer, "link")) == [("error", "This account has no e-mail or is not active.")]
+    assert shown_messages(press(customer, "link")) == [
+        ("error", "This account has no e-mail or is deactivated. Please enter an e-mail or activate it.")
+    ]
 
 
 def test_unlinked_account_cannot_sign_in() -> None:

@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ('speed', models.FloatField(blank=True, null=True)),
                 ('heading', models.FloatField(blank=True, null=True)),
                 ('accuracy', models.FloatField(blank=True, null=True)),
-                ('recorded_at', models.DateTimeField(help_text='When the telephone took the fix.')),
+                ('recorded_at', models.DateTimeField(help_text='When the telephone measured this position.')),
             ],
             options={
                 'verbose_name': "driver's position",

@@ -155,18 +155,18 @@ def test_healthy_parts_give_no_fault() -> None:
 @pytest.mark.parametrize(
     ("part", "answer", "words"),
     [
-        ("migrations", {"status": "unhealthy"}, "not yet as this version needs it"),
+        ("migrations", {"status": "unhealthy"}, "does not have this version's tables"),
         ("redis", {"status": "degraded"}, "Redis does not answer"),
-        ("websocket", {"hub_stuck": True}, "no longer tells its screens"),
-        ("websocket", {"waiting_seconds": 45.3}, "For 45 seconds no screen"),
-        ("websocket", {"bells_are_missed": True}, "most of its messages do not arrive"),
+        ("websocket", {"hub_stuck": True}, "no longer sends changes"),
+        ("websocket", {"waiting_seconds": 45.3}, "No screen has received a change for 45 seconds"),
+        ("websocket", {"bells_are_missed": True}, "most messages through it are lost"),
         ("websocket", {"hub_lag_p99_ms": 2500.0}, "more than two seconds late"),
-        ("notifications", {"sms_provider": STOPPED}, "SMS by mitake are stopped: no credit"),
+        ("notifications", {"sms_provider": STOPPED}, "SMS through mitake are stopped: no credit"),
         ("notifications", {"sms_provider": DOUBTED}, "The SMS provider mitake answers with an unknown code: ~: ?"),
         ("notifications", {"sms_fallback": AWAY}, "The SMS provider http cannot be reached."),
         ("notifications", {"oldest_pending_seconds": 601.0}, "has waited for 10 minutes"),
-        ("notifications", {"unknown": 2}, "Of 2 SMS it is not known"),
-        ("notifications", {"success_rate_24h": 0.9}, "90 % were taken; the goal is 95 %"),
+        ("notifications", {"unknown": 2}, "Delivery status unknown for 2 SMS"),
+        ("notifications", {"success_rate_24h": 0.9}, "The provider accepted 90 % of the SMS"),
     ],
 )
 def test_each_fault_has_its_sentence(part: str, answer: dict[str, Any], words: str) -> None:
@@ -198,7 +198,7 @@ def test_switched_off_feature_is_a_fault_with_its_meaning() -> None:
     flags.forget()
     flags.remember(flags.Seen(1e18, frozenset({flags.SMS})))
     (fault,) = faults(ANSWERS, 0)
-    assert fault.said == "“sms_notifications” is switched off."
+    assert fault.said == "“sms_notifications” is turned off."
     assert "they wait" in fault.remedy
 
 

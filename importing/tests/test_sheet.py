@@ -153,7 +153,7 @@ XLSX = make_xlsx([["客戶"], ["洪小姐"]])
     ],
 )  # fmt: skip
 def test_broken_workbook_error_says_what_to_do(data: bytes) -> None:
-    with translation.override("en"), pytest.raises(UnreadableSheet, match=r"save it anew|too large"):
+    with translation.override("en"), pytest.raises(UnreadableSheet, match=r"save it as .xlsx|too large"):
         read(data)
 
 

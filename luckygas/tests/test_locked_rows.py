@@ -163,7 +163,7 @@ def test_admin_says_that_a_row_is_locked(client: Client, settings: Any) -> None:
     ):
         answer = client.post(url, {"name": "王"}, headers={"Accept-Language": "en"})
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
-    assert "Somebody else is changing the same thing." in answer.content.decode()
+    assert "Someone else is changing this." in answer.content.decode()
 
 
 @contextmanager

@@ -115,6 +115,46 @@ def test_compiled_catalogue_is_current(domain: str) -> None:
     assert compiled == {e.msgid: (e.msgstr, e.msgstr_plural) for e in entries(domain)}
 
 
+# Django's own texts keep their English; only their Chinese is ours.
+FOREIGN = ("web/django_translations.py", "web/api/drf_translations.py")
+SENTENCE_WORDS = 25
+
+
+def our_texts(domain: str) -> Iterator[str]:
+    """English of every error, label and remark that our code and templates say, singular and plural."""
+    said = {word for path, word in words(domain) if not str(path).endswith(FOREIGN)}
+    for entry in entries(domain):
+        if entry.msgid in said:
+            yield from filter(None, (entry.msgid, entry.msgid_plural))
+
+
+@both
+def test_a_sentence_has_at_most_25_words(domain: str) -> None:
+    sentences = [sentence for text in our_texts(domain) for sentence in re.split(r"(?<=[.!?])\s+", text)]
+    assert len(sentences) > 50
+    assert [sentence for sentence in sentences if len(sentence.split()) > SENTENCE_WORDS] == []
+
+
+# One thing has one word in Chinese: the left ones are never written, the right ones are.
+ONE_WORD = {
+    "你": "您", "供應商": "簡訊業者", "簡訊商": "簡訊業者", "回執": "狀態回報", "通道": "閘道", "產品": "商品",
+    "客人": "客戶", "送貨": "配送", "派送": "配送", "日誌": "紀錄檔", "記錄檔": "紀錄檔", "使用者名稱": "帳號",
+    "電子信箱": "電子郵件",
+}  # fmt: skip
+
+
+@both
+def test_one_thing_has_one_word_in_chinese(domain: str) -> None:
+    texts = ["".join([entry.msgstr, *entry.msgstr_plural.values()]) for entry in entries(domain)]
+    assert {wrong: text for text in texts for wrong in ONE_WORD if wrong in text} == {}
+
+
+def test_the_admin_titles_a_list_in_chinese() -> None:
+    client = Client(headers={"accept-language": "zh-hant"})
+    client.force_login(make_office(is_superuser=True))
+    assert "<h1>訂單</h1>" in client.get(reverse("admin:orders_order_changelist")).content.decode()
+
+
 def test_texts_come_in_the_readers_language() -> None:
     said = {}
     for language in ("zh-hant", "en"):

@@ -44,15 +44,15 @@ ACCOUNT = (Reason.CHANNEL_STOPPED, _("the provider does not accept our account")
 # Codes for refused messages. -11, -27, -100, -101 and -300 come from the live API and are not in the specification.
 # -99 is an unknown error at the provider, perhaps after the sending.
 REFUSALS = {
-    "-1": (Reason.REFUSED, _("a parameter is wrong")),
-    "-2": (Reason.CHANNEL_STOPPED, _("the user name or the password is wrong")),
-    "-3": (Reason.NO_SUCH_NUMBER, _("there is no such number")),
-    "-4": (Reason.REFUSED, _("the time for sending is over")),
+    "-1": (Reason.REFUSED, _("a parameter is invalid")),
+    "-2": (Reason.CHANNEL_STOPPED, _("user name or password is wrong")),
+    "-3": (Reason.NO_SUCH_NUMBER, _("this number does not exist")),
+    "-4": (Reason.REFUSED, _("the time to send has passed")),
     "-5": (Reason.REFUSED, _("the text is too long")),
-    "-6": (Reason.REFUSED, _("the time for sending is wrong")),
+    "-6": (Reason.REFUSED, _("the time to send is invalid")),
     "-27": (Reason.REFUSED, _("the number is missing")),
     **dict.fromkeys(["-11", "-100", "-101", "-300"], ACCOUNT),
-    "-99": (Reason.NO_ANSWER, _("a fault of the provider’s system")),
+    "-99": (Reason.NO_ANSWER, _("an error in the provider's system")),
 }
 # CREDIT,SENDED,COST,UNSEND,BATCH_ID
 ACCEPTED = re.compile(r"[0-9.]+,([0-9]+),([0-9.]+),([0-9]+),([0-9A-Za-z-]{1,80})")

@@ -29,7 +29,7 @@ def test_mail_has_text_of_sms_and_items(settings: Any) -> None:
     order, subject, body = mail()
     assert subject == f"幸福氣 {order}: order confirmed"
     assert body.startswith(f"Gas order {order} is confirmed for 11/23.\n")
-    for line in ("Delivery date: 2099-11-23 any time", "- 20kg 瓦斯桶 × 2 × NT$800", "Amount due: NT$1600"):
+    for line in ("Delivery date: 2099/11/23 any time", "- 20kg 瓦斯桶 × 2 × NT$800", "Amount due: NT$1,600"):
         assert line in body
     assert settings.TRACKING_URL + order.tracking_token in body
     assert "Paid" not in body
@@ -40,7 +40,7 @@ def test_mail_after_delivery_is_the_receipt() -> None:
     order.amount_collected = 1500
     order.save()
     row = NotificationHistory(kind=Kind.ORDER_DELIVERED, order=order, customer=order.customer, type=Type.EMAIL)
-    assert "Paid: NT$1500" in row.render()
+    assert "Paid: NT$1,500" in row.render()
 
 
 def test_mail_is_in_the_customers_language() -> None:

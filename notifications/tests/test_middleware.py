@@ -33,8 +33,8 @@ def test_api_gets_header_and_no_page_message() -> None:
         (Status.SUPPRESSED, Reason.NO_MOBILE, "error", "no mobile number"),
         (Status.FAILED, Reason.REFUSED, "error", "refused by the provider"),
         (Status.UNKNOWN, Reason.NO_ANSWER, "error", "the provider did not answer"),
-        (Status.SUPPRESSED, Reason.SWITCHED_OFF, "info", "switched off"),
-        (Status.PENDING, Reason.UNKNOWN_CODE, "info", "a code that is not known"),
+        (Status.SUPPRESSED, Reason.SWITCHED_OFF, "info", "turned off"),
+        (Status.PENDING, Reason.UNKNOWN_CODE, "info", "an unknown code"),
         (Status.SENT, "", "info", "(1)"),
     ],
 )

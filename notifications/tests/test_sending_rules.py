@@ -265,7 +265,7 @@ def test_outdated_messages_are_not_sent_after_switching_on() -> None:
 @pytest.mark.usefixtures("_switched_off")
 def test_waiting_message_shows_reason(settings: Any) -> None:
     settings.LANGUAGE_CODE = "en"
-    assert next_step(confirm()).words == "It waits until messages are switched on again."
+    assert next_step(confirm()).words == "Waiting until messages are turned on again."
 
 
 @pytest.mark.django_db(transaction=True)

@@ -108,18 +108,18 @@ def test_default_texts_have_no_problems(kind: Kind, language: str) -> None:
 @pytest.mark.parametrize(
     ("body", "named"),
     [
-        ("{nobody}", "“{nobody}” is no placeholder; there are: {order_number}, {scheduled_date}, {tracking_url}."),
-        ("{order_number.__class__}", "“{order_number.__class__}” is no placeholder"),
-        ("{order_number!r:>9}", "“{order_number!r:>9}” is no placeholder"),
-        ("{0}", "“{0}” is no placeholder"),
-        ("{order_number", "“{order_number” is no placeholder"),
-        ("order_number}", "“}” is no placeholder"),
-        ("{{order_number}}", "“{” is no placeholder"),
-        ("{eta}", "“{eta}” is no placeholder"),
-        ("請電 0912-345-678", "“0912-345-678” reads as a telephone number"),
-        ("https://bit.ly/x", "“bit.ly” is no registered link"),
+        ("{nobody}", "“{nobody}” is not a placeholder. You can use: {order_number}, {scheduled_date}, {tracking_url}."),
+        ("{order_number.__class__}", "“{order_number.__class__}” is not a placeholder"),
+        ("{order_number!r:>9}", "“{order_number!r:>9}” is not a placeholder"),
+        ("{0}", "“{0}” is not a placeholder"),
+        ("{order_number", "“{order_number” is not a placeholder"),
+        ("order_number}", "“}” is not a placeholder"),
+        ("{{order_number}}", "“{” is not a placeholder"),
+        ("{eta}", "“{eta}” is not a placeholder"),
+        ("請電 0912-345-678", "“0912-345-678” looks like a telephone number"),
+        ("https://bit.ly/x", "“bit.ly” is not a registered link"),
         ("【幸福氣】已送達", "Leave out the name in 【】"),
-        ("瓦" * 197, "At its longest it takes 4 segments; 3 at most."),
+        ("瓦" * 197, "At its longest this text takes 4 segments."),
     ],
 )
 def test_problem_names_its_cause(body: str, named: str) -> None:
@@ -135,7 +135,7 @@ def test_preview_counts_the_longest_form(settings: Any) -> None:
     found = Preview(Kind.ORDER_DELIVERED, "zh-hant", "{order_number} {scheduled_date}\r\n{tracking_url}")
     assert found.text == "【幸福氣】0000-0000 12/31 上午\nhttps://lg.tw/t/xxxxxxxxxxxx"
     with translation.override("en"):
-        assert found.cost == f"{len(found.text)} characters at the longest: 1 segment, 1 point"
+        assert found.cost == f"At most {len(found.text)} characters: 1 segment, 1 point"
 
 
 def test_invalid_text_is_refused_at_its_field() -> None:

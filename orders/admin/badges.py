@@ -31,7 +31,7 @@ def badge(status: str) -> SafeString:
 
 
 def money(amount: int | None) -> str:
-    return "–" if amount is None else f"NT$ {amount:,}"
+    return "–" if amount is None else f"NT${amount:,}"
 
 
 class OrderColumns:
@@ -56,7 +56,7 @@ class OrderColumns:
 
     @admin.display(description=_("when"), ordering="scheduled_date")
     def when(self, order: Order) -> str:
-        day = f"{order.scheduled_date:%m/%d}"
+        day = f"{order.scheduled_date.month}/{order.scheduled_date.day}"
         return format_html('{}<br><span class="narrow">{}</span>', day, order.get_time_slot_display())
 
     @admin.display(description=_("driver, route"), ordering="driver__name")

@@ -68,15 +68,15 @@ class OrderForm(HouseForm):
     def clean_customer(self) -> Customer:
         customer: Customer = self.cleaned_data["customer"]
         if not customer.is_active and customer.pk != self.instance.customer_id:
-            raise ValidationError(_("This customer is no longer active."))
+            raise ValidationError(_("This customer is deactivated. Please activate the customer first."))
         return customer
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         if self.instance.pk and self.cleaned_data.get("opened_version") != self.instance.version:
             detail = _(
-                "Somebody else has changed this order since you opened it, and nothing of yours was saved. "
-                "Open the page again, look at what is new, and make your change once more."
+                "Someone else changed this order after you opened it. Your change was not saved. Please reopen the "
+                "page, check what is new and make your change again."
             )
             self.add_error(None, ValidationError(detail, code="version_conflict"))
         return cleaned
@@ -107,7 +107,7 @@ class ItemFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # generic in th
         """Active products, and products already in the order. One query serves all lines."""
         ordered = self.instance.items.values("product") if self.instance.pk else []
         products = Product.objects.filter(Q(is_active=True) | Q(pk__in=ordered))
-        return [("", "–"), *((product.pk, f"{product.name}, NT$ {product.price:,}") for product in products)]
+        return [("", "–"), *((product.pk, f"{product.name}, NT${product.price:,}") for product in products)]
 
     def lines(self) -> list[OrderLine]:
         submitted = (form.cleaned_data for form in self.forms)
@@ -169,7 +169,7 @@ class HistoryInline(ReadOnlyInline):
 
     @admin.display(description=_("remark"))
     def remark(self, row: OrderStatusChange) -> Any:
-        return _("sent later, from offline") if row.sent_later else ""
+        return _("reported later, from offline") if row.sent_later else ""
 
 
 class ConfirmationInline(ReadOnlyInline):
@@ -217,7 +217,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
     date_hierarchy = "scheduled_date"
     ordering = ("-scheduled_date", "-priority", "-id")
     search_fields = ("order_number",)  # shows the search box; `get_search_results` does the search
-    search_help_text = _("Number, name, address, or the last digits of the telephone")
+    search_help_text = _("Number, name, address, or last digits of the telephone")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         return super().get_queryset(request).select_related("customer", "driver", "route__driver")

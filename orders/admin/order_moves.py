@@ -36,7 +36,7 @@ from web.refusals import Refusal
 VERBS: dict[Status, Promise] = {
     Status.CONFIRMED: _("Confirm"),
     Status.ASSIGNED: _("Assign to a driver"),
-    Status.DELIVERING: _("Driver has set out"),
+    Status.DELIVERING: _("Driver has left"),
     Status.ARRIVING: _("Driver is arriving"),
     Status.DELIVERED: _("Delivered"),
     Status.FAILED: _("Delivery failed"),
@@ -44,10 +44,10 @@ VERBS: dict[Status, Promise] = {
 }
 # Verbs for moves back, which differ from those for reaching the same status forwards.
 BACK: dict[tuple[str, Status], Promise] = {
-    (Status.ASSIGNED, Status.CONFIRMED): _("Take from the driver"),
-    (Status.DELIVERING, Status.ASSIGNED): _("Has not set out"),
-    (Status.ARRIVING, Status.DELIVERING): _("Was turned away"),
-    (Status.FAILED, Status.CONFIRMED): _("Try once more"),
+    (Status.ASSIGNED, Status.CONFIRMED): _("Take back from the driver"),
+    (Status.DELIVERING, Status.ASSIGNED): _("Has not left yet"),
+    (Status.ARRIVING, Status.DELIVERING): _("Left without delivering"),
+    (Status.FAILED, Status.CONFIRMED): _("Deliver again"),
 }
 # Hidden field that tells a posted form from the click on the action.
 ANSWERED = "answered"

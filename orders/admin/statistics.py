@@ -92,7 +92,7 @@ def _plot(title: str, svg: bytes) -> Figures:
 
 
 def _table(title: str, names: Sequence[str], rows: Sequence[Figures]) -> Figures:
-    head = [_("orders"), _("delivered"), _("on time, %"), _("median, minutes"), _("nine of ten, minutes")]
+    head = [_("orders"), _("delivered"), _("on time, %"), _("median, minutes"), _("90th percentile, minutes")]
     cells = [
         [
             row["orders"],
@@ -115,8 +115,8 @@ def _delivered(rows: Sequence[Figures], of: str) -> list[Series]:
 
 def _minutes(rows: Sequence[Figures]) -> list[Series]:
     return [
-        Series(_("half (median)"), tuple(row["median_minutes"] for row in rows), BLUE),
-        Series(_("nine of ten"), tuple(row["p90_minutes"] for row in rows), ORANGE, dashed=True),
+        Series(_("median"), tuple(row["median_minutes"] for row in rows), BLUE),
+        Series(_("90th percentile"), tuple(row["p90_minutes"] for row in rows), ORANGE, dashed=True),
     ]
 
 

@@ -45,7 +45,7 @@ class RouteSerializer(StrictModelSerializer[Route]):
     """One driver's stops of one day."""
 
     driver = related(ACTIVE_DRIVERS, required=False, allow_null=True)
-    total_stops = serializers.IntegerField(read_only=True, help_text=_("Without cancelled ones."))
+    total_stops = serializers.IntegerField(read_only=True, help_text=_("Without cancelled orders."))
 
     class Meta:
         model = Route
@@ -53,7 +53,7 @@ class RouteSerializer(StrictModelSerializer[Route]):
 
     def validate_driver(self, driver: Driver | None) -> Driver | None:
         if self.instance is not None and self.instance.driver != driver:
-            detail = _("Use assign-driver/, which gives the orders of the route to the driver too.")
+            detail = _("Please use assign-driver/. It also gives the route's orders to the driver.")
             raise serializers.ValidationError(detail, code="use_assign_driver")
         return driver
 
@@ -110,7 +110,9 @@ class DriverSerializer(StrictModelSerializer[Driver]):
         if self.instance is None:
             users.check_may_manage(self.context["request"].user, user)
         elif self.instance.user_id != user.pk:
-            raise serializers.ValidationError(_("A driver keeps the account; make a new driver instead."))
+            raise serializers.ValidationError(
+                _("A driver's account cannot be changed. Please add a new driver instead.")
+            )
         return user
 
 

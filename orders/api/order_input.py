@@ -77,14 +77,16 @@ class NewOrder(OrderInput):
     """An order to place. Repeating the same `ref` returns the order it created."""
 
     customer = related(
-        Customer.objects.active(), required=False, help_text=_("Required of the office; a customer orders for itself.")
+        Customer.objects.active(),
+        required=False,
+        help_text=_("Required for the office. Customers order for themselves."),
     )
-    new_customer = NewCustomer(required=False, help_text=_("Of the office, instead of `customer`."))
+    new_customer = NewCustomer(required=False, help_text=_("Office only, instead of `customer`."))
     ref = serializers.CharField(max_length=64, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if {"customer", "new_customer"} <= attrs.keys():
-            raise serializers.ValidationError(_("Name a customer or a new one, not both."), code="invalid")
+            raise serializers.ValidationError(_("Please give a customer or a new customer, not both."), code="invalid")
         return attrs
 
 
@@ -129,7 +131,9 @@ class StatusInput(Reasoned, CommandInput):
     status = serializers.ChoiceField(Status.choices)
     at = serializers.DateTimeField(required=False)
     driver = related(
-        Driver.objects.filter(is_active=True), required=False, help_text=_("For “assigned”, where the route has none.")
+        Driver.objects.filter(is_active=True),
+        required=False,
+        help_text=_("For “assigned”, if the route has no driver."),
     )
 
 
@@ -142,7 +146,7 @@ class ConfirmationInput(CommandInput):
     )
     quantities = ByIdField(
         most=MOST_LINES, child=serializers.IntegerField(min_value=0, max_value=OrderItem.MOST),
-        help_text=_("Cylinders delivered, by the id of the product."),
+        help_text=_("Cylinders delivered, by product id."),
     )  # fmt: skip
     confirmed_at = serializers.DateTimeField(required=False)
     latitude = FiniteFloatField(min_value=-90, max_value=90, required=False)
@@ -169,7 +173,7 @@ class BulkInput(Reasoned, Strict):
     ids = serializers.ListField(child=id_field(), allow_empty=False, max_length=MOST_IDS)
     versions = ByIdField(
         most=MOST_IDS, child=serializers.IntegerField(min_value=1),
-        help_text=_("By id: an order that has another version by now is not changed."),
+        help_text=_("By order id. An order whose version differs is not changed."),
     )  # fmt: skip
     status = serializers.ChoiceField(Status.choices, required=False)
     driver = related(Driver.objects.filter(is_active=True), required=False, allow_null=True)
@@ -179,14 +183,14 @@ class BulkInput(Reasoned, Strict):
 
     def validate_ids(self, ids: list[int]) -> list[int]:
         if len(set(ids)) < len(ids):
-            raise serializers.ValidationError(_("An order is named twice."), code="unique")
+            raise serializers.ValidationError(_("An order is listed twice. Please list it once."), code="unique")
         return ids
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.keys() - {"ids", "reason", "versions"}:
-            raise serializers.ValidationError(_("Say what to change: status, driver, route, priority or date."))
+            raise serializers.ValidationError(_("Please say what to change: status, driver, route, priority or date."))
         if "driver" in attrs and attrs.get("status", Status.ASSIGNED) not in PROMISED:
-            detail = _("A driver goes with the status “confirmed” or “assigned” only.")
+            detail = _("A driver can be given only with the status “confirmed” or “assigned”.")
             raise serializers.ValidationError({"driver": [detail]})
         return attrs
 

@@ -35,11 +35,14 @@ class ByField(serializers.CharField):
 
 class HistoryOutput(serializers.ModelSerializer[OrderStatusChange]):
     from_status = serializers.ChoiceField(
-        Status.choices, read_only=True, allow_blank=True, help_text=_("Empty where the order was placed.")
+        Status.choices,
+        read_only=True,
+        allow_blank=True,
+        help_text=_("Empty for the first entry, when the order was placed."),
     )
     changed_by = ByField()
     sent_later = serializers.BooleanField(
-        read_only=True, help_text=_("Done without a line and reported later; `at` is when it happened.")
+        read_only=True, help_text=_("Done offline and reported later. `at` is when it happened.")
     )
 
     class Meta:

@@ -55,7 +55,7 @@ SENSIBLE = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12
 
 
 class OrderFilters(Filters):
-    status = ChoicesFilter(choices=Status.choices, help_text=_("One or several, with commas."))
+    status = ChoicesFilter(choices=Status.choices, help_text=_("One or more, separated by commas."))
     priority = filters.ChoiceFilter(choices=Priority.choices)
     scheduled_date = filters.DateFilter()
     scheduled_date_from = filters.DateFilter(field_name="scheduled_date", lookup_expr="gte")
@@ -67,9 +67,9 @@ class OrderFilters(Filters):
     )
     driver = IdFilter()
     route = IdFilter()
-    customer = IdsFilter(help_text=_("One or several, with commas."))
+    customer = IdsFilter(help_text=_("One or more, separated by commas."))
     latest = IdFilter(
-        method="newest", max_value=20, help_text=_("With `customer`: of each of them the newest so many.")
+        method="newest", max_value=20, help_text=_("With `customer`: at most this many of the newest orders of each.")
     )
     area = filters.CharFilter(max_length=20)
     q = filters.CharFilter(

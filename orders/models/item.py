@@ -91,23 +91,23 @@ def amount(items: Collection[OrderItem]) -> int:
     """The total in NT$. Raises Refusal if it does not fit the column."""
     total = sum(item.quantity * item.unit_price for item in items)
     if total > MOST_AMOUNT:
-        raise Refusal("amount_too_large", _("The amount is too large; please check the quantities."), attr="items")
+        raise Refusal("amount_too_large", _("The amount is too large. Please check the quantities."), attr="items")
     return total
 
 
 def _items(lines: Sequence[OrderLine], present: dict[int, OrderItem]) -> list[OrderItem]:
     if not 1 <= len(lines) <= MOST_LINES:
-        raise Refusal("invalid_items", _("An order has 1 to %d items.") % MOST_LINES, attr="items")
+        raise Refusal("invalid_items", _("An order must have 1 to %d items.") % MOST_LINES, attr="items")
     products = Product.objects.in_bulk([line.product for line in lines])
     items = []
     for index, line in enumerate(lines):
         product = products.get(line.product)
         item = present.get(line.product)
         if any(line.product == before.product for before in lines[:index]):
-            detail = _("This product is already in the order; put all of it on one line.")
+            detail = _("This product is already in the order. Please put it all on one line.")
             raise Refusal("product_repeated", detail, attr=f"items.{index}.product")
         if product is None or not (product.is_active or item):
-            detail = _("There is no product %(id)d, or it is no longer sold.")
+            detail = _("Product %(id)d does not exist or is no longer sold.")
             raise Refusal("unknown_product", detail % {"id": line.product}, attr=f"items.{index}.product")
         item = item or OrderItem(product=product, unit_price=product.price)
         item.quantity = line.quantity

@@ -44,7 +44,7 @@ class VersionConflict(Refusal):
     """The order changed after the caller read it."""
 
     def __init__(self, version: int) -> None:
-        detail = _("Someone else changed this order. Load it again; its version is now %(version)d.")
+        detail = _("Someone else changed this order. Please load it again. Its version is now %(version)d.")
         super().__init__("version_conflict", detail % {"version": version}, attr="version", status=409, version=version)
 
 
@@ -53,7 +53,9 @@ def no_such_order() -> Refusal:
 
 
 def ref_reused() -> Refusal:
-    return Refusal("ref_reused", _("This ref was used for another command."), attr="ref", status=409)
+    return Refusal(
+        "ref_reused", _("This ref was already used for another command. Please send a new ref."), attr="ref", status=409
+    )
 
 
 class Priority(models.TextChoices):
@@ -390,9 +392,9 @@ def _checked_time(at: datetime | None, order: Order) -> datetime:
     if at is None:
         return now
     if at > now + CLOCK_SKEW:
-        raise Refusal("invalid_time", _("The time lies in the future; check the clock of the device."), attr="at")
+        raise Refusal("invalid_time", _("The time is in the future. Please check the device's clock."), attr="at")
     if at < order.created_at - CLOCK_SKEW:
-        raise Refusal("invalid_time", _("The time lies before the order was placed."), attr="at")
+        raise Refusal("invalid_time", _("The time is before the order was placed. Please check it."), attr="at")
     return min(at, now)
 
 
@@ -403,10 +405,10 @@ def _set_quantities(items: delivery_parts.Items, named: Mapping[int, int]) -> No
     """
     ordered = {item.product_id: item.quantity for item in items}
     if any(product not in ordered or not 0 <= quantity <= ordered[product] for product, quantity in named.items()):
-        detail = _("Delivered can only be what was ordered, and no more than that.")
+        detail = _("You can deliver only ordered products, and no more than was ordered.")
         raise Refusal("invalid_quantity", detail, attr="quantities")
     if named and not any((ordered | dict(named)).values()):
-        detail = _("Nothing was delivered: report that it could not be delivered, with the reason.")
+        detail = _("Nothing was delivered. Please report “Could not deliver” with a reason.")
         raise Refusal("invalid_quantity", detail, attr="quantities")
     for item in items:
         item.quantity_delivered = named.get(item.product_id, item.quantity)
@@ -421,7 +423,7 @@ def _set_columns(order: Order, command: Command) -> None:
     if command.to == Status.ASSIGNED:
         order.driver = command.driver or order.driver or (order.route.driver if order.route else None)
         if order.driver is None or not order.driver.is_active:
-            raise Refusal("driver_required", _("Please choose a driver who is active."), attr="driver")
+            raise Refusal("driver_required", _("This driver is not active. Please choose another."), attr="driver")
         if order.route is not None and order.route.driver_id != order.driver.pk:
             order.route = order.stop_sequence = None
     if command.eta is not None:

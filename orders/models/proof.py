@@ -34,7 +34,7 @@ MOST_AN_ORDER = 20
 QUALITY = 85
 # Modes that can be scaled directly. Other modes (palette, one bit) would lose thin lines.
 SMOOTH = {"L", "RGB", "RGBA"}
-decoding = OneAtATime(_("Many images arrive at the moment. Please try again in a few seconds."))
+decoding = OneAtATime(_("Many images are arriving. Please try again in a few seconds."))
 # The view that returns an image. The files lie outside the directories that the web server serves.
 URL_NAME = "order-proof-image"
 # Serial numbers in one delivery, and characters in one number.
@@ -153,18 +153,25 @@ def jpeg(sent: UploadedFile) -> bytes:
     Raises Refusal, Overloaded.
     """
     if (sent.size or 0) > MOST_BYTES:
-        raise Refusal("image_too_large", _("The image is larger than 2 MB."), attr="image", status=413)
+        raise Refusal(
+            "image_too_large",
+            _("The image is larger than 2 MB. Please choose a smaller one."),
+            attr="image",
+            status=413,
+        )
     try:
         with Image.open(sent, formats=("JPEG", "PNG")) as opened:
             if opened.width * opened.height > MOST_PIXELS:
-                detail = _("The image has more than 16 million pixels.")
+                detail = _("The image has more than 16 million pixels. Please choose a smaller one.")
                 raise Refusal("image_too_large", detail, attr="image", status=413)
             with decoding.turn():
                 return _encoded(opened)
     except (Refusal, Overloaded):
         raise
     except Exception as error:  # decoders raise many kinds of errors for malformed bytes
-        raise Refusal("invalid_image", _("This is no whole JPEG or PNG image."), attr="image") from error
+        raise Refusal(
+            "invalid_image", _("This is not a complete JPEG or PNG image. Please choose another."), attr="image"
+        ) from error
 
 
 def _encoded(opened: Image.Image) -> bytes:

@@ -97,7 +97,7 @@ def test_receipt_shows_delivered_quantities_and_no_unreported_payment() -> None:
     proof = Proof("manual", quantities={order.items.exclude(pk=other.pk).get().product_id: 2, other.product_id: 0})
     order.transition_to(Status.DELIVERED, proof=proof)
     cells = re.findall(r"<td>([^<]*)</td>", text(page(order)).split('class="card receipt"')[1])
-    assert cells == ["20kg 瓦斯桶", "2", "NT$1600", "4kg", "0", "NT$0", "NT$1600"]
+    assert cells == ["20kg 瓦斯桶", "2", "NT$1,600", "4kg", "0", "NT$0", "NT$1,600"]
 
 
 def test_guessing_links_is_throttled_despite_forged_headers(rates: Callable[..., None]) -> None:

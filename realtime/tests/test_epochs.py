@@ -253,7 +253,7 @@ def test_after_restore_messages_possibly_sent_become_unknown(
     row.refresh_from_db()
     # The gateway is stored, so that an idempotent one can retry it.
     assert (row.status, row.status_reason, row.gateway) == (Status.UNKNOWN, Reason.INTERRUPTED, "memory")
-    assert "1 messages may have gone out" in capsys.readouterr().out
+    assert "1 messages that may have been sent" in capsys.readouterr().out
 
 
 @pytest.mark.django_db

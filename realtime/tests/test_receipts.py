@@ -42,7 +42,7 @@ def test_customer_reply_is_announced_once_to_all_staff() -> None:
     with translation.override("en"):  # the language of the provider's request must not matter
         ((type_, channels, data),) = announced(Reply("m-1", row.recipient, "請下午來"))
     with translation.override(settings.LANGUAGE_CODE):
-        title = gettext("A customer answered an SMS")
+        title = gettext("A customer replied to an SMS")
     assert (type_, channels, data["title"]) == ("notification", ["staff"], title)
     assert data["message"] == f"{row.customer.name}: 請下午來"
     assert data["action"] == {"type": "notification", "order_id": row.order_id}

@@ -158,7 +158,7 @@ class UnknownPath(APIView):
     schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        raise NotFound(_("There is no such path. Mind the slash at the end; see /api/v1/docs/."))
+        raise NotFound(_("There is no such path. Check the slash at the end. See /api/v1/docs/."))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

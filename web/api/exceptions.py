@@ -24,22 +24,22 @@ class Refused(APIException):
 
 class TooLarge(APIException):
     status_code = 413
-    default_code, default_detail = "too_large", _("The request is too large; send it in smaller parts.")
+    default_code, default_detail = "too_large", _("The request is too large. Please send it in smaller parts.")
 
 
 class Impossible(APIException):
     status_code = 400
-    default_code, default_detail = "invalid", _("A value of the request lies outside of what can be stored.")
+    default_code, default_detail = "invalid", _("A value in the request is too large or too small to store.")
 
 
 class Conflict(APIException):
     status_code = 409
-    default_code, default_detail = "conflict", _("Someone else changed the same thing. Load it again and retry.")
+    default_code, default_detail = "conflict", _("Someone else changed this. Please load it again and retry.")
 
 
 class Busy(APIException):
     status_code, wait = 503, 1
-    default_code, default_detail = "busy", _("The database is busy or away. Please try again in a moment.")
+    default_code, default_detail = "busy", _("The database is busy or unavailable. Please try again in a moment.")
 
 
 class NotDone(Busy):
@@ -71,4 +71,4 @@ class TooMany(APIException):
 
 
 class Broken(APIException):
-    default_detail = _("Something went wrong on our side. It was logged; please try again later.")
+    default_detail = _("Something went wrong on our side and was logged. Please try again later.")

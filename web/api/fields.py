@@ -20,7 +20,7 @@ class Strict(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and (unknown := [str(name) for name in data if name not in self.fields]):
-            detail = _("There is no such field here.")
+            detail = _("Unknown field. Please remove it.")
             raise serializers.ValidationError({name: [detail] for name in unknown[:10]}, code="unknown_field")
         return super().to_internal_value(data)
 

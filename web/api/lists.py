@@ -32,7 +32,7 @@ class IdFilter(filters.Filter):
 class FewValues(BaseCSVField):
     def clean(self, value: list[str] | None) -> Any:
         if value and len(value) > MOST_VALUES:
-            raise forms.ValidationError(_("At most %d values are taken.") % MOST_VALUES, "max_length")
+            raise forms.ValidationError(_("Please send at most %d values.") % MOST_VALUES, "max_length")
         return super().clean(value)
 
 
@@ -49,7 +49,7 @@ class TrueOrFalse(forms.Field):
         if value in self.empty_values:
             return None
         if (word := str(value).lower()) not in ("true", "false"):
-            raise forms.ValidationError(_("Say true or false."), "invalid")
+            raise forms.ValidationError(_("Please send true or false."), "invalid")
         return word == "true"
 
 
@@ -91,5 +91,5 @@ class Pages(PageNumberPagination):
         """Refuses an invalid size; DRF would silently use 50."""
         size = request.query_params.get(self.page_size_query_param, "1")
         if not (size.isdecimal() and int(size[:9]) > 0):
-            raise ValidationError({self.page_size_query_param: [_("Please name a number of rows, 1 or more.")]})
+            raise ValidationError({self.page_size_query_param: [_("Please give a number of rows, 1 or more.")]})
         return super().get_page_size(request)

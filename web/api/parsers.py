@@ -68,9 +68,9 @@ def _refuse_unstorable(found: Any) -> None:
         elif isinstance(value, list):
             waiting += value
         elif isinstance(value, str) and unstorable(value):
-            raise ParseError(_("The body holds a NUL or half a surrogate pair, which are no characters."))
+            raise ParseError(_("The body contains a NUL or a broken surrogate pair. Please remove it."))
         elif isinstance(value, float) and not math.isfinite(value):
-            raise ParseError(_("The body holds a number that is too large."))
+            raise ParseError(_("The body contains a number that is too large."))
 
 
 def unstorable(text: str) -> bool:

@@ -36,8 +36,8 @@ class AutoSchema(StandardizedAutoSchema):
         described = [*super().get_override_parameters()]
         if isinstance(self.view, LastEventId) and self.method == "GET":
             described += [
-                header(ID, _("The head of the event log, read before the rows."), OpenApiTypes.INT),
-                header(EPOCH, _("The epoch of the event log that it is of."), OpenApiTypes.STR),
+                header(ID, _("The last event id of the event log when these rows were read."), OpenApiTypes.INT),
+                header(EPOCH, _("The epoch of the event log that this cursor belongs to."), OpenApiTypes.STR),
             ]
         return described
 

@@ -36,7 +36,7 @@ def test_unknown_method_is_405_for_every_role(method: str) -> None:
 
 @pytest.mark.parametrize(
     ("language", "said"),
-    [("en", "Only a manager or the owner may do this."), ("zh-hant", "只有店長或老闆可以這麼做。")],
+    [("en", "Only a manager or the owner may do this."), ("zh-hant", "只有店長或老闆有這項權限。")],
 )
 def test_a_refusal_says_who_may(language: str, said: str) -> None:
     api, product = Api(make_staff("clerk")), make_product(price=800)

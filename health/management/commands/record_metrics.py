@@ -13,8 +13,8 @@ from health import history
 class Command(BaseCommand):
     """For a timer on one or several servers. Idempotent: a second run within the hour changes nothing."""
 
-    help = _("Takes the hourly snapshot of the figures, unless it was taken already.")
+    help = _("Takes the hourly snapshot of the figures. Does nothing if this hour has one.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         taken = history.record()
-        self.stdout.write(_("The snapshot was taken.") if taken else _("This hour's snapshot was taken already."))
+        self.stdout.write(_("Snapshot taken.") if taken else _("This hour already has a snapshot."))

@@ -41,14 +41,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, force: bool, **options: Any) -> None:
         if not force and not is_private():
             raise CommandError(
-                _("The demo's passwords are public: it needs SQLite and ALLOWED_HOSTS on this machine (or --force).")
+                _("The demo's passwords are public. Use SQLite and only this machine in ALLOWED_HOSTS, or add --force.")
             )
         names = {account.username for account in ACCOUNTS}
         taken = set(User.objects.filter(username__in=names).values_list("username", flat=True))
         if taken and taken != names:
-            raise CommandError(_("These accounts exist already, and are not the demo's: %s") % ", ".join(sorted(taken)))
+            raise CommandError(
+                _("These accounts already exist and do not belong to the demo: %s") % ", ".join(sorted(taken))
+            )
         if taken:
-            self.stdout.write(_("The demo's data are there."))
+            self.stdout.write(_("The demo data is ready."))
         else:
             self.fill()
         self.show_accounts()
@@ -66,7 +68,7 @@ class Command(BaseCommand):
         self.show(reports)
 
     def show(self, reports: list[Report]) -> None:
-        self.stdout.write(_("Two sheets were imported, their days moved to today and tomorrow:"))
+        self.stdout.write(_("Two sheets were imported. Their days were moved to today and tomorrow:"))
         for report in reports:
             self.stdout.write(f"  {report.summary()}")
 

@@ -18,28 +18,28 @@ PORT = 8025
 
 
 class Command(BaseCommand):
-    help = _("Runs an SMS provider on this machine that shows what the telephones get. Nothing leaves the machine.")
+    help = _("Runs a test SMS provider on this machine and shows what customers receive. Nothing leaves the machine.")
     # It needs no database.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=PORT, help=_("8025 unless told; 0: any that is free"))
-        parser.add_argument("--balance", type=int, default=BALANCE, help=_("points that the account has at first"))
+        parser.add_argument("--port", type=int, default=PORT, help=_("default 8025; 0 takes any free port"))
+        parser.add_argument("--balance", type=int, default=BALANCE, help=_("points in the account at the start"))
         parser.add_argument(
             "--callback", type=callback, action="append", default=[], metavar="GATEWAY=URL",
-            help=_("where receipts of a gateway go, of messages that do not say so themselves"),
+            help=_("a gateway's receipt URL, for messages that name none"),
         )  # fmt: skip
 
     def handle(self, *args: Any, port: int, balance: int, callback: list[tuple[str, str]], **options: Any) -> None:
         try:
             sandbox = Sandbox(port, callbacks=dict(callback), balance=balance)
         except (OSError, OverflowError):
-            raise CommandError(_("Port %d cannot be had; name another with --port, or 0.") % port) from None
+            raise CommandError(_("Port %d is in use. Choose another with --port, or 0.") % port) from None
         # SIGINT too, because shells start background processes with SIGINT ignored.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.default_int_handler)
         with sandbox:
-            self.stdout.write(_("The customers' telephones: %s/ (Ctrl-C stops it)") % sandbox.url)
+            self.stdout.write(_("Customers' telephones: %s/ (stop with Ctrl-C)") % sandbox.url)
             self.stdout.flush()
             try:
                 signal.pause()

@@ -31,10 +31,10 @@ TEMPLATES = DjangoTemplates(
 )
 FAULTS = {
     Kind.SLOW: _("answers slowly (5 s)"), Kind.REFUSE: _("refuses"), Kind.HANG: _("never answers"),
-    Kind.DROP_BEFORE: _("drops the connection, the request unread"),
-    Kind.DROP_AFTER: _("takes the message and drops the connection"), Kind.GARBAGE: _("answers nonsense"),
-    Kind.HTML: _("answers a page of HTML"), Kind.HUGE: _("answers ten megabytes"),
-    Kind.TWICE: _("answers twice"),
+    Kind.DROP_BEFORE: _("closes the connection without reading the request"),
+    Kind.DROP_AFTER: _("accepts the message, then closes the connection"), Kind.GARBAGE: _("answers with garbage"),
+    Kind.HTML: _("answers with an HTML page"), Kind.HUGE: _("answers with ten megabytes"),
+    Kind.TWICE: _("sends each answer twice"),
 }  # fmt: skip
 OUTCOMES = (Status.DELIVERED, Status.FAILED, Status.EXPIRED)
 

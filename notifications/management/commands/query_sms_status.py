@@ -30,15 +30,19 @@ class Command(BaseCommand):
     """Exit code 0: all providers answered. 1: one did not. 2: wrong use."""
 
     help = _(
-        "Asks providers for overdue receipts and for the balance, and repeats what they did not answer, "
-        "where they know the key of a message and send it once."
+        "Asks providers for overdue receipts and the balance. Retries unanswered SMS where the provider "
+        "accepts an idempotency key."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
-        add("--since", type=moment, help=_("made since: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago (7d)"))
-        add("--limit", type=positive, help=_("this many at most of each provider, the oldest first"))
-        add("--dry-run", action="store_true", help=_("say what would be asked; ask nothing"))
+        add(
+            "--since",
+            type=moment,
+            help=_("created since: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago (default 7d)"),
+        )
+        add("--limit", type=positive, help=_("at most this many per provider, oldest first"))
+        add("--dry-run", action="store_true", help=_("show what would be asked, without asking"))
 
     def handle(self, *args: Any, since: datetime | None, limit: int | None, dry_run: bool, **options: Any) -> None:
         since = since or timezone.now() - USUALLY_SINCE
@@ -58,7 +62,7 @@ class Command(BaseCommand):
             well &= self.repeat(rows)
         unknown = NotificationHistory.objects.filter(status=Status.UNKNOWN, created_at__gte=since).not_resent()
         if count := unknown.count():
-            said = _("%d stay unknown; resend_sms --unknown sends them again, and some may arrive twice.")
+            said = _("%d stay unknown. “resend_sms --unknown” sends them again; some may arrive twice.")
             self.stdout.write(said % count)
         if not well:
             sys.exit(1)

@@ -26,22 +26,22 @@ WRONG_USE = 2
 class Command(BaseCommand):
     """Exit code 1: a message failed or is unknown. 2: wrong use. Waiting or outdated messages are no failure."""
 
-    help = _("Sends SMS again. Several at once never send one message twice.")
+    help = _("Sends SMS again. Parallel runs never send one message twice.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
         add(
             "--failed",
             action="store_true",
-            help=_("those that were not sent, or, as a receipt said, not delivered: these cost once more"),
+            help=_("not sent, or reported as not delivered: these cost again"),
         )
-        add("--unknown", action="store_true", help=_("those whose request was never answered"))
-        add("--stuck", action="store_true", help=_("those that a dead process left waiting or half sent"))
-        add("--since", type=moment, help=_("made since: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago"))
-        add("--order", type=plain, help=_("of one order, by number or id"))
-        add("--kind", type=plain, choices=Kind.values, help=_("of one kind"))
-        add("--limit", type=positive, help=_("this many at most, the oldest first"))
-        add("--dry-run", action="store_true", help=_("say what would be sent and what it costs; change nothing"))
+        add("--unknown", action="store_true", help=_("sent, but the provider never answered"))
+        add("--stuck", action="store_true", help=_("left waiting or half sent when a process stopped"))
+        add("--since", type=moment, help=_("created since: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago"))
+        add("--order", type=plain, help=_("only one order, by number or id"))
+        add("--kind", type=plain, choices=Kind.values, help=_("only one kind"))
+        add("--limit", type=positive, help=_("at most this many, oldest first"))
+        add("--dry-run", action="store_true", help=_("show what would be sent and its cost, without sending"))
 
     def handle(self, *args: Any, **options: Any) -> None:
         rows = list(chosen(**options))
@@ -82,7 +82,7 @@ def chosen(*, since: datetime | None, kind: str, order: str, limit: int | None, 
 
 def which(*, failed: bool, unknown: bool, stuck: bool, **others: Any) -> Q:
     if not (failed or unknown or stuck):
-        raise CommandError(_("Say which: --failed, --unknown, --stuck, or several of them."), returncode=WRONG_USE)
+        raise CommandError(_("Please choose --failed, --unknown, --stuck, or several of them."), returncode=WRONG_USE)
     found = Q(status__in=[*[Status.FAILED] * failed, *[Status.UNKNOWN] * unknown])
     return found | Q(pk__in=NotificationHistory.objects.owed().values("pk")) if stuck else found
 

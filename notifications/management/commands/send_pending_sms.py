@@ -45,13 +45,11 @@ NICENESS = 10
 class Command(BaseCommand):
     """Exit code 1: a message failed or is unknown. Waiting for a stopped channel or the morning is no failure."""
 
-    help = _("Sends the SMS that wait, and settles sendings that died. Several at once never send one message twice.")
+    help = _("Sends waiting SMS and settles interrupted ones. Parallel runs never send one message twice.")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--loop", action="store_true", help=_("go on until SIGTERM or Ctrl-C: a service"))
-        parser.add_argument(
-            "--limit", type=positive, help=_("this many at most, the oldest first; with --loop a round")
-        )
+        parser.add_argument("--loop", action="store_true", help=_("run until SIGTERM or Ctrl-C, as a service"))
+        parser.add_argument("--limit", type=positive, help=_("at most this many, oldest first; with --loop, per round"))
 
     def handle(self, *args: Any, loop: bool, limit: int | None, **options: Any) -> None:
         with stopping() as stop:

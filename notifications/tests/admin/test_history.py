@@ -315,8 +315,8 @@ def test_timeline_begins_with_cause_and_user() -> None:
     order = make_order()
     order.transition_to(OrderStatus.CONFIRMED, by=make_office(first_name="Ming", last_name="Wang"))
     said = told(order.notifications.get())
-    assert "The order: Pending → Confirmed, by Ming Wang (" in said
-    assert said.index("The order:") < said.index("The message was made.")
+    assert "Order: Pending → Confirmed, by Ming Wang (" in said
+    assert said.index("Order:") < said.index("Message created.")
 
 
 def test_timeline_has_each_step_with_its_time() -> None:
@@ -343,19 +343,19 @@ def shown(client: Client, row: NotificationHistory) -> tuple[str, bool]:
 
 def test_waiting_message_shows_until_when(admin_client: Client, settings: Any) -> None:
     row = make_message(send_after=timezone.now() + timedelta(hours=1))
-    said = f"It waits until {moment(row.send_after)}, and is then sent by itself."
+    said = f"Will be sent at {moment(row.send_after)}."
     assert shown(admin_client, row) == (said, False)
     row.send_after, settings.SMS_QUIET_HOURS = None, "00:00-23:59"
     row.save()
     with time_machine.travel(AT, tick=False):
         admin_client.force_login(make_office(is_superuser=True))
-        assert shown(admin_client, row) == ("It waits until 11/23 23:59:00, and is then sent by itself.", False)
+        assert shown(admin_client, row) == ("Will be sent at 11/23 23:59:00.", False)
 
 
 def test_message_waiting_for_its_channel_says_so(admin_client: Client, settings: Any) -> None:
     GatewayState.objects.create(gateway=settings.SMS_GATEWAY, stopped_at=AT)
     row = make_message()
-    assert shown(admin_client, row) == ("It waits until the channel is started again.", False)
+    assert shown(admin_client, row) == ("Waiting until the channel is started again.", False)
     Customer.objects.filter(pk=row.customer_id).unannounced().update(phone="02-2930-0016", email="a@example.org")
     assert shown(admin_client, NotificationHistory.objects.get(pk=row.pk))[1]
 
@@ -363,14 +363,14 @@ def test_message_waiting_for_its_channel_says_so(admin_client: Client, settings:
 @pytest.mark.parametrize("status", [Status.FAILED, Status.SENT, Status.UNKNOWN, Status.PENDING, Status.SUPPRESSED])
 def test_outdated_message_has_no_button(admin_client: Client, status: Status) -> None:
     row = make_message(status, order=make_quiet_order(OrderStatus.DELIVERED), status_reason=Reason.OPT_OUT)
-    assert shown(admin_client, row) == ("It cannot be sent: no longer true when its turn came.", False)
+    assert shown(admin_client, row) == ("It cannot be sent: no longer true at the time to send.", False)
 
 
 def test_message_after_opt_out_has_no_button(admin_client: Client) -> None:
     row = make_message()
     Customer.objects.filter(pk=row.customer_id).unannounced().update(sms_opt_out=True)
     row = NotificationHistory.objects.get(pk=row.pk)
-    assert shown(admin_client, row) == ("It cannot be sent: the customer wants no such SMS.", False)
+    assert shown(admin_client, row) == ("It cannot be sent: the customer opted out of this SMS.", False)
 
 
 def test_only_interrupted_sending_has_a_button(admin_client: Client) -> None:
@@ -384,9 +384,9 @@ def test_timeline_names_who_rescheduled() -> None:
     order.scheduled_date += timedelta(days=1)
     order.save(change=Change(Actor(by=make_office(username="lin"))))
     row = order.notifications.get()
-    assert "The order got another day or time, by lin." in told(row)
+    assert "lin changed the day or time of the order." in told(row)
     row = make_message(order=order, kind=row.kind, resend_of=row, requested_by=make_office(), caused_by=row.caused_by)
-    assert "The order got another day or time, by lin." in told(row)
+    assert "lin changed the day or time of the order." in told(row)
     row.caused_by = None
     assert "by the system." in told(row)
 
@@ -395,7 +395,7 @@ def test_timeline_names_who_retried_unknown_message(settings: Any) -> None:
     settings.SMS_GATEWAY = "http"
     row = make_message(Status.UNKNOWN, gateway="http", requested_by=make_office(username="lin"))
     queue.prepare(row, make_office(username="wang"))
-    assert "Sent again; asked for by wang" in told(row)
+    assert "Sent again by wang" in told(row)
     assert str(row.requested_by) == "lin"
 
 
@@ -403,7 +403,7 @@ def test_resent_message_links_to_the_newer_one() -> None:
     row = make_message(Status.FAILED)
     newer = make_message(order=row.order, resend_of=row, requested_by=make_office(username="lin"))
     assert page(newer) in told(row)
-    assert "Sent again; asked for by lin" in told(newer)
+    assert "Sent again by lin" in told(newer)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -413,13 +413,13 @@ def test_overruled_message_is_sent_and_names_who_asked(admin_client: Client, adm
     row.move(Status.SENDING, Status.PENDING)
     row.move(Status.PENDING, Status.SUPPRESSED, status_reason=Reason.OPT_OUT)
     shown = admin_client.get(page(row), headers={"accept-language": "en"}).content.decode()
-    assert "Send nevertheless" in shown
+    assert "Send anyway" in shown
     assert 'name="overrule" value="yes"' in shown
     admin_client.post(reverse("admin:notifications_resend", args=[row.pk]), {"overrule": "yes"})
     row.refresh_from_db()
     assert (row.status, row.overruled, row.requested_by) == (Status.SENT, True, admin_user)
     assert len(Memory.outbox) == 1
-    assert "To be sent nevertheless; asked for by admin" in told(row)
+    assert "admin chose to send it anyway" in told(row)
 
 
 @pytest.mark.parametrize(("status", "reason"), [(Status.SUPPRESSED, Reason.NO_MOBILE), (Status.CANCELLED, "overtaken")])

@@ -56,8 +56,8 @@ def test_default_text_is_the_placeholder(editor: Browser) -> None:
 def test_invalid_text_is_refused_with_reason(editor: Browser) -> None:
     answer = editor.post(page(), editor.form(page(), FORM) | {"body_en": "call 0912-345-678 {nobody}"})
     assert errors(answer) == [
-        "“{nobody}” is no placeholder; there are: {order_number}, {scheduled_date}, {tracking_url}.",
-        "“0912-345-678” reads as a telephone number; the carriers block those.",
+        "“{nobody}” is not a placeholder. You can use: {order_number}, {scheduled_date}, {tracking_url}.",
+        "“0912-345-678” looks like a telephone number. Please remove it; carriers block such SMS.",
     ]
     assert MessageTemplate.objects.get().body_en == ""
 
@@ -80,7 +80,7 @@ def test_preview_counts_longest_values(editor: Browser) -> None:
     found = asked(editor, body="{order_number} ok").json()
     assert found == {
         "text": "【幸福氣】0000-0000 ok", "segments": 1, "points": 1, "problems": [],
-        "cost": "17 characters at the longest: 1 segment, 1 point",
+        "cost": "At most 17 characters: 1 segment, 1 point",
     }  # fmt: skip
     assert asked(editor, body="瓦" * 130).json()["points"] == 3
 

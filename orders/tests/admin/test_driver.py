@@ -39,7 +39,7 @@ def test_new_driver_gets_account_and_password_link_by_mail() -> None:
 def test_new_driver_without_email_gets_password_shown_once() -> None:
     browser = office_that_commits()
     ((_, text),) = (line for line in shown_messages(hire(browser)) if line[0] == "warning")
-    (password,) = re.findall(r"its password “([^”]+)”", text)
+    (password,) = re.findall(r"the password “([^”]+)”", text)
     assert User.objects.get(username="chen").check_password(password)
     assert password not in browser.get(LIST)
     assert mail.outbox == []
@@ -48,7 +48,7 @@ def test_new_driver_without_email_gets_password_shown_once() -> None:
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
-        ({"username": "taken"}, "There is an account “taken” already"),
+        ({"username": "taken"}, "The account “taken” already exists"),
         ({"username": "a b"}, "Enter a valid username"),
         ({"username": "a" * 151}, "at most 150"),
         ({"email": "nonsense"}, "valid email"),
@@ -102,7 +102,7 @@ def test_new_password_is_shown_without_email(office: Browser) -> None:
     driver = make_driver()
     assert password(driver) in Forms(office.get(change("driver", driver.pk))).forms
     ((_, text),) = shown_messages(office.post(password(driver), {}))
-    (shown,) = re.findall(r"its password “([^”]+)”", text)
+    (shown,) = re.findall(r"the password “([^”]+)”", text)
     driver.user.refresh_from_db()
     assert driver.user.check_password(shown)
 

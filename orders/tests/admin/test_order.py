@@ -55,7 +55,7 @@ def test_list_shows_order_summary(office: Browser) -> None:
     for text in (
         order.order_number, "badge plain", "Assigned", "badge urgent", "王小姐&lt;script&gt;", "0912-***-678", "陳志明",
         "20kg×2",
-        "NT$ 1,600", "11/23", order.delivery_address,
+        "NT$1,600", "11/23", order.delivery_address,
     ):  # fmt: skip
         assert text in shown, text
     assert "912345678" not in shown
@@ -151,14 +151,14 @@ def test_new_order_has_version_one_and_todays_prices(office: Browser) -> None:
         ({"items-0-product": ""}, "required"),
         ({"items-0-quantity": 0}, "greater than or equal to 1"),
         ({"items-0-quantity": 1000}, "less than or equal to 999"),
-        ({"scheduled_date": "2026-11-20"}, "lies in the past"),
+        ({"scheduled_date": "2026-11-20"}, "is in the past"),
         ({"scheduled_date": "2028-01-01"}, "more than a year away"),
         ({"scheduled_date": "nonsense"}, "valid date"),
         ({"customer": "abc"}, "valid choice"),
         ({"customer": "9" * 40}, "valid choice"),
         ({"items-0-product": "\0"}, "Null characters"),
         ({"notes": "\0"}, "Null characters"),
-        ({"inactive": ""}, "This customer is no longer active."),
+        ({"inactive": ""}, "This customer is deactivated. Please activate the customer first."),
     ],
 )
 def test_invalid_new_order_shows_form_errors(office: Browser, wrong: dict[str, Any], message: str) -> None:
@@ -231,7 +231,7 @@ def test_driver_is_read_only_before_confirmation_and_on_the_road(office: Browser
 def test_refusal_shows_field_error_and_saves_nothing(office: Browser) -> None:
     order, route = make_order("assigned"), make_route(driver=make_driver())
     answer = save(office, order, driver=make_driver().pk, route=route.pk, notes="新")
-    assert errors(answer) == ["This route is driven by someone else than this order."]
+    assert errors(answer) == ["This route and this order have different drivers. Please choose another route."]
     assert "route" in answer.context["adminform"].form.errors
     order.refresh_from_db()
     assert (order.route, order.notes, order.version) == (None, "", 3)
@@ -354,7 +354,7 @@ def test_stale_form_is_refused(office: Browser) -> None:
     answer = office.post(path, opened | {"notes": "新", "items-0-quantity": 9})
     order.refresh_from_db()
     assert 'name="opened_version" value="1"' in answer.content.decode()  # refused when saved again, too
-    assert "Somebody else has changed this order" in "".join(errors(answer))
+    assert "Someone else changed this order" in "".join(errors(answer))
     assert (order.status, order.notes, order.version) == ("confirmed", "舊", 2)
     assert order.items.get().quantity == 1
 
@@ -559,7 +559,7 @@ def test_action_form_keeps_list_filter(office: Browser) -> None:
 @pytest.mark.parametrize("chosen", ["abc", "\0", "9" * 40, "-1", "１"])
 def test_invalid_selection_shows_error(office: Browser, chosen: str) -> None:
     answer = office.post(LIST, {"action": "confirm", "_selected_action": [chosen]})
-    assert shown_messages(answer) == [("error", "This selection cannot be read; please select again.")]
+    assert shown_messages(answer) == [("error", "This selection cannot be read. Please select again.")]
 
 
 def test_selection_over_limit_is_refused_completely(office: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -596,7 +596,7 @@ def test_proof_of_delivery_is_shown(office: Browser) -> None:
 
 def test_move_reported_later_is_marked(office: Browser) -> None:
     order = make_order("assigned", created_at=timezone.now() - timedelta(hours=1))
-    path, mark = change("order", order.pk), "sent later, from offline"
+    path, mark = change("order", order.pk), "reported later, from offline"
     order.transition_to("delivering", at=timezone.now() - timedelta(seconds=50))
     assert mark not in office.get(path)
     order.transition_to("arriving", at=timezone.now() - timedelta(seconds=70))
@@ -627,6 +627,6 @@ def test_badge_has_label_and_colour() -> None:
         assert badge("delivered") == '<span class="badge good">Delivered</span>'
 
 
-@pytest.mark.parametrize(("amount", "shown"), [(None, "–"), (0, "NT$ 0"), (1234567, "NT$ 1,234,567")])
+@pytest.mark.parametrize(("amount", "shown"), [(None, "–"), (0, "NT$0"), (1234567, "NT$1,234,567")])
 def test_money_has_thousands_separators(amount: int | None, shown: str) -> None:
     assert money(amount) == shown

@@ -187,7 +187,7 @@ async def test_drawer_acts_on_the_shown_order_and_stays_closed(page: Page, site:
     assert not await drawer.is_visible()
     await page.route(f"**/orders/{shown.pk}/", lambda route: route.abort())
     await board.card(shown).click()
-    await board.toast("This order could not be opened.")
+    await board.toast("This order could not be opened. Please try again.")
     assert not await drawer.is_visible()
 
 
@@ -439,9 +439,9 @@ async def test_a_failed_order_is_tried_again_by_one_click(page: Page, site: Site
     today = await make(make_order_today)("failed", scheduled_date=yesterday)
     tomorrow = await make(make_order_today)("failed")
     board = await Board(page, site).open("/?day=all")
-    await board.card(today).get_by_role("button", name="Again today").click()
+    await board.card(today).get_by_role("button", name="Deliver today").click()
     await board.is_in_column(today, "confirmed")
-    await board.card(tomorrow).get_by_role("button", name="Again tomorrow").click()
+    await board.card(tomorrow).get_by_role("button", name="Deliver tomorrow").click()
     await board.is_in_column(tomorrow, "confirmed")
     for order, day in ((today, timezone.localdate()), (tomorrow, timezone.localdate() + timedelta(days=1))):
         await make(order.refresh_from_db)()
@@ -454,7 +454,7 @@ async def test_failed_change_is_reported_and_changes_nothing(page: Page, site: S
     await board.is_in_column(order, "pending")
     await page.route("**/orders/bulk-update/", lambda route: route.abort())
     await board.card(order).drag_to(board.column("confirmed"))
-    await board.toast("There is no connection")
+    await board.toast("No connection")
     await board.is_in_column(order, "pending")
     assert await status_of(order) == "pending"
 
@@ -483,7 +483,7 @@ async def test_card_that_is_folded_or_loses_its_button_passes_the_focus_on(page:
     await page.keyboard.press("Enter")
     await board.is_in_column(gone, "cancelled")
     assert await board.focused() == beside.pk
-    await board.card(failed).get_by_role("button", name="Again today").press("Enter")
+    await board.card(failed).get_by_role("button", name="Deliver today").press("Enter")
     await board.is_in_column(failed, "confirmed")
     assert await board.focused() == failed.pk
     await page.get_by_role("button", name="Cancelled").click()
@@ -499,7 +499,7 @@ async def test_inactive_driver_is_refused_and_no_longer_offered(page: Page, site
     driver.is_active = False
     await make(driver.save)()
     await board.card(order).drag_to(board.target("driver", driver.pk))
-    toast = await board.toast("This driver can no longer be chosen.")
+    toast = await board.toast("This driver is no longer available. Please choose another.")
     assert str(order) in await toast.inner_text()
     await board.target("driver", driver.pk).wait_for(state="detached")
     assert await status_of(order) == "pending"

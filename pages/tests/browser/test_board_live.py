@@ -74,7 +74,7 @@ async def test_new_urgent_and_failed_orders_and_failed_sms_show_toasts(page: Pag
     assert "按鈴無人應門" in await failed.inner_text()
     message = await make(make_message)(SmsStatus.SENDING, order=new)
     assert await make(message.move)(SmsStatus.SENDING, SmsStatus.FAILED)
-    await board.toast("An SMS did not arrive")
+    await board.toast("An SMS was not delivered")
     assert await page.locator(".toast").count() == 4  # none for orders that existed before
     await page.evaluate("window.same = true")
     await failed.get_by_role("link").click()
@@ -206,10 +206,10 @@ async def test_late_report_is_marked_until_the_next_move(page: Page, site: Site)
     await make(order.transition_to)("delivering", by=driver.user, source="socket", at=at)
     await board.is_in_column(order, "delivering")
     clock = timezone.localtime(at).strftime("%H:%M")
-    assert await board.card(order).locator(".late").inner_text() == f"reported later, of {clock}"
+    assert await board.card(order).locator(".late").inner_text() == f"reported later, at {clock}"
     await page.reload()
     await board.is_in_column(order, "delivering")
-    assert await board.card(order).locator(".late").inner_text() == f"reported later, of {clock}"
+    assert await board.card(order).locator(".late").inner_text() == f"reported later, at {clock}"
     await make(order.transition_to)("arriving", by=driver.user, source="socket")
     await board.is_in_column(order, "arriving")
     assert not await board.card(order).locator(".late").is_visible()

@@ -313,7 +313,7 @@ async def test_position_with_impossible_speed_or_heading_is_sent(phone: Phone, d
 async def test_invalid_coordinates_are_not_sent(phone: Phone, driver: Driver) -> None:
     await on_the_road(phone, driver)
     await phone.page.evaluate("fix({ latitude: NaN }, Date.now())")
-    await phone.shows("#sharing", "not known")
+    await phone.shows("#sharing", "unknown")
     await phone.page.evaluate("fix({}, Date.now())")
     await phone.page.locator("#sharing.good").wait_for()
 
@@ -340,7 +340,7 @@ async def test_page_shows_shared_only_while_the_server_confirms(phone: Phone, dr
     await wait_for_async(lambda: bool(lost))
     assert await phone.page.locator("#sharing.good").count() == 0
     await phone.page.clock.fast_forward(11_000)
-    await phone.shows("#sharing", "office does not get it")
+    await phone.shows("#sharing", "office does not receive it")
     # A driver who stands still has no new position, so the last one is sent again.
     swallows = False
     await phone.page.clock.fast_forward(3_000)
@@ -481,7 +481,7 @@ async def test_phone_without_storage_works_online(phone: Phone, driver: Driver, 
     await phone.server_has(order, "delivering")
     await phone.page.context.set_offline(True)
     await phone.go()
-    await phone.shows("notification-toasts", "nothing was reported")
+    await phone.shows("notification-toasts", "could not save the report")
     assert await phone.page.locator("#waiting").is_hidden()
     assert (await fresh(order)).status == Status.DELIVERING
 

@@ -124,7 +124,7 @@ async def test_lost_response_is_retried_with_the_same_ref(phone: Phone, driver: 
 
 
 FAULT = {"status": 500, "body": "{}"}
-LOCKED_ERROR = {"code": "row_locked", "detail": "Somebody else is changing the same thing.", "attr": None}
+LOCKED_ERROR = {"code": "row_locked", "detail": "Someone else is changing this.", "attr": None}
 LOCKED = {
     "status": 503, "headers": {"Retry-After": "1"}, "json": {"type": "server_error", "errors": [LOCKED_ERROR]}
 }  # fmt: skip
@@ -473,7 +473,7 @@ async def test_without_a_database_reports_are_sent_and_the_driver_is_warned(phon
     await page.evaluate(BROKEN)
     await page.context.route("**/status/", lambda route: route.abort())
     await phone.go("delivering")
-    await phone.shows("#unkept", "leave this page open")
+    await phone.shows("#unkept", "Keep this page open")
     assert await page.locator("#waiting li").count() == 1
     await page.context.unroute("**/status/")
     await phone.server_has(order, "delivering")
@@ -515,7 +515,7 @@ async def test_sign_out_warns_of_unsaved_reports(phone: Phone, driver: Driver) -
     await page.locator("#unkept").wait_for()
     await page.locator(".account summary").click()
     await page.locator("#sign-out button").click()
-    await phone.shows("#leave", "lost when you sign out")
+    await phone.shows("#leave", "lost if you sign out")
 
 
 # Failed requests are retried at once when the connection is back.

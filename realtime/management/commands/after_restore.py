@@ -18,9 +18,7 @@ from web import system_metrics
 class Command(BaseCommand):
     """Run it once after a restore, before a sender starts."""
 
-    help = _(
-        "After a backup was restored: clients load afresh, and no message that may have gone out since goes twice."
-    )
+    help = _("Run after a backup was restored. Clients reload, and SMS that may have been sent are not sent twice.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         log.begin_epoch(log.head(), keeps_past=False)
@@ -28,7 +26,10 @@ class Command(BaseCommand):
         # A sender may have sent what became due since the backup. Messages due later were not sent.
         due = Q(pk__in=NotificationHistory.objects.due().values("pk"))
         held = sum(map(hold, list(NotificationHistory.objects.filter(Q(status=Status.SENDING) | due))))
-        self.stdout.write(_("The log begins anew; %d messages may have gone out since the backup: unknown.") % held)
+        self.stdout.write(
+            _("The event log starts again. %d messages that may have been sent since the backup are now unknown.")
+            % held
+        )
 
 
 def hold(row: NotificationHistory) -> bool:

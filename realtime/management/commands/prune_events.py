@@ -26,15 +26,10 @@ UNITS = {"h": "hours", "d": "days"}
 class Command(BaseCommand):
     """Safe while servers run: clients with a pruned cursor are refused and load a snapshot."""
 
-    help = _(
-        "Deletes old events of the log, tickets and tokens that have ended, and sheets that were checked and not "
-        "imported."
-    )
+    help = _("Deletes old events, expired tickets and tokens, and sheets that were checked but not imported.")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--older-than", type=age, default=DEFAULT, help=_("such as 12h or 7d, which is the default")
-        )
+        parser.add_argument("--older-than", type=age, default=DEFAULT, help=_("such as 12h or 7d (default 7d)"))
 
     def handle(self, *args: Any, older_than: timedelta, **options: Any) -> None:
         floor = log.move_floor(older_than)
@@ -43,7 +38,7 @@ class Command(BaseCommand):
         tokens.delete_expired()
         CheckedSheet.delete_expired()
         figures = {"deleted": deleted, "floor": floor, "kept": Event.objects.count()}
-        self.stdout.write(_("%(deleted)d events deleted, up to number %(floor)d; %(kept)d are kept.") % figures)
+        self.stdout.write(_("%(deleted)d events deleted, up to number %(floor)d. %(kept)d remain.") % figures)
 
     def delete(self, floor: int) -> int:
         total, deleted = Event.objects.filter(seq__lte=floor).count(), 0
@@ -58,5 +53,5 @@ def age(text: str) -> timedelta:
     """Parses hours or days: `12h`, `7d`. At least an hour, so that clients survive a short time offline."""
     found = re.fullmatch("([1-9][0-9]{0,3})([hd])", plain(text))
     if found is None:
-        raise ArgumentTypeError(_("“%s” is no age: write 12h or 7d.") % text[:40])
+        raise ArgumentTypeError(_("“%s” is not a period. Write 12h or 7d.") % text[:40])
     return timedelta(**{UNITS[found[2]]: int(found[1])})

@@ -142,7 +142,7 @@ def asked(client: Client, path: str, raised: Exception, **headers: str) -> tuple
 @pytest.mark.parametrize("raised", [OperationalError("secret"), InterfaceError("secret")])
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("en", "The database is busy or away. Please try again in a moment."), ("zh-Hant", "資料庫")],
+    [("en", "The database is busy or unavailable. Please try again in a moment."), ("zh-Hant", "資料庫")],
 )
 def test_page_is_503_without_a_query_when_the_database_is_down(
     office: Client, raised: Exception, language: str, words: str
@@ -182,10 +182,10 @@ def page_of(answer: Any, status: int) -> str:
 @pytest.mark.parametrize(
     ("role", "path", "words"),
     [
-        ("office", "/", "To the board"),
-        ("driver", "/driver/", "To your stops"),
-        ("customer", "/", "To your orders"),
-        ("none", "/", "To your own page"),
+        ("office", "/", "Go to the board"),
+        ("driver", "/driver/", "Go to your stops"),
+        ("customer", "/", "Go to your orders"),
+        ("none", "/", "Go to your page"),
         ("anonymous", "/accounts/login/", "Sign in"),
     ],
 )
@@ -195,7 +195,7 @@ def test_404_page_links_to_the_next_step(client: Client, role: str, path: str, w
         client.force_login(user)
     page = page_of(client.get(NOWHERE, headers={"accept-language": "en"}), 404)
     content = page.partition("<main")[2]
-    assert "There is no such page." in content
+    assert "There is no page at this address." in content
     assert f'<a href="{path}">{words}</a>' in content
     assert ("the link in our message" in content) is (role == "anonymous")
 
@@ -219,7 +219,7 @@ def test_404_of_a_page_below_the_api_has_the_error_format(client: Client) -> Non
     assert (answer.status_code, codes(answer)) == (404, [("not_found", None)])
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "We do not understand this request."), ("zh-hant", "幸福氣")])
+@pytest.mark.parametrize(("language", "words"), [("en", "We could not process this request."), ("zh-hant", "幸福氣")])
 def test_wrong_host_is_refused_in_the_readers_language(client: Client, language: str, words: str) -> None:
     headers = {"accept-language": language, "host": "secret.example", "x-request-id": "number-4711"}
     page = page_of(client.get("/", headers=headers), 400)
@@ -236,7 +236,7 @@ def test_suspicious_request_is_refused_without_details(django_assert_num_queries
         page_of(bad_request(RequestFactory().get("/"), SuspiciousOperation("secret")), 400)
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "Go back, load its page again"), ("zh-hant", "請返回上一頁")])
+@pytest.mark.parametrize(("language", "words"), [("en", "Go back, reload the page"), ("zh-hant", "請返回上一頁")])
 def test_csrf_failure_page_says_how_to_send_the_form_again(language: str, words: str) -> None:
     client = Client(enforce_csrf_checks=True)
     answer = client.post("/accounts/login/", {"username": "secret"}, headers={"accept-language": language})

@@ -132,7 +132,7 @@ async def test_refusal_is_in_the_clients_language() -> None:
 
 async def test_upload_larger_than_a_sheet_is_refused() -> None:
     status, body = await post("/admin/", [], content_length=str(MOST_OF_PAGES + 1))
-    assert (status, body) == (413, b"The request is too large; send it in smaller parts.")
+    assert (status, body) == (413, b"The request is too large. Please send it in smaller parts.")
 
 
 @pytest.mark.django_db

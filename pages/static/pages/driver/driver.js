@@ -130,7 +130,7 @@ function drawSection(section, rows, list) {
 function drawNothing(open, all) {
   const box = find("#nothing");
   box.hidden = open > 0 || stops.loadedAt === null;
-  box.textContent = all ? gettext("All stops of today are done.") : gettext("There is no stop for you today yet.");
+  box.textContent = all ? gettext("All stops of today are done.") : gettext("You have no stops today yet.");
 }
 
 /** @param {Stop | undefined} stop */
@@ -209,7 +209,7 @@ async function enqueue(...entries) {
     return "";
   } catch (error) {
     console.warn("The report was not stored.", error);
-    return gettext("This telephone could not keep it: nothing was reported. Is its memory full?");
+    return gettext("This telephone could not save the report. Please free some storage and report again.");
   }
 }
 
@@ -251,7 +251,7 @@ queue.on("other-user", leave);
 database.on("writable", draw);
 stops.on("changed", draw).on("sign-in", askToSignIn).on("other-user", leave);
 stops.on("news", ({ type, row }) => {
-  const title = type === "gone" ? gettext("A stop was taken from you") : gettext("A new stop for you");
+  const title = type === "gone" ? gettext("A stop was given to another driver") : gettext("You have a new stop");
   toasts.show({
     title,
     message: `${row.customer_name} ${row.delivery_address}`,
@@ -318,7 +318,7 @@ onSignOut({
   queue,
   deleteData: () => stops.deleteStored(),
   failed: () =>
-    show(gettext("You are still signed in: signing out needs a line. Please try again where there is one.")),
+    show(gettext("You are still signed in. Signing out needs a connection. Please try again where there is one.")),
 });
 onNewDay(() => stops.load());
 install();

@@ -29,7 +29,7 @@ form.addEventListener("submit", async (event) => {
   const chosen = form.querySelector("input:checked");
   const reason = [chosen?.value, text.value.trim()].filter(Boolean).join(": ");
   if (!reason) {
-    fill(dialog, { wrong: gettext("Please choose a reason, or write one.") });
+    fill(dialog, { wrong: gettext("Please choose or enter a reason.") });
     return;
   }
   const report = done;

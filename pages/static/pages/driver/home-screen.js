@@ -73,13 +73,13 @@ function isSure({ waiting: { length: count }, hasUnsaved }) {
   /** @type {HTMLDialogElement} */
   const dialog = find("#leave");
   const kept = ngettext(
-    "%s report was not sent yet. It stays on this telephone, and is sent when you sign in here again.",
-    "%s reports were not sent yet. They stay on this telephone, and are sent when you sign in here again.",
+    "%s report was not sent yet. It stays on this telephone and is sent when you sign in again.",
+    "%s reports were not sent yet. They stay on this telephone and are sent when you sign in again.",
     count,
   );
   const lost = ngettext(
-    "%s report was not sent yet, and this telephone could not keep it: it is lost when you sign out.",
-    "%s reports were not sent yet, and this telephone could not keep all of them: those are lost when you sign out.",
+    "%s report was not sent and could not be saved. It is lost if you sign out.",
+    "%s reports were not sent and some could not be saved. Those are lost if you sign out.",
     count,
   );
   const text = hasUnsaved ? lost : kept;

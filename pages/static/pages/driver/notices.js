@@ -26,7 +26,7 @@ export function drawWaiting(entries) {
   box.hidden = !entries.length;
   const count = entries.length;
   fill(box, {
-    count: interpolate(ngettext("%s report waits for the line", "%s reports wait for the line", count), [count]),
+    count: interpolate(ngettext("%s report waiting to be sent", "%s reports waiting to be sent", count), [count]),
   });
   const lines = entries.map((entry) => element("li", `${timeOf(happenedAt(entry) ?? entry.at)} ${what(entry)}`));
   find("[data-list]", box).replaceChildren(...lines);
@@ -81,7 +81,7 @@ function fillProof(line, body) {
   if (!body) return;
   const serials = body.cylinder_serials.join(", ") || "–";
   fill(line, {
-    proof: interpolate(gettext("You wrote down: collected %s, serial numbers %s."), [
+    proof: interpolate(gettext("You reported: collected %s, serial numbers %s."), [
       money(body.amount_collected),
       serials,
     ]),
@@ -97,7 +97,7 @@ export function drawAge(loadedAt, isLive) {
   const box = find("#stale");
   box.hidden = isLive || loadedAt === null;
   if (loadedAt === null) return;
-  box.textContent = interpolate(gettext("No line. Stops as of %s; what you do is kept and sent later."), [
+  box.textContent = interpolate(gettext("No connection. Stops as of %s. Your reports are saved and sent later."), [
     timeOf(loadedAt),
   ]);
 }

@@ -143,10 +143,10 @@ export class Position {
   /** Shows whether the office receives the position: only over a live socket, and only after a confirmation. */
   lineChanged() {
     if (!this.#isKnown) return;
-    if (this.#socket.state !== "live") this.#show(gettext("Your position is not shared: there is no line."));
+    if (this.#socket.state !== "live") this.#show(gettext("Your position is not shared: there is no connection."));
     else if (this.#isConfirmed) this.#show(gettext("Your position is shared"), true);
     else if (this.#isLost())
-      this.#show(gettext("Your position is not shared: the office does not get it at the moment."));
+      this.#show(gettext("Your position is not shared: the office does not receive it at the moment."));
   }
 
   /** Sends the last position again: a driver who stands still has no new one. */
@@ -166,8 +166,8 @@ export class Position {
     const isForbidden = error && error.code === error.PERMISSION_DENIED;
     this.#show(
       isForbidden
-        ? gettext("Your position is not shared: allow it in the settings of the browser.")
-        : gettext("Your position is not known at the moment."),
+        ? gettext("Your position is not shared. Please allow it in the browser's settings.")
+        : gettext("Your position is unknown at the moment."),
     );
   };
 

@@ -264,10 +264,10 @@ function proofOf(draft, images) {
 /** The error text of an invalid form, or "". */
 function formError() {
   if (draft.row.items.length && !total(draft))
-    return gettext("Nothing was taken: please go back and use “Could not deliver”.");
+    return gettext("Nothing was accepted. Please go back and use “Could not deliver”.");
   if (amount.checkValidity()) return "";
   amount.focus();
-  return gettext("Please say how much was collected, in whole dollars; 0 for nothing.");
+  return gettext("Please enter the amount collected in whole dollars, or 0.");
 }
 
 form.addEventListener("submit", (event) => {

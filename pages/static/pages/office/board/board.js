@@ -96,8 +96,8 @@ function nameOf(key) {
 }
 
 function unreadable({ code, message }) {
-  const why = code === "offline" ? gettext("There is no connection. Please try again.") : message;
-  toasts.show({ title: gettext("This order could not be opened."), message: why, severity: "error" });
+  const why = code === "offline" ? gettext("No connection. Please try again.") : message;
+  toasts.show({ title: gettext("This order could not be opened. Please try again."), message: why, severity: "error" });
 }
 
 function openMove(id) {

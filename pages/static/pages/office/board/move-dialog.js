@@ -75,7 +75,7 @@ export class MoveDialog {
   #checkReason = () => {
     const { value, required } = this.#form.elements.reason;
     const isBlank = required && value !== "" && !value.trim();
-    this.#form.elements.reason.setCustomValidity(isBlank ? gettext("Please say why.") : "");
+    this.#form.elements.reason.setCustomValidity(isBlank ? gettext("Please give a reason.") : "");
   };
 
   #submit = (event) => {

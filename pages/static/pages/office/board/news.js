@@ -21,8 +21,8 @@ const KINDS = {
   },
   sms: {
     severity: "error",
-    one: () => gettext("An SMS did not arrive"),
-    many: (count) => interpolate(ngettext("%s SMS did not arrive", "%s SMS did not arrive", count), [count]),
+    one: () => gettext("An SMS was not delivered"),
+    many: (count) => interpolate(ngettext("%s SMS was not delivered", "%s SMS were not delivered", count), [count]),
   },
 };
 

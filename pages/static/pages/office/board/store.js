@@ -3,7 +3,7 @@ import { slotRank } from "../../../web/statuses.js";
 import { clock } from "../../../web/time.js";
 
 /** The note on an order that the driver reported late. */
-export const laterText = (when) => interpolate(gettext("reported later, of %s"), [clock(when)]);
+export const laterText = (when) => interpolate(gettext("reported later, at %s"), [clock(when)]);
 
 /** The sort key of orders in a column: urgent ones first, then by due date. */
 export function rank({ priority, scheduled_date: date, time_slot: slot, id }) {

@@ -91,7 +91,7 @@ export class Finder {
 
   #broke({ status, code, message }) {
     if (status === 401) return location.reload(); // to the sign-in, and back
-    find("#unfound").textContent = code === "offline" ? gettext("There is no connection. Please try again.") : message;
+    find("#unfound").textContent = code === "offline" ? gettext("No connection. Please try again.") : message;
     find("#unfound").hidden = false;
   }
 

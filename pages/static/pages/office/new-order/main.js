@@ -95,10 +95,8 @@ function take(chosen, orders, later) {
 }
 
 function warnOf(chosen, orders) {
-  const unread =
-    !orders && gettext("The orders of this customer could not be read yet: please look at what is ordered.");
-  const silent =
-    !takesSms(chosen) && gettext("No SMS reaches this customer: neither a mobile number nor an e-mail address.");
+  const unread = !orders && gettext("This customer's orders could not be loaded yet. Please check what is ordered.");
+  const silent = !takesSms(chosen) && gettext("This customer gets no SMS: there is no mobile number and no e-mail.");
   warn([unread, ...(orders?.open ?? []).map(openWarning), silent, ...more]);
   if (!orders) askForTick("unread");
   else askForTick(orders.open.length ? "open" : null);
@@ -106,7 +104,7 @@ function warnOf(chosen, orders) {
 
 /** The order number links to the order in a new tab, because the clerk needs this page for the call. */
 function openWarning({ id, order_number: number, items: ordered, scheduled_date: day }) {
-  const words = interpolate(gettext("There is an open order already: %s, %s, for %s."), ["\0", wordsOf(ordered), day]);
+  const words = interpolate(gettext("There is already an open order: %s, %s, for %s."), ["\0", wordsOf(ordered), day]);
   const link = Object.assign(document.createElement("a"), {
     href: `/?order=${id}`,
     target: "_blank",
@@ -158,8 +156,8 @@ const alike = new Refetcher(async () => {
   if (customer || phone !== form.elements.phone.value.trim()) return;
   const names = (found?.results ?? []).map(({ name }) => name).join(", ");
   warn([
-    names && interpolate(gettext("This number is known already: %s."), [names]),
-    digits && !isMobile(digits) && gettext("A landline gets no SMS."),
+    names && interpolate(gettext("A customer already has this number: %s."), [names]),
+    digits && !isMobile(digits) && gettext("SMS cannot be sent to a landline."),
   ]);
 });
 const lookAtPhone = debounce(PAUSE_MS, () => alike.add("phone"));
@@ -187,7 +185,7 @@ function startAgain() {
   warn([]);
   fill(find("#known"), { name: "", phone: "", address: "", notes: "" });
   finder.clear();
-  if (made) say(gettext("Order %s is placed, and not confirmed yet."), made);
+  if (made) say(gettext("Order %s was placed but is not confirmed yet."), made);
 }
 
 function say(text, order) {
@@ -201,7 +199,7 @@ function say(text, order) {
 
 /** Shows what is wrong, and moves the focus to the field. */
 function refuse(error) {
-  const offline = gettext("The site does not answer. Try again: nothing is ordered twice.");
+  const offline = gettext("The site does not respond. Please try again. Nothing is ordered twice.");
   find("#wrong").textContent = error.code === "offline" ? offline : error.message;
   find("#wrong").hidden = false;
   find("#signed-out").hidden = error.status !== 401;
@@ -218,8 +216,9 @@ async function place(status) {
   if (status === "confirmed" && made.status === "pending")
     await patch(`orders/${made.id}/status/`, { status, version: made.version, ref: `${ref}:1` });
   placed = null;
-  const words = status === "confirmed" ? gettext("Order %s is placed and confirmed.") : gettext("Order %s is placed.");
-  const isDearer = made.amount_due !== total() && gettext("The price has changed meanwhile: %s.");
+  const words =
+    status === "confirmed" ? gettext("Order %s was placed and confirmed.") : gettext("Order %s was placed.");
+  const isDearer = made.amount_due !== total() && gettext("The price has changed: %s.");
   startAgain();
   say(isDearer ? `${words} ${interpolate(isDearer, [money(made.amount_due)])}` : words, made);
 }

@@ -1,0 +1,1 @@
+"""Formats of our own, before those of Django."""
