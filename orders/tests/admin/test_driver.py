@@ -54,7 +54,7 @@ def test_new_driver_without_e_mail_has_a_password_that_is_shown_once() -> None:
         ({"email": "nonsense"}, "valid email"),
         ({"email": "a" * 243 + "@example.com"}, "at most 254 characters"),
         ({"name": ""}, "required"),
-        ({"phone": "123"}, "not a telephone number"),
+        ({"phone": "123"}, "telephone number"),
     ],
 )
 def test_new_driver_that_cannot_be_leaves_no_account(office: Browser, wrong: dict[str, str], said: str) -> None:
@@ -90,7 +90,7 @@ def test_driver_who_leaves_with_open_orders_is_told(office: Browser, by: str) ->
         answer = office.post(path, form)
     else:
         answer = office.post(LIST, {"action": "deactivate", "_selected_action": [driver.pk]})
-    assert ("warning", "陳志明 still has 1 open order: please give it to another driver.") in told(answer)
+    assert ("warning", "陳志明 still has 1 open order. Please give it to another driver.") in told(answer)
     assert not Driver.objects.get().is_active
 
 
