@@ -40,7 +40,7 @@ def beginning(row: NotificationHistory) -> Iterator[Line]:
     if row.order and (change := row.order.history.filter(at=row.happened_at).select_related("by").last()):
         yield row.happened_at, caused(change)
     elif row.kind == Kind.ORDER_RESCHEDULED:
-        yield row.happened_at, _("%s changed the day or time of the order.") % name(row.caused_by)
+        yield row.happened_at, _("Day or time of the order changed by %s.") % name(row.caused_by)
     if row.resend_of_id and row.requested_by:
         said = _("Sent again by %s, overriding the rules") if row.overruled else _("Sent again by %s")
         yield row.created_at, said % name(row.requested_by)

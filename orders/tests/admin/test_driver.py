@@ -54,7 +54,7 @@ def test_new_driver_without_email_gets_password_shown_once() -> None:
         ({"email": "nonsense"}, "valid email"),
         ({"email": "a" * 243 + "@example.com"}, "at most 254 characters"),
         ({"name": ""}, "required"),
-        ({"phone": "123"}, "not a telephone number"),
+        ({"phone": "123"}, "telephone number"),
     ],
 )
 def test_invalid_driver_creates_no_account(office: Browser, wrong: dict[str, str], text: str) -> None:
@@ -90,7 +90,7 @@ def test_deactivating_driver_with_open_orders_warns(office: Browser, by: str) ->
         answer = office.post(path, form)
     else:
         answer = office.post(LIST, {"action": "deactivate", "_selected_action": [driver.pk]})
-    assert ("warning", "陳志明 still has 1 open order: please give it to another driver.") in shown_messages(answer)
+    assert ("warning", "陳志明 still has 1 open order. Please give it to another driver.") in shown_messages(answer)
     assert not Driver.objects.get().is_active
 
 
