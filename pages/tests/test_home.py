@@ -54,7 +54,7 @@ def test_driver_at_the_admin_sees_who_is_signed_in() -> None:
     user = make_driver().user
     # The page offers to sign in with another account, and does not redirect in a loop.
     shown = sign_in(user).client.get("/admin/", follow=True).content.decode()
-    assert f"You are signed in as {user.username}, who may not open this page." in shown
+    assert f"You are signed in as {user.username} and may not open this page." in shown
 
 
 @pytest.mark.parametrize("page", ["", "/", "/driver/", "/orders/new/", "/accounts/login/", "https://evil.example/"])

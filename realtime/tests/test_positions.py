@@ -156,7 +156,7 @@ async def test_database_outage_loses_only_positions(hub: Hub, at_once: None, mon
         raise ConnectionError("away")
 
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(positions, "keep", away)
+    monkeypatch.setattr(positions, "store", away)
     hub.positions.take(fix(driver.pk, latitude=1))
     await asyncio.sleep(0.2)
     hub.positions.take(fix(driver.pk, latitude=2))

@@ -233,7 +233,7 @@ async def test_the_position_is_shared_on_the_road_only(phone: Phone, driver: Dri
     await until_true(lambda: DriverLocation.objects.filter(driver=driver, latitude=25.02).exists())
     await phone.page.context.set_offline(True)
     await phone.page.locator("#sharing:not(.good)").wait_for()
-    assert "no line" in await phone.text("#sharing")
+    assert "no connection" in await phone.text("#sharing")
 
 
 @pytest.mark.long
