@@ -149,10 +149,10 @@ async def test_latest_position_of_each_driver_waits_for_a_busy_database(hub: Hub
 
 async def test_database_outage_loses_only_positions(hub: Hub, at_once: None, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = await make(make_driver)()
-    office, keep = track(hub, "drivers"), positions.store
+    office, store = track(hub, "drivers"), positions.store
 
     def away(locations: Any) -> Any:
-        monkeypatch.setattr(positions, "keep", keep)
+        monkeypatch.setattr(positions, "store", store)
         raise ConnectionError("away")
 
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.05)
