@@ -156,7 +156,9 @@ def test_code_blocks_have_a_language(page: Path) -> None:
 
 
 def test_make_help_describes_every_target() -> None:
-    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     phony = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split()
     assert {line.split()[1] for line in said.splitlines()} == set(phony)
     assert all(len(line.split(maxsplit=2)) == 3 for line in said.splitlines())
