@@ -492,6 +492,8 @@ export interface paths {
         /**
          * Read the figures of a period
          * @description Statistics by delivery date, by default for the last 30 days. A period has at most 366 days.
+         *
+         *     `total` and `by_status` count all orders; the other figures exclude cancelled ones.
          */
         get: operations["orders_statistics"];
         put?: never;

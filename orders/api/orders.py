@@ -213,5 +213,8 @@ class Orders(ProofImages):
     @extend_schema(operation_id="orders_statistics", parameters=PERIOD, responses=StatisticsOutput)
     @action(detail=False, all_rows=True, filterset_class=None, pagination_class=None)
     def statistics(self, request: Request) -> Response:
-        """Statistics by delivery date, by default for the last 30 days. A period has at most 366 days."""
+        """Statistics by delivery date, by default for the last 30 days. A period has at most 366 days.
+
+        `total` and `by_status` count all orders; the other figures exclude cancelled ones.
+        """
         return Response(statistics.cached(*days_of(request)))
