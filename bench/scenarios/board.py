@@ -31,8 +31,8 @@ const now = () => performance.timeOrigin + performance.now();
 new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration)))
   .observe({ type: "longtask", buffered: true });
 window.WebSocket = class extends WebSocket {
-  constructor(...arguments) {
-    super(...arguments);
+  constructor(...parameters) {
+    super(...parameters);
     this.addEventListener("message", ({ data: text }) => {
       for (const [, id, version] of text.matchAll(/"order_id":(\\d+),"order_number":"[^"]*","version":(\\d+)/g))
         arrived[`${id} ${version}`] ??= now();
