@@ -31,7 +31,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 
 from accounts import users
 from accounts.roles import Role, appointed, check_page
-from web.admin import Button, HouseAdmin, HouseForm, HouseList, user_of
+from web.admin import BaseAdmin, BaseAdminForm, BaseListAdmin, Button, user_of
 
 # These pages show whole tokens, with which a reader could act as their owners.
 admin.site.unregister([BlacklistedToken, OutstandingToken])
@@ -85,7 +85,7 @@ def renew_password(request: HttpRequest, model_admin: ModelAdmin[Any], user: Use
 admin.site.unregister([User, Group])
 
 
-class AccountForm(HouseForm):
+class AccountForm(BaseAdminForm):
     """`by` is the user who fills in the form. A manager can give no role above clerk."""
 
     by: User
@@ -112,7 +112,7 @@ class NewAccountForm(AccountForm):
 
 
 @admin.register(User)
-class AccountAdmin(HouseAdmin):
+class AccountAdmin(BaseAdmin):
     form = AccountForm
     change_form_template = "admin/accounts/account_form.html"
     list_display = ("username", "full_name", "email", "role", "is_active", "last_login")
@@ -186,7 +186,7 @@ class AccountAdmin(HouseAdmin):
 
 
 @admin.register(AccessAttempt)
-class AttemptAdmin(HouseList):
+class AttemptAdmin(BaseListAdmin):
     list_display = ("username", "ip_address", "failures_since_start", "locked", "attempt_time", "user_agent")
     search_fields = ("username", "ip_address")
     search_help_text = _("Account name or IP address. Delete an attempt to unlock the account there.")

@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import check_page
-from catalogue.models import CORRECT_STOCK, MOST_STOCK, Product
+from catalogue.models import CORRECT_STOCK, MAX_STOCK, Product
 from web.admin import Button, Deactivation, ask
 from web.refusals import Refusal
 
@@ -24,8 +24,8 @@ from web.refusals import Refusal
 class StockForm(forms.Form):
     cylinders = forms.IntegerField(
         label=_("Cylinders to add"),
-        min_value=-MOST_STOCK,
-        max_value=MOST_STOCK,
+        min_value=-MAX_STOCK,
+        max_value=MAX_STOCK,
         help_text=_("Enter a negative number to remove: -3 if three are missing."),
     )
     note = forms.CharField(label=_("Note"), max_length=200)
@@ -70,10 +70,10 @@ class ProductAdmin(Deactivation):
     def correct(self, request: HttpRequest, product: Product, cylinders: int, note: str) -> None:
         Product.add_stock(product.pk, cylinders)
         product.refresh_from_db()
-        if abs(product.stock) > MOST_STOCK:
+        if abs(product.stock) > MAX_STOCK:
             raise Refusal(
                 "stock_too_large",
-                _("The stock must stay within ±%d.") % MOST_STOCK,
+                _("The stock must stay within ±%d.") % MAX_STOCK,
                 attr="cylinders",
             )
         words = {"cylinders": f"{cylinders:+d}", "stock": product.stock}

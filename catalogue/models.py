@@ -9,11 +9,11 @@ from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from web.audit import Audit
-from web.limits import MOST_MONEY
+from web.limits import MAX_MONEY
 from web.tracked import AnnouncedQuerySet, Tracked
 
 # Largest stock of one product, in cylinders.
-MOST_STOCK = 1_000_000
+MAX_STOCK = 1_000_000
 # Permission to correct the stock after a count.
 CORRECT_STOCK = "catalogue.correct_stock"
 
@@ -36,13 +36,13 @@ class Product(Tracked):
     cylinder_kg = models.PositiveSmallIntegerField(
         _("cylinder, kg"), validators=[MinValueValidator(1), MaxValueValidator(1_000)]
     )
-    price = models.PositiveIntegerField(_("price, NT$"), validators=[MaxValueValidator(MOST_MONEY)])
+    price = models.PositiveIntegerField(_("price, NT$"), validators=[MaxValueValidator(MAX_MONEY)])
     # May be negative: a delivery counts even if the recorded stock was too low.
     stock = models.IntegerField(
-        _("stock"), default=0, validators=[MinValueValidator(-MOST_STOCK), MaxValueValidator(MOST_STOCK)]
+        _("stock"), default=0, validators=[MinValueValidator(-MAX_STOCK), MaxValueValidator(MAX_STOCK)]
     )
     low_stock_threshold = models.PositiveIntegerField(
-        _("low stock below"), default=0, validators=[MaxValueValidator(MOST_STOCK)]
+        _("low stock below"), default=0, validators=[MaxValueValidator(MAX_STOCK)]
     )
     is_active = models.BooleanField(_("active"), default=True)
 

@@ -42,12 +42,12 @@ DIALLED_LETTERS = re.compile(r"[a-z]{3}|\d[a-z]+\d", re.IGNORECASE)
 DOTS = re.compile(r"(?<=\d)\s*[·•・‧∙⋅]\s*(?=\d)")
 TWO_NUMBERS = re.compile(r"[/／、,，;；\n或和及&＆|｜]")
 # A spreadsheet reads `+886…` as a formula and leaves `886…`: at least the country code and eight digits.
-LEAST_WITH_COUNTRY = 11
+MIN_WITH_COUNTRY = 11
 # Spreadsheets drop the leading 0. Without it, a number with this many digits has an area code.
-LEAST_WITH_AREA = 9
-WITHOUT_AREA = range(5, LEAST_WITH_AREA)
+MIN_WITH_AREA = 9
+WITHOUT_AREA = range(5, MIN_WITH_AREA)
 # Digits after a hyphen or blank. Fewer are the end of a range, or an extension without the word 分機.
-LEAST_IN_GROUP = 3
+MIN_IN_GROUP = 3
 PART = re.compile(
     r"(?:(?:tel|phone|mobile|電話|手機|市話|行動(?:電話)?)\.?\s*:?\s*)?[\d\s()\[\]+./~·•・‧-]+", re.IGNORECASE
 )
@@ -115,7 +115,7 @@ def search_digits(text: str) -> list[str]:
 def _digits(typed: str) -> str:
     """The digits without the leading 0, which is not stored (`0912…` is `+886912…`); empty if they are too few."""
     number = re.sub(r"\D", "", _with_country(typed).removeprefix(f"+{COUNTRY_CODE}"))
-    return number.removeprefix("0") if len(number) >= LEAST_IN_GROUP else ""
+    return number.removeprefix("0") if len(number) >= MIN_IN_GROUP else ""
 
 
 def _with_country(text: str) -> str:
@@ -123,7 +123,7 @@ def _with_country(text: str) -> str:
     number = DOTS.sub(".", re.sub(r"^[^\d+]*", "", text))
     if number.startswith("00"):
         return f"+{number[2:].lstrip()}"
-    is_whole = number.startswith(str(COUNTRY_CODE)) and len(re.sub(r"\D", "", number)) >= LEAST_WITH_COUNTRY
+    is_whole = number.startswith(str(COUNTRY_CODE)) and len(re.sub(r"\D", "", number)) >= MIN_WITH_COUNTRY
     return f"+{number}" if is_whole else number
 
 
@@ -170,11 +170,11 @@ def _with_area(dialled: str, digits: str, text: str) -> str:
     """Completes a number that lacks its leading 0 or area code. Raises InvalidPhone if its area is unknown."""
     groups = re.findall(r"\d+", dialled)
     lost_zero = f"0{digits}"
-    is_seen = len(digits) >= LEAST_WITH_AREA or (
+    is_seen = len(digits) >= MIN_WITH_AREA or (
         # `8-792-1234` needs no setting: no number without area code starts with such a group.
         len(groups) > 1 and f"0{groups[0]}" in AREAS and _exists(lost_zero)
     )
-    if is_seen and len(groups[-1]) >= LEAST_IN_GROUP:
+    if is_seen and len(groups[-1]) >= MIN_IN_GROUP:
         return lost_zero
     own = settings.SHOP_AREA_CODE
     if own and _is_likely(own + digits):
@@ -198,7 +198,7 @@ def _is_whole(text: str) -> bool:
     digits = re.sub(r"\D", "", dialled)
     if dialled.startswith("+"):
         digits = digits[3:].removeprefix("0") if digits.startswith(str(COUNTRY_CODE)) else ""
-    elif not digits.startswith("0") and len(digits) < LEAST_WITH_AREA:
+    elif not digits.startswith("0") and len(digits) < MIN_WITH_AREA:
         return False
     return _exists(f"0{digits.removeprefix('0')}")
 

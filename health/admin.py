@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from web.admin import HouseList, ReadOnly
+from web.admin import BaseListAdmin, ReadOnly
 from web.models import SystemMetric
 
 
@@ -27,7 +27,7 @@ def figure(name: str, label: Any) -> Any:
 
 
 @admin.register(SystemMetric)
-class SystemMetricAdmin(ReadOnly, HouseList):
+class SystemMetricAdmin(ReadOnly, BaseListAdmin):
     list_display = ("at", "connections", "events", "latency", "sent", "failed", "created_at")
     date_hierarchy = "at"
     fields = ("at", "created_at", "all_figures")

@@ -24,7 +24,7 @@ KEPT_MINUTES = timedelta(days=2)
 # Ten thousand rows.
 KEPT_HOURS = timedelta(days=400)
 # Most rows deleted per hour, so that a clock that is wrong for an hour costs at most two hours of figures.
-MOST_MINUTES, MOST_HOURS = 120, 2
+MAX_MINUTES, MAX_HOURS = 120, 2
 # A 503 of a health check is an answer and not a failed request.
 HEALTH_CHECKS = "/health/"
 MINUTES, HOURS = 60, 24
@@ -46,8 +46,8 @@ def record() -> SystemMetric | None:
     if SystemMetric.objects.filter(**hour).exists():
         return None
     row, is_new = SystemMetric.objects.get_or_create(**hour, defaults={"metrics_json": snapshot(hour_of(now), now)})
-    _delete_oldest(SystemMetric.Span.MINUTE, now - KEPT_MINUTES, MOST_MINUTES)
-    _delete_oldest(SystemMetric.Span.HOUR, now - KEPT_HOURS, MOST_HOURS)
+    _delete_oldest(SystemMetric.Span.MINUTE, now - KEPT_MINUTES, MAX_MINUTES)
+    _delete_oldest(SystemMetric.Span.HOUR, now - KEPT_HOURS, MAX_HOURS)
     forget_written(now, alone=KEPT_MINUTES, shared=KEPT_HOURS)
     return row if is_new else None
 

@@ -14,10 +14,10 @@ from django.db import connections
 from web.slow_work import ThreadPool
 
 Answer = dict[str, Any]
-# A thread without an answer for LOST_SECONDS is given up, and a new one asks. At most MOST_LOST times, because a lost
+# A thread without an answer for LOST_SECONDS is given up, and a new one asks. At most MAX_LOST_THREADS times, because a lost
 # thread keeps its memory.
 LOST_SECONDS = 60.0
-MOST_LOST = 5
+MAX_LOST_THREADS = 5
 
 
 class Health(StrEnum):
@@ -60,7 +60,7 @@ class Probe:
         """Returns the future of the running or a new check, and when it is overdue."""
         with self._lock:
             if self._asked is not None and not self._asked.done():
-                if now - self._asked_at < LOST_SECONDS or self._lost == MOST_LOST:
+                if now - self._asked_at < LOST_SECONDS or self._lost == MAX_LOST_THREADS:
                     return self._asked, self._asked_at + self.seconds
                 self._lost += 1
                 self._pool = self._new_pool()

@@ -54,7 +54,7 @@ REQUIRED = (
     Column.DATE,
 )
 # Headings are only searched in this many columns.
-MOST_COLUMNS = 256
+MAX_COLUMNS = 256
 BY_NAME = {name: column for column, names in HEADINGS.items() for name in names}
 
 
@@ -121,7 +121,7 @@ def locate(heading: SheetLine) -> Layout:
 
 def known_headings(cells: list[str]) -> dict[int, Column]:
     """Maps the index of each known heading to its column."""
-    found = {place: BY_NAME.get(_heading_key(cell)) for place, cell in enumerate(cells[:MOST_COLUMNS])}
+    found = {place: BY_NAME.get(_heading_key(cell)) for place, cell in enumerate(cells[:MAX_COLUMNS])}
     return {place: column for place, column in found.items() if column is not None}
 
 

@@ -16,7 +16,7 @@ SHOWN = 60  # characters of a cell
 MANY = 10
 ALIKE = 3
 EXAMPLES = 5
-MOST_PLACES = 50
+MAX_PLACES = 50
 FIGURES = re.compile(r"\d[\d-]*")
 
 
@@ -53,7 +53,7 @@ class Finding:
     def where(self) -> str:
         """Row numbers such as `3, 5–9`; empty for the whole file."""
         shown = [f"{first}–{last}" if last > first else str(first) for first, last in _runs(self.rows) if last]
-        return ", ".join([*shown[:MOST_PLACES], *(["…"] if len(shown) > MOST_PLACES else [])])
+        return ", ".join([*shown[:MAX_PLACES], *(["…"] if len(shown) > MAX_PLACES else [])])
 
     @property
     def shown(self) -> str:

@@ -19,7 +19,7 @@ from importing.columns import WHOLE_ROW, Column, Layout, SheetLine
 from importing.dates import parse_date
 from importing.report import Remark
 from orders.models import Priority, TimeSlot
-from orders.models.item import MOST_AMOUNT
+from orders.models.item import MAX_AMOUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class RowReader:
         return sold[0]
 
     def _check_amount(self, draft: OrderDraft) -> OrderDraft | list[Remark]:
-        if draft.quantity * draft.product.price <= MOST_AMOUNT:
+        if draft.quantity * draft.product.price <= MAX_AMOUNT:
             return draft
         reason = _("The amount is too large. Please check the product's price.")
         return [Remark(draft.row, self.layout.title(Column.QUANTITY), reason, str(draft.quantity))]

@@ -19,10 +19,10 @@ from django.utils.translation import gettext as _
 from importing.columns import SheetLine, UnreadableSheet, find_heading
 from importing.decoding import LOST, ROWS_LOOKED_AT, csv_rows, decode, inspected, split_separator
 from importing.report import Remark
-from web.api.bodies import MOST_OF_FILE
+from web.api.bodies import MAX_FILE_BYTES
 
 # A large depot has 500 rows (60 KB) a day. A file beyond these limits is probably the wrong one.
-MAX_BYTES = MOST_OF_FILE
+MAX_BYTES = MAX_FILE_BYTES
 MAX_ROWS = 20_000
 WORKBOOK = "workbook"
 # Zip archives (.xlsx, .ods), and Microsoft's older container (.xls, and files with a password).

@@ -25,10 +25,10 @@ MEMORY_BYTES = 768 * 1024**2
 CPU_SECONDS = 15
 UNPACKED_BYTES = 200 * 1024**2
 # Cells further right are never part of an order. The importer refuses longer cells anyway.
-MOST_COLUMNS = 256
-MOST_CHARACTERS = 1000
+MAX_COLUMNS = 256
+MAX_CHARACTERS = 1000
 OUTPUT_CHARACTERS = 40 * 1024**2
-MOST_MERGED = 20_000
+MAX_MERGED = 20_000
 
 
 class TooLarge(Exception):
@@ -90,9 +90,9 @@ def prepared(data: bytes) -> bytes:
 
 def rows_of(sheet: CalamineSheet) -> list[list[str]]:
     """All rows, starting at the first filled column. The value of a cell merged downwards is copied to all its rows."""
-    rows = [[shown(value) for value in values[:MOST_COLUMNS]] for values in sheet.iter_rows()]
+    rows = [[shown(value) for value in values[:MAX_COLUMNS]] for values in sheet.iter_rows()]
     left = sheet.start[1] if sheet.start else 0
-    for (first, column), (last, _column) in (sheet.merged_cell_ranges or [])[:MOST_MERGED]:
+    for (first, column), (last, _column) in (sheet.merged_cell_ranges or [])[:MAX_MERGED]:
         place = column - left
         for cells in rows[first + 1 : last + 1]:
             if 0 <= place < len(cells) and not cells[place]:
@@ -121,7 +121,7 @@ def shown(value: object) -> str:
         return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
     if isinstance(value, (date, time)):
         return value.isoformat()
-    return str(value)[:MOST_CHARACTERS]
+    return str(value)[:MAX_CHARACTERS]
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # The status if even the error page fails.
 BROKEN = 500
 # The route of paths without a pattern, and how much of such a path is logged.
-UNMATCHED, MOST_LETTERS = "unmatched", 200
+UNMATCHED, MAX_CHARACTERS = "unmatched", 200
 
 # Defaults for answers that do not set these headers.
 HEADERS = {
@@ -133,7 +133,7 @@ def account(request: HttpRequest, status: int, seconds: float) -> None:
     SECONDS.labels(method, where).observe(seconds)
     said = {"method": method, "route": where, "status": status, "ms": round(seconds * 1000, 1)}
     if where == UNMATCHED:
-        said["path"] = request.path[:MOST_LETTERS]
+        said["path"] = request.path[:MAX_CHARACTERS]
     log.info("request", extra=said | {"user_id": user_id(request)})
 
 

@@ -41,7 +41,7 @@ from notifications.timeline import next_step, story
 from orders import numbers
 from orders.admin.order import OrderAdmin
 from web import charts, csv_export, flags
-from web.admin import Button, HouseAdmin, HouseList, Inline, ReadOnly, user_of
+from web.admin import BaseAdmin, BaseListAdmin, Button, Inline, ReadOnly, user_of
 from web.limits import is_id
 from web.refusals import Refusal
 from web.text import visible
@@ -55,8 +55,8 @@ COLOUR = {
 # Messages on a customer's page.
 NEWEST = 50
 # An SMS costs money. `resend_sms` sends more at once.
-MOST_AT_ONCE = 100
-MOST_ROWS = 100_000
+MAX_AT_ONCE = 100
+MAX_ROWS = 100_000
 # Days in the chart above the list.
 DAYS = 14
 EXPORT = "notifications.export_notificationhistory"
@@ -73,7 +73,7 @@ SHEET = (
 
 
 @admin.register(GatewayState)
-class GatewayStateAdmin(HouseAdmin):
+class GatewayStateAdmin(BaseAdmin):
     list_display = ("gateway", "badge", "stopped_because", "stopped_at", "balance", "balance_at", "last_receipt_at")
     fields = readonly_fields = (*list_display, "doubted_because", "doubted_at")
 
@@ -117,7 +117,7 @@ class GatewayStateAdmin(HouseAdmin):
 
 
 @admin.register(MessageTemplate)
-class MessageTemplateAdmin(HouseAdmin):
+class MessageTemplateAdmin(BaseAdmin):
     list_display = ("__str__", "is_on", "chinese", "english")
     list_display_links = ("__str__",)
     fields = ("is_on", "placeholders", "body_zh", "body_en")
@@ -226,7 +226,7 @@ class MessageColumns:
 
 
 @admin.register(NotificationHistory)
-class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
+class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
     is_pk = staticmethod(is_uuid)
     list_display = (
         "created_at", "kind", "order_link", "customer", "masked", "badge", "status_reason", "gateway", "cost",
@@ -235,7 +235,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
     date_hierarchy = "created_at"
     list_select_related = ("order", "customer")
     list_filter = ("kind", "status", "status_reason", "gateway", "created_at")
-    list_per_page = MOST_AT_ONCE
+    list_per_page = MAX_AT_ONCE
     search_fields = ("recipient",)  # shows the search field; `get_search_results` does the search
     search_help_text = _("Order number, customer, or last digits of the telephone")
     show_full_result_count = False
@@ -327,9 +327,9 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
 
     @admin.action(description=_("Send again"), permissions=["resend"])
     def send_again(self, request: HttpRequest, rows: NotificationQuerySet) -> None:
-        chosen = list(rows.select_related("order", "customer")[: MOST_AT_ONCE + 1])
-        if len(chosen) > MOST_AT_ONCE:
-            said = gettext("Please select at most %d messages. Nothing was sent.") % MOST_AT_ONCE
+        chosen = list(rows.select_related("order", "customer")[: MAX_AT_ONCE + 1])
+        if len(chosen) > MAX_AT_ONCE:
+            said = gettext("Please select at most %d messages. Nothing was sent.") % MAX_AT_ONCE
             self.message_user(request, said, messages.ERROR)
             return
         # In one transaction the request waits for the senders only once.
@@ -356,13 +356,13 @@ class NotificationAdmin(ReadOnly, MessageColumns, HouseList):
 
 
 def sheet(rows: QuerySet[NotificationHistory]) -> Iterator[list[Any]]:
-    """Returns the lines of the CSV with masked numbers. After MOST_ROWS a last line says that rows are missing."""
+    """Returns the lines of the CSV with masked numbers. After MAX_ROWS a last line says that rows are missing."""
     head = [str(label_for_field(name, NotificationHistory)) for name in SHEET]
     words = {str(value): str(label) for values in (Type, Kind, Status, Reason) for value, label in values.choices}
-    cut = gettext("Only the first %d messages are exported. Please choose fewer days.") % MOST_ROWS
+    cut = gettext("Only the first %d messages are exported. Please choose fewer days.") % MAX_ROWS
     # One row more than fits shows that some are left.
-    found = rows[: MOST_ROWS + 1].iterator(chunk_size=csv_export.AT_ONCE)
-    shown = (cells(row, words) for row in islice(found, MOST_ROWS))
+    found = rows[: MAX_ROWS + 1].iterator(chunk_size=csv_export.AT_ONCE)
+    shown = (cells(row, words) for row in islice(found, MAX_ROWS))
     return chain([head], shown, ([cut] for left in found))
 
 

@@ -33,7 +33,7 @@ from web.refusals import Refusal
 
 log = logging.getLogger(__name__)
 # More than twice what any provider sends. A customer's reply may be several SMS long.
-MOST_FIELDS, MOST_LETTERS = 40, 4000
+MAX_FIELDS, MAX_CHARACTERS = 40, 4000
 READ = extend_schema(
     request={"application/x-www-form-urlencoded": OpenApiTypes.OBJECT},
     responses={
@@ -102,7 +102,7 @@ def from_known_address(address: str) -> bool:
 
 def read(gateway: Gateway, said: dict[str, str]) -> Receipt | Reply:
     """Parses the parameters of a callback. Raises Refusal."""
-    if len(said) > MOST_FIELDS or any(len(value) > MOST_LETTERS or unstorable(value) for value in said.values()):
+    if len(said) > MAX_FIELDS or any(len(value) > MAX_CHARACTERS or unstorable(value) for value in said.values()):
         raise Refusal(
             "invalid", _("A receipt has too many, too long or unreadable fields. Send fewer and shorter ones.")
         )

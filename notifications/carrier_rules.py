@@ -15,7 +15,7 @@ from django.conf import settings
 
 from notifications.states import Reason
 
-MOST_SEGMENTS = 3
+MAX_SEGMENTS = 3
 # After a scheme or `www.`, any host. Otherwise what telephones turn into a link: a name, a dot and letters, or four
 # numbers.
 HOST = r"[^\s/?#:@，。、！「」（）()]+"
@@ -44,7 +44,7 @@ def violation(text: str, literal: str) -> Reason | None:
     """Returns the rule that `text` breaks, or None. `literal` is what staff typed, without the filled-in values."""
     if telephones(literal) or foreign_links(text):
         return Reason.NOT_REGISTERED
-    return Reason.TOO_LONG if segments(text) > MOST_SEGMENTS else None
+    return Reason.TOO_LONG if segments(text) > MAX_SEGMENTS else None
 
 
 def telephones(text: str) -> list[str]:

@@ -19,7 +19,7 @@ from accounts.roles import check_right
 from notifications import sender, sending_rules
 from notifications.gateways import repeatable
 from notifications.models import GatewayState, NotificationHistory
-from notifications.sender import MOST_AT_ONCE
+from notifications.sender import MAX_AT_ONCE
 from notifications.sending_rules import TRUE_WHILE
 from notifications.states import NEVER_REACHED_ANYBODY, OVERRULABLE, Kind, Reason, Status
 from orders.models import Order
@@ -262,5 +262,5 @@ def on_gateway_changed(news: GatewayState.News, **kwargs: Any) -> None:
 def hand_over_due() -> None:
     """Sends the newest due messages, the most urgent ones. `send_pending_sms --loop` finds the others."""
     due = NotificationHistory.objects.due().order_by("-created_at")
-    for pk in due.values_list("pk", flat=True)[:MOST_AT_ONCE]:
+    for pk in due.values_list("pk", flat=True)[:MAX_AT_ONCE]:
         hand_over(pk)

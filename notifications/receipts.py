@@ -28,7 +28,7 @@ Row = NotificationHistory
 # Carriers report within minutes while the telephone is on. While it is off, frequent queries bring nothing.
 OVERDUE = timedelta(hours=1)
 # Sendings without an answer are retried after 5, 10, 20, … minutes: a provider may be down for hours.
-FIRST_PAUSE, MOST_DOUBLINGS = timedelta(minutes=5), 12
+FIRST_PAUSE, MAX_DOUBLINGS = timedelta(minutes=5), 12
 
 
 def take(gateway: Gateway, heard: Receipt | Reply, named: UUID | None = None) -> None:
@@ -148,7 +148,7 @@ def unanswered(since: datetime) -> Iterator[Row]:
     """
     rows = Row.objects.filter(status=Status.UNKNOWN, created_at__gte=since).not_resent()
     for row in rows.select_related("customer", "order").order_by("created_at", "id"):
-        pause = FIRST_PAUSE * 2 ** min(row.attempts - 1, MOST_DOUBLINGS)
+        pause = FIRST_PAUSE * 2 ** min(row.attempts - 1, MAX_DOUBLINGS)
         rested = timezone.now() - (row.claimed_at or row.created_at) >= pause
         held = not rested or sending_rules.blocked_by(row) or sending_rules.not_before(row)
         if not held and gateways.ways(row) and gateways.repeatable(row):

@@ -40,7 +40,7 @@ Row = NotificationHistory
 # Seconds between tries to store an outcome. Together longer than a restart of the database.
 RESTART_PAUSES = (0.5, 1, 2, 4, 8)
 # Sending a thousand would keep a server's processor busy for ten seconds and delay its requests.
-MOST_AT_ONCE = 50
+MAX_AT_ONCE = 50
 # Backoff for a provider that is busy or unreachable.
 BUSY_PAUSE = timedelta(minutes=1)
 # Most backoff after an unknown code. The backoff doubles each time, as a provider may answer so all day.
@@ -73,9 +73,9 @@ def collecting() -> AbstractContextManager[list[Row]]:
 def deliver(*ids: UUID) -> None:
     """Sends these rows. Returns when all have an outcome, at the latest after SMS_WAIT_SECONDS.
 
-    Leaves rows beyond MOST_AT_ONCE to `send_pending_sms --loop`, which serves no requests.
+    Leaves rows beyond MAX_AT_ONCE to `send_pending_sms --loop`, which serves no requests.
     """
-    futures = [submit(row_id) for row_id in ids[:MOST_AT_ONCE]]
+    futures = [submit(row_id) for row_id in ids[:MAX_AT_ONCE]]
     if not _may_wait.get():
         return
     done = wait(futures, settings.SMS_WAIT_SECONDS).done
@@ -83,7 +83,7 @@ def deliver(*ids: UUID) -> None:
     if collected is not None:
         outcomes = (future.result() for future in done if future.exception() is None)
         collected.extend(row for row in outcomes if row is not None)
-        if following := ids[MOST_AT_ONCE:]:
+        if following := ids[MAX_AT_ONCE:]:
             collected.extend(Row.objects.filter(pk__in=following).only("kind", "status", "status_reason"))
 
 

@@ -177,8 +177,8 @@ class Preview:
         found += [
             link % host[:80] for host in carrier_rules.foreign_links(literal) + carrier_rules.foreign_links(self.text)
         ]
-        if self.segments > carrier_rules.MOST_SEGMENTS:
-            words = {"segments": self.segments, "most": carrier_rules.MOST_SEGMENTS}
+        if self.segments > carrier_rules.MAX_SEGMENTS:
+            words = {"segments": self.segments, "most": carrier_rules.MAX_SEGMENTS}
             found.append(
                 _("At its longest this text takes %(segments)d segments. Please shorten it to at most %(most)d.")
                 % words

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rest_framework import serializers
 
 from catalogue.models import Product
-from web.limits import MOST_MONEY
+from web.limits import MAX_MONEY
 
 if TYPE_CHECKING:
     from orders.models import Order, OrderItem
@@ -60,7 +60,7 @@ def fields() -> Fields:
 
 
 def _amount_field() -> Fields:
-    return {"amount_collected": serializers.IntegerField(min_value=0, max_value=MOST_MONEY, required=False)}
+    return {"amount_collected": serializers.IntegerField(min_value=0, max_value=MAX_MONEY, required=False)}
 
 
 def _set_amount(order: Order, values: PartValues) -> None:

@@ -23,7 +23,7 @@ class OrderWarning:
 Check = Callable[[Customer], Iterable[OrderWarning]]
 CHECKS: list[Check] = []
 # Most open orders of a customer that get a warning each.
-MOST_NAMED = 5
+MAX_NAMED = 5
 
 
 def register(check: Check) -> Check:
@@ -39,7 +39,7 @@ def of(customer: Customer) -> list[OrderWarning]:
 @register
 def open_orders(customer: Customer) -> Iterator[OrderWarning]:
     """Warns of open orders: the customer may be calling about one of them."""
-    for order in Order.objects.open().filter(customer=customer).order_by("scheduled_date", "id")[:MOST_NAMED]:
+    for order in Order.objects.open().filter(customer=customer).order_by("scheduled_date", "id")[:MAX_NAMED]:
         said = _("There is already an open order: %(number)s, for %(day)s.")
         yield OrderWarning("open_order", said % {"number": order.order_number, "day": order.scheduled_date})
 

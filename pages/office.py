@@ -25,7 +25,7 @@ COLUMNS = (
     Status.PENDING, Status.FAILED, Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING,
     Status.DELIVERED, Status.CANCELLED,
 )  # fmt: skip
-MOST_ORDERS = 100
+MAX_ORDERS = 100
 
 
 def board(request: HttpRequest, user: User) -> HttpResponse:
@@ -49,7 +49,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if role is Side.DRIVER:
         return redirect("driver")
     orders = visibility.visible(user, Order.objects.open()).order_by("scheduled_date", "stop_sequence", "id")
-    return render(request, "home.html", {"role": role, "orders": orders[:MOST_ORDERS]})
+    return render(request, "home.html", {"role": role, "orders": orders[:MAX_ORDERS]})
 
 
 @require_safe

@@ -13,11 +13,11 @@ from django.utils.translation import gettext_lazy as _
 
 from realtime import statistics
 from realtime.models import Event, WebSocketConnection
-from web.admin import HouseList, ReadOnly
+from web.admin import BaseListAdmin, ReadOnly
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnly, HouseList):
+class EventAdmin(ReadOnly, BaseListAdmin):
     list_display = ("seq", "created_at", "type", "channel_list", "subject")
     list_filter = ("type", "created_at")
     fields = ("seq", "created_at", "type", "channel_list", "payload", "request_id")
@@ -38,7 +38,7 @@ class EventAdmin(ReadOnly, HouseList):
 
 
 @admin.register(WebSocketConnection)
-class WebSocketConnectionAdmin(ReadOnly, HouseList):
+class WebSocketConnectionAdmin(ReadOnly, BaseListAdmin):
     list_display = ("connection_id", "user", "role", "endpoint", "instance", "connected_at", "last_ping")
     list_filter = ("role", "endpoint", "instance")
     list_select_related = ("user",)

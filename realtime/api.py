@@ -25,21 +25,21 @@ from web.api.errors import ErrorResponse
 from web.api.exceptions import NotDone
 from web.api.fields import Strict, id_field
 from web.api.resources import LastEventId
-from web.limits import MOST_ID
+from web.limits import MAX_ID
 from web.refusals import Refusal
 
 # The most events in one response, and the most log rows read for it. A client of few channels needs more pages.
-MOST_EVENTS = 500
-MOST_ROWS = 5000
+MAX_EVENTS = 500
+MAX_ROWS = 5000
 # `Retry-After` while live updates are turned off: how often pages reload their data.
 RELOAD_SECONDS = 30
 
 
 class EventQuery(serializers.Serializer[Any]):
-    since = serializers.IntegerField(min_value=0, max_value=MOST_ID, default=0)
+    since = serializers.IntegerField(min_value=0, max_value=MAX_ID, default=0)
     epoch = serializers.CharField(max_length=32, default="", allow_blank=True)
     channel = serializers.CharField(max_length=64, default="", allow_blank=True)
-    limit = serializers.IntegerField(min_value=1, max_value=MOST_EVENTS, default=100)
+    limit = serializers.IntegerField(min_value=1, max_value=MAX_EVENTS, default=100)
 
 
 class EventPage(serializers.Serializer[Any]):
@@ -118,7 +118,7 @@ def _channels(identity: Identity, channel: str) -> set[str]:
 def _page(wanted: set[str], since: int, epoch: str, limit: int, **_rest: Any) -> dict[str, Any]:
     head = log.head()
     kept = log.covers(since, epoch, floor=head.floor, seq=head.seq, log_epoch=head.epoch, past=head.past)
-    rows = log.read(since, MOST_ROWS) if kept else []
+    rows = log.read(since, MAX_ROWS) if kept else []
     # If the rows begin later, they were pruned after the head was read.
     if not kept or (rows and rows[0].seq != since + 1):
         detail = _("Events after this one are no longer stored. Load the current state and resume from its cursor.")

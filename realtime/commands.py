@@ -34,7 +34,7 @@ from realtime.hub import Hub
 from web import request_id
 from web.actors import Source
 from web.api.exceptions import for_now
-from web.limits import MOST_ID
+from web.limits import MAX_ID
 from web.refusals import Refusal
 from web.text import visible_json
 
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 Message = dict[str, Any]
 Handler = Callable[[Hub, Connection, Message], Awaitable[None]]
 # The most channels of one connection; a board needs a dozen.
-MOST_CHANNELS = 100
+MAX_CHANNELS = 100
 DRIVE = channels.ENDPOINTS["driver"]
 # Separate threads for commands, so that slow ones delay no handshake and no event. Twice as many as may wait for a
 # locked row (luckygas.lock_waiters), so that commands on other orders continue.
@@ -107,8 +107,8 @@ async def heartbeat(hub: Hub, connection: Connection, message: Message) -> None:
 async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
     """Subscribes from the next event on. Clients load earlier data by REST."""
     channel = _channel(message)
-    if len(connection.channels - {channel}) >= MOST_CHANNELS:
-        raise Refusal("too_many_channels", _("A connection can subscribe to at most %d channels.") % MOST_CHANNELS)
+    if len(connection.channels - {channel}) >= MAX_CHANNELS:
+        raise Refusal("too_many_channels", _("A connection can subscribe to at most %d channels.") % MAX_CHANNELS)
     if not await may_read(connection.identity, channel):
         raise Refusal("forbidden", channels.NOT_YOURS)
     hub.readers.subscribe(connection, [channel])
@@ -172,7 +172,7 @@ async def requested_channels(
 ) -> tuple[list[str], list[str]]:
     """Returns the channels a connection starts with, and the requested ones (`?channels=a,b`) it may not read."""
     wanted, refused = channels.own(identity, endpoint), list[str]()
-    for channel in parameters.get("channels", "").split(",")[:MOST_CHANNELS]:
+    for channel in parameters.get("channels", "").split(",")[:MAX_CHANNELS]:
         if channel and channel not in wanted:
             allowed = channels.exists(channel) and await may_read(identity, channel)
             (wanted if allowed else refused).append(channel)
@@ -255,7 +255,7 @@ WORK = {"order_update": _update, "delivery.confirmed": _confirm}
 def _named(message: Message) -> OrderQuerySet:
     """A queryset of the order with this id or order number; empty if the value is neither."""
     named = message.get("order_id")
-    if isinstance(named, int) and not isinstance(named, bool) and 0 < named <= MOST_ID:
+    if isinstance(named, int) and not isinstance(named, bool) and 0 < named <= MAX_ID:
         return Order.objects.filter(pk=named)
     if isinstance(named, str) and len(named) <= 9 and "\0" not in named:
         return Order.objects.filter(order_number=named)

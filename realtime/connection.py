@@ -37,7 +37,7 @@ TOO_FAST = 4429
 # The most sockets of one link. A family or an office may share it.
 LINK_CONNECTIONS = 20
 # A client is closed after this many refused messages, of which so many are forgotten each second.
-MOST_REFUSALS = 100
+MAX_REFUSALS = 100
 REFUSALS_FORGOTTEN_PER_SECOND = 10.0
 # The key in the ASGI scope's extensions under which a server provides an `Out`.
 EXTENSION = "luckygas.frames"
@@ -143,7 +143,7 @@ class Connection:
         self._waiting = 0
         self.last_message_at = monotonic()
         self._messages = RateLimit(settings.WEBSOCKET_MESSAGES_PER_SECOND, settings.WEBSOCKET_BURST)
-        self._refusals = RateLimit(REFUSALS_FORGOTTEN_PER_SECOND, MOST_REFUSALS)
+        self._refusals = RateLimit(REFUSALS_FORGOTTEN_PER_SECOND, MAX_REFUSALS)
 
     def count_message(self) -> bool:
         """Counts a client's message, as a sign of life too. Returns false if it exceeds the rate limit."""

@@ -19,7 +19,7 @@ from realtime.models import LogHead, new_epoch
 # Earlier epochs, oldest first, each with the last position that this log shares with it.
 Past = Iterable[tuple[str, int]]
 # The most earlier epochs whose cursors may still resume.
-MOST_PAST = 20
+MAX_PAST_EPOCHS = 20
 # Identifies a PostgreSQL database: the cluster (SYSTEM), and FACTS: the timeline (changes with a promotion), the
 # database and the table (change with every restore).
 SYSTEM = "(SELECT system_identifier FROM pg_control_system())"
@@ -90,7 +90,7 @@ def has_moved(log: LogHead, seen: Seen) -> bool:
 
 def begin(log: LogHead, *, keeps_past: bool) -> None:
     """Gives `log` a new epoch, unsaved. `keeps_past`: cursors of earlier epochs up to the current end still resume."""
-    log.past = [*log.past, [log.epoch, log.seq]][-MOST_PAST:] if keeps_past else []
+    log.past = [*log.past, [log.epoch, log.seq]][-MAX_PAST_EPOCHS:] if keeps_past else []
     log.epoch = new_epoch()
     log.origin = log.here
 

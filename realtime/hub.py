@@ -46,7 +46,7 @@ ROUND = 1000
 # than a longer replay.
 RECENT = 5000
 # The most request ids in one log line.
-MOST_NAMED = 20
+MAX_NAMED = 20
 # A client may resume from a hub that has read further. Read this often before its cursor counts as ahead of the log.
 CATCH_UP_TRIES = 10
 # The pause after an error. The usual one is that the database is down.
@@ -246,7 +246,7 @@ class Hub:
         if new and new[0].seq != cursor + 1:
             return numbered, None
         if requests := sorted({event.request_id for event in numbered.events} - {""}):
-            extra = {"events": [numbered.events[0].seq, numbered.events[-1].seq], "requests": requests[:MOST_NAMED]}
+            extra = {"events": [numbered.events[0].seq, numbered.events[-1].seq], "requests": requests[:MAX_NAMED]}
             logger.info("numbered", extra=extra)
         return numbered, [Encoded.of(event) for event in new]
 

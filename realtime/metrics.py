@@ -18,7 +18,7 @@ LAGS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 KNOWN_CODES = {*range(1000, 1016), 4008, *range(4400, 4500)}
 # How long `Pulse` looks back, and how many rounds with events it remembers.
 LATELY_SECONDS = 60.0
-MOST_ROUNDS = 100
+MAX_ROUNDS = 100
 # Bells are lost if at least this many events of the last minute, and more than half of them, came without one.
 MANY_MISSED = 5
 
@@ -53,7 +53,7 @@ class Pulse:
     def __init__(self) -> None:
         self._looked = monotonic()
         # For each round: when it ended, its events, and how many of them came without a bell.
-        self._rounds: deque[tuple[float, int, int]] = deque(maxlen=MOST_ROUNDS)
+        self._rounds: deque[tuple[float, int, int]] = deque(maxlen=MAX_ROUNDS)
 
     def looked(self, changed_at: Iterable[datetime] = (), *, rung: bool = True) -> None:
         """Records a finished round whose events were made at `changed_at`. `rung`: a bell started it."""

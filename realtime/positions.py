@@ -33,7 +33,7 @@ EVERY_SECONDS = 1.0
 # Positions received within this time are written in one batch. Clients that connect within it get them in one batch.
 PAUSE_SECONDS = 0.1
 # The most positions in one message. A phone that was offline sends several at once.
-MOST_POSITIONS = 100
+MAX_POSITIONS = 100
 # Phones store no older positions. An older timestamp means a wrong clock or the GPS week rollover (1,024 weeks).
 OLDEST = timedelta(days=30)
 # ISO 8601 with a six-digit year: the phone read microseconds as milliseconds.
@@ -187,8 +187,8 @@ class Positions:
 def newest(driver_id: int, message: dict[str, Any]) -> DriverLocation:
     """Returns the latest position in a message. Skips invalid ones; raises Refusal if all are invalid."""
     positions = message.get("locations", [message])
-    if not isinstance(positions, list) or not 1 <= len(positions) <= MOST_POSITIONS:
-        raise Refusal("invalid_message", _("“locations” must be a list of 1 to %d positions.") % MOST_POSITIONS)
+    if not isinstance(positions, list) or not 1 <= len(positions) <= MAX_POSITIONS:
+        raise Refusal("invalid_message", _("“locations” must be a list of 1 to %d positions.") % MAX_POSITIONS)
     now, locations, refusals = timezone.now(), list[DriverLocation](), list[Refusal]()
     # Reversed, so that of positions with the same time, or none, the last one sent wins.
     for position in reversed(positions):

@@ -22,11 +22,11 @@ from realtime.events import EventDraft, order_channels
 from realtime.outbox import announce
 from web.api.fields import Strict, id_field
 from web.api.parsers import unstorable
-from web.limits import MOST_ID
+from web.limits import MAX_ID
 from web.refusals import Refusal
 
-MOST_BYTES = 16 * 1024  # as JSON in UTF-8: every reader gets a copy
-MOST_DEPTH = 20
+MAX_BYTES = 16 * 1024  # as JSON in UTF-8: every reader gets a copy
+MAX_DEPTH = 20
 CUSTOM = re.compile(r"custom(\.[A-Za-z0-9_-]+)+")
 LONGEST_TYPE = 64
 SEVERITIES = ("info", "success", "warning", "error")
@@ -112,18 +112,18 @@ def _check(data: Any) -> None:
     if not isinstance(data, dict):
         raise Refusal("invalid", _("The data of an event must be a JSON object."), attr="data")
     level: list[Any] = [data]
-    for _depth in range(MOST_DEPTH):
+    for _depth in range(MAX_DEPTH):
         level = [inner for value in level for inner in _inside(value)]
     if level:
         raise Refusal(
-            "too_deep", _("The data is nested more than %d levels deep. Please flatten it.") % MOST_DEPTH, attr="data"
+            "too_deep", _("The data is nested more than %d levels deep. Please flatten it.") % MAX_DEPTH, attr="data"
         )
     try:
         size = len(json.dumps(data, ensure_ascii=False, allow_nan=False).encode())
     except (TypeError, ValueError):
         raise _not_json() from None
-    if size > MOST_BYTES:
-        detail = _("The data of an event may have at most %d bytes of JSON. Please send an id instead.") % MOST_BYTES
+    if size > MAX_BYTES:
+        detail = _("The data of an event may have at most %d bytes of JSON. Please send an id instead.") % MAX_BYTES
         raise Refusal("too_large", detail, attr="data")
 
 
@@ -135,7 +135,7 @@ def _inside(value: Any) -> Iterable[Any]:
         return value
     if isinstance(value, dict) or (isinstance(value, str) and unstorable(value)):
         raise _not_json()
-    if isinstance(value, (int, float)) and abs(value) > MOST_ID:
+    if isinstance(value, (int, float)) and abs(value) > MAX_ID:
         raise _not_json()
     return ()
 

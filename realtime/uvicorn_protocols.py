@@ -27,7 +27,7 @@ from realtime.connection import EXTENSION, Batch
 from realtime.frames import restart
 
 # The most bytes of request line and headers. Browsers send a few KB; nginx accepts 32 KB.
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 # The longest time for a head, from the connection or the first byte of the next request on it.
 LONGEST_SECONDS = 20.0
 # How long a refused client has to read the reason and close.
@@ -55,7 +55,7 @@ class HttpProtocol(HttpToolsProtocol):
             return  # but read it: closing with unread data resets the connection, and the client misses the reason
         super().data_received(data)
         self._received += len(data)
-        if self._deadline is not None and self._received > MOST_BYTES:
+        if self._deadline is not None and self._received > MAX_BYTES:
             self._refuse(431)
 
     def on_message_begin(self) -> None:
@@ -64,7 +64,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._end_deadline()
-        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MOST_BYTES:
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_BYTES:
             self._refuse(431)
             raise ValueError("the head of the request is too large")  # so that it is parsed no further
         super().on_headers_complete()

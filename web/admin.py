@@ -47,13 +47,13 @@ else:
     ModelAdmin, ModelForm, Inline = admin.ModelAdmin, forms.ModelForm, admin.TabularInline
 
 # The most rows that one action may change. Django accepts at most 1,000 fields in one form.
-MOST_AT_ONCE = 500
+MAX_AT_ONCE = 500
 OVERTAKEN = _(
     "Someone else changed this to “%(now)s” after you opened the page. Please reopen the page and make "
     "your change again."
 )
 # The most subjects that a confirmation page lists, and the most changes that a page “History” lists.
-MOST_SHOWN, MOST_CHANGES = 20, 200
+MAX_SHOWN, MAX_CHANGES = 20, 200
 EMPTY = "–"
 # django-waffle has no Chinese translation. These lines put its texts into our catalogue.
 WORDS = (
@@ -102,7 +102,7 @@ class Button:
     hidden: dict[str, Any] = field(default_factory=dict)
 
 
-class HouseForm(ModelForm):
+class BaseAdminForm(ModelForm):
     """A form that shows a `Refusal` as an error and merges concurrent edits.
 
     The form posts the initial values of its fields too. Only fields that the user changed are written, so edits that
@@ -156,7 +156,7 @@ class HouseForm(ModelForm):
 MALFORMED_QUERY = (ValueError, TypeError, LookupError, ArithmeticError, DataError, ProgrammingError, NotSupportedError)
 
 
-class HouseChangeList(ChangeList):
+class BaseChangeList(ChangeList):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         try:
             super().__init__(*args, **kwargs)
@@ -173,7 +173,7 @@ class ReadOnly:
     has_change_permission = has_delete_permission = has_add_permission
 
 
-class HouseList(ModelAdmin):
+class BaseListAdmin(ModelAdmin):
     """A list page that survives malformed query strings and selections.
 
     realtime's changed-marks.js marks the rows that changed since the page was loaded.
@@ -200,18 +200,18 @@ class HouseList(ModelAdmin):
         return super().changelist_view(request, live | (extra_context or {}))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return HouseChangeList
+        return BaseChangeList
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        if len(chosen) > MOST_AT_ONCE or not all(map(self.is_pk, chosen)):
+        if len(chosen) > MAX_AT_ONCE or not all(map(self.is_pk, chosen)):
             self.message_user(request, gettext("This selection cannot be read. Please select again."), messages.ERROR)
             return None
         return super().response_action(request, queryset)
 
 
-class HouseAdmin(HouseList):
-    form = HouseForm
+class BaseAdmin(BaseListAdmin):
+    form = BaseAdminForm
     list_per_page = 50
     # Counting the whole table is too expensive for the “n of m” of a filtered list.
     show_full_result_count = False
@@ -267,16 +267,16 @@ class HouseAdmin(HouseList):
         return ()
 
     def chosen(self, request: HttpRequest, rows: QuerySet[Any]) -> list[int]:
-        """The ids of an action's rows. If there are more than MOST_AT_ONCE: an empty list, and an error message."""
-        ids = list(rows.order_by("pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
-        if len(ids) <= MOST_AT_ONCE:
+        """The ids of an action's rows. If there are more than MAX_AT_ONCE: an empty list, and an error message."""
+        ids = list(rows.order_by("pk").values_list("pk", flat=True)[: MAX_AT_ONCE + 1])
+        if len(ids) <= MAX_AT_ONCE:
             return ids
-        text = gettext("Please select at most %d. Nothing was changed.") % MOST_AT_ONCE
+        text = gettext("Please select at most %d. Nothing was changed.") % MAX_AT_ONCE
         self.message_user(request, text, messages.ERROR)
         return []
 
 
-class Deactivation(HouseAdmin):
+class Deactivation(BaseAdmin):
     """For models with a column `is_active`."""
 
     actions = ("deactivate",)
@@ -318,8 +318,8 @@ def ask(
         "title": title,
         "form": form,
         "media": model_admin.media + form.media,
-        "subjects": subjects[:MOST_SHOWN],
-        "more": max(0, len(subjects) - MOST_SHOWN),
+        "subjects": subjects[:MAX_SHOWN],
+        "more": max(0, len(subjects) - MAX_SHOWN),
         "back": back,
         "hidden": hidden,
     }
@@ -345,14 +345,14 @@ class Entry:
 
 
 def history_entries(model: type[Model], pk: str) -> list[Entry]:
-    """The latest MOST_CHANGES changes of one row, newest first.
+    """The latest MAX_CHANGES changes of one row, newest first.
 
     Needs one query, and one more for each table that a changed foreign key points to.
     """
     historic = model.audit.model  # type: ignore[attr-defined]  # of web.audit
     references = [column for column in historic.tracked_fields if isinstance(column, ForeignKey)]
     rows = historic.objects.filter(id=pk).select_related("history_user", *(column.name for column in references))
-    newest = list(rows.order_by("-history_id")[:MOST_CHANGES])
+    newest = list(rows.order_by("-history_id")[:MAX_CHANGES])
     replaced = {column.attname: referenced_before(column, newest) for column in references}
     return [history_entry(row, replaced) for row in newest]
 
@@ -397,7 +397,7 @@ def display(value: Any, column: Any) -> Any:
 
 
 @admin.register(Switch)
-class SwitchAdmin(HouseAdmin):
+class SwitchAdmin(BaseAdmin):
     list_display = ("name", "active", "meaning", "modified")
     fields = ("name", "meaning", "active", "note")
     readonly_fields = ("name", "meaning")

@@ -40,7 +40,7 @@ SECONDS = 60
 # Prefixes of our keys; web.throttling uses the same cache.
 ANSWER, VERSION = "answer:", "version:"
 # The most keys that `size` and `clear` scan.
-MOST_KEYS = 10_000
+MAX_KEYS = 10_000
 
 
 class Json:
@@ -129,12 +129,12 @@ def shared_cache() -> ForgivingRedis | None:
 
 
 def size(kind: str) -> int | None:
-    """The number of cached answers, at most MOST_KEYS. None if the cache does not answer."""
+    """The number of cached answers, at most MAX_KEYS. None if the cache does not answer."""
     return _of_keys(f"{kind}:*", lambda redis, keys: len(keys))
 
 
 def clear(pattern: str) -> int | None:
-    """Deletes the answers whose keys match (`statistics:*`), at most MOST_KEYS.
+    """Deletes the answers whose keys match (`statistics:*`), at most MAX_KEYS.
 
     Returns how many, or None if the cache does not answer.
     """
@@ -148,6 +148,6 @@ def _of_keys(pattern: str, work: Callable[[Redis, list[bytes]], Any]) -> int | N
     redis = Redis(connection_pool=shared._cache.get_client().connection_pool)
     try:
         found: Iterable[bytes] = redis.scan_iter(match=shared.make_key(ANSWER + pattern), count=SCAN)
-        return int(work(redis, list(islice(found, MOST_KEYS))))
+        return int(work(redis, list(islice(found, MAX_KEYS))))
     except RedisError:
         return None

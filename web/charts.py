@@ -23,7 +23,7 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ 
 Value = float | int | None
 WIDTH, HEIGHT = 480, 220
 # More labels below the chart would overlap.
-MOST_LABELS = 6
+MAX_LABELS = 6
 # A line with at most this many points shows a dot at each.
 FEW = 31
 # Distinguishable for colour-blind readers (after Okabe and Ito), on light and dark backgrounds.
@@ -108,7 +108,7 @@ def _highest(series: Sequence[Series], *, stacked: bool) -> float:
 def _look(
     labels: Sequence[str], series: Sequence[Series], *, whole: bool = True, stacked: bool = False
 ) -> dict[str, Any]:
-    step = -(-len(labels) // MOST_LABELS) or 1
+    step = -(-len(labels) // MAX_LABELS) or 1
     return {
         "width": WIDTH,
         "height": HEIGHT,

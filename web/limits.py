@@ -10,15 +10,15 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-MOST_ID = 2**63 - 1
+MAX_ID = 2**63 - 1
 YEAR = timedelta(days=366)
 # NT$. A larger price or payment at the door is a typing error.
-MOST_MONEY = 10_000_000
+MAX_MONEY = 10_000_000
 
 
 def is_id(text: str) -> bool:
     """Whether a text is an id that a column can hold: at most 18 ASCII digits."""
-    return text.isascii() and text.isdecimal() and len(text) < len(str(MOST_ID))
+    return text.isascii() and text.isdecimal() and len(text) < len(str(MAX_ID))
 
 
 def validate_moment(moment: datetime) -> None:

@@ -18,7 +18,7 @@ from django.utils.functional import Promise
 # The Retry-After of a refused job.
 RETRY_SECONDS = 5
 # Jobs that run or wait; further ones are refused.
-MOST_AT_ONCE = 16
+MAX_AT_ONCE = 16
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class OneAtATime:
 
     def __init__(self, overloaded: str | Promise) -> None:
         self.overloaded = overloaded
-        self.places, self.lock = BoundedSemaphore(MOST_AT_ONCE), Lock()
+        self.places, self.lock = BoundedSemaphore(MAX_AT_ONCE), Lock()
 
     @contextmanager
     def turn(self) -> Iterator[None]:

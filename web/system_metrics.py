@@ -36,7 +36,7 @@ WRITE_SECONDS = 5.0
 # Processes that wrote within this time count as running.
 ALIVE = timedelta(minutes=1)
 # Rates are computed over at least this time, because shorter ones are too random.
-LEAST_SECONDS = 5.0
+MIN_SECONDS = 5.0
 
 Counts = Mapping[str, float]
 
@@ -163,7 +163,7 @@ def lately(span: timedelta) -> Figures:
     counts = total([*(row.metrics_json["counts"] for row in rows), unwritten()])
     seconds = (now - rows[0].at if rows else span).total_seconds()
     others = WrittenCounts.objects.filter(at__gt=now - ALIVE).exclude(pk=name()).aggregate(sum=Sum("processes"))["sum"]
-    return Figures(counts, max(seconds, LEAST_SECONDS), (others or 0) + metrics.processes())
+    return Figures(counts, max(seconds, MIN_SECONDS), (others or 0) + metrics.processes())
 
 
 def minutes(since: datetime, until: datetime | None = None) -> Iterable[SystemMetric]:

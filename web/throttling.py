@@ -19,9 +19,9 @@ from django.utils.translation import ngettext
 from web import flags
 
 # The most callers counted at once; the oldest are dropped. The proxy must stop an attacker with more addresses.
-MOST_CALLERS = 10_000
+MAX_CALLERS = 10_000
 
-process_cache: BaseCache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MOST_CALLERS}})
+process_cache: BaseCache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MAX_CALLERS}})
 # One household or server may use any address of a network of this size (RFC 6177), so the network is counted.
 IPV6_NETWORK = 64
 

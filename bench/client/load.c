@@ -241,7 +241,7 @@ static void wait_for(uint64_t wanted, uint64_t quiet, uint64_t most) {
     report();
 }
 
-/* reset | wait EVENTS QUIET_MS MOST_MS | stats | read (start reading again) | end */
+/* reset | wait EVENTS QUIET_MS MAX_MS | stats | read (start reading again) | end */
 static void command(const char *line) {
     unsigned long long wanted, quiet, most;
     if (!strncmp(line, "reset", 5)) {

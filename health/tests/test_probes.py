@@ -61,7 +61,7 @@ def test_hanging_probe_returns_its_own_status() -> None:
 
 def test_lost_thread_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "LOST_SECONDS", 0.1)
-    monkeypatch.setattr(probes, "MOST_LOST", 2)
+    monkeypatch.setattr(probes, "MAX_LOST_THREADS", 2)
     release, asked = threading.Event(), []
 
     def ask() -> dict[str, str]:
@@ -77,7 +77,7 @@ def test_lost_thread_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_number_of_lost_threads_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "LOST_SECONDS", 0.0)
-    monkeypatch.setattr(probes, "MOST_LOST", 2)
+    monkeypatch.setattr(probes, "MAX_LOST_THREADS", 2)
     release, asked = threading.Event(), []
 
     def ask() -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 Found = TypeVar("Found")
-# After a failure, pages and clients back off for at most PAUSE_SECONDS (MOST_MS of backoff.js), and then wait at most
+# After a failure, pages and clients back off for at most PAUSE_SECONDS (MAX_MS of backoff.js), and then wait at most
 # ANSWER_SECONDS for an answer (TIMEOUT_MS of api.js).
 PAUSE_SECONDS, ANSWER_SECONDS = 30, 15
 # Enough for a busy machine. Tests that need “soon” name their own limit.

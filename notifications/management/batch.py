@@ -23,7 +23,7 @@ from web.refusals import Refusal
 from web.text import plain
 
 # Enough rows to keep the senders busy, few enough to hold in memory.
-MOST_UNDER_WAY = 100
+MAX_IN_FLIGHT = 100
 ALWAYS_SAID = (Status.SENT.value, Status.FAILED.value, Status.UNKNOWN.value)
 # LEFT: another process was faster, or the message must wait. BROKEN: our own error, which is in the log.
 LEFT, BROKEN = "left", "broken"
@@ -50,7 +50,7 @@ def send_all(rows: Iterable[NotificationHistory], stopped: Callable[[], bool] = 
             continue
         under_way[sending] = row
         sending.add_done_callback(finished.put)
-        if len(under_way) >= MOST_UNDER_WAY:
+        if len(under_way) >= MAX_IN_FLIGHT:
             done = finished.get()
             yield under_way.pop(done), outcome(done)
     while under_way:

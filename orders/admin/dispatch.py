@@ -32,7 +32,7 @@ from orders.admin.order_moves import DriverForm, show_outcome
 from orders.models import Order
 from orders.models.order import VersionConflict
 from orders.states import OPEN
-from web.admin import Button, Deactivation, HouseAdmin, HouseForm, Inline, ModelForm, actor, ask, user_of
+from web.admin import BaseAdmin, BaseAdminForm, Button, Deactivation, Inline, ModelForm, actor, ask, user_of
 
 
 class StopForm(ModelForm):
@@ -83,7 +83,7 @@ class StopInline(Inline):
 
 
 @admin.register(Route)
-class RouteAdmin(HouseAdmin):
+class RouteAdmin(BaseAdmin):
     inlines = (StopInline,)
     pages = {"<int:pk>/assign/": "assign"}
     list_display = ("name", "date", "driver", "status", "total_stops")
@@ -143,7 +143,7 @@ class RouteAdmin(HouseAdmin):
 FIELDS = ("name", "phone", "vehicle_plate", "is_active")
 
 
-class NewDriverForm(HouseForm):
+class NewDriverForm(BaseAdminForm):
     username = forms.CharField(
         label=_("account name"),
         validators=[User.username_validator, MaxLengthValidator(users.LONGEST_USERNAME)],

@@ -32,11 +32,11 @@ from orders.admin.badges import OrderColumns, badge, money
 from orders.admin.order_moves import OrderMoves
 from orders.admin.statistics import StatisticsView
 from orders.models import DeliveryConfirmation, Order, OrderItem, OrderStatusChange, ProofImage, proof
-from orders.models.item import MOST_LINES, OrderLine
+from orders.models.item import MAX_LINES, OrderLine
 from orders.models.queries import OrderQuerySet
 from orders.services import COLUMNS
 from orders.states import OPEN, PROMISED, Status
-from web.admin import HouseForm, Inline, ReadOnly, actor
+from web.admin import BaseAdminForm, Inline, ReadOnly, actor
 
 WHEN = ("scheduled_date", "time_slot", "priority")
 WHAT = (*WHEN, "delivery_address", "notes")
@@ -46,7 +46,7 @@ COMPUTED = ("badge", "contact", "amount", "collected", "created_at", "updated_at
 ITEMS_OPEN = PROMISED | {Status.PENDING}
 
 
-class OrderForm(HouseForm):
+class OrderForm(BaseAdminForm):
     """`opened_version` is the version that the form displayed. Saving a stale form is an error."""
 
     merges = False
@@ -122,7 +122,7 @@ class ItemInline(Inline):
     formset = ItemFormSet
     fields = ("product", "quantity", "unit_price", "quantity_delivered")
     readonly_fields = ("unit_price", "quantity_delivered")
-    extra, min_num, max_num = 0, 1, MOST_LINES
+    extra, min_num, max_num = 0, 1, MAX_LINES
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("product")

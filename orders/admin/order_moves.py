@@ -29,8 +29,8 @@ from orders.permissions import MOVE_ORDER, may_correct
 from orders.services import Outcome
 from orders.states import MOVES, Status, moves_from
 from web.actors import Source
-from web.admin import MOST_SHOWN, Button, HouseAdmin, ReasonForm, actor, ask, user_of
-from web.limits import MOST_MONEY
+from web.admin import MAX_SHOWN, BaseAdmin, Button, ReasonForm, actor, ask, user_of
+from web.limits import MAX_MONEY
 from web.refusals import Refusal
 
 VERBS: dict[Status, Promise] = {
@@ -57,7 +57,7 @@ class DriverForm(forms.Form):
     driver = forms.ModelChoiceField(Driver.objects.filter(is_active=True), label=_("Driver"))
 
 
-def show_outcome(request: HttpRequest, model_admin: HouseAdmin, outcome: Outcome, action: str) -> None:
+def show_outcome(request: HttpRequest, model_admin: BaseAdmin, outcome: Outcome, action: str) -> None:
     """Adds messages: how many orders changed, then one line for each reason with the refused orders."""
     counts = {"action": action, "done": len(outcome.updated), "refused": len(outcome.failed)}
     level = messages.WARNING if outcome.failed else messages.SUCCESS
@@ -67,8 +67,8 @@ def show_outcome(request: HttpRequest, model_admin: HouseAdmin, outcome: Outcome
     for failure in outcome.failed:
         reasons[failure["detail"]].append(str(numbers.get(failure["id"], failure["id"])))
     for detail, refused in reasons.items():
-        more = " …" if len(refused) > MOST_SHOWN else ""
-        model_admin.message_user(request, f"{', '.join(refused[:MOST_SHOWN])}{more}: {detail}", messages.WARNING)
+        more = " …" if len(refused) > MAX_SHOWN else ""
+        model_admin.message_user(request, f"{', '.join(refused[:MAX_SHOWN])}{more}: {detail}", messages.WARNING)
 
 
 class Versioned(forms.Form):
@@ -87,7 +87,7 @@ class WhyForm(ReasonForm, Versioned):
 
 class DeliveredForm(Versioned):
     amount_collected = forms.IntegerField(
-        label=_("Amount collected, NT$"), min_value=0, max_value=MOST_MONEY, required=False
+        label=_("Amount collected, NT$"), min_value=0, max_value=MAX_MONEY, required=False
     )
 
 
@@ -105,7 +105,7 @@ def verb(order: Order, to: Status) -> str:
     return str(BACK.get((order.status, to)) or VERBS[to])
 
 
-class OrderMoves(HouseAdmin):
+class OrderMoves(BaseAdmin):
     actions = ("confirm", "assign", "cancel", "mark_urgent")
 
     def buttons(self, request: HttpRequest, obj: Order) -> Sequence[Button]:

@@ -15,14 +15,14 @@ from accounts.roles import check_page
 from orders import statistics
 from orders.states import Status
 from web import charts, csv_export
-from web.admin import HouseAdmin
+from web.admin import BaseAdmin
 from web.charts import BLUE, GREEN, GREY, ORANGE, Series
 
 Figures = dict[str, Any]
 EXPORT = "orders.export_statistics"
 
 
-class StatisticsView(HouseAdmin):
+class StatisticsView(BaseAdmin):
     """Mixin for `OrderAdmin` that adds the page `statistics/`, for staff who may view orders."""
 
     def statistics_view(self, request: HttpRequest) -> HttpResponse:

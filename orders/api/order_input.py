@@ -13,15 +13,15 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders import delivery_parts
 from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
-from orders.models.item import MOST_LINES, OrderLine
-from orders.models.order import MOST_STOPS, Proof
-from orders.models.proof import LONGEST_SERIAL, MOST_SERIALS
+from orders.models.item import MAX_LINES, OrderLine
+from orders.models.order import MAX_STOPS, Proof
+from orders.models.proof import LONGEST_SERIAL, MAX_SERIALS
 from orders.states import PROMISED, Status
 from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
 from web.limits import is_id
 
-MOST_IDS = 1000
-MOST_REASON = 500  # characters
+MAX_IDS = 1000
+MAX_REASON = 500  # characters
 
 
 class ByIdField(serializers.DictField):
@@ -55,7 +55,7 @@ class ItemInput(Strict):
 class OrderInput(Strict):
     """Fields that callers may set when they place an order and later."""
 
-    items = ItemInput(many=True, allow_empty=False, max_length=MOST_LINES)  # type: ignore[call-arg]
+    items = ItemInput(many=True, allow_empty=False, max_length=MAX_LINES)  # type: ignore[call-arg]
     scheduled_date = serializers.DateField()
     time_slot = serializers.ChoiceField(TimeSlot.choices, required=False)
     delivery_address = serializers.CharField(max_length=200, required=False)
@@ -101,7 +101,7 @@ class OrderChanges(OrderInput):
     eta = NearDateTimeField(required=False, allow_null=True)
     driver = related(Driver.objects.filter(is_active=True), required=False, allow_null=True)
     route = related(Route.objects.select_related("driver"), required=False, allow_null=True)
-    stop_sequence = serializers.IntegerField(min_value=1, max_value=MOST_STOPS, required=False, allow_null=True)
+    stop_sequence = serializers.IntegerField(min_value=1, max_value=MAX_STOPS, required=False, allow_null=True)
     version = serializers.IntegerField(min_value=1, required=False)
 
 
@@ -115,13 +115,13 @@ class CommandInput(Strict):
 class Reasoned(serializers.Serializer[Any]):
     """A command with an optional reason."""
 
-    reason = serializers.CharField(max_length=MOST_REASON, required=False, allow_blank=True)
+    reason = serializers.CharField(max_length=MAX_REASON, required=False, allow_blank=True)
 
 
 class MoveDetails(Reasoned):
     """Fields of a socket command besides the status. `eta` is the arrival time announced to the customer."""
 
-    notes = serializers.CharField(max_length=MOST_REASON, required=False, allow_blank=True)
+    notes = serializers.CharField(max_length=MAX_REASON, required=False, allow_blank=True)
     eta = NearDateTimeField(required=False)
 
 
@@ -142,10 +142,10 @@ class ConfirmationInput(CommandInput):
 
     confirmation_type = serializers.ChoiceField(ConfirmationType.choices)
     cylinder_serials = serializers.ListField(
-        child=serializers.CharField(max_length=LONGEST_SERIAL), max_length=MOST_SERIALS, required=False
+        child=serializers.CharField(max_length=LONGEST_SERIAL), max_length=MAX_SERIALS, required=False
     )
     quantities = ByIdField(
-        most=MOST_LINES, child=serializers.IntegerField(min_value=0, max_value=OrderItem.MOST),
+        most=MAX_LINES, child=serializers.IntegerField(min_value=0, max_value=OrderItem.MOST),
         help_text=_("Cylinders delivered, by product id."),
     )  # fmt: skip
     confirmed_at = serializers.DateTimeField(required=False)
@@ -170,9 +170,9 @@ class ConfirmationInput(CommandInput):
 class BulkInput(Reasoned, Strict):
     """The orders to change, and the changes."""
 
-    ids = serializers.ListField(child=id_field(), allow_empty=False, max_length=MOST_IDS)
+    ids = serializers.ListField(child=id_field(), allow_empty=False, max_length=MAX_IDS)
     versions = ByIdField(
-        most=MOST_IDS, child=serializers.IntegerField(min_value=1),
+        most=MAX_IDS, child=serializers.IntegerField(min_value=1),
         help_text=_("By order id. An order whose version differs is not changed."),
     )  # fmt: skip
     status = serializers.ChoiceField(Status.choices, required=False)

@@ -49,8 +49,8 @@ class OrderItem(models.Model):
         super().save(*args, **kwargs)
 
 
-MOST_LINES = 20
-MOST_AMOUNT = 2**31 - 1  # the limit of the column
+MAX_LINES = 20
+MAX_AMOUNT = 2**31 - 1  # the limit of the column
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +90,14 @@ def describe(items: Collection[OrderItem]) -> str:
 def amount(items: Collection[OrderItem]) -> int:
     """The total in NT$. Raises Refusal if it does not fit the column."""
     total = sum(item.quantity * item.unit_price for item in items)
-    if total > MOST_AMOUNT:
+    if total > MAX_AMOUNT:
         raise Refusal("amount_too_large", _("The amount is too large. Please check the quantities."), attr="items")
     return total
 
 
 def _items(lines: Sequence[OrderLine], present: dict[int, OrderItem]) -> list[OrderItem]:
-    if not 1 <= len(lines) <= MOST_LINES:
-        raise Refusal("invalid_items", _("An order must have 1 to %d items.") % MOST_LINES, attr="items")
+    if not 1 <= len(lines) <= MAX_LINES:
+        raise Refusal("invalid_items", _("An order must have 1 to %d items.") % MAX_LINES, attr="items")
     products = Product.objects.in_bulk([line.product for line in lines])
     items = []
     for index, line in enumerate(lines):

@@ -27,13 +27,13 @@ from orders.permissions import check_correcting, check_office_only, sides_toward
 from orders.states import Status
 from web.actors import Actor, Source
 from web.audit import Audit, ItemsThen
-from web.limits import MOST_MONEY, validate_moment
+from web.limits import MAX_MONEY, validate_moment
 from web.refusals import Refusal
 from web.timings import measured
 from web.tracked import Tracked
 
 # Highest `stop_sequence` on a route.
-MOST_STOPS = 999
+MAX_STOPS = 999
 # A report at most this late is explained by a slow connection or clock: the device was not offline.
 SENT_AT_ONCE = timedelta(minutes=1)
 # Sent in the transaction of the move, with sender `Order` and `confirmation`, the new DeliveryConfirmation.
@@ -177,14 +177,14 @@ class Order(Tracked):
         Route, models.PROTECT, null=True, blank=True, related_name="orders", verbose_name=_("route")
     )
     stop_sequence = models.PositiveSmallIntegerField(
-        _("stop"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MOST_STOPS)]
+        _("stop"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MAX_STOPS)]
     )
     driver = models.ForeignKey(
         Driver, models.PROTECT, null=True, blank=True, related_name="orders", verbose_name=_("driver")
     )
     amount_due = models.PositiveIntegerField(_("amount due, NT$"), default=0, editable=False)
     amount_collected = models.PositiveIntegerField(
-        _("amount collected, NT$"), null=True, blank=True, validators=[MaxValueValidator(MOST_MONEY)]
+        _("amount collected, NT$"), null=True, blank=True, validators=[MaxValueValidator(MAX_MONEY)]
     )
     version = models.PositiveIntegerField(_("version"), default=1, editable=False)
     import_ref = models.CharField(max_length=80, null=True, blank=True, unique=True, editable=False)

@@ -25,12 +25,12 @@ from web.limits import latitude_field, longitude_field
 from web.refusals import Refusal
 from web.slow_work import OneAtATime, Overloaded
 
-MOST_BYTES = 2 * 1024 * 1024
+MAX_BYTES = 2 * 1024 * 1024
 # 4,000 × 4,000: 64 MB while a PNG is decoded.
-MOST_PIXELS = 16_000_000
+MAX_PIXELS = 16_000_000
 # Longest side of a stored image, in pixels. The driver's page sends 1,280.
-MOST_STORED = 2048
-MOST_AN_ORDER = 20
+MAX_STORED_PIXELS = 2048
+MAX_PER_ORDER = 20
 QUALITY = 85
 # Modes that can be scaled directly. Other modes (palette, one bit) would lose thin lines.
 SMOOTH = {"L", "RGB", "RGBA"}
@@ -38,7 +38,7 @@ decoding = OneAtATime(_("Many images are arriving. Please try again in a few sec
 # The view that returns an image. The files lie outside the directories that the web server serves.
 URL_NAME = "order-proof-image"
 # Serial numbers in one delivery, and characters in one number.
-MOST_SERIALS, LONGEST_SERIAL = 200, 40
+MAX_SERIALS, LONGEST_SERIAL = 200, 40
 
 
 class ConfirmationType(models.TextChoices):
@@ -142,8 +142,8 @@ def _allowed(seen: QuerySet[Order], by: User) -> Order:
 
 
 def _check_room(order: Order) -> None:
-    if order.proof_images.count() >= MOST_AN_ORDER:
-        detail = _("An order can have at most %d images.") % MOST_AN_ORDER
+    if order.proof_images.count() >= MAX_PER_ORDER:
+        detail = _("An order can have at most %d images.") % MAX_PER_ORDER
         raise Refusal("too_many_images", detail, attr="image", status=409)
 
 
@@ -152,7 +152,7 @@ def jpeg(sent: UploadedFile) -> bytes:
 
     Raises Refusal, Overloaded.
     """
-    if (sent.size or 0) > MOST_BYTES:
+    if (sent.size or 0) > MAX_BYTES:
         raise Refusal(
             "image_too_large",
             _("The image is larger than 2 MB. Please choose a smaller one."),
@@ -161,7 +161,7 @@ def jpeg(sent: UploadedFile) -> bytes:
         )
     try:
         with Image.open(sent, formats=("JPEG", "PNG")) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
+            if opened.width * opened.height > MAX_PIXELS:
                 detail = _("The image has more than 16 million pixels. Please choose a smaller one.")
                 raise Refusal("image_too_large", detail, attr="image", status=413)
             with decoding.turn():
@@ -177,7 +177,7 @@ def jpeg(sent: UploadedFile) -> bytes:
 def _encoded(opened: Image.Image) -> bytes:
     picture = opened if opened.mode in SMOOTH else opened.convert("RGBA")
     # A large JPEG is decoded at a half, a quarter or an eighth of its size (Pillow, `Image.draft`).
-    picture.thumbnail((MOST_STORED, MOST_STORED))
+    picture.thumbnail((MAX_STORED_PIXELS, MAX_STORED_PIXELS))
     upright = ImageOps.exif_transpose(picture).convert("RGBA")
     # A signature has a transparent background, which JPEG cannot store.
     ground = Image.new("RGB", upright.size, "white")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from orders.models.proof import MOST_BYTES, jpeg
+from orders.models.proof import MAX_BYTES, jpeg
 from web.refusals import Refusal
 
 
@@ -70,7 +70,7 @@ def test_incomplete_or_other_image_is_refused(content: bytes) -> None:
 
 
 def test_too_many_bytes_or_pixels_are_refused() -> None:
-    assert refused(encoded() + b" " * MOST_BYTES) == "image_too_large"
+    assert refused(encoded() + b" " * MAX_BYTES) == "image_too_large"
     assert refused(encoded("PNG", (4001, 4000))) == "image_too_large"
 
 

@@ -43,7 +43,7 @@ def test_driver_and_customer_read_only_their_events() -> None:
 
 
 def test_pages_have_no_gap_and_no_duplicate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "MOST_ROWS", 4)
+    monkeypatch.setattr(api, "MAX_ROWS", 4)
     office = make_office()
     for _ in range(5):
         make_order(Status.CONFIRMED)

@@ -9,7 +9,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from realtime.channels import Identity
-from realtime.connection import MOST_REFUSALS, SLOW_CLIENT, TOO_FAST, Batch, Connection, Out, Queue
+from realtime.connection import MAX_REFUSALS, SLOW_CLIENT, TOO_FAST, Batch, Connection, Out, Queue
 from realtime.tests.client import nowhere
 
 
@@ -177,7 +177,7 @@ async def test_closing_a_stalled_transport_drops_it() -> None:
 
 async def test_client_that_ignores_rate_limit_is_closed() -> None:
     connection = connect(nowhere())
-    accepted = [connection.count_message() for _ in range(settings.WEBSOCKET_BURST + MOST_REFUSALS - 1)]
+    accepted = [connection.count_message() for _ in range(settings.WEBSOCKET_BURST + MAX_REFUSALS - 1)]
     assert accepted.count(True) in range(settings.WEBSOCKET_BURST, settings.WEBSOCKET_BURST + 5)
     assert not connection.closing.done()
     while not connection.closing.done():

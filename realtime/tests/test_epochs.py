@@ -117,7 +117,7 @@ def test_another_database_begins_a_new_epoch() -> None:
 @pytest.mark.sqlite
 @pytest.mark.servers
 def test_oldest_epochs_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(epochs, "MOST_PAST", 2)
+    monkeypatch.setattr(epochs, "MAX_PAST_EPOCHS", 2)
     numbered(1)
     for number in range(3):
         LogHead.objects.update(origin=f"{number}@1")

@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 
 from luckygas.testing.waiting import wait_for_async
 from realtime import uvicorn_protocols
-from realtime.uvicorn_protocols import MOST_BYTES, FrameProtocol, HttpProtocol
+from realtime.uvicorn_protocols import MAX_BYTES, FrameProtocol, HttpProtocol
 
 HTTP = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 WEBSOCKET = (
@@ -78,7 +78,7 @@ REFUSED = {
     "a POST": (405, WEBSOCKET.replace(b"GET", b"POST") + b"\r\n"),
     "a body": (400, WEBSOCKET + b"Content-Length: 5\r\n\r\nhello"),
     "no key": (400, WEBSOCKET.replace(b"Sec-WebSocket-Key", b"X-Key") + b"\r\n"),
-    "a request with too much in one header": (431, HTTP + b"X: " + b"x" * MOST_BYTES + b"\r\n\r\n"),
+    "a request with too much in one header": (431, HTTP + b"X: " + b"x" * MAX_BYTES + b"\r\n\r\n"),
     "a request with too many headers": (431, HTTP + b"X: 1234567890\r\n" * 8_000 + b"\r\n"),
     "a request with an endless header": (431, HTTP + b"X: " + b"x" * 3_000_000),
 }

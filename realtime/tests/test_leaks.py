@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(trans
 # Three rounds of each way for each of the two servers: a thousand connections and a few.
 ROUND, AT_ONCE = 335, 10
 # The most Python objects that three rounds may add. Caches fill, but each leaked connection would hold two.
-MOST_GROWTH = 2_000
+MAX_GROWTH = 2_000
 HANDSHAKE = (
     "GET /api/v1/websocket/ws/office?token={} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
     "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -98,7 +98,7 @@ async def until_forgotten(site: Site, before: dict[str, int]) -> dict[str, int]:
 
     Daphne and autobahn hold a closed connection in their timers for some seconds.
     """
-    allowed = {**before, "objects": before["objects"] + MOST_GROWTH}
+    allowed = {**before, "objects": before["objects"] + MAX_GROWTH}
     deadline = time.monotonic() + 30
     while True:
         left = await inside(site)
@@ -122,5 +122,5 @@ async def test_thousand_closed_connections_leak_nothing(inspected: Site) -> None
         assert (left["readers"], left["channels"]) == (0, 0)
         assert left["tasks"] <= before["tasks"]
         assert left["files"] <= before["files"]
-        assert left["objects"] - before["objects"] <= MOST_GROWTH
+        assert left["objects"] - before["objects"] <= MAX_GROWTH
     assert "Traceback" not in inspected.log.read_text()

@@ -20,7 +20,7 @@ from realtime.connection import Connection, RateLimit
 from realtime.readers import Readers
 from realtime.tests.client import Client, nowhere, open_client, token_for
 
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 
 
 def join(readers: Readers, identity: Identity) -> Connection:
@@ -176,20 +176,20 @@ def padded(size: int) -> str:
 @pytest.mark.django_db(transaction=True)
 async def test_message_of_64_kib_is_read_and_a_longer_one_closes_with_1009(either_site: Site) -> None:
     url = await address(either_site)
-    text = padded(MOST_BYTES)
+    text = padded(MAX_BYTES)
     async with open_client(url) as client:
         for message in (text, [text[:100], text[100:]]):
             await client.socket.send(message)
             answer = await client.receive()
             assert (answer["code"], answer["ref"]) == ("unknown_type", "r")
-    longer: list[Any] = [text + " ", (text + " ").encode(), [text, " "], "瓦" * (MOST_BYTES // 3 + 1)]
+    longer: list[Any] = [text + " ", (text + " ").encode(), [text, " "], "瓦" * (MAX_BYTES // 3 + 1)]
     for message in longer:
         async with open_client(url) as client:
             await client.socket.send(message)
             assert await client.closed() == (1009 if either_site.server == "uvicorn" else 4009)
     if either_site.server == "uvicorn":
         async with open_client(url) as client:
-            client.socket.transport.write(head_of(100 * MOST_BYTES))
+            client.socket.transport.write(head_of(100 * MAX_BYTES))
             assert await client.closed() == 1009
 
 

@@ -113,7 +113,7 @@ def nested(depth: int) -> dict[str, Any]:
         ({"a\0": 1}, "invalid"),
         ({1: 1}, "invalid"),
         ({"a": object()}, "invalid"),
-        (nested(module.MOST_DEPTH), "too_deep"),
+        (nested(module.MAX_DEPTH), "too_deep"),
         ({"a": "瓦" * 6000}, "too_large"),
     ],
 )
@@ -125,7 +125,7 @@ def test_data_of_the_largest_size_and_depth_is_delivered_unchanged() -> None:
     largest: dict[str, Any] = {
         "瓦": "瓦" * 5000,
         "b": [True, None, 1.5, -(2**62), "", {}],
-        "deep": nested(module.MOST_DEPTH - 2),
+        "deep": nested(module.MAX_DEPTH - 2),
     }
     publish("custom.x", largest, channel="staff")
     log.number()
@@ -273,5 +273,5 @@ async def received(client: Client, count: int) -> list[str]:
 
 def test_size_limit_counts_utf8_bytes() -> None:
     data = {"a": "瓦" * 5457}
-    assert len(json.dumps(data, ensure_ascii=False).encode()) <= module.MOST_BYTES
+    assert len(json.dumps(data, ensure_ascii=False).encode()) <= module.MAX_BYTES
     assert publish("custom.x", data, channel="staff").data == data

@@ -36,7 +36,7 @@ from web.refusals import Refusal
 
 # Runs on one database only, because the result does not depend on it.
 pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db]
-MOST_STEPS = 14
+MAX_STEPS = 14
 
 
 class Depot:
@@ -138,7 +138,7 @@ ACTIONS = [
 NUMBERS = st.integers(0, 3)
 STEP = st.tuples(st.sampled_from(ACTIONS), NUMBERS, NUMBERS, st.booleans())
 # For each screen: the step at which it loads its state, and how many steps later its socket opens.
-MOMENTS = st.lists(st.tuples(st.integers(0, MOST_STEPS), st.integers(0, 3)), min_size=6, max_size=6)
+MOMENTS = st.lists(st.tuples(st.integers(0, MAX_STEPS), st.integers(0, 3)), min_size=6, max_size=6)
 
 
 class Play:
@@ -190,7 +190,7 @@ class Play:
 
 @pytest.mark.timeout(180)
 @settings(max_examples=20, deadline=None)
-@given(st.lists(STEP, min_size=4, max_size=MOST_STEPS), MOMENTS)
+@given(st.lists(STEP, min_size=4, max_size=MAX_STEPS), MOMENTS)
 def test_screen_following_events_equals_a_fresh_one(steps: list[Any], moments: list[tuple[int, int]]) -> None:
     with transaction.atomic():
         play = Play()
@@ -205,7 +205,7 @@ def walk(play: Play, steps: list[Any], moments: list[tuple[int, int]]) -> None:
         play.act(action, a, b)
         if reads:
             play.read()
-    for later in range(len(steps), MOST_STEPS + 4):
+    for later in range(len(steps), MAX_STEPS + 4):
         arrive(play, moments, later)
     play.read()
     for screen in play.screens:

@@ -22,8 +22,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 # The largest file that a page uploads (a sheet of orders), and the same plus the form around it.
-MOST_OF_FILE = 5 * 1024 * 1024
-MOST_OF_PAGES = MOST_OF_FILE + 1024 * 1024
+MAX_FILE_BYTES = 5 * 1024 * 1024
+MAX_PAGE_BYTES = MAX_FILE_BYTES + 1024 * 1024
 CHARSET = re.compile(r';\s*charset[*\d]*\s*=\s*("(\\.|[^"\\])*"|[^;]*)', re.IGNORECASE)
 
 
@@ -40,7 +40,7 @@ class BoundedBodies:
         self.refusal = refusal or refused
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        most = most_bytes() if scope["path"].startswith(API) else MOST_OF_PAGES
+        most = most_bytes() if scope["path"].startswith(API) else MAX_PAGE_BYTES
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length[:20]) > most:

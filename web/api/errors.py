@@ -41,7 +41,7 @@ from web.refusals import Refusal
 logger = logging.getLogger(__name__)
 
 # Further errors of one response are left out.
-MOST_ERRORS = 50
+MAX_ERRORS = 50
 NON_FIELD = "non_field_errors"
 
 
@@ -106,7 +106,7 @@ class Formatter(ExceptionFormatter):
         return super().get_error_type()
 
     def get_errors(self) -> list[Error]:
-        found: list[Error] = super().get_errors()[:MOST_ERRORS]
+        found: list[Error] = super().get_errors()[:MAX_ERRORS]
         for error in found:
             error.attr = _field(error.attr)
         if isinstance(self.exc, Refused):

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from web.limits import MOST_ID, validate_moment
+from web.limits import MAX_ID, validate_moment
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -50,7 +50,7 @@ class NearDateTimeField(serializers.DateTimeField):
 
 
 def id_field(**kwargs: Any) -> serializers.IntegerField:
-    return serializers.IntegerField(min_value=1, max_value=MOST_ID, **kwargs)
+    return serializers.IntegerField(min_value=1, max_value=MAX_ID, **kwargs)
 
 
 def related(rows: models.QuerySet[Row], **kwargs: Any) -> serializers.PrimaryKeyRelatedField[Row]:

@@ -14,10 +14,10 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
-from web.limits import MOST_ID
+from web.limits import MAX_ID
 
 # The most comma-separated values of one filter.
-MOST_VALUES = 50
+MAX_VALUES = 50
 
 
 class IdFilter(filters.Filter):
@@ -26,13 +26,13 @@ class IdFilter(filters.Filter):
     field_class = forms.IntegerField
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**({"min_value": 1, "max_value": MOST_ID} | kwargs))
+        super().__init__(**({"min_value": 1, "max_value": MAX_ID} | kwargs))
 
 
 class FewValues(BaseCSVField):
     def clean(self, value: list[str] | None) -> Any:
-        if value and len(value) > MOST_VALUES:
-            raise forms.ValidationError(_("Please send at most %d values.") % MOST_VALUES, "max_length")
+        if value and len(value) > MAX_VALUES:
+            raise forms.ValidationError(_("Please send at most %d values.") % MAX_VALUES, "max_length")
         return super().clean(value)
 
 

@@ -33,7 +33,7 @@ def test_value_between_two_gaps_has_a_dot() -> None:
 def test_chart_shows_few_labels() -> None:
     labels = [f"09:{minute:02d}" for minute in range(60)]
     shown = texts(charts.bars(labels, [Series("a", tuple(range(60)))]))
-    assert 3 <= len([text for text in shown if text in labels]) <= charts.MOST_LABELS
+    assert 3 <= len([text for text in shown if text in labels]) <= charts.MAX_LABELS
 
 
 def test_several_series_have_a_legend() -> None:

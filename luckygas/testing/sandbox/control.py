@@ -16,7 +16,7 @@ from notifications.states import Status
 
 JSON = "application/json"
 OUTCOMES = (Status.DELIVERED, Status.FAILED, Status.EXPIRED, Status.SENT)
-MOST_TIMES = 1000
+MAX_TIMES = 1000
 LONGEST_REPLY = 200
 
 
@@ -100,8 +100,8 @@ def outcome_of(text: Any) -> Status:
 
 
 def whole(text: Any) -> int:
-    if not 1 <= (number := int(text)) <= MOST_TIMES:
-        raise ValueError(f"A number of times is 1 to {MOST_TIMES}.")
+    if not 1 <= (number := int(text)) <= MAX_TIMES:
+        raise ValueError(f"A number of times is 1 to {MAX_TIMES}.")
     return number
 
 

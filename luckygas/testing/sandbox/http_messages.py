@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 TEXT = "text/plain; charset=utf-8"
 # More than the fields of any provider's form.
-MOST_FIELDS = 100
+MAX_FIELDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Request:
         """Returns the fields of the URL and of the body. Raises ValueError."""
         fields: dict[str, str] = {}
         for text in (self.query, self.body.decode("latin-1")):
-            pairs = parse_qsl(text, keep_blank_values=True, encoding=encoding, max_num_fields=MOST_FIELDS)
+            pairs = parse_qsl(text, keep_blank_values=True, encoding=encoding, max_num_fields=MAX_FIELDS)
             fields.update(pairs)
         return fields
 

@@ -21,8 +21,8 @@ ERRORS = {
 }  # fmt: skip
 FLAGS = {Status.SENT: "1", Status.DELIVERED: "4", Status.FAILED: "6", Status.EXPIRED: "8"}
 WORDS = {Status.SENT: "ENROUTE", Status.DELIVERED: "DELIVRD", Status.FAILED: "UNDELIV", Status.EXPIRED: "EXPIRED"}
-MOST_ASKED = 100
-MOST_KEY = 36
+MAX_QUERIED = 100
+MAX_KEY = 36
 MOMENT = re.compile(r"(20[0-9]{12})?")
 
 
@@ -32,7 +32,7 @@ def send(request: Request, operator: Operator) -> Response:
     key, text = form.get("clientid", ""), form.get("smbody", "").replace("\x06", "\n")
     if not is_known(form, operator):
         return refusal("e", request)
-    if not text or len(key) > MOST_KEY or not MOMENT.fullmatch(form.get("vldtime", "")):
+    if not text or len(key) > MAX_KEY or not MOMENT.fullmatch(form.get("vldtime", "")):
         return refusal("y" if text else "u", request)
     try:
         sent, repeated = operator.take(
@@ -54,7 +54,7 @@ def query(request: Request, operator: Operator) -> Response:
     if not is_known(form, operator):
         return refusal("e", request)
     wanted = [part.strip().lstrip("#") for part in form.get("msgid", "").split(",") if part.strip()]
-    if len(wanted) > MOST_ASKED:
+    if len(wanted) > MAX_QUERIED:
         return refusal("w", request)
     if not wanted:
         return said(f"AccountPoint={operator.telephones.balance}")

@@ -21,7 +21,7 @@ from notifications.states import Status
 log = logging.getLogger(__name__)
 CALL_SECONDS = 5.0
 # EVERY8D repeats ten times; the pause doubles from one second up to half a minute.
-MOST_TRIES = 10
+MAX_TRIES = 10
 LONGEST_PAUSE = 30.0
 
 
@@ -97,7 +97,7 @@ class Receipts:
 
     def _run(self) -> None:
         while (receipt := self._next()) is not None:
-            if not self._call(receipt) and receipt.tries + 1 < MOST_TRIES:
+            if not self._call(receipt) and receipt.tries + 1 < MAX_TRIES:
                 self.schedule(replace(receipt, tries=receipt.tries + 1), min(2.0**receipt.tries, LONGEST_PAUSE))
 
     def _next(self) -> Receipt | None:

@@ -16,7 +16,7 @@ from customers import phones
 from notifications import carrier_rules
 from notifications.states import Status
 
-MOST_KEPT = 1000
+MAX_STORED = 1000
 # Points of a new account: a segment costs one.
 BALANCE = 1000
 
@@ -115,7 +115,7 @@ class Telephones:
         return sent, False
 
     def _forget(self) -> None:
-        if len(self._sent) > MOST_KEPT:
+        if len(self._sent) > MAX_STORED:
             oldest, _ = self._sent.popitem(last=False)
             self._keys = {key: number for key, number in self._keys.items() if number != oldest}
 

@@ -37,7 +37,7 @@ GRACE = timedelta(seconds=5)
 # Backoff for messages that cannot be sent now (the channel is stopped, an error of ours).
 SKIP_SECONDS = 60
 # After these it polls again: newer messages may be more urgent than the rest.
-MOST_A_ROUND = 200
+MAX_PER_ROUND = 200
 # The service gives way to servers on the same machine, because nobody waits for it.
 NICENESS = 10
 
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         with stopping() as stop:
             if loop:
                 make_way()
-                Service(stop, limit or MOST_A_ROUND).run()
+                Service(stop, limit or MAX_PER_ROUND).run()
                 return
             rows = NotificationHistory.objects.owed().oldest_first()[:limit]
             outcomes = batch.counted(batch.send_all(rows, stop.is_set), len(rows))

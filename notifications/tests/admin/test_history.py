@@ -155,7 +155,7 @@ def test_action_sends_several(office: Client) -> None:
 
 
 def test_action_sends_at_most_a_hundred(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifications.admin.MOST_AT_ONCE", 1)
+    monkeypatch.setattr("notifications.admin.MAX_AT_ONCE", 1)
     rows = [message(), message()]
     chosen = {"action": "send_again", "_selected_action": [str(row.pk) for row in rows]}
     answer = office.post(LIST, chosen, follow=True)
@@ -214,7 +214,7 @@ def test_no_cell_is_a_formula(admin_client: Client) -> None:
 def test_csv_says_when_rows_are_missing(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         failed_message()
-    monkeypatch.setattr(admin, "MOST_ROWS", 2)
+    monkeypatch.setattr(admin, "MAX_ROWS", 2)
     lines = admin_client.get(EXPORT, headers={"accept-language": "en"}).getvalue().decode().splitlines()
     assert len(lines) == 4
     assert "first 2 messages" in lines[-1]
@@ -222,7 +222,7 @@ def test_csv_says_when_rows_are_missing(admin_client: Client, monkeypatch: pytes
 
 def test_csv_at_the_limit_is_complete(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     failed_message()
-    monkeypatch.setattr(admin, "MOST_ROWS", 1)
+    monkeypatch.setattr(admin, "MAX_ROWS", 1)
     assert len(admin_client.get(EXPORT).getvalue().decode().splitlines()) == 2
 
 

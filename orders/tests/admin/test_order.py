@@ -563,7 +563,7 @@ def test_invalid_selection_shows_error(office: Browser, chosen: str) -> None:
 
 
 def test_selection_over_limit_is_refused_completely(office: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(admin, "MAX_AT_ONCE", 2)
     orders = [make_order() for _ in range(3)]
     submitted = {"action": "confirm", "select_across": 1, "_selected_action": [orders[0].pk], "index": 0}
     answer = office.post(LIST, submitted)

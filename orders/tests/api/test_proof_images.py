@@ -85,7 +85,7 @@ def test_permission_is_checked_before_decoding(order: Order, monkeypatch: pytest
     own = make_order(customer=customer)
     assert [codes(send(Api(customer.user), each, broken)) for each in (order, own)] == [[("forbidden", None)]] * 2
     assert codes(send(make_api("driver"), order, broken)) == [("not_found", None)]
-    monkeypatch.setattr(proof, "MOST_AN_ORDER", 0)
+    monkeypatch.setattr(proof, "MAX_PER_ORDER", 0)
     assert codes(send(make_api("office"), order, broken)) == [("too_many_images", "image")]
 
 
@@ -141,7 +141,7 @@ def test_ref_of_another_order_is_refused(driver: Driver, order: Order) -> None:
 
 
 def test_images_per_order_are_limited(driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof, "MOST_AN_ORDER", 1)
+    monkeypatch.setattr(proof, "MAX_PER_ORDER", 1)
     api = Api(driver.user)
     assert send(api, order).status_code == 201
     assert codes(send(api, order)) == [("too_many_images", "image")]
@@ -157,7 +157,7 @@ def test_images_per_order_are_limited(driver: Driver, order: Order, monkeypatch:
         ({"ref": "x" * 65}, ("max_length", "ref")),
         ({"ref": "a\0b"}, ("null_characters_not_allowed", "ref")),
         ({"note": "?"}, ("unknown_field", "note")),
-        ({"content": encoded() + b" " * proof.MOST_BYTES}, ("image_too_large", "image")),
+        ({"content": encoded() + b" " * proof.MAX_BYTES}, ("image_too_large", "image")),
     ],
 )
 def test_invalid_upload_names_error(order: Order, payload: dict[str, Any], code: tuple[str, str]) -> None:

@@ -32,7 +32,7 @@ const SOCKET_AGAIN_MS = 60_000;
 /** How often a page reloads its rows while events are turned off. */
 const RELOAD_MS = 30_000;
 const RESTART_MS = 5_000;
-const MOST_RESTART_SECONDS = 60;
+const MAX_RESTART_SECONDS = 60;
 
 /**
  * `state`: `connecting`, `live`, `reconnecting`, `offline`, `polling`, `reloading` (events are turned off, and `resync` is
@@ -357,7 +357,7 @@ export class LuckyGasSocket extends Emitter {
     if (frame.type === "heartbeat" || frame.type === "subscribed") this.#cursor.move(frame.last_event_id);
     if (frame.type === "error") this.#channelRefused(frame.code, frame.ref ?? "");
     if (frame.type === "ack" || frame.type === "error") this.#commands.settle(frame);
-    if (frame.type === "restart") this.#restartMs = serverWaitMs(frame.retry_in, MOST_RESTART_SECONDS);
+    if (frame.type === "restart") this.#restartMs = serverWaitMs(frame.retry_in, MAX_RESTART_SECONDS);
     this.#deliver(frame);
   }
 

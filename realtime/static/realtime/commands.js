@@ -2,7 +2,7 @@
 import { newRef } from "./ref.js";
 
 /** The most commands that may wait for an answer; the server accepts bursts of 40 messages. */
-const MOST_WAITING = 32;
+const MAX_WAITING = 32;
 /** The wait before a command is retried after a temporary error. */
 export const RETRY_MS = 2_000;
 /** Temporary errors; the server did nothing. */
@@ -61,7 +61,7 @@ export class Commands {
     const whole = { ...message, ref: message.ref ?? newRef() };
     const same = this.#waiting.get(whole.ref);
     if (same) return same.promise;
-    if (this.#waiting.size >= MOST_WAITING) return Promise.reject(new CommandError("too_many"));
+    if (this.#waiting.size >= MAX_WAITING) return Promise.reject(new CommandError("too_many"));
     /** @type {Pick<Waiting, "resolve" | "reject">} */
     let outcome = { resolve() {}, reject() {} };
     /** @type {Promise<Frame>} */

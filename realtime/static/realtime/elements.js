@@ -11,7 +11,7 @@ import { ago } from "../web/time.js";
 const AGE_MS = 5_000;
 /** How long a message is shown; a warning stays until it is dismissed. */
 const SHOWN_MS = 10_000;
-const MOST_TOASTS = 5;
+const MAX_TOASTS = 5;
 const SEVERITIES = ["info", "success", "warning", "error"];
 const STAYS = ["warning", "error"];
 /** @type {("notification" | "system.message" | "maintenance.alert")[]} */
@@ -86,7 +86,7 @@ export class NotificationToasts extends HTMLElement {
     if (title) toast.append(element("strong", title, "title"));
     toast.append(element("p", message, "text"), ...this.#link(action), this.#button(toast));
     this.append(toast);
-    while (this.children.length > MOST_TOASTS) this.firstElementChild?.remove();
+    while (this.children.length > MAX_TOASTS) this.firstElementChild?.remove();
     if (!STAYS.includes(kind)) this.#removeLater(toast);
   }
 

@@ -11,8 +11,8 @@ const VISIBLE_MS = 3_000;
 const HIDDEN_MS = 15_000;
 const PROBE_MS = 5_000;
 /** The longest wait accepted from the server, because the page is stale meanwhile. */
-const MOST_WAIT_MS = 60_000;
-const MOST_EVENTS = 500;
+const MAX_WAIT_MS = 60_000;
+const MAX_EVENTS = 500;
 const CURSOR_GONE = 410;
 const SWITCHED_OFF = "switched_off";
 
@@ -106,7 +106,7 @@ export class Poller {
 
   /** @param {ApiError} error */
   #afterFailure({ code, retryMs }) {
-    const wait = Math.min(retryMs, MOST_WAIT_MS);
+    const wait = Math.min(retryMs, MAX_WAIT_MS);
     if (code !== SWITCHED_OFF) {
       this.#client.failed();
       return wait;
@@ -150,7 +150,7 @@ export class Poller {
     const { cursor, channels } = this.#client;
     const from = { since: String(cursor.id), epoch: cursor.epoch ?? "" };
     try {
-      const { data } = await this.#get("events/", { ...from, channel, limit: String(MOST_EVENTS) });
+      const { data } = await this.#get("events/", { ...from, channel, limit: String(MAX_EVENTS) });
       return /** @type {EventPage} */ (data);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

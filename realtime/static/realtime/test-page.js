@@ -5,7 +5,7 @@ import { element, find, findAll } from "../web/page.js";
 import { now } from "../web/server-clock.js";
 import { LuckyGasSocket } from "./client.js";
 
-const MOST_FRAMES = 500;
+const MAX_FRAMES = 500;
 const ARROWS = { in: "←", out: "→", note: "·" };
 /** @type {LuckyGasSocket | null} */
 let socket = null;
@@ -20,7 +20,7 @@ function show(direction, frame) {
   const time = new Date(now()).toTimeString().slice(0, 8);
   row.append(element("time", time), element("span", ARROWS[direction]), element("pre", text));
   find("#frames").prepend(row);
-  while (find("#frames").children.length > MOST_FRAMES) find("#frames").lastElementChild?.remove();
+  while (find("#frames").children.length > MAX_FRAMES) find("#frames").lastElementChild?.remove();
 }
 
 /** @param {Record<string, string>} fields */

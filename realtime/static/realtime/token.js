@@ -6,7 +6,7 @@
 /** A token is renewed this long before it expires, or at half its lifetime if that is shorter than twice this. */
 const EARLY_MS = 60_000;
 /** The shortest wait between renewals, after a failure or an expired token. */
-const LEAST_MS = 5_000;
+const MIN_MS = 5_000;
 
 /** The token of a client: none (the session cookie is used), a fixed one, or a function that returns one or a promise. */
 export class Token {
@@ -75,7 +75,7 @@ export class Renewal {
     const { timestamp, expires_at: end } = frame;
     if (!end || !this.#token.isRenewable) return;
     const left = Date.parse(end) - Date.parse(timestamp);
-    this.#timer = setTimeout(() => this.#renew(), Math.max(left - EARLY_MS, left / 2, LEAST_MS));
+    this.#timer = setTimeout(() => this.#renew(), Math.max(left - EARLY_MS, left / 2, MIN_MS));
   }
 
   stop() {
@@ -87,7 +87,7 @@ export class Renewal {
     const timer = this.#timer;
     const token = await this.#token.renew().catch(() => null);
     if (timer !== this.#timer) return;
-    if (token === null) this.#timer = setTimeout(() => this.#renew(), LEAST_MS);
+    if (token === null) this.#timer = setTimeout(() => this.#renew(), MIN_MS);
     else this.#send({ type: "authenticate", token });
   }
 }

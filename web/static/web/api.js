@@ -9,7 +9,7 @@ const TIMEOUT_MS = 15_000;
 /** Long enough for a photo over a slow connection; no server waits longer for a request. */
 const UPLOAD_TIMEOUT_MS = 60_000;
 /** The longest accepted Retry-After. Our server never sends a longer one, but a proxy might. */
-const MOST_RETRY_SECONDS = 900;
+const MAX_RETRY_SECONDS = 900;
 const CHANGING = new Set(["POST", "PATCH"]);
 /** Statuses that a retry may overcome, besides 5xx: no response (0), a session to sign in again, a rate limit. */
 const TEMPORARY = [0, 401, 403, 408, 425, 429];
@@ -33,7 +33,7 @@ export class ApiError extends Error {
     super(errors.map(({ detail }) => detail).join(" "));
     this.status = status;
     this.errors = errors;
-    this.retryMs = serverWaitMs(retryAfter, MOST_RETRY_SECONDS);
+    this.retryMs = serverWaitMs(retryAfter, MAX_RETRY_SECONDS);
     this.code = errors[0]?.code ?? (status ? "error" : "offline");
   }
 

@@ -1,7 +1,7 @@
 /** Waits before retries, in milliseconds. */
 
 const FIRST_MS = 500;
-export const MOST_MS = 30_000;
+export const MAX_MS = 30_000;
 
 /** Exponential backoff with full jitter, so that the clients of a failed server do not all reconnect at once. */
 export class Backoff {
@@ -9,7 +9,7 @@ export class Backoff {
 
   /** The wait before the next attempt. */
   next() {
-    const ceiling = Math.min(MOST_MS, FIRST_MS * 2 ** this.#tries);
+    const ceiling = Math.min(MAX_MS, FIRST_MS * 2 ** this.#tries);
     this.#tries += 1;
     return Math.random() * ceiling;
   }

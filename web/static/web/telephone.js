@@ -4,7 +4,7 @@
 const AREA_CODE = /^(?:09\d\d|080[09](?=\d{6}$)|020(?=\d{7,8}$)|070(?=\d{8}$)|0826|0836|037|049|082|089|0\d)/;
 /** The text allowed around the digits of a phone number: labels, separators, the word for an extension. */
 const AROUND_DIGITS = /tel|phone|mobile|ext|電話|手機|市話|行動|分機|內線|轉|[\s()[\]+#.,:;=/~x·•・‧\p{Pd}]/giu;
-const LEAST_DIGITS = 8;
+const MIN_DIGITS = 8;
 /** How mobile numbers begin; only they get SMS. */
 const MOBILE = "09";
 
@@ -37,7 +37,7 @@ export function dialled(text) {
     .normalize("NFKC")
     .replace(/\D/g, "")
     .replace(/^(?:00)?8860?/, "0");
-  return digits.length < LEAST_DIGITS ? "" : digits;
+  return digits.length < MIN_DIGITS ? "" : digits;
 }
 
 /**

@@ -143,7 +143,7 @@ LIST = reverse("admin:orders_order_changelist")
 @pytest.fixture
 def _two_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (admin, order_moves):
-        monkeypatch.setattr(module, "MOST_SHOWN", 2)
+        monkeypatch.setattr(module, "MAX_SHOWN", 2)
 
 
 @pytest.mark.usefixtures("_two_are_many")

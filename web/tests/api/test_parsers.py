@@ -12,7 +12,7 @@ from django.core.asgi import get_asgi_application
 from rest_framework.exceptions import ParseError
 
 from orders.tests.api.client import V1, Api, codes, make_api
-from web.api.bodies import MOST_OF_PAGES, BoundedBodies
+from web.api.bodies import MAX_PAGE_BYTES, BoundedBodies
 from web.api.exceptions import TooLarge
 from web.api.parsers import StrictJSONParser
 
@@ -131,7 +131,7 @@ async def test_refusal_is_in_the_clients_language() -> None:
 
 
 async def test_upload_larger_than_a_sheet_is_refused() -> None:
-    status, body = await post("/admin/", [], content_length=str(MOST_OF_PAGES + 1))
+    status, body = await post("/admin/", [], content_length=str(MAX_PAGE_BYTES + 1))
     assert (status, body) == (413, b"The request is too large. Please send it in smaller parts.")
 
 

@@ -1,6 +1,6 @@
 /** Shrinks a photo for a slow connection. */
 
-const MOST_PIXELS = 1280;
+const MAX_PIXELS = 1280;
 const QUALITY = 0.8;
 
 /**
@@ -10,7 +10,7 @@ const QUALITY = 0.8;
  */
 export async function small(file) {
   const image = await createImageBitmap(file, { imageOrientation: "from-image" });
-  const scale = Math.min(1, MOST_PIXELS / Math.max(image.width, image.height));
+  const scale = Math.min(1, MAX_PIXELS / Math.max(image.width, image.height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(image.width * scale);
   canvas.height = Math.round(image.height * scale);

@@ -12,9 +12,9 @@ const SOCKET = "/api/v1/websocket/ws/office";
 const ORDER_EVENTS = ["order.created", "order.updated", "order.urgent", "order.cancelled", "order.status_changed"];
 /** A report is late if it reaches the server this long after the move that it reports. */
 const LATE_MS = 60_000;
-/** Collects orders with incomplete events for this time before reading them. If they are more than MOST_SINGLE, reads all. */
+/** Collects orders with incomplete events for this time before reading them. If they are more than MAX_SINGLE, reads all. */
 const GATHER_MS = 250;
-const MOST_SINGLE = 10;
+const MAX_SINGLE = 10;
 const POSITIONS_MS = 250;
 /** The key for all orders instead of one. */
 const ALL = "all";
@@ -198,7 +198,7 @@ export class Live {
   }
 
   #readLater = gather(GATHER_MS, (ids) => {
-    for (const id of ids.length > MOST_SINGLE ? [ALL] : ids) this.#refetchOrders.add(id);
+    for (const id of ids.length > MAX_SINGLE ? [ALL] : ids) this.#refetchOrders.add(id);
   });
 
   async #readOne(id) {
