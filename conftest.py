@@ -18,7 +18,7 @@ from web import flags, throttling
 @pytest.fixture(autouse=True)
 def all_switches_on() -> Iterator[None]:
     """Caches all switches as on, so that they cost no queries. Tests of a switch call `flags.forget`."""
-    flags.remember(flags.Seen(math.inf))
+    flags.remember(flags.SwitchesRead(math.inf))
     yield
     flags.forget()
 
@@ -35,7 +35,7 @@ def switch_off(all_switches_on: None) -> Callable[..., None]:
 
     def turn_off(*names: str) -> None:
         flags.forget()
-        flags.remember(flags.Seen(math.inf, frozenset(names)))
+        flags.remember(flags.SwitchesRead(math.inf, frozenset(names)))
 
     return turn_off
 

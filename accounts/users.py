@@ -92,7 +92,7 @@ def check_not_last_owner(user: User) -> None:
         raise Refusal("last_owner", detail, status=409)
 
 
-def has_use(user: User) -> bool:
+def is_in_use(user: User) -> bool:
     """Whether the account is staff, a driver or a customer."""
     return user.is_staff or user.is_superuser or hasattr(user, "driver") or hasattr(user, "customer")
 

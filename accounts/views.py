@@ -43,7 +43,7 @@ class Limited(FormView):
     scope: str
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if (wait := throttling.wait_of(self.scope, request)) is not None:
+        if (wait := throttling.wait_for_request(self.scope, request)) is not None:
             return self.not_now(request, 429, throttling.please_wait(wait), wait)
         try:
             return super().post(request, *args, **kwargs)
@@ -133,7 +133,7 @@ class SetPassword(auth.PasswordResetConfirmView):
             # A valid link redirects to a URL without the secret.
             if self.validlink or response.status_code != 200:
                 return response
-            wait = throttling.wait_of(WRONG, request)
+            wait = throttling.wait_for_request(WRONG, request)
         if wait is None:
             return response
         problem = throttling.please_wait(wait)

@@ -15,7 +15,7 @@ from django.db.models import Model, Q, QuerySet
 from accounts.roles import ALL, OWN, Anyone, reach
 
 Row = TypeVar("Row", bound=Model)
-NONE = Q(pk__in=())
+NO_ROWS = Q(pk__in=())
 
 _rules: dict[type[Model], Callable[[Anyone], Q]] = {}
 
@@ -35,4 +35,4 @@ def visible(user: Anyone, rows: QuerySet[Row]) -> QuerySet[Row]:
     if allowed is ALL:
         return rows
     rule = _rules.get(rows.model)
-    return rows.filter(rule(user) if rule and allowed is OWN else NONE)
+    return rows.filter(rule(user) if rule and allowed is OWN else NO_ROWS)

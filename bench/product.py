@@ -18,7 +18,7 @@ from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver
 from orders.models import Order, OrderItem
-from orders.states import Status
+from orders.states import OrderStatus
 from realtime import log
 from realtime.models import Outbox
 from realtime.outbox import ring
@@ -55,7 +55,7 @@ def bring_orders_to(count: int) -> None:
         order = Order(customer=customer, scheduled_date=date(2099, 11, 23), amount_due=800)
         order.save()
         OrderItem.objects.create(order=order, product=product, quantity=1)
-        order.transition_to(Status.CONFIRMED)
+        order.transition_to(OrderStatus.CONFIRMED)
         order.assign(driver)
     log.number()
 
@@ -89,7 +89,7 @@ class OrderSender:
 
 
 def move(order: Order) -> None:
-    to = Status.ASSIGNED if order.status == Status.DELIVERING else Status.DELIVERING
+    to = OrderStatus.ASSIGNED if order.status == OrderStatus.DELIVERING else OrderStatus.DELIVERING
     order.transition_to(to, reason=padding(24))
 
 

@@ -8,7 +8,7 @@ from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver
 from orders.models import Order, OrderItem
-from orders.states import Status
+from orders.states import OrderStatus
 
 # Order numbers from here on, so that they do not collide with the few that the product draws.
 FIRST_NUMBER = 5000_0000
@@ -29,10 +29,10 @@ def customers() -> list[Customer]:
     return found
 
 
-def orders(count: int, status: str = Status.PENDING) -> list[Order]:
+def orders(count: int, status: str = OrderStatus.PENDING) -> list[Order]:
     """Inserts `count` orders with one item each, assigned to the first driver if the status requires one."""
     known, product = customers(), Product.objects.get()
-    driver = None if status in (Status.PENDING, Status.CONFIRMED) else Driver.objects.order_by("pk")[0]
+    driver = None if status in (OrderStatus.PENDING, OrderStatus.CONFIRMED) else Driver.objects.order_by("pk")[0]
     first = FIRST_NUMBER + Order.objects.count()
     made = Order.objects.unannounced().bulk_create(
         (

@@ -74,12 +74,15 @@ def step(site: WholeSite, factor: int, seconds: float, team: Sequence[tuple[int,
 
     from bench import product, stock
     from bench.load import Load
-    from orders.states import Status
+    from orders.states import OrderStatus
     from realtime import log
 
     changes = int(RATE * factor * seconds)
     bursts = [[order.pk for order in stock.orders(AT_ONCE)] for _ in range(factor)]
-    stocked = [[order.pk for order in stock.orders(changes, status)] for status in (Status.CONFIRMED, Status.ASSIGNED)]
+    stocked = [
+        [order.pk for order in stock.orders(changes, status)]
+        for status in (OrderStatus.CONFIRMED, OrderStatus.ASSIGNED)
+    ]
     log.number()
     token = product.token(User.objects.get(username="office0"))
     office = product.paths(len(team))
@@ -142,11 +145,11 @@ def wait_for_sms(before: int) -> tuple[int, int, float]:
     from django.db.models import Max, Min
 
     from notifications.models import NotificationHistory
-    from notifications.states import Status
+    from notifications.states import OrderStatus
 
     rows = NotificationHistory.objects.order_by("created_at")[before:]
     deadline = time.monotonic() + MOST
-    waiting = (Status.PENDING, Status.SENDING)
+    waiting = (OrderStatus.PENDING, OrderStatus.SENDING)
     while NotificationHistory.objects.filter(status__in=waiting).exists() and time.monotonic() < deadline:
         time.sleep(0.2)
     mine = NotificationHistory.objects.filter(pk__in=[row.pk for row in rows])

@@ -39,7 +39,7 @@ def _free_account(email: str) -> User | None:
     user = found.select_related("driver", "customer").first()
     if user is None:
         return None
-    if user.username != email or user.email.lower() != email or users.has_use(user):
+    if user.username != email or user.email.lower() != email or users.is_in_use(user):
         detail = _("The account “%s” already uses this e-mail.") % user.username
         raise Refusal("email_taken", detail, attr="email", status=409)
     # The previous owner may be another person. The new password revokes their sessions and tokens.
@@ -57,6 +57,6 @@ def close_for(customer: Customer) -> None:
     customer.user = None
     customer.save(update_fields=["user"])
     user = User.objects.get(pk=user.pk)
-    if not users.has_use(user):
+    if not users.is_in_use(user):
         user.is_active = False
         user.save(update_fields=["is_active"])

@@ -6,15 +6,15 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from customers.districts import DISTRICTS, FORMERLY, Place, spellings
+from customers.districts import DISTRICTS, FORMERLY, District, districts_by_spelling
 from web.numerals import DIGITS, LETTERS, chinese
 from web.text import plain
 
 # Interchangeable characters in place names.
 SAME_IN_NAMES = str.maketrans("庄恒塩盐双芦峯湾", "莊恆鹽鹽雙蘆峰灣")
-PLACES = {written.translate(SAME_IN_NAMES): place for written, place in spellings().items()}
+PLACES = {written.translate(SAME_IN_NAMES): place for written, place in districts_by_spelling().items()}
 LONGEST_PLACE = max(map(len, PLACES))
-NOWHERE = Place("", "")
+NOWHERE = District("", "")
 COUNTIES = {county: county for county in DISTRICTS} | {old: new for new, old in FORMERLY.items()}
 # Cities where street names are unique, so an address needs no district.
 ONE_OF_EACH_STREET = {"台北市", "基隆市", "新竹市", "嘉義市"}
@@ -88,7 +88,7 @@ def _in_letters(found: re.Match[str]) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def comparable(address: str) -> str:
+def normalized(address: str) -> str:
     """A key that is equal for two spellings of one address, and never for two addresses.
 
     It drops the postcode, and 里 and 鄰 if a street follows. 之 becomes `-`, numerals become digits.
@@ -104,7 +104,7 @@ def comparable(address: str) -> str:
     return f"{'' if is_known else postcode}{place.county}{place.district}{rest}".upper()
 
 
-def _split(address: str) -> tuple[str, Place, str]:
+def _split(address: str) -> tuple[str, District, str]:
     """The first three digits of the postcode, the place, and the rest without blanks and with numerals as digits."""
     text = COUNTING.sub(_counted, plain(address).translate(SAME_LETTER))
     text = BLANK.sub("", BETWEEN_NUMBERS.sub("|", text))
@@ -115,7 +115,7 @@ def _split(address: str) -> tuple[str, Place, str]:
     return postcode, place, rest
 
 
-def _place(text: str) -> tuple[Place, str]:
+def _place(text: str) -> tuple[District, str]:
     """The place at the start of `text` (NOWHERE if none is known), and the rest."""
     for length in range(LONGEST_PLACE, 1, -1):
         if place := PLACES.get(text[:length].translate(SAME_IN_NAMES)):
@@ -123,7 +123,7 @@ def _place(text: str) -> tuple[Place, str]:
     if county := COUNTIES.get(text[:3]):
         # Accepts a district of another county: 台北市板橋區.
         place, rest = _place(text[3:])
-        return Place(county, place.district), rest
+        return District(county, place.district), rest
     return NOWHERE, text
 
 

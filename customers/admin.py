@@ -31,14 +31,14 @@ from web.limits import is_id
 from web.refusals import Refusal
 
 
-def described(customer: Customer) -> str:
+def summary_of(customer: Customer) -> str:
     """Name, masked telephone and address, to distinguish customers of the same name."""
     return " · ".join(filter(None, [customer.name, phones.mask(customer.phone or customer.phone2), customer.address]))
 
 
 class CustomerField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs alone
     def label_from_instance(self, obj: Customer) -> str:
-        return described(obj)
+        return summary_of(obj)
 
 
 class CustomerSelect(AutocompleteSelect):
@@ -62,7 +62,7 @@ class CustomerChoices(AutocompleteJsonView):
         return super().get_queryset().filter(is_active=True)
 
     def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
-        return {"id": str(obj.pk), "text": described(obj)}
+        return {"id": str(obj.pk), "text": summary_of(obj)}
 
 
 @admin.register(Customer)

@@ -84,22 +84,22 @@ RENAMED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class District:
     """A county and one of its districts. `county` is empty if only a district is given and several share its name."""
 
     county: str
     district: str
 
 
-def spellings() -> dict[str, Place]:
+def districts_by_spelling() -> dict[str, District]:
     """Maps every spelling of a county with a district, or of a district alone, to its place."""
-    found = {written: Place(*place) for written, place in RENAMED.items()}
+    found = {written: District(*place) for written, place in RENAMED.items()}
     times = Counter(name for names in DISTRICTS.values() for name in names)
     for county, names in DISTRICTS.items():
         for name in names:
-            place = Place(county, name)
+            place = District(county, name)
             found |= {f"{first}{last}": place for first in _counties(county) for last in _suffixes(county, name)}
-            found[name] = place if times[name] == 1 else Place("", name)
+            found[name] = place if times[name] == 1 else District("", name)
     return found
 
 

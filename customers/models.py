@@ -30,7 +30,7 @@ def telephones(text: str, lookup: str, *columns: str) -> Q:
     """Matches rows where one of these columns contains a number typed in `text`; none if it contains no number."""
     parts = phones.search_digits(text)
     if not parts:
-        return visibility.NONE
+        return visibility.NO_ROWS
     return Q(*((f"{column}__{lookup}", part) for column in columns for part in parts), _connector=Q.OR)
 
 

@@ -29,7 +29,7 @@ from rest_framework.views import APIView
 from accounts.api.access import ByRole
 from health import parts
 from health.parts import SEE_HEALTH
-from health.probes import Answer, Health, Probe
+from health.probes import Answer, HealthStatus, Probe
 from web.metrics import GAUGES, registry
 
 
@@ -68,7 +68,7 @@ class HealthView(APIView):
 
     def get(self, request: Request) -> Response:
         answer = self.check()
-        return Response(answer, status=503 if answer["status"] == Health.UNHEALTHY else 200)
+        return Response(answer, status=503 if answer["status"] == HealthStatus.UNHEALTHY else 200)
 
 
 class ReadyView(HealthView):
@@ -81,7 +81,7 @@ class ReadyView(HealthView):
 
 def live(request: HttpRequest) -> JsonResponse:
     """Answers as long as the process runs. Checks nothing else."""
-    return JsonResponse({"status": Health.HEALTHY})
+    return JsonResponse({"status": HealthStatus.HEALTHY})
 
 
 class AllMetrics(Collector):
@@ -92,7 +92,7 @@ class AllMetrics(Collector):
 
 def read_gauges() -> Answer:
     families = [family for rows in GAUGES for family in rows()]
-    return {"status": Health.HEALTHY, "families": [*families, disk(), *last_backup()]}
+    return {"status": HealthStatus.HEALTHY, "families": [*families, disk(), *last_backup()]}
 
 
 def disk() -> Metric:
@@ -121,14 +121,16 @@ FIGURES = Probe(read_gauges, 2.0)
 def health_gauges() -> Iterator[Metric]:
     """Yields the state of the parts and the gauges. Skips the gauges if the database does not answer."""
     ready = parts.ready()
-    no_answer: Answer = {"status": Health.UNHEALTHY}
-    figures = no_answer if ready["database"]["status"] == Health.UNHEALTHY else FIGURES()
+    no_answer: Answer = {"status": HealthStatus.UNHEALTHY}
+    figures = no_answer if ready["database"]["status"] == HealthStatus.UNHEALTHY else FIGURES()
     part = GaugeMetricFamily("luckygas_part_healthy", "1, or 0 if the part is degraded or unhealthy.", labels=["part"])
     for name, answer in {**ready, "figures": figures}.items():
         if isinstance(answer, dict):
-            part.add_metric([name], answer["status"] == Health.HEALTHY)
+            part.add_metric([name], answer["status"] == HealthStatus.HEALTHY)
     yield part
-    yield GaugeMetricFamily("luckygas_ready", "1 while requests can be served.", ready["status"] != Health.UNHEALTHY)
+    yield GaugeMetricFamily(
+        "luckygas_ready", "1 while requests can be served.", ready["status"] != HealthStatus.UNHEALTHY
+    )
     yield from figures.get("families", [])
 
 

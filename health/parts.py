@@ -14,13 +14,13 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from health.probes import Answer, Health, Probe, ask_all, worst
+from health.probes import Answer, HealthStatus, Probe, ask_all, worst
 from notifications import gateways, receipts, sender
 from notifications.gateways import base as provider
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Gateway
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import GOOD_NEWS, Status, Type
+from notifications.states import GOOD_NEWS, MessageStatus, MessageType
 from notifications.statistics import oldest_due
 from realtime import log, statistics
 from realtime.hub import Hub
@@ -44,14 +44,14 @@ RECHECK_SECONDS = 1.0
 POLL_SECONDS = 0.1
 # How long the answer of a provider is cached.
 PROVIDER_CACHE_SECONDS = 10.0
-provider_cache: dict[str, tuple[provider.Health, float]] = {}
+provider_cache: dict[str, tuple[provider.GatewayHealth, float]] = {}
 
 
 def ask_database() -> Answer:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         cursor.fetchone()
-    return {"status": Health.HEALTHY, "vendor": connection.vendor}
+    return {"status": HealthStatus.HEALTHY, "vendor": connection.vendor}
 
 
 @cache
@@ -67,8 +67,8 @@ def ask_migrations() -> Answer:
     try:
         all_applied()
     except LookupError:
-        return {"status": Health.UNHEALTHY, "detail": "not all migrations are applied; run manage.py migrate"}
-    return {"status": Health.HEALTHY}
+        return {"status": HealthStatus.UNHEALTHY, "detail": "not all migrations are applied; run manage.py migrate"}
+    return {"status": HealthStatus.HEALTHY}
 
 
 @cache
@@ -79,12 +79,12 @@ def _redis(url: str) -> redis.Redis:
 def ask_redis() -> Answer:
     """DEGRADED without Redis: screens still get every change, at most a second later."""
     if not settings.REDIS_URL:
-        return {"status": Health.HEALTHY, "configured": False}
+        return {"status": HealthStatus.HEALTHY, "configured": False}
     try:
         _redis(settings.REDIS_URL).ping()
     except (redis.RedisError, ValueError) as error:  # ValueError: REDIS_URL is invalid (luckygas.E018)
-        return {"status": Health.DEGRADED, "configured": True, "detail": type(error).__name__}
-    return {"status": Health.HEALTHY, "configured": True}
+        return {"status": HealthStatus.DEGRADED, "configured": True, "detail": type(error).__name__}
+    return {"status": HealthStatus.HEALTHY, "configured": True}
 
 
 def ask_websocket() -> Answer:
@@ -96,10 +96,10 @@ def ask_websocket() -> Answer:
     # Without a server nobody needs the changes; the next hub to start numbers them.
     waited = unnumbered_seconds() if figures["servers"] else 0.0
     is_stuck = any(hub.pulse.seconds_since_look > LONGEST_LOOK_SECONDS for hub in Hub.running())
-    deaf = bool(settings.REDIS_URL) and any(hub.pulse.is_deaf for hub in Hub.running())
-    redis_health = Health.DEGRADED if deaf else Health(link["status"])
+    deaf = bool(settings.REDIS_URL) and any(hub.pulse.misses_bells for hub in Hub.running())
+    redis_health = HealthStatus.DEGRADED if deaf else HealthStatus(link["status"])
     return {
-        "status": Health.UNHEALTHY if is_stuck or waited else redis_health,
+        "status": HealthStatus.UNHEALTHY if is_stuck or waited else redis_health,
         "redis": link["status"], "hub_stuck": is_stuck, "bells_are_missed": deaf,
         "waiting_seconds": round(waited, 1), **figures,
     }  # fmt: skip
@@ -134,13 +134,13 @@ def ask_notifications() -> Answer:
     waiting = (now - oldest) if oldest else timedelta()
     known = counts.pop("good") + counts["bad"]
     switched_on = flags.on(flags.SMS)
-    late = Health.DEGRADED if waiting > LONGEST_PENDING or not switched_on else Health.HEALTHY
+    late = HealthStatus.DEGRADED if waiting > LONGEST_PENDING or not switched_on else HealthStatus.HEALTHY
     states = {answer["status"] for answer in providers}
     # Messages still go out while one of the providers works.
-    unwell = Health.UNHEALTHY if states == {Health.UNHEALTHY} else Health.DEGRADED
+    unwell = HealthStatus.UNHEALTHY if states == {HealthStatus.UNHEALTHY} else HealthStatus.DEGRADED
     receipts = [answer["last_receipt_at"] for answer in providers if answer.get("last_receipt_at")]
     return {
-        "status": late if states == {Health.HEALTHY} else unwell,
+        "status": late if states == {HealthStatus.HEALTHY} else unwell,
         "switched_on": switched_on,
         "sms_provider": providers[0],
         "sms_fallback": providers[1] if len(providers) > 1 else None,
@@ -162,24 +162,24 @@ def _ask_provider(name: str) -> Answer:
     """Returns whether the provider can be reached, whether and why it is stopped, and its balance (BALANCE_AGE)."""
     gateway, now = get_gateway(name), timezone.now()
     state = GatewayState.objects.filter(gateway=name).first() or GatewayState(gateway=name)
-    said = provider.Health(reachable=True, balance=state.balance)
+    said = provider.GatewayHealth(reachable=True, balance=state.balance)
     if state.balance_at is None or now - state.balance_at > BALANCE_AGE:
         said = _cached_health(gateway)
         if said.balance is not None:
             # New credit may start the gateway and send messages; the health check does not wait for them.
             with sender.no_waiting():
-                state = receipts.keep_balance(gateway, said.balance)
+                state = receipts.record_balance(gateway, said.balance)
     not_understood = state.doubted_because if state.is_doubtful else ""
-    doubtful = Health.DEGRADED if not_understood else Health.HEALTHY
+    doubtful = HealthStatus.DEGRADED if not_understood else HealthStatus.HEALTHY
     return {
-        "status": doubtful if said.reachable and not state.stopped_because else Health.UNHEALTHY,
+        "status": doubtful if said.reachable and not state.stopped_because else HealthStatus.UNHEALTHY,
         "reachable": said.reachable, "detail": said.detail, "balance": said.balance,
         "stopped_because": state.stopped_because, "not_understood": not_understood,
         "last_receipt_at": state.last_receipt_at,
     }  # fmt: skip
 
 
-def _cached_health(gateway: Gateway) -> provider.Health:
+def _cached_health(gateway: Gateway) -> provider.GatewayHealth:
     """Returns the provider's answer, cached so that frequent health checks do not reach the provider."""
     said, at = provider_cache.get(gateway.name, (None, 0.0))
     if said is None or time.monotonic() - at > PROVIDER_CACHE_SECONDS:
@@ -191,18 +191,18 @@ def _cached_health(gateway: Gateway) -> provider.Health:
 def count_messages(now: datetime) -> dict[str, Any]:
     """Counts messages in one query: sent and failed today, waiting, and the outcomes of the last 24 hours."""
     today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    good, bad = Q(status__in=GOOD_NEWS), Q(status=Status.FAILED)
+    good, bad = Q(status__in=GOOD_NEWS), Q(status=MessageStatus.FAILED)
     lately = Q(created_at__gte=now - timedelta(hours=24))
     # Restricts the query to rows that an index finds, because the history grows for years.
-    recent = Q(created_at__gte=now - timedelta(hours=24)) | Q(type__in=Type.values, sent_at__gte=today)
-    counted = NotificationHistory.objects.filter(recent | Q(status__in=[Status.PENDING, Status.UNKNOWN]))
+    recent = Q(created_at__gte=now - timedelta(hours=24)) | Q(type__in=MessageType.values, sent_at__gte=today)
+    counted = NotificationHistory.objects.filter(recent | Q(status__in=[MessageStatus.PENDING, MessageStatus.UNKNOWN]))
     return counted.aggregate(
         notifications_sent_today=Count("pk", filter=good & Q(sent_at__gte=today)),
         notifications_failed_today=Count("pk", filter=bad & Q(created_at__gte=today)),
-        pending=Count("pk", filter=Q(status=Status.PENDING)),
-        unknown=Count("pk", filter=Q(status=Status.UNKNOWN)),
+        pending=Count("pk", filter=Q(status=MessageStatus.PENDING)),
+        unknown=Count("pk", filter=Q(status=MessageStatus.UNKNOWN)),
         good=Count("pk", filter=good & lately),
-        bad=Count("pk", filter=(bad | Q(status=Status.UNKNOWN)) & lately),
+        bad=Count("pk", filter=(bad | Q(status=MessageStatus.UNKNOWN)) & lately),
         oldest_pending=oldest_due(now),
     )
 
@@ -211,7 +211,7 @@ def count_messages(now: datetime) -> dict[str, Any]:
 PARTS: dict[str, Probe] = {
     "database": Probe(ask_database, 1.0),
     "migrations": Probe(ask_migrations, 2.0),
-    "redis": Probe(ask_redis, 1.0, silent=Health.DEGRADED),
+    "redis": Probe(ask_redis, 1.0, silent=HealthStatus.DEGRADED),
     "websocket": Probe(ask_websocket, 2.0),
     "notifications": Probe(ask_notifications, 4.0),
 }

@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 
 from health.history import Moment
 from notifications.statistics import outcomes
-from orders.states import Status
+from orders.states import OrderStatus
 from web import charts
 from web.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Series, Value
 
 STATUSES = {
-    Status.PENDING: ORANGE, Status.FAILED: RED, Status.CONFIRMED: GREY, Status.ASSIGNED: PURPLE,
-    Status.DELIVERING: BLUE, Status.ARRIVING: GREEN,
+    OrderStatus.PENDING: ORANGE, OrderStatus.FAILED: RED, OrderStatus.CONFIRMED: GREY, OrderStatus.ASSIGNED: PURPLE,
+    OrderStatus.DELIVERING: BLUE, OrderStatus.ARRIVING: GREEN,
 }  # fmt: skip
 
 

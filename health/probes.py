@@ -14,22 +14,22 @@ from django.db import connections
 from web.slow_work import ThreadPool
 
 Answer = dict[str, Any]
-# A thread without an answer for LOST_SECONDS is given up, and a new one asks. At most MAX_LOST_THREADS times, because a lost
-# thread keeps its memory.
+# A thread without an answer for LOST_SECONDS is given up, and a new one takes its place: at most MAX_LOST_THREADS
+# times, because a lost thread keeps its memory.
 LOST_SECONDS = 60.0
 MAX_LOST_THREADS = 5
 
 
-class Health(StrEnum):
+class HealthStatus(StrEnum):
     HEALTHY = "healthy"
     DEGRADED = "degraded"
     UNHEALTHY = "unhealthy"
 
 
-def worst(answers: list[Answer]) -> Health:
+def worst(answers: list[Answer]) -> HealthStatus:
     """Returns the worst status of the parts."""
-    order = list(Health)
-    return max((Health(answer["status"]) for answer in answers), key=order.index, default=Health.HEALTHY)
+    order = list(HealthStatus)
+    return max((HealthStatus(answer["status"]) for answer in answers), key=order.index, default=HealthStatus.HEALTHY)
 
 
 class Probe:
@@ -39,7 +39,9 @@ class Probe:
     database collects neither threads nor requests.
     """
 
-    def __init__(self, ask: Callable[[], Answer], seconds: float, silent: Health = Health.UNHEALTHY) -> None:
+    def __init__(
+        self, ask: Callable[[], Answer], seconds: float, silent: HealthStatus = HealthStatus.UNHEALTHY
+    ) -> None:
         self.ask, self.seconds, self.silent = ask, seconds, silent
         self._lock = Lock()
         self._asked: Future[Answer] | None = None
@@ -89,7 +91,7 @@ class Probe:
             return self.ask()
         except Exception as error:  # a broken part may raise anything
             # Only the name: the text may hold an address or a password, and monitors read these pages.
-            return {"status": Health.UNHEALTHY, "detail": type(error).__name__}
+            return {"status": HealthStatus.UNHEALTHY, "detail": type(error).__name__}
         finally:
             connections.close_all()
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from health.parts import LONGEST_PENDING
-from health.probes import Answer, Health
+from health.probes import Answer, HealthStatus
 from notifications.statistics import GOAL
 from web import flags
 
@@ -20,7 +20,7 @@ SLOW_MS = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class HealthFault:
     """`is_bad`: something does not work; otherwise it is only degraded."""
 
     said: str
@@ -28,18 +28,18 @@ class Fault:
     is_bad: bool = False
 
 
-def faults(answers: Answers, failed_requests: int) -> list[Fault]:
+def faults(answers: Answers, failed_requests: int) -> list[HealthFault]:
     """Returns the faults, the worst first. `failed_requests`: count of the last ten minutes."""
-    if answers["database"]["status"] == Health.UNHEALTHY:
+    if answers["database"]["status"] == HealthStatus.UNHEALTHY:
         # Every other fault follows from this one.
         return [database_down()]
     found = [*_servers(answers, failed_requests), *_sockets(answers["websocket"]), *_messages(answers["notifications"])]
-    found += [Fault(_("“%s” is turned off.") % name, str(flags.MEANINGS[name])) for name in flags.switched_off()]
+    found += [HealthFault(_("“%s” is turned off.") % name, str(flags.MEANINGS[name])) for name in flags.switched_off()]
     return sorted(found, key=lambda fault: not fault.is_bad)
 
 
-def database_down() -> Fault:
-    return Fault(
+def database_down() -> HealthFault:
+    return HealthFault(
         _("The database does not answer."),
         _(
             "Nothing can be saved. Check that PostgreSQL is running and its disk has space. "
@@ -49,15 +49,15 @@ def database_down() -> Fault:
     )
 
 
-def _servers(answers: Answers, failed: int) -> Iterator[Fault]:
-    if answers["migrations"]["status"] != Health.HEALTHY:
-        yield Fault(
+def _servers(answers: Answers, failed: int) -> Iterator[HealthFault]:
+    if answers["migrations"]["status"] != HealthStatus.HEALTHY:
+        yield HealthFault(
             _("The database does not have this version's tables yet."),
             _("Run “manage.py migrate” on one server. Pages may fail until then."),
             is_bad=True,
         )
-    if answers["redis"]["status"] != Health.HEALTHY:
-        yield Fault(
+    if answers["redis"]["status"] != HealthStatus.HEALTHY:
+        yield HealthFault(
             _("Redis does not answer."),
             _(
                 "Screens update up to one second late. Nothing is lost. Check that Redis is running and that "
@@ -68,27 +68,27 @@ def _servers(answers: Answers, failed: int) -> Iterator[Fault]:
         said = ngettext(
             "%d request failed in the last ten minutes.", "%d requests failed in the last ten minutes.", failed
         )
-        yield Fault(said % failed, _("The servers' logs give the cause. Look for “error”."), is_bad=True)
+        yield HealthFault(said % failed, _("The servers' logs give the cause. Look for “error”."), is_bad=True)
 
 
-def _sockets(answer: Answer) -> Iterator[Fault]:
+def _sockets(answer: Answer) -> Iterator[HealthFault]:
     if "connections" not in answer:
-        yield Fault(_("The figures of the live connections cannot be read."), _("Check the servers' logs."))
+        yield HealthFault(_("The figures of the live connections cannot be read."), _("Check the servers' logs."))
         return
     if answer["hub_stuck"]:
-        yield Fault(
+        yield HealthFault(
             _("This server no longer sends changes to its screens."),
             _("Restart this server. Screens reconnect by themselves and miss nothing."),
             is_bad=True,
         )
     elif waited := answer["waiting_seconds"]:
-        yield Fault(
+        yield HealthFault(
             _("No screen has received a change for %d seconds.") % waited,
             _("A process is blocking the event log. Restart the servers. Screens miss nothing."),
             is_bad=True,
         )
     if answer["bells_are_missed"]:
-        yield Fault(
+        yield HealthFault(
             _("Redis responds, but most messages through it are lost."),
             _(
                 "Screens update up to one second late. Check the network between the servers and Redis, then "
@@ -96,20 +96,20 @@ def _sockets(answer: Answer) -> Iterator[Fault]:
             ),
         )
     if (answer["hub_lag_p99_ms"] or 0) > SLOW_MS:
-        yield Fault(
+        yield HealthFault(
             _("Changes reach screens more than two seconds late."),
             _("Check the load of the servers and the database. One more worker may help."),
         )
 
 
-def _messages(answer: Answer) -> Iterator[Fault]:
+def _messages(answer: Answer) -> Iterator[HealthFault]:
     if "pending" not in answer:
-        yield Fault(_("The figures for messages cannot be read."), _("Check the servers' logs."))
+        yield HealthFault(_("The figures for messages cannot be read."), _("Check the servers' logs."))
         return
     for provider in filter(None, (answer["sms_provider"], answer["sms_fallback"])):
-        yield from _provider(provider, answer["status"] == Health.UNHEALTHY)
+        yield from _provider(provider, answer["status"] == HealthStatus.UNHEALTHY)
     if (seconds := answer["oldest_pending_seconds"]) > LONGEST_PENDING.total_seconds():
-        yield Fault(
+        yield HealthFault(
             _("An SMS that is due has waited for %d minutes.") % (seconds // 60),
             _("Check that “manage.py send_pending_sms --loop” is running, and restart it."),
             is_bad=True,
@@ -120,31 +120,33 @@ def _messages(answer: Answer) -> Iterator[Fault]:
             "Delivery status unknown for %d SMS.",
             answer["unknown"],
         )
-        yield Fault(said % answer["unknown"], _("Run “manage.py query_sms_status”, or open “Messages” in the admin."))
+        yield HealthFault(
+            said % answer["unknown"], _("Run “manage.py query_sms_status”, or open “Messages” in the admin.")
+        )
     taken = answer["success_rate_24h"]
     if taken is not None and taken < GOAL:
         said = _("The provider accepted %(taken).0f %% of the SMS of the last 24 hours. The goal is %(goal).0f %%.")
-        yield Fault(
+        yield HealthFault(
             said % {"taken": 100 * taken, "goal": 100 * GOAL},
             _("“Messages” in the admin lists each failed SMS with the provider's reason."),
         )
 
 
-def _provider(answer: Mapping[str, Any], is_bad: bool) -> Iterator[Fault]:
+def _provider(answer: Mapping[str, Any], is_bad: bool) -> Iterator[HealthFault]:
     name = answer["name"]
     if because := answer.get("stopped_because"):
         remedy = _("SMS wait. Solve this with the provider, then press “Start again” at the gateway in the admin.")
         said = _("SMS through %(name)s are stopped: %(because)s") % {"name": name, "because": because}
-        yield Fault(said, remedy, is_bad)
+        yield HealthFault(said, remedy, is_bad)
     elif because := answer.get("not_understood"):
         said = _("The SMS provider %(name)s answers with an unknown code: %(because)s")
         remedy = _(
             "No SMS fails because of it. SMS go through the second provider or wait. Ask the provider what the "
             "code means."
         )
-        yield Fault(said % {"name": name, "because": because}, remedy, is_bad)
-    elif answer["status"] != Health.HEALTHY:
+        yield HealthFault(said % {"name": name, "because": because}, remedy, is_bad)
+    elif answer["status"] != HealthStatus.HEALTHY:
         remedy = _(
             "SMS go through the second provider or wait. None is sent twice. Call the provider if this continues."
         )
-        yield Fault(_("The SMS provider %s cannot be reached.") % name, remedy, is_bad)
+        yield HealthFault(_("The SMS provider %s cannot be reached.") % name, remedy, is_bad)

@@ -23,7 +23,7 @@ from accounts.roles import Side, check_page
 from health import history
 from health.parts import PARTS, SEE_HEALTH
 from health.plots import PLOTS, STATUSES, head, table
-from health.probes import Answer, Health, ask_all
+from health.probes import Answer, HealthStatus, ask_all
 from health.verdict import database_down, faults
 from web.system_metrics import lately
 
@@ -90,7 +90,7 @@ def while_the_database_answers(view: View) -> View:
 
     @wraps(view)
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        if PARTS["database"]()["status"] != Health.UNHEALTHY:
+        if PARTS["database"]()["status"] != HealthStatus.UNHEALTHY:
             return view(request, **kwargs)
         page = render_to_string("health/database_down.html", {"fault": database_down()})
         return HttpResponse(page, status=503)

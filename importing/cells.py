@@ -66,7 +66,7 @@ def free_text(text: str, most: int = MAX_CELL) -> str:
     return check_length(" ".join(visible(text).split()), most)
 
 
-def whole(text: str) -> str:
+def whole_number(text: str) -> str:
     """Removes decimals and exponents that a spreadsheet added to a whole number. Returns other text unchanged."""
     match = FLOAT.fullmatch(unicodedata.normalize("NFKC", text).strip())
     if not match:
@@ -78,14 +78,16 @@ def whole(text: str) -> str:
 
 def number(text: str) -> str:
     """The order's number in the sheet, without leading zeros, which spreadsheets may drop. Raises CellError."""
-    typed = check_length(whole(plain(text)), MAX_NUMBER)
+    typed = check_length(whole_number(plain(text)), MAX_NUMBER)
     return typed.lstrip("0") or "0" if typed.isdecimal() else typed
 
 
 def telephones(text: str) -> tuple[str, ...]:
     """At most two normalised numbers. Mobiles come first, because SMS go to the first number. Raises CellError."""
     try:
-        found = list(dict.fromkeys(phones.normalise(whole(part)) for part in phones.split_cell(check_length(text))))
+        found = list(
+            dict.fromkeys(phones.normalise(whole_number(part)) for part in phones.split_cell(check_length(text)))
+        )
     except phones.InvalidPhone as error:
         raise CellError(error.message) from error
     if len(found) > 2:

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from importing.cells import CellError, plain, whole
+from importing.cells import CellError, plain, whole_number
 from web.limits import YEAR
 from web.numerals import in_digits
 
@@ -66,7 +66,7 @@ def parse_date(text: str, today: date) -> date:
     # `12.2(三)` does not match: no spreadsheet reads it as a number.
     if ZERO_DROPPED.fullmatch(typed) and len(days := _readings(CLEAR, [typed, f"{typed}0"], today)) > 1:
         raise CellError(_ambiguous(days))
-    typed = whole(_bare(typed))
+    typed = whole_number(_bare(typed))
     if not typed:
         raise CellError(_("The date is missing."))
     found = next(filter(None, (form.fullmatch(typed) for form in CLEAR)), None)

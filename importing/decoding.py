@@ -105,7 +105,7 @@ def _utf8_or_big5(data: bytes) -> tuple[str, str]:
     return other, BIG5
 
 
-def inspected(number: int, cells: list[str] | str, encoding: str) -> SheetLine:
+def checked_line(number: int, cells: list[str] | str, encoding: str) -> SheetLine:
     """The row with faults for its damaged cells, and without characters that cannot be displayed or stored.
 
     `cells` is a text if the row could not be split into cells.

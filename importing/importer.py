@@ -219,14 +219,14 @@ class KnownRecords:
     def find(self, draft: OrderDraft) -> Customer | None:
         """Finds by telephone, or else by name and address. Of several, prefers active ones, then the best match."""
         found = [customer for phone in draft.phone for customer in self._by_phone.get(phone, [])]
-        place = addresses.comparable(draft.address)
+        place = addresses.normalized(draft.address)
         if not found and draft.customer and place:
             namesakes = self._by_name.get(draft.name_key, [])
-            found = [customer for customer in namesakes if addresses.comparable(customer.address) == place]
+            found = [customer for customer in namesakes if addresses.normalized(customer.address) == place]
 
         def likeness(customer: Customer) -> tuple[bool, bool, bool]:
             same_name = name_key(customer.name) == draft.name_key
-            return customer.is_active, same_name, addresses.comparable(customer.address) == place
+            return customer.is_active, same_name, addresses.normalized(customer.address) == place
 
         return max(found, key=likeness, default=None)
 

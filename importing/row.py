@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from catalogue.models import Product, product_name_key
 from customers import addresses
 from importing import cells
-from importing.cells import CellError, whole
+from importing.cells import CellError, whole_number
 from importing.columns import WHOLE_ROW, Column, Layout, SheetLine
 from importing.dates import parse_date
 from importing.report import Remark
@@ -58,7 +58,7 @@ class OrderDraft:
         A row without a number leaves out priority and notes, because an added note does not make it another order.
         """
         who = self.phone[0] if self.phone else self.name_key
-        content = [who, addresses.comparable(self.address), str(self.product.pk), str(self.quantity), self.slot.value]
+        content = [who, addresses.normalized(self.address), str(self.product.pk), str(self.quantity), self.slot.value]
         if self.number:
             content += [self.priority.value, cells.plain(self.notes)]
         return hashlib.sha256("\x1f".join(content).encode()).hexdigest()[:16]
@@ -114,7 +114,7 @@ class RowReader:
         name = cells.plain(text)
         if not name:
             raise CellError(_("The product is missing."))
-        found = self.products.get(product_name_key(name)) or self.products.get(whole(name), [])
+        found = self.products.get(product_name_key(name)) or self.products.get(whole_number(name), [])
         sold = [product for product in found if product.is_active]
         if not found:
             raise CellError(_("No product has this name. Correct it, or add it to a product's aliases."))

@@ -17,7 +17,7 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 from importing.columns import SheetLine, UnreadableSheet, find_heading
-from importing.decoding import LOST, ROWS_LOOKED_AT, csv_rows, decode, inspected, split_separator
+from importing.decoding import LOST, ROWS_LOOKED_AT, checked_line, csv_rows, decode, split_separator
 from importing.report import Remark
 from web.api.bodies import MAX_FILE_BYTES
 
@@ -55,7 +55,7 @@ def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
         raise UnreadableSheet(_("The file is larger than %d MB. Please split it.") % (MAX_BYTES // 1024**2))
     most = max_rows + ROWS_LOOKED_AT
     rows, notes, encoding = _read_workbook(data, most) if data.startswith(MARKS) else _read_text(data, encoding, most)
-    lines = [line for number, cells in rows if (line := inspected(number, cells, encoding)).text()]
+    lines = [line for number, cells in rows if (line := checked_line(number, cells, encoding)).text()]
     if not lines:
         raise UnreadableSheet(_("The file is empty. Please choose another."))
     place = find_heading(lines[:ROWS_LOOKED_AT])

@@ -31,7 +31,7 @@ OUTPUT_CHARACTERS = 40 * 1024**2
 MAX_MERGED = 20_000
 
 
-class TooLarge(Exception):
+class WorkbookTooLarge(Exception):
     """The workbook is larger than any sheet of orders."""
 
 
@@ -43,8 +43,8 @@ def main(most_rows: int) -> None:
     try:
         output = json.dumps(first_sheet(sys.stdin.buffer.read(), most_rows))
         if len(output) > OUTPUT_CHARACTERS:
-            raise TooLarge
-    except (TooLarge, MemoryError):
+            raise WorkbookTooLarge
+    except (WorkbookTooLarge, MemoryError):
         output = '{"error": "large"}'
     except BaseException:  # the library's panics do not derive from Exception
         output = '{"error": "broken"}'
@@ -76,7 +76,7 @@ def prepared(data: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = archive.infolist()
         if sum(entry.file_size for entry in entries) > UNPACKED_BYTES:
-            raise TooLarge
+            raise WorkbookTooLarge
         sheets = {entry: archive.read(entry) for entry in entries if entry.filename.startswith("xl/worksheets/")}
         if not any(b' t="e"' in content for content in sheets.values()):
             return data
@@ -90,7 +90,7 @@ def prepared(data: bytes) -> bytes:
 
 def rows_of(sheet: CalamineSheet) -> list[list[str]]:
     """All rows, starting at the first filled column. The value of a cell merged downwards is copied to all its rows."""
-    rows = [[shown(value) for value in values[:MAX_COLUMNS]] for values in sheet.iter_rows()]
+    rows = [[as_text(value) for value in values[:MAX_COLUMNS]] for values in sheet.iter_rows()]
     left = sheet.start[1] if sheet.start else 0
     for (first, column), (last, _column) in (sheet.merged_cell_ranges or [])[:MAX_MERGED]:
         place = column - left
@@ -107,7 +107,7 @@ def trimmed(cells: list[str]) -> list[str]:
     return cells
 
 
-def shown(value: object) -> str:
+def as_text(value: object) -> str:
     """A cell as the spreadsheet shows it, except that dates are in ISO format."""
     if isinstance(value, bool):
         return str(value).upper()

@@ -124,7 +124,7 @@ def describe(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
             operation["summary"] = SUMMARIES.get(operation["operationId"], "")
             for status in ERRORS.keys() & operation["responses"].keys():
                 operation["responses"][status] = {"$ref": f"#/components/responses/Error{status}"}
-    result["components"]["responses"] = {f"Error{status}": shown(failure) for status, failure in ERRORS.items()}
+    result["components"]["responses"] = {f"Error{status}": error_example(failure) for status, failure in ERRORS.items()}
     for schema in result["components"]["schemas"].values():
         for name, field in schema.get("properties", {}).items():
             if (value := example(name, field)) is not None:
@@ -132,7 +132,7 @@ def describe(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
     return result
 
 
-def shown(failure: Failure) -> dict[str, Any]:
+def error_example(failure: Failure) -> dict[str, Any]:
     error = {"code": failure.code, "detail": failure.detail, "attr": failure.attr}
     content = {
         "schema": {"$ref": "#/components/schemas/ErrorResponse"},

@@ -19,10 +19,10 @@ from structlog.contextvars import bound_contextvars
 
 from web import request_id
 from web.api.errors import bad_request
-from web.metrics import kept
+from web.metrics import persistent
 from web.text import visible_form
 
-REQUESTS = kept(Counter("luckygas_http_requests", "Requests answered.", ["method", "route", "status"]))
+REQUESTS = persistent(Counter("luckygas_http_requests", "Requests answered.", ["method", "route", "status"]))
 SECONDS = Histogram(
     "luckygas_http_request_seconds",
     "Duration of requests.",

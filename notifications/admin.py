@@ -34,7 +34,7 @@ from customers.admin import CustomerAdmin
 from customers.models import telephones
 from notifications import queue, statistics
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory, NotificationQuerySet
-from notifications.states import Kind, Reason, Status, Type
+from notifications.states import MessageKind, MessageStatus, MessageType, Reason
 from notifications.statistics import GOAL, OUTCOMES, Row, midnight, outcomes, total
 from notifications.texts import LONGEST_BODY, TEXTS, Preview, allowed
 from notifications.timeline import next_step, story
@@ -48,9 +48,11 @@ from web.text import visible
 
 # CSS classes of `web/static/web/admin.css`.
 COLOUR = {
-    Status.PENDING: "waiting", Status.SENDING: "moving", Status.SENT: "good", Status.DELIVERED: "good",
-    Status.FAILED: "bad", Status.EXPIRED: "bad", Status.UNKNOWN: "warn", Status.SUPPRESSED: "plain",
-    Status.CANCELLED: "over",
+    MessageStatus.PENDING: "waiting", MessageStatus.SENDING: "moving", MessageStatus.SENT: "good",
+    MessageStatus.DELIVERED: "good",
+    MessageStatus.FAILED: "bad", MessageStatus.EXPIRED: "bad", MessageStatus.UNKNOWN: "warn",
+    MessageStatus.SUPPRESSED: "plain",
+    MessageStatus.CANCELLED: "over",
 }  # fmt: skip
 # Messages on a customer's page.
 NEWEST = 50
@@ -138,10 +140,10 @@ class MessageTemplateAdmin(BaseAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
         if obj is not None:
-            self.prepare(form, Kind(obj.kind))
+            self.prepare(form, MessageKind(obj.kind))
         return form
 
-    def prepare(self, form: type[ModelForm[MessageTemplate]], kind: Kind) -> None:
+    def prepare(self, form: type[ModelForm[MessageTemplate]], kind: MessageKind) -> None:
         """Shows the default text in an empty field, and gives the preview script its parameters."""
         for language, name in MessageTemplate.BODIES.items():
             if field := form.base_fields.get(name):
@@ -178,9 +180,9 @@ class MessageTemplateAdmin(BaseAdmin):
         """Returns the longest form of a text, its cost and its errors. Changes nothing."""
         check_page(request.user, "notifications.view_messagetemplate")
         kind, language, body = (request.POST.get(name, "") for name in ("kind", "language", "body"))
-        if kind not in Kind or language not in TEXTS or len(body) > 2 * LONGEST_BODY:
+        if kind not in MessageKind or language not in TEXTS or len(body) > 2 * LONGEST_BODY:
             return JsonResponse({"detail": gettext("Please enter a kind, a language and a text.")}, status=400)
-        found = Preview(kind, language, body if body.strip() else TEXTS[language][Kind(kind)])
+        found = Preview(kind, language, body if body.strip() else TEXTS[language][MessageKind(kind)])
         return JsonResponse(
             {
                 "text": found.text, "segments": found.segments, "points": found.segments, "cost": found.cost,
@@ -210,7 +212,7 @@ class MessageColumns:
 
     @admin.display(description=_("status"), ordering="status")
     def badge(self, row: NotificationHistory) -> str:
-        known = Status(row.status)
+        known = MessageStatus(row.status)
         return format_html('<span class="badge {}">{}</span>', COLOUR[known], known.label)
 
     @admin.display(description=_("recipient"))
@@ -323,7 +325,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
         ]
 
     def has_resend_permission(self, request: HttpRequest, *, overrule: bool = False) -> bool:
-        return self.has_view_permission(request) and request.user.has_perms(queue.asked(overrule=overrule))
+        return self.has_view_permission(request) and request.user.has_perms(queue.needed_permissions(overrule=overrule))
 
     @admin.action(description=_("Send again"), permissions=["resend"])
     def send_again(self, request: HttpRequest, rows: NotificationQuerySet) -> None:
@@ -341,7 +343,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
     def send_one_again(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         row = get_object_or_404(NotificationHistory.objects.select_related("order", "customer"), pk=pk)
         overrule = request.POST.get("overrule") == "yes"
-        for right in queue.asked(overrule=overrule):
+        for right in queue.needed_permissions(overrule=overrule):
             check_page(request.user, right)
         row = self.resend(request, row, overrule=overrule)
         return redirect("admin:notifications_notificationhistory_change", row.pk)
@@ -358,7 +360,11 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
 def sheet(rows: QuerySet[NotificationHistory]) -> Iterator[list[Any]]:
     """Returns the lines of the CSV with masked numbers. After MAX_ROWS a last line says that rows are missing."""
     head = [str(label_for_field(name, NotificationHistory)) for name in SHEET]
-    words = {str(value): str(label) for values in (Type, Kind, Status, Reason) for value, label in values.choices}
+    words = {
+        str(value): str(label)
+        for values in (MessageType, MessageKind, MessageStatus, Reason)
+        for value, label in values.choices
+    }
     cut = gettext("Only the first %d messages are exported. Please choose fewer days.") % MAX_ROWS
     # One row more than fits shows that some are left.
     found = rows[: MAX_ROWS + 1].iterator(chunk_size=csv_export.AT_ONCE)

@@ -19,7 +19,7 @@ from notifications import queue, statistics
 from notifications.models import NotificationHistory, StatusNote
 from notifications.models import NotificationQuerySet as Rows
 from notifications.sender import no_waiting
-from notifications.states import Kind, Reason, Status
+from notifications.states import MessageKind, MessageStatus, Reason
 from notifications.statistics import midnight
 from orders.api.statistics import PERIOD, days_of
 from web.api.fields import Strict
@@ -87,7 +87,7 @@ class AllReportedSerializer(serializers.Serializer[Any]):
 class DaySerializer(serializers.Serializer[Any]):
     day = serializers.DateField()
     gateway = serializers.CharField()
-    status = serializers.ChoiceField(Status.choices)
+    status = serializers.ChoiceField(MessageStatus.choices)
     messages = serializers.IntegerField()
     segments = serializers.IntegerField()
     points = serializers.FloatField(help_text=_("What the provider reports as charged."))
@@ -122,8 +122,8 @@ class StatisticsSerializer(FiguresSerializer):
 
 
 class NotificationFilters(Filters):
-    status = ChoicesFilter(choices=Status.choices, help_text=_("One or more, separated by commas."))
-    kind = ChoicesFilter(choices=Kind.choices, help_text=_("One or more, separated by commas."))
+    status = ChoicesFilter(choices=MessageStatus.choices, help_text=_("One or more, separated by commas."))
+    kind = ChoicesFilter(choices=MessageKind.choices, help_text=_("One or more, separated by commas."))
     order = IdFilter()
     customer = IdFilter()
     created_at_from = filters.DateFilter(method="made_from", help_text=_("Created on or after this day."))
@@ -175,7 +175,7 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
         the wait. It may be repeated.
         """
         with no_waiting():
-            count = queue.all_reported(cast(User, request.user))
+            count = queue.send_waiting_reports(cast(User, request.user))
         return Response(AllReportedSerializer({"messages": count}).data)
 
     @extend_schema(parameters=PERIOD, responses=StatisticsSerializer)

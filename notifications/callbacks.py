@@ -59,7 +59,7 @@ class Callback(APIView):
         heard = None
         try:
             heard = read(found, request.query_params.dict() | dict(request.data.items()))
-            receipts.take(found, heard, message)
+            receipts.record(found, heard, message)
         except Refusal as refusal:
             number = phones.mask(heard.phone) if heard else "-"
             log.warning("A receipt from %s (number %s) was refused: %s", found.name, number, refusal.code)
@@ -83,7 +83,7 @@ def provider(request: Request, name: str, secret: str) -> Gateway:
     right = bool(ours) and constant_time_compare(secret, ours)
     if not right or name not in settings.SMS_GATEWAYS or not from_known_address(request.META.get("REMOTE_ADDR", "")):
         log.warning("A receipt for %s was refused: wrong secret, gateway or address.", name[:24])
-        if (wait := throttling.wait_of("callback", request._request)) is not None:
+        if (wait := throttling.wait_for_request("callback", request._request)) is not None:
             raise Throttled(wait)
         raise NotFound
     return get_gateway(name)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from notifications.models import NotificationHistory
 from notifications.sender import collecting
-from notifications.states import BAD_NEWS, Kind, Reason, Status
+from notifications.states import BAD_NEWS, MessageKind, MessageStatus, Reason
 
 HEADER = "Sms-Outcome"
 
@@ -44,6 +44,6 @@ def level(status: str, reason: str) -> int:
 
 
 def line(kind: str, status: str, reason: str, count: int) -> str:
-    said = {"kind": Kind(kind).label, "status": Status(status).label, "count": count}
+    said = {"kind": MessageKind(kind).label, "status": MessageStatus(status).label, "count": count}
     text = _("SMS “%(kind)s”: %(status)s (%(count)d)") % said
     return _("%(said)s: %(reason)s") % {"said": text, "reason": Reason(reason).label} if reason else text

@@ -28,10 +28,10 @@ from notifications.states import (
     MOVES,
     NEVER_REACHED_ANYBODY,
     OFF_BY_DEFAULT,
-    Kind,
+    MessageKind,
+    MessageStatus,
+    MessageType,
     Reason,
-    Status,
-    Type,
 )
 from orders.models import Order
 from web import request_id
@@ -53,18 +53,18 @@ DOUBT_LASTS = timedelta(minutes=15)
 
 class NotificationQuerySet(AnnouncedQuerySet["NotificationHistory"]):
     to_change = to_remove = "notifications.models.NotificationHistory.move"
-    to_add = "notifications.queue.put"
+    to_add = "notifications.queue.enqueue"
 
     def due(self) -> NotificationQuerySet:
         """Pending messages that may be sent now."""
         ready = models.Q(send_after=None) | models.Q(send_after__lte=timezone.now())
-        return self.filter(ready, status=Status.PENDING)
+        return self.filter(ready, status=MessageStatus.PENDING)
 
     def interrupted(self) -> NotificationQuerySet:
         """Messages `sending` for longer than any sending takes: their process has died."""
-        return self.filter(status=Status.SENDING, claimed_at__lt=timezone.now() - LONGEST_SENDING)
+        return self.filter(status=MessageStatus.SENDING, claimed_at__lt=timezone.now() - LONGEST_SENDING)
 
-    def owed(self) -> NotificationQuerySet:
+    def due_or_interrupted(self) -> NotificationQuerySet:
         """Messages that are due or interrupted."""
         # Two subqueries, so that each uses its index.
         rows = NotificationHistory.objects
@@ -86,8 +86,8 @@ class NotificationHistory(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    type = models.CharField(_("type"), max_length=8, choices=Type, default=Type.SMS)
-    kind = models.CharField(_("kind"), max_length=24, choices=Kind)
+    type = models.CharField(_("type"), max_length=8, choices=MessageType, default=MessageType.SMS)
+    kind = models.CharField(_("kind"), max_length=24, choices=MessageKind)
     order = models.ForeignKey(
         Order, models.PROTECT, null=True, blank=True, related_name="notifications", verbose_name=_("order")
     )
@@ -95,7 +95,7 @@ class NotificationHistory(models.Model):
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="notifications", verbose_name=_("customer"))
     recipient = models.CharField(_("recipient"), max_length=254, blank=True)
     content = models.TextField(_("text"), blank=True)
-    status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.PENDING)
+    status = models.CharField(_("status"), max_length=12, choices=MessageStatus, default=MessageStatus.PENDING)
     status_reason = models.CharField(_("reason"), max_length=24, choices=Reason, blank=True)
     error_message = models.CharField(_("error"), max_length=LONGEST_ERROR, blank=True)
     gateway = models.CharField(_("gateway"), max_length=24, blank=True)
@@ -157,8 +157,8 @@ class NotificationHistory(models.Model):
             models.UniqueConstraint(
                 fields=["order", "kind", "delivery_attempt", "customer"],
                 condition=models.Q(resend_of=None)
-                & ~models.Q(kind=Kind.ORDER_RESCHEDULED)
-                & ~models.Q(status__in=[Status.CANCELLED, Status.FAILED]),
+                & ~models.Q(kind=MessageKind.ORDER_RESCHEDULED)
+                & ~models.Q(status__in=[MessageStatus.CANCELLED, MessageStatus.FAILED]),
                 name="one_automatic_message",
             )
         ]
@@ -186,10 +186,10 @@ class NotificationHistory(models.Model):
 
     def render(self) -> str:
         """Returns the whole text from the order's present data. The first line of an e-mail is its subject."""
-        if self.type != Type.EMAIL:
+        if self.type != MessageType.EMAIL:
             return texts.sms(self.body, self.language, self.order)
         items = self.order.items.select_related("product") if self.order else ()
-        return texts.email(Kind(self.kind), self.body, self.language, self.order, items)
+        return texts.email(MessageKind(self.kind), self.body, self.language, self.order, items)
 
     def is_outdated(self) -> bool:
         """Whether the order has a later message of this kind. It would say the same now."""
@@ -204,11 +204,11 @@ class NotificationHistory(models.Model):
             order=self.order_id, customer=self.customer_id, delivery_attempt=self.delivery_attempt, kind__in=kinds
         )
         # A pending message with attempts waits for a retry and may have gone out.
-        return same.exclude(status__in=NEVER_REACHED_ANYBODY).exclude(status=Status.PENDING, attempts=0).exists()
+        return same.exclude(status__in=NEVER_REACHED_ANYBODY).exclude(status=MessageStatus.PENDING, attempts=0).exists()
 
     def first_sent_at(self) -> datetime:
         """Returns when it was first sent; if it never was, when it was created."""
-        first = self.trail.filter(status=Status.SENDING).order_by("id").values_list("at", flat=True).first()
+        first = self.trail.filter(status=MessageStatus.SENDING).order_by("id").values_list("at", flat=True).first()
         return first or self.claimed_at or self.sent_at or self.created_at
 
     def move(self, before: str, to: str, *, by: User | None = None, **columns: Any) -> bool:
@@ -235,7 +235,7 @@ class NotificationHistory(models.Model):
 
     def wait_until(self, moment: datetime) -> bool:
         """Postpones a pending message. False: another process was faster."""
-        still = NotificationHistory.objects.filter(pk=self.pk, status=Status.PENDING, attempts=self.attempts)
+        still = NotificationHistory.objects.filter(pk=self.pk, status=MessageStatus.PENDING, attempts=self.attempts)
         self.send_after = moment
         return bool(still.unannounced().update(send_after=moment))
 
@@ -244,7 +244,7 @@ class StatusNote(models.Model):
     """One step in a message's trail: a new status, an unknown code or the customer's reply. Ordered by `id`."""
 
     message = models.ForeignKey(NotificationHistory, models.CASCADE, related_name="trail", verbose_name=_("message"))
-    status = models.CharField(_("status"), max_length=12, choices=Status)
+    status = models.CharField(_("status"), max_length=12, choices=MessageStatus)
     reason = models.CharField(_("reason"), max_length=24, choices=Reason, blank=True)
     raw_status = models.CharField(_("provider's status"), max_length=LONGEST_CODE, blank=True)
     gateway = models.CharField(_("gateway"), max_length=24, blank=True)
@@ -265,7 +265,7 @@ class StatusNote(models.Model):
 class MessageTemplate(models.Model):
     """The texts of one kind of message, and whether it is sent at all. An empty text means the default."""
 
-    kind = models.CharField(_("kind"), max_length=24, choices=Kind, unique=True, editable=False)
+    kind = models.CharField(_("kind"), max_length=24, choices=MessageKind, unique=True, editable=False)
     is_on = models.BooleanField(_("turned on"), default=True)
     body_zh = models.TextField(_("Chinese text"), blank=True, max_length=texts.LONGEST_BODY)
     body_en = models.TextField(_("English text"), blank=True, max_length=texts.LONGEST_BODY)
@@ -288,12 +288,14 @@ class MessageTemplate(models.Model):
     def make_missing() -> None:
         """Creates missing rows, so that the office can edit every kind."""
         present = set(MessageTemplate.objects.values_list("kind", flat=True))
-        rows = [MessageTemplate(kind=kind, is_on=kind not in OFF_BY_DEFAULT) for kind in Kind if kind not in present]
+        rows = [
+            MessageTemplate(kind=kind, is_on=kind not in OFF_BY_DEFAULT) for kind in MessageKind if kind not in present
+        ]
         MessageTemplate.objects.bulk_create(rows, ignore_conflicts=True)
 
     def body(self, language: str) -> str:
         """Returns the text in `language` with its placeholders."""
-        return getattr(self, self.BODIES[language]) or texts.TEXTS[language][Kind(self.kind)]
+        return getattr(self, self.BODIES[language]) or texts.TEXTS[language][MessageKind(self.kind)]
 
     def clean(self) -> None:
         wrong: dict[str, Any] = {}
@@ -354,7 +356,7 @@ class GatewayState(models.Model):
         """Whether it answered with an unknown code lately. Waiting messages retry within that time."""
         return self.doubted_at is not None and self.doubted_at > timezone.now() - DOUBT_LASTS
 
-    def doubt(self, because: str) -> bool:
+    def mark_doubtful(self, because: str) -> bool:
         """Records an unknown code. False: `gateway_changed` reported one lately, and is not sent again."""
         now, was_doubtful = timezone.now(), models.Q(doubted_at__gt=timezone.now() - DOUBT_LASTS)
         columns: dict[str, Any] = {"doubted_at": now, "doubted_because": because[:LONGEST_CAUSE]}

@@ -21,9 +21,9 @@ from notifications.gateways import repeatable
 from notifications.models import GatewayState, NotificationHistory
 from notifications.sender import MAX_AT_ONCE
 from notifications.sending_rules import TRUE_WHILE
-from notifications.states import NEVER_REACHED_ANYBODY, OVERRULABLE, Kind, Reason, Status
+from notifications.states import NEVER_REACHED_ANYBODY, OVERRULABLE, MessageKind, MessageStatus, Reason
 from orders.models import Order
-from orders.states import Status as OrderStatus
+from orders.states import OrderStatus
 from web import flags
 from web.after_commit import once_after_commit
 from web.refusals import Refusal
@@ -33,39 +33,41 @@ LATE = timedelta(seconds=10)
 # The message of a late report waits this long, unless the telephone says earlier that it has no more reports.
 FOLLOWS_WITHIN = timedelta(minutes=1)
 # The next report may make a message of these kinds untrue.
-MAY_BE_FOLLOWED = frozenset({Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING, Kind.DRIVER_TURNED_AWAY})
+MAY_BE_FOLLOWED = frozenset(
+    {MessageKind.DRIVER_ON_THE_WAY, MessageKind.DRIVER_ARRIVING, MessageKind.DRIVER_TURNED_AWAY}
+)
 # Permissions: to send a message again, and to do so against our own rules.
 SEND_AGAIN, OVERRULE = "notifications.resend_notificationhistory", "notifications.overrule_wish"
 KIND_OF = {
-    OrderStatus.CONFIRMED: Kind.ORDER_CONFIRMED,
-    OrderStatus.DELIVERING: Kind.DRIVER_ON_THE_WAY,
-    OrderStatus.ARRIVING: Kind.DRIVER_ARRIVING,
-    OrderStatus.DELIVERED: Kind.ORDER_DELIVERED,
-    OrderStatus.FAILED: Kind.DELIVERY_FAILED,
-    OrderStatus.CANCELLED: Kind.ORDER_CANCELLED,
+    OrderStatus.CONFIRMED: MessageKind.ORDER_CONFIRMED,
+    OrderStatus.DELIVERING: MessageKind.DRIVER_ON_THE_WAY,
+    OrderStatus.ARRIVING: MessageKind.DRIVER_ARRIVING,
+    OrderStatus.DELIVERED: MessageKind.ORDER_DELIVERED,
+    OrderStatus.FAILED: MessageKind.DELIVERY_FAILED,
+    OrderStatus.CANCELLED: MessageKind.ORDER_CANCELLED,
 }
 
 
-def put(order: Order, kind: str, happened_at: datetime | None = None, *, is_first: bool = False) -> None:
+def enqueue(order: Order, kind: str, happened_at: datetime | None = None, *, is_first: bool = False) -> None:
     """Queues a message to the customer of `order`. Idempotent within a delivery attempt.
 
     `happened_at`: when the event happened, if this change is not the event. `is_first`: no message of this kind can
     exist yet, so one query is saved.
     """
-    if kind != Kind.ORDER_RESCHEDULED and not is_first and said_by_hand(order, kind):
+    if kind != MessageKind.ORDER_RESCHEDULED and not is_first and was_resent_by_staff(order, kind):
         return
     row = NotificationHistory(
         order=order, customer_id=order.customer_id, kind=kind, delivery_attempt=order.attempt,
         happened_at=happened_at or order.change.at, caused_by=order.change.actor.by,
     )  # fmt: skip
-    if may_be_followed(row, order.change.at):
+    if may_be_superseded(row, order.change.at):
         row.send_after = row.created_at + FOLLOWS_WITHIN
     NotificationHistory.objects.unannounced().bulk_create([row], ignore_conflicts=True)
     if row.send_after is None:
         hand_over(row.pk)
 
 
-def may_be_followed(row: NotificationHistory, reported: datetime) -> bool:
+def may_be_superseded(row: NotificationHistory, reported: datetime) -> bool:
     """Whether a later report may already be on its way that makes the message untrue.
 
     `reported`: when the driver pressed the button.
@@ -76,28 +78,28 @@ def may_be_followed(row: NotificationHistory, reported: datetime) -> bool:
 
 
 @transaction.atomic
-def all_reported(by: User) -> int:
+def send_waiting_reports(by: User) -> int:
     """Sends the messages that wait for further reports of this user, and returns how many there were.
 
     Messages that wait for the morning, a busy provider or a stopped channel stay pending.
     """
     now = timezone.now()
     waiting = NotificationHistory.objects.filter(
-        status=Status.PENDING, status_reason="", attempts=0, kind__in=MAY_BE_FOLLOWED, caused_by=by,
+        status=MessageStatus.PENDING, status_reason="", attempts=0, kind__in=MAY_BE_FOLLOWED, caused_by=by,
         created_at__gt=now - FOLLOWS_WITHIN, send_after__gt=now, send_after__lte=now + FOLLOWS_WITHIN,
     )  # fmt: skip
     ids = list(waiting.order_by("created_at").values_list("pk", flat=True))
-    NotificationHistory.objects.filter(pk__in=ids, status=Status.PENDING).unannounced().update(send_after=now)
+    NotificationHistory.objects.filter(pk__in=ids, status=MessageStatus.PENDING).unannounced().update(send_after=now)
     hand_over(*ids)
     return len(ids)
 
 
-def said_by_hand(order: Order, kind: str) -> bool:
+def was_resent_by_staff(order: Order, kind: str) -> bool:
     """Whether staff sent this message again and the customer has it or may get it. No constraint covers resends."""
-    same = NotificationHistory.objects.filter(
+    make_pending_again = NotificationHistory.objects.filter(
         order=order, customer=order.customer_id, kind=kind, delivery_attempt=order.attempt, resend_of__isnull=False
     )
-    return same.exclude(status__in=NEVER_REACHED_ANYBODY).exists()
+    return make_pending_again.exclude(status__in=NEVER_REACHED_ANYBODY).exists()
 
 
 def hand_over(*ids: UUID) -> None:
@@ -111,7 +113,7 @@ def hand_over(*ids: UUID) -> None:
 # --- sending again: a double click must not cost a second SMS ---
 
 
-def asked(*, overrule: bool) -> list[str]:
+def needed_permissions(*, overrule: bool) -> list[str]:
     """Returns the permissions that sending again needs."""
     return [SEND_AGAIN, OVERRULE] if overrule else [SEND_AGAIN]
 
@@ -137,29 +139,29 @@ def prepare(row: NotificationHistory, by: User | None = None, *, overrule: bool 
 
     Raises Refusal. An interrupted sending becomes `unknown`, unless a retry is safe.
     """
-    if row.status == Status.PENDING:
+    if row.status == MessageStatus.PENDING:
         return row
-    if row.status == Status.SENDING:
-        settle(row)
-    if row.status == Status.SUPPRESSED and overrule and row.status_reason in OVERRULABLE:
+    if row.status == MessageStatus.SENDING:
+        mark_interrupted(row)
+    if row.status == MessageStatus.SUPPRESSED and overrule and row.status_reason in OVERRULABLE:
         # It never went out. The senders check the other rules again.
-        return same(row, by, overruled=True, requested_by=by, status_reason="", send_after=None)
-    if row.status in (Status.SUPPRESSED, Status.CANCELLED):
-        raise not_sent(row.status_reason)
+        return make_pending_again(row, by, overruled=True, requested_by=by, status_reason="", send_after=None)
+    if row.status in (MessageStatus.SUPPRESSED, MessageStatus.CANCELLED):
+        raise refusal_for(row.status_reason)
     row.overruled = row.overruled or overrule
     if verdict := sending_rules.blocked_by(row):
-        raise not_sent(verdict.reason)
-    if row.status == Status.UNKNOWN and repeatable(row):
-        return same(row, by, overruled=row.overruled, requested_by=row.requested_by or by)
-    return renewed(row, by)
+        raise refusal_for(verdict.reason)
+    if row.status == MessageStatus.UNKNOWN and repeatable(row):
+        return make_pending_again(row, by, overruled=row.overruled, requested_by=row.requested_by or by)
+    return create_resend(row, by)
 
 
-def settle(row: NotificationHistory) -> None:
+def mark_interrupted(row: NotificationHistory) -> None:
     """Marks an interrupted sending as `unknown`. Raises Refusal unless a retry is safe."""
     if not NotificationHistory.objects.interrupted().filter(pk=row.pk).exists():
         raise Refusal("being_sent", _("This message is being sent. Please wait for the outcome."), status=409)
-    if not row.move(Status.SENDING, Status.UNKNOWN, status_reason=Reason.INTERRUPTED):
-        raise taken()
+    if not row.move(MessageStatus.SENDING, MessageStatus.UNKNOWN, status_reason=Reason.INTERRUPTED):
+        raise already_resent()
     if not repeatable(row):
         detail = _(
             "Sending was interrupted, so the SMS may have arrived. Send it again only if receiving it twice "
@@ -168,15 +170,15 @@ def settle(row: NotificationHistory) -> None:
         raise Refusal("interrupted", detail, status=409)
 
 
-def same(row: NotificationHistory, by: User | None, **columns: Any) -> NotificationHistory:
+def make_pending_again(row: NotificationHistory, by: User | None, **columns: Any) -> NotificationHistory:
     """Makes the row pending again. Raises Refusal if somebody else was faster."""
     resent = NotificationHistory.objects.filter(resend_of=row).exists()
-    if resent or not row.move(row.status, Status.PENDING, by=by, **columns):
-        raise taken()
+    if resent or not row.move(row.status, MessageStatus.PENDING, by=by, **columns):
+        raise already_resent()
     return row
 
 
-def renewed(row: NotificationHistory, by: User | None) -> NotificationHistory:
+def create_resend(row: NotificationHistory, by: User | None) -> NotificationHistory:
     """Creates a new row for the same message. `resend_of` is unique, so only one of two callers succeeds."""
     try:
         with transaction.atomic():
@@ -186,14 +188,14 @@ def renewed(row: NotificationHistory, by: User | None) -> NotificationHistory:
                 caused_by=row.caused_by, overruled=row.overruled,
             )  # fmt: skip
     except IntegrityError:
-        raise taken() from None
+        raise already_resent() from None
 
 
-def taken() -> Refusal:
+def already_resent() -> Refusal:
     return Refusal("already_resent", _("This message was already sent again. See the newer one."), status=409)
 
 
-def not_sent(reason: str) -> Refusal:
+def refusal_for(reason: str) -> Refusal:
     detail = _("This message is not sent: %(reason)s.") % {"reason": Reason(reason).label if reason else ""}
     if reason in OVERRULABLE:
         detail = _("%(said)s You can send it anyway.") % {"said": detail}
@@ -203,22 +205,22 @@ def not_sent(reason: str) -> Refusal:
 def order_saved(instance: Order, **kwargs: Any) -> None:
     """Queues the message for a new status, customer or date. A new order is pending and causes no message."""
     if "status" in instance.before:
-        moved(instance, OrderStatus(instance.before["status"]), OrderStatus(instance.status))
+        enqueue_for_status(instance, OrderStatus(instance.before["status"]), OrderStatus(instance.status))
     elif "customer_id" in instance.before:
-        corrected(instance)
+        enqueue_for_new_customer(instance)
     elif not instance.before.keys().isdisjoint({"scheduled_date", "time_slot"}):
-        rescheduled(instance)
+        enqueue_new_date(instance)
 
 
-def moved(order: Order, before: OrderStatus, now: OrderStatus) -> None:
+def enqueue_for_status(order: Order, before: OrderStatus, now: OrderStatus) -> None:
     if (before, now) == (OrderStatus.ARRIVING, OrderStatus.DELIVERING):
-        turned_away(order)
+        correct_arrival(order)
     elif kind := KIND_OF.get(now):
         # An order never becomes pending again, so this message cannot exist yet.
-        put(order, kind, is_first=before == OrderStatus.PENDING)
+        enqueue(order, kind, is_first=before == OrderStatus.PENDING)
 
 
-def corrected(order: Order) -> None:
+def enqueue_for_new_customer(order: Order) -> None:
     """Repeats the last message of the former customer to the new one. Failures and cancellations are not repeated.
 
     An arrival keeps its time and so expires after ten minutes. “On the way” counts as new: the link stays useful.
@@ -226,25 +228,25 @@ def corrected(order: Order) -> None:
     told = OrderStatus.CONFIRMED if order.status == OrderStatus.ASSIGNED else OrderStatus(order.status)
     if told in KIND_OF and told not in (OrderStatus.FAILED, OrderStatus.CANCELLED):
         since = order.history.filter(to_status=told).values_list("at", flat=True)
-        put(order, KIND_OF[told], happened_at=None if told == OrderStatus.DELIVERING else since.last())
+        enqueue(order, KIND_OF[told], happened_at=None if told == OrderStatus.DELIVERING else since.last())
 
 
-def rescheduled(order: Order) -> None:
+def enqueue_new_date(order: Order) -> None:
     """Announces a new date only while the order promises one: from its confirmation until the driver arrives."""
-    if order.status in TRUE_WHILE[Kind.ORDER_RESCHEDULED]:
-        put(order, Kind.ORDER_RESCHEDULED)
+    if order.status in TRUE_WHILE[MessageKind.ORDER_RESCHEDULED]:
+        enqueue(order, MessageKind.ORDER_RESCHEDULED)
 
 
-def turned_away(order: Order) -> None:
+def correct_arrival(order: Order) -> None:
     """Corrects “the driver is arriving”, for customers who have that message or may have it."""
     rows = NotificationHistory.objects.filter(order=order, customer=order.customer_id)
-    said = rows.filter(kind=Kind.DRIVER_ARRIVING, delivery_attempt=order.attempt)
+    said = rows.filter(kind=MessageKind.DRIVER_ARRIVING, delivery_attempt=order.attempt)
     # Runs in the transaction of the status change: a sender claims the row before, or finds it gone.
-    for row in said.filter(status=Status.PENDING):
-        overtaken = Status.UNKNOWN if row.attempts else Status.CANCELLED
-        row.move(Status.PENDING, overtaken, status_reason=Reason.OVERTAKEN)
+    for row in said.filter(status=MessageStatus.PENDING):
+        overtaken = MessageStatus.UNKNOWN if row.attempts else MessageStatus.CANCELLED
+        row.move(MessageStatus.PENDING, overtaken, status_reason=Reason.OVERTAKEN)
     if said.exclude(status__in=NEVER_REACHED_ANYBODY).exists():
-        put(order, Kind.DRIVER_TURNED_AWAY)
+        enqueue(order, MessageKind.DRIVER_TURNED_AWAY)
 
 
 def switch_saved(instance: Switch, **kwargs: Any) -> None:

@@ -29,7 +29,7 @@ from notifications import carrier_rules, gateways, sending_rules, statistics
 from notifications.gateways import get_gateway
 from notifications.gateways.base import STOPPING, WAITING, Gateway, GatewayError, Message
 from notifications.models import NotificationHistory
-from notifications.states import MOVES, Reason, Status, Type
+from notifications.states import MOVES, MessageStatus, MessageType, Reason
 from web import request_id
 from web.database import is_away
 from web.slow_work import ThreadPool
@@ -134,10 +134,10 @@ def _deliver(row: Row, ways: list[Gateway] | None) -> Row | None:
     if (verdict := sending_rules.blocked_by(row)) is not None:
         return row if _withhold(row, verdict) else None
     if row.attempts and not gateways.repeatable(row):
-        return row if row.move(Status.PENDING, Status.UNKNOWN, status_reason=Reason.NO_ANSWER) else None
+        return row if row.move(MessageStatus.PENDING, MessageStatus.UNKNOWN, status_reason=Reason.NO_ANSWER) else None
     if (morning := sending_rules.not_before(row)) is not None:
         return row if row.wait_until(morning) else None
-    return _send_by(gateways.ways(row) if ways is None else ways, row)
+    return _send_by(gateways.gateways_for(row) if ways is None else ways, row)
 
 
 def _send_by(ways: list[Gateway], row: Row) -> Row | None:
@@ -155,17 +155,17 @@ def _send_by(ways: list[Gateway], row: Row) -> Row | None:
     if not stored:
         log.warning("SMS %s is %s, but another process changed its row; the outcome was not stored.", row.pk, status)
     log.info("SMS %s (%s) to %s by %s: %s", row.pk, row.kind, row.masked_recipient, gateway.name, status)
-    gateways.note(gateway, outcome["status_reason"], outcome["error_message"])
-    if stored and others and row.status == Status.PENDING:
+    gateways.record_failure(gateway, outcome["status_reason"], outcome["error_message"])
+    if stored and others and row.status == MessageStatus.PENDING:
         return deliver_one(row.pk, others) or row
     return row
 
 
-def _store_outcome(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
+def _store_outcome(row: Row, status: MessageStatus, outcome: dict[str, Any]) -> bool:
     """Stores the outcome. Retries while the database restarts, because the outcome is known only here."""
     for pause in (*RESTART_PAUSES, None):
         try:
-            return row.move(Status.SENDING, status, **outcome) or _store_late_outcome(row, status, outcome)
+            return row.move(MessageStatus.SENDING, status, **outcome) or _store_late_outcome(row, status, outcome)
         except Error as error:
             if pause is None or not is_away(error):
                 raise
@@ -174,19 +174,19 @@ def _store_outcome(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
     raise AssertionError("The last pause is None.")
 
 
-def _store_late_outcome(row: Row, status: Status, outcome: dict[str, Any]) -> bool:
+def _store_late_outcome(row: Row, status: MessageStatus, outcome: dict[str, Any]) -> bool:
     """Stores the outcome of a slow sending that was marked as interrupted. It may have been resent, so no retry."""
-    if status == Status.PENDING:
-        status = Status.FAILED
-    return status in MOVES[Status.UNKNOWN] and row.move(Status.UNKNOWN, status, **outcome)
+    if status == MessageStatus.PENDING:
+        status = MessageStatus.FAILED
+    return status in MOVES[MessageStatus.UNKNOWN] and row.move(MessageStatus.UNKNOWN, status, **outcome)
 
 
 def _withhold(row: Row, verdict: sending_rules.Verdict) -> bool:
     if row.attempts:
         # An earlier try may have gone out.
-        return row.move(Status.PENDING, Status.UNKNOWN, status_reason=verdict.reason)
+        return row.move(MessageStatus.PENDING, MessageStatus.UNKNOWN, status_reason=verdict.reason)
     columns: dict[str, Any] = {"type": row.type, "recipient": row.recipient or row.customer.phone}
-    return row.move(Status.PENDING, verdict.status, status_reason=verdict.reason, **columns)
+    return row.move(MessageStatus.PENDING, verdict.status, status_reason=verdict.reason, **columns)
 
 
 def _claim(row: Row, gateway: Gateway) -> bool:
@@ -194,9 +194,9 @@ def _claim(row: Row, gateway: Gateway) -> bool:
     columns: dict[str, Any] = {"claimed_at": timezone.now(), "attempts": row.attempts + 1, "gateway": gateway.name}
     if not row.attempts:
         text = row.render()
-        parts = carrier_rules.segments(text) if row.type == Type.SMS else 0
+        parts = carrier_rules.segments(text) if row.type == MessageType.SMS else 0
         columns |= {"type": row.type, "recipient": row.recipient, "content": text, "segments": parts}
-    return row.move(Status.PENDING, Status.SENDING, **columns)
+    return row.move(MessageStatus.PENDING, MessageStatus.SENDING, **columns)
 
 
 def pause(row: Row, reason: str) -> timedelta:
@@ -207,7 +207,7 @@ def pause(row: Row, reason: str) -> timedelta:
 
 
 @measured("send")
-def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[Status, dict[str, Any]]:
+def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[MessageStatus, dict[str, Any]]:
     """Sends a claimed row. Returns its new status and columns."""
     try:
         accepted = gateway.send(Message(row.pk, row.recipient, row.content, sending_rules.true_until(row)))
@@ -217,20 +217,20 @@ def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[Status, di
         said = gateway.clean(str(error), row.recipient)
         columns: dict[str, Any] = {"status_reason": error.reason, "error_message": said, "raw_status": error.raw_status}
         if not certain:
-            return Status.UNKNOWN, columns
+            return MessageStatus.UNKNOWN, columns
         if error.reason not in WAITING:
-            return Status.FAILED, columns
+            return MessageStatus.FAILED, columns
         # It was certainly not sent, so the next try is a first one.
         columns["attempts"] = 0
         if error.reason not in STOPPING and not others:
             columns["send_after"] = timezone.now() + pause(row, error.reason)
-        return Status.PENDING, columns
+        return MessageStatus.PENDING, columns
     except Exception as error:
         said = f"The gateway broke: {type(error).__name__}."
         # The traceback without the error's text, which may hold a secret.
         log.error("SMS %s by %s: %s\n%s", row.pk, gateway.name, said, "".join(format_tb(error.__traceback__)))
-        return Status.UNKNOWN, {"status_reason": Reason.INTERRUPTED, "error_message": said}
-    return Status.SENT, {
+        return MessageStatus.UNKNOWN, {"status_reason": Reason.INTERRUPTED, "error_message": said}
+    return MessageStatus.SENT, {
         "provider_message_id": accepted.provider_message_id, "raw_status": accepted.raw_status,
         "points": accepted.points, "sent_at": timezone.now(), "status_reason": "", "error_message": "",
     }  # fmt: skip

@@ -16,40 +16,39 @@ from customers import phones
 from customers.models import Customer
 from notifications import carrier_rules, texts
 from notifications.models import NotificationHistory
-from notifications.states import COMING, Kind, Reason, Status, Type
-from orders.states import PROMISED
-from orders.states import Status as OrderStatus
+from notifications.states import COMING, MessageKind, MessageStatus, MessageType, Reason
+from orders.states import PROMISED, OrderStatus
 
 # The message is true, and worth its price, while its order has one of these statuses.
 TRUE_WHILE = {
-    Kind.ORDER_CONFIRMED: PROMISED | {OrderStatus.DELIVERING},
-    Kind.DRIVER_ON_THE_WAY: {OrderStatus.DELIVERING},
-    Kind.DRIVER_ARRIVING: {OrderStatus.ARRIVING},
-    Kind.DRIVER_TURNED_AWAY: {OrderStatus.ASSIGNED, OrderStatus.DELIVERING},
-    Kind.ORDER_DELIVERED: {OrderStatus.DELIVERED},
-    Kind.DELIVERY_FAILED: {OrderStatus.FAILED},
-    Kind.ORDER_CANCELLED: {OrderStatus.CANCELLED},
-    Kind.ORDER_RESCHEDULED: PROMISED | {OrderStatus.DELIVERING},
+    MessageKind.ORDER_CONFIRMED: PROMISED | {OrderStatus.DELIVERING},
+    MessageKind.DRIVER_ON_THE_WAY: {OrderStatus.DELIVERING},
+    MessageKind.DRIVER_ARRIVING: {OrderStatus.ARRIVING},
+    MessageKind.DRIVER_TURNED_AWAY: {OrderStatus.ASSIGNED, OrderStatus.DELIVERING},
+    MessageKind.ORDER_DELIVERED: {OrderStatus.DELIVERED},
+    MessageKind.DELIVERY_FAILED: {OrderStatus.FAILED},
+    MessageKind.ORDER_CANCELLED: {OrderStatus.CANCELLED},
+    MessageKind.ORDER_RESCHEDULED: PROMISED | {OrderStatus.DELIVERING},
 }
 # A message expires this long after its event. Late reports and faults delay messages.
 FRESH_FOR = {
-    Kind.DRIVER_ARRIVING: timedelta(minutes=10),  # it promises 10–15 minutes
-    Kind.DRIVER_ON_THE_WAY: timedelta(minutes=30),  # it says “is leaving”; the next message is the arrival
-    Kind.DRIVER_TURNED_AWAY: timedelta(minutes=30),  # after so long the customer has noticed
+    MessageKind.DRIVER_ARRIVING: timedelta(minutes=10),  # it promises 10–15 minutes
+    MessageKind.DRIVER_ON_THE_WAY: timedelta(minutes=30),  # it says “is leaving”; the next message is the arrival
+    MessageKind.DRIVER_TURNED_AWAY: timedelta(minutes=30),  # after so long the customer has noticed
 }
 # These promise a day, and are outdated when it is over.
-PROMISES = frozenset({Kind.ORDER_CONFIRMED, Kind.ORDER_RESCHEDULED})
+PROMISES = frozenset({MessageKind.ORDER_CONFIRMED, MessageKind.ORDER_RESCHEDULED})
 # Useful only at once, and only to customers who expect the driver at that hour.
-ALSO_BY_NIGHT = frozenset({Kind.DRIVER_ARRIVING, Kind.DRIVER_TURNED_AWAY, Kind.ORDER_DELIVERED})
+ALSO_BY_NIGHT = frozenset({MessageKind.DRIVER_ARRIVING, MessageKind.DRIVER_TURNED_AWAY, MessageKind.ORDER_DELIVERED})
 SWITCH = {
-    Kind.ORDER_CONFIRMED: "sms_confirmed",
-    Kind.DRIVER_ON_THE_WAY: "sms_on_the_way",
-    Kind.DRIVER_ARRIVING: "sms_arriving",
-    Kind.DRIVER_TURNED_AWAY: "sms_arriving",
-    Kind.ORDER_DELIVERED: "sms_delivered",
-    Kind.DELIVERY_FAILED: "sms_changes",
-    Kind.ORDER_CANCELLED: "sms_changes",
-    Kind.ORDER_RESCHEDULED: "sms_changes",
+    MessageKind.ORDER_CONFIRMED: "sms_confirmed",
+    MessageKind.DRIVER_ON_THE_WAY: "sms_on_the_way",
+    MessageKind.DRIVER_ARRIVING: "sms_arriving",
+    MessageKind.DRIVER_TURNED_AWAY: "sms_arriving",
+    MessageKind.ORDER_DELIVERED: "sms_delivered",
+    MessageKind.DELIVERY_FAILED: "sms_changes",
+    MessageKind.ORDER_CANCELLED: "sms_changes",
+    MessageKind.ORDER_RESCHEDULED: "sms_changes",
 }
 
 
@@ -57,29 +56,29 @@ SWITCH = {
 class Verdict:
     """The final status of a message that is not sent, and the reason."""
 
-    status: Status
+    status: MessageStatus
     reason: Reason
 
 
 def blocked_by(row: NotificationHistory) -> Verdict | None:
     """Returns why the message must not be sent, or None. Skips the rules that a person overruled."""
     if not still_true(row):
-        return Verdict(Status.CANCELLED, Reason.OVERTAKEN)
+        return Verdict(MessageStatus.CANCELLED, Reason.OVERTAKEN)
     if (reason := unwanted(row)) and not row.overruled:
-        return Verdict(Status.SUPPRESSED, reason)
+        return Verdict(MessageStatus.SUPPRESSED, reason)
     type_, recipient = way_to(row.customer)
     if not recipient:
-        return Verdict(Status.SUPPRESSED, Reason.NO_MOBILE)
+        return Verdict(MessageStatus.SUPPRESSED, Reason.NO_MOBILE)
     # A retry keeps its text.
-    if type_ == Type.SMS and not row.attempts:
+    if type_ == MessageType.SMS and not row.attempts:
         reason = carrier_rules.violation(texts.sms(row.body, row.language, row.order), texts.typed(row.body))
-        return Verdict(Status.SUPPRESSED, reason) if reason else None
+        return Verdict(MessageStatus.SUPPRESSED, reason) if reason else None
     return None
 
 
 def still_true(row: NotificationHistory) -> bool:
     """Whether the message still fits its order, customer and delivery attempt. Without an order it always does."""
-    order, kind = row.order, Kind(row.kind)
+    order, kind = row.order, MessageKind(row.kind)
     if order is None:
         return True
     if order.status not in TRUE_WHILE[kind]:
@@ -91,40 +90,40 @@ def still_true(row: NotificationHistory) -> bool:
     if kind in PROMISES and order.scheduled_date < timezone.localdate():
         return False
     # A later message of another kind exists only after a failed one.
-    said_once = kind != Kind.ORDER_RESCHEDULED and row.status != Status.FAILED
+    said_once = kind != MessageKind.ORDER_RESCHEDULED and row.status != MessageStatus.FAILED
     return said_once or not row.is_outdated()
 
 
 def true_until(row: NotificationHistory) -> datetime | None:
     """Returns when the message expires; None if it does not expire by time."""
-    fresh = FRESH_FOR.get(Kind(row.kind))
+    fresh = FRESH_FOR.get(MessageKind(row.kind))
     return row.happened_at + fresh if fresh else None
 
 
 def unwanted(row: NotificationHistory) -> Reason | None:
     if not row.template.is_on and not takes_back_a_promise(row):
         return Reason.SWITCHED_OFF
-    is_wanted = not row.customer.sms_opt_out and getattr(row.customer, SWITCH[Kind(row.kind)])
+    is_wanted = not row.customer.sms_opt_out and getattr(row.customer, SWITCH[MessageKind(row.kind)])
     return None if is_wanted else Reason.OPT_OUT
 
 
 def takes_back_a_promise(row: NotificationHistory) -> bool:
     """Whether the message says that a delivery failed to a customer who may wait at home for the driver."""
-    return row.kind == Kind.DELIVERY_FAILED and row.was_told(COMING)
+    return row.kind == MessageKind.DELIVERY_FAILED and row.was_told(COMING)
 
 
 def not_before(row: NotificationHistory) -> datetime | None:
     """Returns the end of the quiet hours if the message must wait for it; else None."""
-    if row.type != Type.SMS or row.kind in ALSO_BY_NIGHT:
+    if row.type != MessageType.SMS or row.kind in ALSO_BY_NIGHT:
         return None
     return night_ends(timezone.now())
 
 
-def way_to(customer: Customer) -> tuple[Type, str]:
+def way_to(customer: Customer) -> tuple[MessageType, str]:
     """Returns the type and the recipient: a mobile number, else an e-mail address, else an empty text."""
     if not (number := mobile_of(customer)) and customer.email:
-        return Type.EMAIL, customer.email
-    return Type.SMS, number
+        return MessageType.EMAIL, customer.email
+    return MessageType.SMS, number
 
 
 def mobile_of(customer: Customer) -> str:

@@ -6,12 +6,12 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 
-class Type(TextChoices):
+class MessageType(TextChoices):
     SMS = "sms", _("SMS")
     EMAIL = "email", _("e-mail")
 
 
-class Status(TextChoices):
+class MessageStatus(TextChoices):
     PENDING = "pending", _("Waiting")
     SENDING = "sending", _("Being sent")
     SENT = "sent", _("Sent")
@@ -24,40 +24,50 @@ class Status(TextChoices):
 
 
 # The provider accepted it.
-GOOD_NEWS = frozenset({Status.SENT, Status.DELIVERED})
+GOOD_NEWS = frozenset({MessageStatus.SENT, MessageStatus.DELIVERED})
 # The customer did not get it, or may not have got it.
-BAD_NEWS = frozenset({Status.FAILED, Status.UNKNOWN, Status.EXPIRED, Status.SUPPRESSED})
-NEVER_REACHED_ANYBODY = frozenset({Status.SUPPRESSED, Status.CANCELLED, Status.FAILED})
+BAD_NEWS = frozenset({MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.EXPIRED, MessageStatus.SUPPRESSED})
+NEVER_REACHED_ANYBODY = frozenset({MessageStatus.SUPPRESSED, MessageStatus.CANCELLED, MessageStatus.FAILED})
 # Which status may follow which. A final status never changes back; a late receipt may still report an arrival.
-MOVES: dict[str, frozenset[Status]] = {
+MOVES: dict[str, frozenset[MessageStatus]] = {
     # A receipt can change a pending message only while it waits for a retry.
-    Status.PENDING: frozenset(
+    MessageStatus.PENDING: frozenset(
         {
-            Status.SENDING,
-            Status.SUPPRESSED,
-            Status.CANCELLED,
-            Status.UNKNOWN,
-            Status.SENT,
-            Status.DELIVERED,
-            Status.FAILED,
-            Status.EXPIRED,
+            MessageStatus.SENDING,
+            MessageStatus.SUPPRESSED,
+            MessageStatus.CANCELLED,
+            MessageStatus.UNKNOWN,
+            MessageStatus.SENT,
+            MessageStatus.DELIVERED,
+            MessageStatus.FAILED,
+            MessageStatus.EXPIRED,
         }
     ),
     # Back to `pending` if it certainly did not go out and may be sent later or by another gateway.
-    Status.SENDING: frozenset({Status.SENT, Status.FAILED, Status.UNKNOWN, Status.PENDING}),
-    Status.SENT: frozenset({Status.DELIVERED, Status.FAILED, Status.EXPIRED}),
+    MessageStatus.SENDING: frozenset(
+        {MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.PENDING}
+    ),
+    MessageStatus.SENT: frozenset({MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.EXPIRED}),
     # To `pending` only if the provider is idempotent.
-    Status.UNKNOWN: frozenset({Status.PENDING, Status.SENT, Status.DELIVERED, Status.FAILED, Status.EXPIRED}),
-    Status.EXPIRED: frozenset({Status.DELIVERED}),
-    Status.DELIVERED: frozenset(),
-    Status.FAILED: frozenset(),
+    MessageStatus.UNKNOWN: frozenset(
+        {
+            MessageStatus.PENDING,
+            MessageStatus.SENT,
+            MessageStatus.DELIVERED,
+            MessageStatus.FAILED,
+            MessageStatus.EXPIRED,
+        }
+    ),
+    MessageStatus.EXPIRED: frozenset({MessageStatus.DELIVERED}),
+    MessageStatus.DELIVERED: frozenset(),
+    MessageStatus.FAILED: frozenset(),
     # The office may overrule some of our own rules.
-    Status.SUPPRESSED: frozenset({Status.PENDING}),
-    Status.CANCELLED: frozenset(),
+    MessageStatus.SUPPRESSED: frozenset({MessageStatus.PENDING}),
+    MessageStatus.CANCELLED: frozenset(),
 }
 
 
-class Kind(TextChoices):
+class MessageKind(TextChoices):
     ORDER_CONFIRMED = "order_confirmed", _("order confirmed")
     DRIVER_ON_THE_WAY = "driver_on_the_way", _("driver on the way")
     DRIVER_ARRIVING = "driver_arriving", _("driver arriving")
@@ -69,9 +79,9 @@ class Kind(TextChoices):
 
 
 # Messages that announce the driver.
-COMING = frozenset({Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING})
+COMING = frozenset({MessageKind.DRIVER_ON_THE_WAY, MessageKind.DRIVER_ARRIVING})
 # Not sent until the office switches them on.
-OFF_BY_DEFAULT = frozenset({Kind.DELIVERY_FAILED, Kind.ORDER_CANCELLED, Kind.ORDER_RESCHEDULED})
+OFF_BY_DEFAULT = frozenset({MessageKind.DELIVERY_FAILED, MessageKind.ORDER_CANCELLED, MessageKind.ORDER_RESCHEDULED})
 
 
 class Reason(TextChoices):

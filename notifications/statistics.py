@@ -18,20 +18,26 @@ from prometheus_client.metrics_core import Metric
 from notifications import gateways
 from notifications.gateways import get_gateway
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import GOOD_NEWS, Reason, Status
+from notifications.states import GOOD_NEWS, MessageStatus, Reason
 from web.charts import BLUE, GREEN, ORANGE, RED, Series
 
-TAKEN = GOOD_NEWS | {Status.EXPIRED}
-TRIED = TAKEN | {Status.FAILED, Status.UNKNOWN}
+TAKEN = GOOD_NEWS | {MessageStatus.EXPIRED}
+TRIED = TAKEN | {MessageStatus.FAILED, MessageStatus.UNKNOWN}
 # Certainly or possibly accepted by the provider, so they may be on the bill.
-PAID = TAKEN | {Status.UNKNOWN}
-ENDED = frozenset({Status.DELIVERED, Status.FAILED, Status.EXPIRED})
+PAID = TAKEN | {MessageStatus.UNKNOWN}
+ENDED = frozenset({MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.EXPIRED})
 # Groups of statuses for charts. Expired messages count as failed.
 OUTCOMES = {
-    Status.DELIVERED: {Status.DELIVERED}, Status.SENT: {Status.SENT}, Status.UNKNOWN: {Status.UNKNOWN},
-    Status.FAILED: {Status.FAILED, Status.EXPIRED},
+    MessageStatus.DELIVERED: {MessageStatus.DELIVERED}, MessageStatus.SENT: {MessageStatus.SENT},
+    MessageStatus.UNKNOWN: {MessageStatus.UNKNOWN},
+    MessageStatus.FAILED: {MessageStatus.FAILED, MessageStatus.EXPIRED},
 }  # fmt: skip
-COLOURS = {Status.DELIVERED: GREEN, Status.SENT: BLUE, Status.UNKNOWN: ORANGE, Status.FAILED: RED}
+COLOURS = {
+    MessageStatus.DELIVERED: GREEN,
+    MessageStatus.SENT: BLUE,
+    MessageStatus.UNKNOWN: ORANGE,
+    MessageStatus.FAILED: RED,
+}
 # Target for the share of accepted and of delivered messages.
 GOAL = 0.95
 NO_POINTS = Value(0, DecimalField(max_digits=12, decimal_places=2))
@@ -49,7 +55,7 @@ def oldest_due(now: datetime) -> Min:
     """Aggregate: since when the oldest message waits, among those that could go out now."""
     # A retry after a busy provider changes `send_after`, but the message waits since `created_at`.
     busy = Q(status_reason__in=[Reason.BUSY, Reason.UNREACHABLE, Reason.UNKNOWN_CODE])
-    due = Q(status=Status.PENDING) & (busy | Q(send_after=None) | Q(send_after__lte=now))
+    due = Q(status=MessageStatus.PENDING) & (busy | Q(send_after=None) | Q(send_after__lte=now))
     since = Case(When(busy, then="created_at"), default=Coalesce("send_after", "created_at"))
     return Min(since, filter=due)
 
@@ -65,7 +71,7 @@ def summary(first: date, last: date) -> Row:
 
 def by_day(messages: QuerySet[NotificationHistory]) -> QuerySet[NotificationHistory, Row]:
     """Counts messages by day, gateway and status."""
-    taken = Q(status__in=TAKEN) | Q(status=Status.FAILED, sent_at__isnull=False)
+    taken = Q(status__in=TAKEN) | Q(status=MessageStatus.FAILED, sent_at__isnull=False)
     return (
         messages.annotate(day=TruncDate("created_at"))
         .values("day", "gateway", "status")
@@ -85,7 +91,7 @@ def by_gateway(rows: list[Row]) -> list[Row]:
 
 def figures(rows: list[Row]) -> Row:
     """Sums rows of `by_day`. A share (0 to 1) is None without messages to compare."""
-    told = [row for row in rows if tells_fate(row["gateway"])]
+    told = [row for row in rows if sends_receipts(row["gateway"])]
     tried = total(rows, "messages", TRIED)
     return {
         "messages": sum(row["messages"] for row in rows),
@@ -93,13 +99,13 @@ def figures(rows: list[Row]) -> Row:
         "segments": total(rows, "segments", PAID),
         "points": sum(row["points"] for row in rows),
         "taken_share": share(sum(row["taken"] for row in rows), tried),
-        "delivered_share": share(total(told, "messages", {Status.DELIVERED}), total(told, "taken", ENDED)),
+        "delivered_share": share(total(told, "messages", {MessageStatus.DELIVERED}), total(told, "taken", ENDED)),
     }
 
 
-def tells_fate(gateway: str) -> bool:
+def sends_receipts(gateway: str) -> bool:
     """Whether this gateway reports arrivals. False for one that is no longer installed."""
-    return gateway in settings.SMS_GATEWAYS and get_gateway(gateway).tells_fate
+    return gateway in settings.SMS_GATEWAYS and get_gateway(gateway).sends_receipts
 
 
 def share(part: int, whole: int) -> float | None:
@@ -111,7 +117,7 @@ def midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
-def total(rows: Iterable[Row], column: str, statuses: Iterable[Status]) -> int:
+def total(rows: Iterable[Row], column: str, statuses: Iterable[MessageStatus]) -> int:
     return sum(row[column] for row in rows if row["status"] in statuses)
 
 
@@ -136,9 +142,9 @@ def gauges() -> Iterator[Metric]:
 
 def _waiting() -> Iterator[Metric]:
     now = timezone.now()
-    counted = NotificationHistory.objects.filter(status__in=[Status.PENDING, Status.UNKNOWN]).aggregate(
-        pending=Count("pk", filter=Q(status=Status.PENDING)),
-        unknown=Count("pk", filter=Q(status=Status.UNKNOWN)),
+    counted = NotificationHistory.objects.filter(status__in=[MessageStatus.PENDING, MessageStatus.UNKNOWN]).aggregate(
+        pending=Count("pk", filter=Q(status=MessageStatus.PENDING)),
+        unknown=Count("pk", filter=Q(status=MessageStatus.UNKNOWN)),
         oldest=oldest_due(now),
     )
     waited = (now - counted["oldest"]).total_seconds() if counted["oldest"] else 0
@@ -168,6 +174,6 @@ def _gateways() -> Iterator[Metric]:
         stopped.add_metric([name], state.stopped_at is not None)
         if state.balance is not None:
             balance.add_metric([name], float(state.balance))
-        if state.last_receipt_at is not None or tells_fate(name):
+        if state.last_receipt_at is not None or sends_receipts(name):
             receipt.add_metric([name], state.last_receipt_at.timestamp() if state.last_receipt_at else 0)
     yield from (stopped, balance, receipt)

@@ -18,30 +18,30 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from notifications import carrier_rules
-from notifications.states import COMING, Kind
+from notifications.states import COMING, MessageKind
 from orders.numbers import TOKEN_LENGTH
 
 # Not in the translation catalogue: these texts are counted and registered with the carriers literally.
 TEXTS = {
     "zh-hant": {
-        Kind.ORDER_CONFIRMED: "您的瓦斯訂單 {order_number} 已確認。預計送達時間：{scheduled_date}",
-        Kind.DRIVER_ON_THE_WAY: "司機已出發，訂單 {order_number} 預計 {eta} 送達。即時位置 {tracking_url}",
-        Kind.DRIVER_ARRIVING: "您的瓦斯即將送達！司機將在10-15分鐘內抵達。訂單編號：{order_number}",
-        Kind.DRIVER_TURNED_AWAY: "訂單 {order_number} 的司機臨時先離開，稍後會再為您送達，敬請見諒。",
-        Kind.ORDER_DELIVERED: "您的瓦斯訂單 {order_number} 已送達。感謝您的訂購！",
-        Kind.DELIVERY_FAILED: "您的瓦斯訂單 {order_number} 這次未能送達，我們會與您另約時間。",
-        Kind.ORDER_CANCELLED: "您的瓦斯訂單 {order_number} 已取消。",
-        Kind.ORDER_RESCHEDULED: "您的瓦斯訂單 {order_number} 已改期。新的預計送達時間：{scheduled_date}",
+        MessageKind.ORDER_CONFIRMED: "您的瓦斯訂單 {order_number} 已確認。預計送達時間：{scheduled_date}",
+        MessageKind.DRIVER_ON_THE_WAY: "司機已出發，訂單 {order_number} 預計 {eta} 送達。即時位置 {tracking_url}",
+        MessageKind.DRIVER_ARRIVING: "您的瓦斯即將送達！司機將在10-15分鐘內抵達。訂單編號：{order_number}",
+        MessageKind.DRIVER_TURNED_AWAY: "訂單 {order_number} 的司機臨時先離開，稍後會再為您送達，敬請見諒。",
+        MessageKind.ORDER_DELIVERED: "您的瓦斯訂單 {order_number} 已送達。感謝您的訂購！",
+        MessageKind.DELIVERY_FAILED: "您的瓦斯訂單 {order_number} 這次未能送達，我們會與您另約時間。",
+        MessageKind.ORDER_CANCELLED: "您的瓦斯訂單 {order_number} 已取消。",
+        MessageKind.ORDER_RESCHEDULED: "您的瓦斯訂單 {order_number} 已改期。新的預計送達時間：{scheduled_date}",
     },
     "en": {
-        Kind.ORDER_CONFIRMED: "Gas order {order_number} is confirmed for {scheduled_date}.",
-        Kind.DRIVER_ON_THE_WAY: "Gas {order_number} due {eta}: {tracking_url}",
-        Kind.DRIVER_ARRIVING: "Your gas (order {order_number}) arrives in 10-15 minutes.",
-        Kind.DRIVER_TURNED_AWAY: "Gas order {order_number}: the driver had to leave; back later.",
-        Kind.ORDER_DELIVERED: "Gas order {order_number} is delivered. Thank you!",
-        Kind.DELIVERY_FAILED: "Gas order {order_number} was not delivered. We will call you.",
-        Kind.ORDER_CANCELLED: "Gas order {order_number} is cancelled.",
-        Kind.ORDER_RESCHEDULED: "Gas order {order_number} is now due {scheduled_date}.",
+        MessageKind.ORDER_CONFIRMED: "Gas order {order_number} is confirmed for {scheduled_date}.",
+        MessageKind.DRIVER_ON_THE_WAY: "Gas {order_number} due {eta}: {tracking_url}",
+        MessageKind.DRIVER_ARRIVING: "Your gas (order {order_number}) arrives in 10-15 minutes.",
+        MessageKind.DRIVER_TURNED_AWAY: "Gas order {order_number}: the driver had to leave; back later.",
+        MessageKind.ORDER_DELIVERED: "Gas order {order_number} is delivered. Thank you!",
+        MessageKind.DELIVERY_FAILED: "Gas order {order_number} was not delivered. We will call you.",
+        MessageKind.ORDER_CANCELLED: "Gas order {order_number} is cancelled.",
+        MessageKind.ORDER_RESCHEDULED: "Gas order {order_number} is now due {scheduled_date}.",
     },
 }
 # Placeholders for every kind, written `{order_number}`.
@@ -81,7 +81,7 @@ def sms(body: str, language: str, order: OrderFacts | None) -> str:
     return prefix() + fill(body, placeholders(order, language))
 
 
-def email(kind: Kind, body: str, language: str, order: OrderFacts | None, items: Iterable[object]) -> str:
+def email(kind: MessageKind, body: str, language: str, order: OrderFacts | None, items: Iterable[object]) -> str:
     """Returns the subject, an empty line and the body: the text of the SMS and the ordered `items`."""
     link = settings.TRACKING_URL + order.tracking_token if order else ""
     with translation.override(language):

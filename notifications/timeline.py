@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from notifications import gateways, sending_rules
 from notifications.models import NotificationHistory, StatusNote
-from notifications.states import OVERRULABLE, Kind, Reason, Status
+from notifications.states import OVERRULABLE, MessageKind, MessageStatus, Reason
 from orders.models import OrderStatusChange
 from web import flags
 
@@ -39,7 +39,7 @@ def moment(at: datetime | None) -> str:
 def beginning(row: NotificationHistory) -> Iterator[Line]:
     if row.order and (change := row.order.history.filter(at=row.happened_at).select_related("by").last()):
         yield row.happened_at, caused(change)
-    elif row.kind == Kind.ORDER_RESCHEDULED:
+    elif row.kind == MessageKind.ORDER_RESCHEDULED:
         yield row.happened_at, _("Day or time of the order changed by %s.") % name(row.caused_by)
     if row.resend_of_id and row.requested_by:
         said = _("Sent again by %s, overriding the rules") if row.overruled else _("Sent again by %s")
@@ -66,7 +66,7 @@ def steps(row: NotificationHistory) -> Iterator[Line]:
     before = ""
     for note in row.trail.select_related("by"):
         if note.by:
-            nevertheless = before == Status.SUPPRESSED
+            nevertheless = before == MessageStatus.SUPPRESSED
             said = _("%s chose to send it anyway") if nevertheless else _("Sent again by %s")
             yield note.at, said % name(note.by)
         else:
@@ -98,38 +98,42 @@ def next_step(row: NotificationHistory) -> Next:
     if newer := NotificationHistory.objects.filter(resend_of=row).first():
         page = reverse("admin:notifications_notificationhistory_change", args=[newer.pk])
         return Next(format_html('<a href="{}">{}</a>', page, _("Already sent again. See the newer message.")))
-    is_alive = row.status == Status.SENDING and not NotificationHistory.objects.interrupted().filter(pk=row.pk).exists()
-    if row.status == Status.CANCELLED or is_alive:
+    is_alive = (
+        row.status == MessageStatus.SENDING and not NotificationHistory.objects.interrupted().filter(pk=row.pk).exists()
+    )
+    if row.status == MessageStatus.CANCELLED or is_alive:
         return Next(words(row))
     if reason := obstacle(row):
         return Next(_("It cannot be sent: %s.") % reason.label)
-    if row.status == Status.PENDING and (why := why_it_waits(row)):
+    if row.status == MessageStatus.PENDING and (why := why_it_waits(row)):
         return Next(why)
-    suppressed = row.status == Status.SUPPRESSED
+    suppressed = row.status == MessageStatus.SUPPRESSED
     return Next(words(row), True, suppressed or (not row.overruled and sending_rules.unwanted(row) is not None))
 
 
 def words(row: NotificationHistory) -> str:
     return {
-        Status.PENDING: _("Waiting to be sent. “Send again” sends this message now, not a second one."),
-        Status.SENDING: _("Being sent. Reload the page to see the outcome."),
-        Status.SENT: _("The provider accepted it but has not confirmed delivery. Sending again costs a second SMS."),
-        Status.DELIVERED: _("Delivered. Sending again costs a second SMS."),
-        Status.FAILED: _("Not delivered. You can send it again."),
-        Status.EXPIRED: _("Not delivered in time. You can send it again."),
-        Status.UNKNOWN: _("It may have been sent. Ask the customer before you send it again."),
-        Status.SUPPRESSED: _("Not sent. You can send it anyway."),
-        Status.CANCELLED: _("No longer true, so it will not be sent."),
-    }[Status(row.status)]
+        MessageStatus.PENDING: _("Waiting to be sent. “Send again” sends this message now, not a second one."),
+        MessageStatus.SENDING: _("Being sent. Reload the page to see the outcome."),
+        MessageStatus.SENT: _(
+            "The provider accepted it but has not confirmed delivery. Sending again costs a second SMS."
+        ),
+        MessageStatus.DELIVERED: _("Delivered. Sending again costs a second SMS."),
+        MessageStatus.FAILED: _("Not delivered. You can send it again."),
+        MessageStatus.EXPIRED: _("Not delivered in time. You can send it again."),
+        MessageStatus.UNKNOWN: _("It may have been sent. Ask the customer before you send it again."),
+        MessageStatus.SUPPRESSED: _("Not sent. You can send it anyway."),
+        MessageStatus.CANCELLED: _("No longer true, so it will not be sent."),
+    }[MessageStatus(row.status)]
 
 
 def obstacle(row: NotificationHistory) -> Reason | None:
     """Returns why the message cannot be sent even by a person, or None."""
-    if row.status == Status.SUPPRESSED and row.status_reason not in OVERRULABLE:
+    if row.status == MessageStatus.SUPPRESSED and row.status_reason not in OVERRULABLE:
         return Reason(row.status_reason)
     asked = copy(row)
     # Nobody overruled the rules for a message that only waits.
-    asked.overruled = row.overruled or row.status != Status.PENDING
+    asked.overruled = row.overruled or row.status != MessageStatus.PENDING
     verdict = sending_rules.blocked_by(asked)
     return verdict.reason if verdict else None
 
@@ -140,7 +144,7 @@ def why_it_waits(row: NotificationHistory) -> str:
     asked = copy(row)
     if not row.attempts:
         asked.type, asked.recipient = sending_rules.way_to(row.customer)
-    if not gateways.ways(asked):
+    if not gateways.gateways_for(asked):
         return _("Waiting until the channel is started again.")
     if until := max(filter(None, [row.send_after, sending_rules.not_before(asked)]), default=None):
         return _("Will be sent at %s.") % moment(until) if until > timezone.now() else ""

@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from orders.models import Order
-from orders.states import OPEN, Status
+from orders.states import OPEN, OrderStatus
 
 # Counting all closed orders at each scrape would cost more every year.
 DAYS = 7
@@ -23,6 +23,6 @@ def rows() -> Iterator[Metric]:
     orders = GaugeMetricFamily("luckygas_orders", described, labels=["status"])
     since = timezone.localdate() - timedelta(days=DAYS)
     tally = Order.objects.filter(Q(status__in=OPEN) | Q(scheduled_date__gte=since)).by_status()
-    for status in Status:
+    for status in OrderStatus:
         orders.add_metric([status], tally[status])
     yield orders

@@ -14,7 +14,7 @@ from accounts import visibility
 from accounts.roles import Anyone, Side, check_right, customer_id, driver_id, is_office, may, refused, side_of
 from customers.models import Customer
 from dispatch.models import Driver
-from orders.states import MOVES, OPEN, Status
+from orders.states import MOVES, OPEN, OrderStatus
 from web.refusals import Refusal
 from web.text import visible
 
@@ -49,14 +49,14 @@ def _is(person: Driver | Customer, user: Anyone) -> bool:
 
 def may_correct(user: Anyone | None, before: str, to: str) -> bool:
     """Whether the user has the additional permission of this move, if it needs one. The system (`None`) has all."""
-    move = MOVES.get((Status(before), Status(to)))
+    move = MOVES.get((OrderStatus(before), OrderStatus(to)))
     return user is None or move is None or not move.right or may(user, move.right)
 
 
 def check_correcting(user: Anyone | None, before: str, to: str) -> None:
     """Raises a Refusal unless `may_correct`."""
     if not may_correct(user, before, to):
-        raise refused(MOVES[Status(before), Status(to)].right, "status")
+        raise refused(MOVES[OrderStatus(before), OrderStatus(to)].right, "status")
 
 
 def check_office_only(forbidden: Collection[str]) -> None:
@@ -72,7 +72,7 @@ def own_orders(user: Anyone) -> Q:
             return Q(driver=driver_id(user))
         case Side.CUSTOMER:
             return Q(customer=customer_id(user))
-    return visibility.NONE
+    return visibility.NO_ROWS
 
 
 def readable_numbers(user: Anyone) -> Q:
@@ -82,7 +82,7 @@ def readable_numbers(user: Anyone) -> Q:
             return Q()
         case Side.DRIVER:
             return Q(status__in=OPEN)
-    return visibility.NONE
+    return visibility.NO_ROWS
 
 
 def linked_orders(token: str, orders: QuerySet[Order]) -> QuerySet[Order]:
@@ -96,7 +96,7 @@ def linked_orders(token: str, orders: QuerySet[Order]) -> QuerySet[Order]:
 def customers_of_driver(user: Anyone) -> Q:
     """Rule of `accounts.visibility`: a driver sees the customers of their open orders."""
     if side_of(user) is not Side.DRIVER:
-        return visibility.NONE
+        return visibility.NO_ROWS
     theirs = Customer.objects.filter(orders__driver=driver_id(user), orders__status__in=OPEN)
     return Q(pk__in=theirs.order_by().values("pk"))
 
@@ -121,6 +121,6 @@ def check_change(user: Anyone, order: Order, fields: Collection[str]) -> None:
         return
     if Side.CUSTOMER not in sides:
         raise Refusal("forbidden", _("You may not make this change to the order. Please ask the office."), status=403)
-    if order.status != Status.PENDING:
+    if order.status != OrderStatus.PENDING:
         raise Refusal("forbidden", _("The order is already confirmed. Please call us to change it."), status=403)
     check_office_only(set(fields) - CHANGED)

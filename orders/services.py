@@ -20,7 +20,7 @@ from orders.models import Change, Order, OrderItem
 from orders.models.item import OrderLine, amount, describe, new_items, replace_items
 from orders.models.order import Command, VersionConflict, no_such_order
 from orders.models.queries import OrderQuerySet
-from orders.states import ON_THE_ROAD, OPEN, PROMISED, Status
+from orders.states import ON_THE_ROAD, OPEN, PROMISED, OrderStatus
 from web import database
 from web.actors import Actor
 from web.limits import YEAR
@@ -35,7 +35,7 @@ AFTERWARDS = frozenset({"notes", "version"})
 
 
 @dataclass
-class Outcome:
+class BulkOutcome:
     """The result of a bulk change: ids of updated orders, and the refused ones with code and detail."""
 
     updated: list[int] = field(default_factory=list)
@@ -155,20 +155,20 @@ def _check_route(order: Order, route: Route, changes: Mapping[str, Any]) -> None
 
 def _set_driver(order: Order, driver: Driver | None, actor: Actor) -> None:
     if (driver.pk if driver else None) != order.driver_id:
-        to = Status.ASSIGNED if driver else Status.CONFIRMED
+        to = OrderStatus.ASSIGNED if driver else OrderStatus.CONFIRMED
         order.move(Command(to, by=actor.by, source=actor.source, driver=driver))
 
 
 def bulk_update(
     ids: Sequence[int], changes: Mapping[str, Any], actor: Actor, versions: Mapping[int, int] | None = None
-) -> Outcome:
+) -> BulkOutcome:
     """Applies `changes` in one transaction, in which each order succeeds or fails on its own.
 
     Applied in this order: scheduled_date, priority, route; `status` (with `reason`); `driver`, which is one move
     together with the status “assigned”. If one part is refused, the order stays unchanged. A repeated id counts once.
     `versions` maps ids to expected versions; an order with another version is refused.
     """
-    outcome = Outcome()
+    outcome = BulkOutcome()
     # A savepoint costs two queries for each order. A single part needs none: it refuses before it writes.
     single = len(changes.keys() - {"reason"}) == 1 and "route" not in changes
     # Moving one card on the board also comes here. Its clerk should wait no longer than for any other command.
@@ -192,7 +192,7 @@ def _lock_all(ids: Sequence[int], status: str | None) -> dict[int, Order]:
 
 
 def _locked() -> OrderQuerySet:
-    return Order.objects.held().prefetch_related("customer", "driver", "route__driver").order_by("pk")
+    return Order.objects.locked().prefetch_related("customer", "driver", "route__driver").order_by("pk")
 
 
 def _lock_products(orders: Iterable[Order], status: str | None) -> None:
@@ -200,9 +200,9 @@ def _lock_products(orders: Iterable[Order], status: str | None) -> None:
 
     Locking them order by order could deadlock with a concurrent delivery of the same products.
     """
-    if status not in (Status.DELIVERED, Status.CANCELLED):
+    if status not in (OrderStatus.DELIVERED, OrderStatus.CANCELLED):
         return
-    moved = [order.pk for order in orders if Status.DELIVERED in (status, order.status)]
+    moved = [order.pk for order in orders if OrderStatus.DELIVERED in (status, order.status)]
     products = Product.objects.filter(pk__in=OrderItem.objects.filter(order__in=moved).values("product"))
     list(products.select_for_update(no_key=True).order_by("pk").values_list("pk"))
 
@@ -221,15 +221,15 @@ def _apply(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
     if columns:
         change(order, columns, actor)
     if status is not None:
-        driver = changes.get("driver") if status == Status.ASSIGNED else None
+        driver = changes.get("driver") if status == OrderStatus.ASSIGNED else None
         order.move(Command(status, by=actor.by, source=actor.source, reason=changes.get("reason", ""), driver=driver))
-    if "driver" in changes and status != Status.ASSIGNED:
+    if "driver" in changes and status != OrderStatus.ASSIGNED:
         change(order, {"driver": changes["driver"]}, actor)
 
 
-def assign_route(route_id: int, driver: Driver, actor: Actor) -> Outcome:
+def assign_route(route_id: int, driver: Driver, actor: Actor) -> BulkOutcome:
     """Assigns a route, and its confirmed and assigned orders, to a driver. The outcome lists refused open orders."""
-    outcome = Outcome()
+    outcome = BulkOutcome()
     with database.long_work(lambda: _lock_route(route_id, driver)) as (route, orders):
         route.driver = driver
         route.save()

@@ -17,7 +17,7 @@ from accounts.roles import Side
 from web.refusals import Refusal
 
 
-class Status(TextChoices):
+class OrderStatus(TextChoices):
     PENDING = "pending", _("Pending")
     CONFIRMED = "confirmed", _("Confirmed")
     ASSIGNED = "assigned", _("Assigned")
@@ -30,20 +30,20 @@ class Status(TextChoices):
 
 # What customers read on an order's page.
 SENTENCES: dict[str, Promise | str] = {
-    Status.PENDING: _("We have received your order and will confirm it soon."),
-    Status.CONFIRMED: _("Your order is confirmed."),
-    Status.ASSIGNED: _("A driver has been assigned to your order."),
-    Status.DELIVERING: _("The driver is on the way."),
-    Status.ARRIVING: _("The driver will arrive in a few minutes."),
-    Status.DELIVERED: _("Your order was delivered. Thank you!"),
-    Status.FAILED: _("We could not deliver. We will call you to agree on a new time."),
-    Status.CANCELLED: _("Your order was cancelled."),
+    OrderStatus.PENDING: _("We have received your order and will confirm it soon."),
+    OrderStatus.CONFIRMED: _("Your order is confirmed."),
+    OrderStatus.ASSIGNED: _("A driver has been assigned to your order."),
+    OrderStatus.DELIVERING: _("The driver is on the way."),
+    OrderStatus.ARRIVING: _("The driver will arrive in a few minutes."),
+    OrderStatus.DELIVERED: _("Your order was delivered. Thank you!"),
+    OrderStatus.FAILED: _("We could not deliver. We will call you to agree on a new time."),
+    OrderStatus.CANCELLED: _("Your order was cancelled."),
 }
 
-OPEN = frozenset(Status) - {Status.DELIVERED, Status.CANCELLED}
-ON_THE_ROAD = frozenset({Status.DELIVERING, Status.ARRIVING})
+OPEN = frozenset(OrderStatus) - {OrderStatus.DELIVERED, OrderStatus.CANCELLED}
+ON_THE_ROAD = frozenset({OrderStatus.DELIVERING, OrderStatus.ARRIVING})
 # Promised to the customer but not on the road yet: the office may assign these to a driver.
-PROMISED = frozenset({Status.CONFIRMED, Status.ASSIGNED})
+PROMISED = frozenset({OrderStatus.CONFIRMED, OrderStatus.ASSIGNED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +62,37 @@ _ON_THE_ROAD = Move(frozenset({Side.OFFICE, Side.DRIVER}))
 _FAIL = Move(frozenset({Side.OFFICE, Side.DRIVER}), needs_reason=True)
 _CANCEL = Move(frozenset({Side.OFFICE, Side.CUSTOMER}), needs_reason=True)
 
-MOVES: dict[tuple[Status, Status], Move] = {
-    (Status.PENDING, Status.CONFIRMED): _OFFICE,
-    (Status.PENDING, Status.CANCELLED): _CANCEL,
-    (Status.CONFIRMED, Status.ASSIGNED): _OFFICE,
-    (Status.CONFIRMED, Status.CANCELLED): _CANCEL,
-    (Status.ASSIGNED, Status.CONFIRMED): _OFFICE,  # taken back from the driver
-    (Status.ASSIGNED, Status.DELIVERING): _ON_THE_ROAD,
-    (Status.ASSIGNED, Status.CANCELLED): _CANCEL,
-    (Status.DELIVERING, Status.ARRIVING): _ON_THE_ROAD,
-    (Status.DELIVERING, Status.ASSIGNED): _ON_THE_ROAD,
-    (Status.DELIVERING, Status.FAILED): _FAIL,
-    (Status.DELIVERING, Status.CANCELLED): _OFFICE_WITH_REASON,
-    (Status.ARRIVING, Status.DELIVERED): _ON_THE_ROAD,
-    (Status.ARRIVING, Status.DELIVERING): _ON_THE_ROAD,  # turned away
-    (Status.ARRIVING, Status.FAILED): _FAIL,
-    (Status.ARRIVING, Status.CANCELLED): _OFFICE_WITH_REASON,
-    (Status.FAILED, Status.CONFIRMED): _OFFICE,  # the next attempt
-    (Status.FAILED, Status.CANCELLED): _OFFICE_WITH_REASON,
-    (Status.DELIVERED, Status.CANCELLED): _CORRECTION,  # reported as delivered by mistake: the stock is restored
+MOVES: dict[tuple[OrderStatus, OrderStatus], Move] = {
+    (OrderStatus.PENDING, OrderStatus.CONFIRMED): _OFFICE,
+    (OrderStatus.PENDING, OrderStatus.CANCELLED): _CANCEL,
+    (OrderStatus.CONFIRMED, OrderStatus.ASSIGNED): _OFFICE,
+    (OrderStatus.CONFIRMED, OrderStatus.CANCELLED): _CANCEL,
+    (OrderStatus.ASSIGNED, OrderStatus.CONFIRMED): _OFFICE,  # taken back from the driver
+    (OrderStatus.ASSIGNED, OrderStatus.DELIVERING): _ON_THE_ROAD,
+    (OrderStatus.ASSIGNED, OrderStatus.CANCELLED): _CANCEL,
+    (OrderStatus.DELIVERING, OrderStatus.ARRIVING): _ON_THE_ROAD,
+    (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _ON_THE_ROAD,
+    (OrderStatus.DELIVERING, OrderStatus.FAILED): _FAIL,
+    (OrderStatus.DELIVERING, OrderStatus.CANCELLED): _OFFICE_WITH_REASON,
+    (OrderStatus.ARRIVING, OrderStatus.DELIVERED): _ON_THE_ROAD,
+    (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _ON_THE_ROAD,  # turned away
+    (OrderStatus.ARRIVING, OrderStatus.FAILED): _FAIL,
+    (OrderStatus.ARRIVING, OrderStatus.CANCELLED): _OFFICE_WITH_REASON,
+    (OrderStatus.FAILED, OrderStatus.CONFIRMED): _OFFICE,  # the next attempt
+    (OrderStatus.FAILED, OrderStatus.CANCELLED): _OFFICE_WITH_REASON,
+    (
+        OrderStatus.DELIVERED,
+        OrderStatus.CANCELLED,
+    ): _CORRECTION,  # reported as delivered by mistake: the stock is restored
 }
 
 
 def check(before: str, to: str, roles: Collection[Side], reason: str) -> None:
     """Raises a Refusal unless `roles` may move an order from `before` to `to` with this `reason`."""
-    move = MOVES.get((Status(before), Status(to)))
+    move = MOVES.get((OrderStatus(before), OrderStatus(to)))
     if move is None:
         detail = _("An order that is “%(before)s” cannot become “%(to)s”.")
-        words = {"before": Status(before).label, "to": Status(to).label}
+        words = {"before": OrderStatus(before).label, "to": OrderStatus(to).label}
         raise Refusal("invalid_transition", detail % words, attr="status", status=409)
     if not move.roles.intersection(roles):
         raise Refusal(
@@ -102,7 +105,7 @@ def check(before: str, to: str, roles: Collection[Side], reason: str) -> None:
         raise Refusal("reason_required", _("Please give the reason."), attr="reason")
 
 
-def moves_from(status: str, roles: Collection[Side]) -> Iterator[Status]:
+def moves_from(status: str, roles: Collection[Side]) -> Iterator[OrderStatus]:
     """The statuses to which `roles` may move an order in `status`."""
     return (to for (before, to), move in MOVES.items() if before == status and move.roles.intersection(roles))
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orders.models import Order, OrderItem, TimeSlot
 from orders.models.queries import OrderQuerySet
-from orders.states import Status
+from orders.states import OrderStatus
 from web import caching
 from web.limits import YEAR
 from web.timings import measured
@@ -91,7 +91,7 @@ def statistics_of(first: date, last: date) -> dict[str, Any]:
     `total` and `by_status` count all orders; the other figures exclude cancelled ones. Every day has a row.
     """
     orders = Order.objects.filter(scheduled_date__range=(first, last)).order_by()
-    standing = orders.exclude(status=Status.CANCELLED)
+    standing = orders.exclude(status=OrderStatus.CANCELLED)
     by_status = orders.by_status()
     delivered = deliveries(orders)
     days, drivers = _grouped(delivered, "day"), _grouped(delivered, "driver")
@@ -99,7 +99,7 @@ def statistics_of(first: date, last: date) -> dict[str, Any]:
         "from": first,
         "to": last,
         "total": by_status.total(),
-        "by_status": {status.value: by_status[status] for status in Status},
+        "by_status": {status.value: by_status[status] for status in OrderStatus},
         "by_day": [row | punctuality(days[row["date"]]) for row in _by_day(standing, first, last)],
         "by_product": list(_by_product(first, last)),
         "by_driver": [row | punctuality(drivers[row["driver"]]) for row in _by_driver(standing)],
@@ -108,7 +108,7 @@ def statistics_of(first: date, last: date) -> dict[str, Any]:
     }
 
 
-DELIVERED = Count("id", filter=Q(status=Status.DELIVERED))
+DELIVERED = Count("id", filter=Q(status=OrderStatus.DELIVERED))
 
 
 def _by_day(orders: OrderQuerySet, first: date, last: date) -> Iterable[dict[str, Any]]:
@@ -126,7 +126,7 @@ def _by_driver(orders: OrderQuerySet) -> Iterable[dict[str, Any]]:
 def _by_product(first: date, last: date) -> Iterable[dict[str, Any]]:
     """Cylinders ordered and delivered."""
     items = OrderItem.objects.filter(order__scheduled_date__range=(first, last))
-    items = items.exclude(order__status=Status.CANCELLED)
+    items = items.exclude(order__status=OrderStatus.CANCELLED)
     delivered = Coalesce(Sum("quantity_delivered"), 0)
     sums = items.values("product", name=F("product__name")).annotate(ordered=Sum("quantity"), delivered=delivered)
     return sums.order_by("product__cylinder_kg", "product")
@@ -142,15 +142,19 @@ class Delivery(NamedTuple):
 
 
 # Taking an order from its driver also moves it to “confirmed”. That does not count as a confirmation.
-CONFIRMATION = Q(history__to_status=Status.CONFIRMED, history__from_status__in=[Status.PENDING, Status.FAILED])
+CONFIRMATION = Q(
+    history__to_status=OrderStatus.CONFIRMED, history__from_status__in=[OrderStatus.PENDING, OrderStatus.FAILED]
+)
 
 
 def deliveries(orders: OrderQuerySet) -> list[Delivery]:
     """The deliveries among `orders`, in one query. On time means before the promised slot ended."""
-    delivered_at = Max("history__at", filter=Q(history__to_status=Status.DELIVERED))
+    delivered_at = Max("history__at", filter=Q(history__to_status=OrderStatus.DELIVERED))
     confirmed_at = Max("history__at", filter=CONFIRMATION)
     # Reading only these steps, and grouping by few columns, makes the query cheaper.
-    steps = orders.filter(status=Status.DELIVERED, history__to_status__in=[Status.CONFIRMED, Status.DELIVERED])
+    steps = orders.filter(
+        status=OrderStatus.DELIVERED, history__to_status__in=[OrderStatus.CONFIRMED, OrderStatus.DELIVERED]
+    )
     by_order = steps.values_list("scheduled_date", "driver", "time_slot", "pk")
     rows = by_order.annotate(confirmed_at=confirmed_at, delivered_at=delivered_at)
     return [

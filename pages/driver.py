@@ -23,7 +23,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.roles import NO, Side, driver_id, reach, side_of
 from orders.models.proof import LONGEST_SERIAL, MAX_SERIALS
-from orders.states import Status
+from orders.states import OrderStatus
 from pages.page_data import page_data
 from realtime.positions import MOTION
 
@@ -35,11 +35,11 @@ LOADED = (
 WORKER = "pages/driver/worker.js"
 # Labels of a stop's buttons. “Failed” has its own dialog.
 MOVE_WORDS = {
-    (Status.ASSIGNED, Status.DELIVERING): _("Start"),
-    (Status.DELIVERING, Status.ARRIVING): _("Arriving"),
-    (Status.ARRIVING, Status.DELIVERED): _("Delivered"),
-    (Status.DELIVERING, Status.ASSIGNED): _("Has not left: undo"),
-    (Status.ARRIVING, Status.DELIVERING): _("Left without delivering: on the road again"),
+    (OrderStatus.ASSIGNED, OrderStatus.DELIVERING): _("Start"),
+    (OrderStatus.DELIVERING, OrderStatus.ARRIVING): _("Arriving"),
+    (OrderStatus.ARRIVING, OrderStatus.DELIVERED): _("Delivered"),
+    (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _("Has not left: undo"),
+    (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _("Left without delivering: on the road again"),
 }
 IMPORT = re.compile(r'^(?:import|export)\b[^"]*"(\.\.?/[^"]+)";', re.MULTILINE)
 # The version of the static files that the page needs. The worker serves no other version to it.

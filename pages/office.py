@@ -16,14 +16,15 @@ from accounts import visibility
 from accounts.roles import Side, check_page, side_of
 from catalogue.models import Product
 from orders.models import Order, OrderItem, TimeSlot
-from orders.states import OPEN, Status
+from orders.states import OPEN, OrderStatus
 from pages.page_data import clock, page_data
 from web.limits import YEAR
 
 # Failed orders wait for the office like new ones, so their columns are next to each other.
 COLUMNS = (
-    Status.PENDING, Status.FAILED, Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING,
-    Status.DELIVERED, Status.CANCELLED,
+    OrderStatus.PENDING, OrderStatus.FAILED, OrderStatus.CONFIRMED, OrderStatus.ASSIGNED, OrderStatus.DELIVERING,
+    OrderStatus.ARRIVING,
+    OrderStatus.DELIVERED, OrderStatus.CANCELLED,
 )  # fmt: skip
 MAX_ORDERS = 100
 

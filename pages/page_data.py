@@ -10,20 +10,20 @@ from django.db.models import Choices
 from django.utils import timezone
 
 from accounts.roles import Side
-from notifications.states import Status as MessageStatus
+from notifications.states import OrderStatus as MessageStatus
 from orders.models import ConfirmationType, Priority, TimeSlot
 from orders.permissions import may_correct
-from orders.states import MOVES, ON_THE_ROAD, OPEN, Status
+from orders.states import MOVES, ON_THE_ROAD, OPEN, OrderStatus
 from orders.statistics import SLOT_ENDS
 
 CHOICES: dict[str, type[Choices]] = {
-    "status": Status, "priority": Priority, "time_slot": TimeSlot, "confirmation_type": ConfirmationType,
+    "status": OrderStatus, "priority": Priority, "time_slot": TimeSlot, "confirmation_type": ConfirmationType,
     "message_status": MessageStatus,
 }  # fmt: skip
 # Groups of statuses that pages treat alike.
 GROUPS = {
-    "open": OPEN, "closed": frozenset(Status) - OPEN, "with_driver": ON_THE_ROAD | {Status.ASSIGNED},
-    "on_the_road": ON_THE_ROAD, "done_by_driver": frozenset({Status.DELIVERED, Status.FAILED}),
+    "open": OPEN, "closed": frozenset(OrderStatus) - OPEN, "with_driver": ON_THE_ROAD | {OrderStatus.ASSIGNED},
+    "on_the_road": ON_THE_ROAD, "done_by_driver": frozenset({OrderStatus.DELIVERED, OrderStatus.FAILED}),
 }  # fmt: skip
 
 
@@ -46,9 +46,9 @@ def clock() -> dict[str, str]:
     return {"now": timezone.now().isoformat()}
 
 
-def statuses() -> dict[str, list[Status]]:
+def statuses() -> dict[str, list[OrderStatus]]:
     """The statuses of each group, in the order that an order passes through them."""
-    return {name: [status for status in Status if status in group] for name, group in GROUPS.items()}
+    return {name: [status for status in OrderStatus if status in group] for name, group in GROUPS.items()}
 
 
 def map_settings() -> dict[str, str]:
@@ -63,5 +63,5 @@ def moves_of(role: Side, user: User) -> dict[str, list[dict[str, Any]]]:
             for (start, to), move in MOVES.items()
             if start == before and role in move.roles and may_correct(user, start, to)
         ]
-        for before in Status.values
+        for before in OrderStatus.values
     }

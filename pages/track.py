@@ -17,7 +17,7 @@ from dispatch.models import Driver, DriverLocation
 from orders import estimates, permissions, states
 from orders.estimates import Minutes
 from orders.models import Order, OrderItem, OrderStatusChange
-from orders.states import ON_THE_ROAD, Status
+from orders.states import ON_THE_ROAD, OrderStatus
 from pages.page_data import clock, map_settings, statuses
 from web import log_position, throttling
 
@@ -25,10 +25,11 @@ from web import log_position, throttling
 HEADERS = {
     "X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "same-origin", "Cache-Control": "no-store, private",
 }  # fmt: skip
-STEPS = (Status.CONFIRMED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED)
+STEPS = (OrderStatus.CONFIRMED, OrderStatus.DELIVERING, OrderStatus.ARRIVING, OrderStatus.DELIVERED)
 # The number of STEPS that an order in a status has reached.
 REACHED = {
-    Status.CONFIRMED: 1, Status.ASSIGNED: 1, Status.DELIVERING: 2, Status.ARRIVING: 3, Status.DELIVERED: 4,
+    OrderStatus.CONFIRMED: 1, OrderStatus.ASSIGNED: 1, OrderStatus.DELIVERING: 2, OrderStatus.ARRIVING: 3,
+    OrderStatus.DELIVERED: 4,
 }  # fmt: skip
 
 
@@ -57,7 +58,7 @@ class Line:
 @require_safe
 def track(request: HttpRequest, token: str) -> HttpResponse:
     """404 for an unknown and for an expired link alike, so that strangers cannot tell them apart."""
-    if (wait := throttling.wait_of("track", request)) is not None:
+    if (wait := throttling.wait_for_request("track", request)) is not None:
         problem = _("Please wait a minute and try again.")
         refusal = _answer(request, "customer/no_link.html", {"problem": problem}, 429)
         refusal.headers["Retry-After"] = str(wait)
@@ -82,13 +83,15 @@ def _answer(request: HttpRequest, template: str, context: dict[str, Any], status
 
 def track_context(order: Order) -> dict[str, Any]:
     """The template's context. It has no phone number, no address beyond the district, and no other customer's stop."""
-    status = Status(order.status)
+    status = OrderStatus(order.status)
     reached = REACHED.get(status, 0)
-    labels = {Status.CONFIRMED: _("Confirmed"), Status.DELIVERING: _("On the way"), Status.ARRIVING: _("Nearly there"),
-              Status.DELIVERED: _("Delivered")}  # fmt: skip
+    labels = {
+        OrderStatus.CONFIRMED: _("Confirmed"), OrderStatus.DELIVERING: _("On the way"),
+        OrderStatus.ARRIVING: _("Nearly there"), OrderStatus.DELIVERED: _("Delivered"),
+    }  # fmt: skip
     steps = [{"label": labels[step], "done": place <= reached} for place, step in enumerate(STEPS, 1)]
     items = [Line.of(item) for item in order.items.all()]
-    has_driver = order.driver is not None and status in {Status.ASSIGNED, *ON_THE_ROAD}
+    has_driver = order.driver is not None and status in {OrderStatus.ASSIGNED, *ON_THE_ROAD}
     return {
         "data": clock() | {"map": map_settings(), "statuses": statuses(), "door": neighbourhood(order)},
         "order": order, "status": status, "sentence": states.SENTENCES[status],
@@ -107,7 +110,7 @@ def given_name(driver: Driver | None) -> str:
     return name[-2:] if len(name) > 2 else name[1:] or name
 
 
-def approach(order: Order, status: Status) -> Approach | None:
+def approach(order: Order, status: OrderStatus) -> Approach | None:
     """None unless this order is the driver's next stop."""
     driver = order.driver_id
     if status not in ON_THE_ROAD or driver is None or Order.objects.next_stops([driver]).get(driver) != order.pk:
@@ -126,5 +129,5 @@ def neighbourhood(order: Order) -> dict[str, float] | None:
 
 
 def delivered_at(order: Order) -> datetime | None:
-    moves = OrderStatusChange.objects.filter(order=order, to_status=Status.DELIVERED)
+    moves = OrderStatusChange.objects.filter(order=order, to_status=OrderStatus.DELIVERED)
     return moves.order_by("-id").values_list("at", flat=True).first()

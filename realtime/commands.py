@@ -26,14 +26,14 @@ from orders import permissions
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
 from orders.models import Order, OrderStatusChange
 from orders.models.queries import OrderQuerySet
-from orders.states import Status
+from orders.states import OrderStatus
 from realtime import auth, channels, frames, metrics, positions, rights
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
 from web import request_id
 from web.actors import Source
-from web.api.exceptions import for_now
+from web.api.exceptions import temporary_failure
 from web.limits import MAX_ID
 from web.refusals import Refusal
 from web.text import visible_json
@@ -48,7 +48,7 @@ DRIVE = channels.ENDPOINTS["driver"]
 # locked row (luckygas.lock_waiters), so that commands on other orders continue.
 THREADS = ThreadPoolExecutor(max(4, settings.DATABASE_POOL // 2), thread_name_prefix="command")
 # Status names that older driver apps send.
-SYNONYMS = {"driver_arrived": Status.ARRIVING.value}
+SYNONYMS = {"driver_arrived": OrderStatus.ARRIVING.value}
 
 
 async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
@@ -69,7 +69,7 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
     except Refusal as refusal:
         _refuse(hub, connection, refusal.code, refusal.detail, ref)
     except Error as error:
-        if (problem := for_now(error)) is None:
+        if (problem := temporary_failure(error)) is None:
             raise
         # The client may retry: either nothing was done, or the same `ref` returns the receipt of what was.
         _refuse(hub, connection, str(problem.get_codes()), problem.detail, ref)
@@ -245,7 +245,7 @@ def _confirm(user: User, message: Message) -> OrderStatusChange:
     circumstances = {name: valid[name] for name in ("version", "ref") if name in valid}
     at, proof = valid.get("confirmed_at"), form.proof()
     return Order.move_one(
-        _named(message), Status.DELIVERED, by=user, source=Source.SOCKET, at=at, proof=proof, **circumstances
+        _named(message), OrderStatus.DELIVERED, by=user, source=Source.SOCKET, at=at, proof=proof, **circumstances
     )
 
 

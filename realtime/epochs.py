@@ -48,7 +48,7 @@ def may_ask_system() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ReadPosition:
     """How far this process read the log. `stamp` distinguishes two logs of the same length."""
 
     epoch: str = ""
@@ -62,10 +62,10 @@ class Seen:
         return log.seq < self.seq or (log.seq == self.seq and log.stamp != self.stamp)
 
 
-_seen = Seen()
+_seen = ReadPosition()
 
 
-def seen() -> Seen:
+def seen() -> ReadPosition:
     """Call this before reading the log to compare with: another thread may read further in between."""
     return _seen
 
@@ -74,10 +74,10 @@ def remember(epoch: str, seq: int, stamp: str) -> None:
     """Remembers a committed log end. Ignores a shorter log of the same epoch, because it lost events."""
     global _seen  # noqa: PLW0603  (one a process)
     if epoch != _seen.epoch or seq > _seen.seq:
-        _seen = Seen(epoch, seq, stamp)
+        _seen = ReadPosition(epoch, seq, stamp)
 
 
-def has_moved(log: LogHead, seen: Seen) -> bool:
+def has_moved(log: LogHead, seen: ReadPosition) -> bool:
     """Whether `log` was last numbered in another database than the one it was read from (`here`).
 
     A restart of PostgreSQL does not count, if this process read the log before and the log still holds all of that.
@@ -95,7 +95,7 @@ def begin(log: LogHead, *, keeps_past: bool) -> None:
     log.origin = log.here
 
 
-def check(log: LogHead, seen: Seen) -> None:
+def check(log: LogHead, seen: ReadPosition) -> None:
     """Begins a new epoch, unsaved, if the database was replaced. Call before numbering."""
     if has_moved(log, seen):
         begin(log, keeps_past=True)

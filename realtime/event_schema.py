@@ -10,7 +10,7 @@ from rest_framework import serializers
 from accounts.roles import Side
 from orders.models import ConfirmationType
 from orders.order_fields import OrderFieldsSerializer, in_events
-from orders.states import Status
+from orders.states import OrderStatus
 from web.actors import Source
 
 CHANGES = ("order.created", "order.updated", "order.status_changed", "order.urgent", "order.cancelled")
@@ -27,7 +27,7 @@ class OrderEventData(OrderFieldsSerializer):
     side = Side.CUSTOMER
     customer_name = serializers.CharField()
     products = ProductCount(many=True)
-    previous_status = serializers.ChoiceField(Status.choices, required=False)
+    previous_status = serializers.ChoiceField(OrderStatus.choices, required=False)
 
     def get_fields(self) -> dict[str, Any]:
         made = super().get_fields()
@@ -59,7 +59,7 @@ class DeliveryUpdateData(serializers.Serializer[Any]):
 
     order_id = serializers.IntegerField()
     order_number = serializers.CharField()
-    status = serializers.ChoiceField(Status.choices)
+    status = serializers.ChoiceField(OrderStatus.choices)
     eta = serializers.DateTimeField(allow_null=True)
     message = serializers.CharField()
 

@@ -20,7 +20,7 @@ from customers.models import Customer
 from dispatch.models import Route
 from orders import order_fields, states
 from orders.models import OrderItem
-from orders.states import Status
+from orders.states import OrderStatus
 from realtime import rights
 from realtime.channels import Identity
 from realtime.models import Outbox
@@ -239,7 +239,7 @@ def _routes(ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     """The payloads of route events, by route id."""
     if not (wanted := set(ids)):
         return {}
-    stops = Count("orders", filter=~Q(orders__status=Status.CANCELLED))
+    stops = Count("orders", filter=~Q(orders__status=OrderStatus.CANCELLED))
     rows = Route.objects.filter(pk__in=wanted).annotate(stops=stops).values_list("pk", "driver_id", "date", "stops")
     return {
         pk: {"route_id": pk, "driver_id": driver, "total_stops": stops, "date": str(date)}

@@ -102,7 +102,7 @@ class Hub:
 
     async def _start(self) -> None:
         try:
-            await self._refresh_switches(rung=True)
+            await self._refresh_switches(by_bell=True)
             self.begin(*await self._run(self._log_thread, self._load))
         except BaseException:
             await self.stop()  # the next connection tries again
@@ -196,15 +196,15 @@ class Hub:
         return True
 
     async def _turn(self) -> None:
-        rung = await self._wait()
+        by_bell = await self._wait()
         try:
-            await self._round(rung)
+            await self._round(by_bell)
         except Exception:
             self._woken.set()  # the failed round is retried without waiting for another bell
             raise
 
-    async def _round(self, rung: bool) -> None:
-        await self._refresh_switches(rung)
+    async def _round(self, by_bell: bool) -> None:
+        await self._refresh_switches(by_bell)
         if not self.serves:
             self.readers.close_all(TRY_AGAIN_LATER)
         committed_here, self._committed_here = self._committed_here, False
@@ -221,12 +221,12 @@ class Hub:
         if events and (numbered.events or committed_here):
             self._spawn(outbox.broadcast({"type": "bell", "head": events[-1].seq}))
         self.deliver(events)
-        self.pulse.looked((event.created_at for event in events), rung=rung)
+        self.pulse.record_round((event.created_at for event in events), by_bell=by_bell)
 
     @staticmethod
     @measured("hub.look")
     def _look(
-        cursor: int, epoch: str, rung: bool, last: Encoded | None = None
+        cursor: int, epoch: str, by_bell: bool, last: Encoded | None = None
     ) -> tuple[log.Numbered, list[Encoded] | None]:
         """Numbers the outbox and reads the events after `cursor`.
 
@@ -234,7 +234,7 @@ class Hub:
         cursor, if it is in memory.
         """
         seen = epochs.seen()
-        numbered = log.number_waiting(rung=rung)
+        numbered = log.number_waiting(by_bell=by_bell)
         head = numbered.head
         if head.epoch != epoch or head.floor > cursor:
             return numbered, None
@@ -261,11 +261,11 @@ class Hub:
     @property
     def serves(self) -> bool:
         """Whether sockets may be open: both switches were on when last read."""
-        return flags.known(flags.WEBSOCKETS) and flags.known(flags.REAL_TIME)
+        return flags.on_from_memory(flags.WEBSOCKETS) and flags.on_from_memory(flags.REAL_TIME)
 
-    async def _refresh_switches(self, rung: bool) -> None:
+    async def _refresh_switches(self, by_bell: bool) -> None:
         """Reads the switches on every timer, so an idle hub follows within a second. On a bell, only when stale."""
-        older_than = flags.MEMORY_SECONDS if rung else 0
+        older_than = flags.MEMORY_SECONDS if by_bell else 0
         if flags.age() > older_than:
             await self._run(self._log_thread, flags.refresh, older_than)
 
@@ -340,7 +340,7 @@ class Hub:
                 async with asyncio.timeout(outbox.RING_SECONDS):
                     channel = await layer.new_channel()
                     await layer.group_add(outbox.GROUP, channel)
-                self._woken.set()  # a bell may have rung before the subscription
+                self._woken.set()  # a bell may have come before the subscription
                 while True:
                     message = await layer.receive(channel)
                     if message["type"] == "positions":

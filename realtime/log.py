@@ -93,9 +93,9 @@ def number() -> int:
     return total
 
 
-def number_waiting(*, rung: bool) -> Numbered:
-    """Numbers one batch. After a bell (`rung`) it tries at once; otherwise it first looks whether rows wait."""
-    if rung and (numbered := number_batch()):
+def number_waiting(*, by_bell: bool) -> Numbered:
+    """Numbers one batch. After a bell (`by_bell`) it tries at once; otherwise it first looks whether rows wait."""
+    if by_bell and (numbered := number_batch()):
         return numbered
     end, waiting = peek()
     numbered = number_batch() if waiting else Numbered(end)
@@ -113,7 +113,7 @@ def number_batch() -> Numbered | None:
     return done
 
 
-def _number_batch(seen: epochs.Seen) -> Numbered | None:
+def _number_batch(seen: epochs.ReadPosition) -> Numbered | None:
     # Lock the head row, not the outbox rows: otherwise a second process could number the rest out of order.
     log = _locked(skip_locked=connection.features.has_select_for_update_skip_locked).first()
     if log is None:
@@ -167,7 +167,7 @@ def begin_epoch(head: LogHead, *, keeps_past: bool = True) -> None:
     """
     log = _locked().get(pk=HEAD)
     if log.epoch == head.epoch:
-        epochs.begin(log, keeps_past=keeps_past and epochs.has_moved(log, epochs.Seen()))
+        epochs.begin(log, keeps_past=keeps_past and epochs.has_moved(log, epochs.ReadPosition()))
         _save(log)
 
 

@@ -10,7 +10,7 @@ from time import monotonic
 from django.utils import timezone
 from prometheus_client import Counter, Histogram, Summary
 
-from web.metrics import kept
+from web.metrics import persistent
 
 # Upper bounds of the histogram in milliseconds, from the change to the write to sockets.
 LAGS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
@@ -22,23 +22,23 @@ MAX_ROUNDS = 100
 # Bells are lost if at least this many events of the last minute, and more than half of them, came without one.
 MANY_MISSED = 5
 
-LAG = kept(
+LAG = persistent(
     Histogram(
         "luckygas_hub_lag_seconds",
         "From the change to the write to the sockets, once for each hub that reads the event.",
         buckets=[bound / 1000 for bound in LAGS],
     )
 )
-NUMBERED = kept(Counter("luckygas_events_numbered", "Events that this process wrote to the log."))
-HUB_EVENTS = kept(Counter("luckygas_hub_events", "Events read from the log, by each hub."))
-DELIVERIES = kept(Counter("luckygas_event_deliveries", "Events written to sockets."))
-BELL_MISSED = kept(Counter("luckygas_bell_missed", "Events found by the timer, not by a bell."))
-MESSAGES = kept(Counter("luckygas_websocket_messages", "Messages received from clients."))
-CONNECTS = kept(Counter("luckygas_websocket_connects", "Sockets that were accepted."))
-ERRORS = kept(Counter("luckygas_websocket_errors", "Refusals sent to clients, by code.", ["code"]))
-CLOSES = kept(Counter("luckygas_websocket_disconnects", "Sockets that closed, by close code.", ["code"]))
-OPEN_SECONDS = kept(Summary("luckygas_websocket_open_seconds", "How long closed sockets had been open."))
-RECONNECTS = kept(
+NUMBERED = persistent(Counter("luckygas_events_numbered", "Events that this process wrote to the log."))
+HUB_EVENTS = persistent(Counter("luckygas_hub_events", "Events read from the log, by each hub."))
+DELIVERIES = persistent(Counter("luckygas_event_deliveries", "Events written to sockets."))
+BELL_MISSED = persistent(Counter("luckygas_bell_missed", "Events found by the timer, not by a bell."))
+MESSAGES = persistent(Counter("luckygas_websocket_messages", "Messages received from clients."))
+CONNECTS = persistent(Counter("luckygas_websocket_connects", "Sockets that were accepted."))
+ERRORS = persistent(Counter("luckygas_websocket_errors", "Refusals sent to clients, by code.", ["code"]))
+CLOSES = persistent(Counter("luckygas_websocket_disconnects", "Sockets that closed, by close code.", ["code"]))
+OPEN_SECONDS = persistent(Summary("luckygas_websocket_open_seconds", "How long closed sockets had been open."))
+RECONNECTS = persistent(
     Counter(
         "luckygas_websocket_reconnects",
         "Sockets that connected with a cursor: resumed (true), or too late and sent to load a snapshot (false).",
@@ -55,10 +55,10 @@ class Pulse:
         # For each round: when it ended, its events, and how many of them came without a bell.
         self._rounds: deque[tuple[float, int, int]] = deque(maxlen=MAX_ROUNDS)
 
-    def looked(self, changed_at: Iterable[datetime] = (), *, rung: bool = True) -> None:
-        """Records a finished round whose events were made at `changed_at`. `rung`: a bell started it."""
+    def record_round(self, changed_at: Iterable[datetime] = (), *, by_bell: bool = True) -> None:
+        """Records a finished round whose events were made at `changed_at`. `by_bell`: a bell started it."""
         self._looked, now, moments = monotonic(), timezone.now(), list(changed_at)
-        missed = 0 if rung else len(moments)
+        missed = 0 if by_bell else len(moments)
         if moments:
             HUB_EVENTS.inc(len(moments))
             BELL_MISSED.inc(missed)
@@ -71,7 +71,7 @@ class Pulse:
         return round(monotonic() - self._looked, 1)
 
     @property
-    def is_deaf(self) -> bool:
+    def misses_bells(self) -> bool:
         """Whether bells are lost: most events of the last minute were found by the timer."""
         since = monotonic() - LATELY_SECONDS
         lately = [(events, missed) for at, events, missed in tuple(self._rounds) if at >= since]

@@ -46,7 +46,7 @@ FIELDS = ("driver_id", "latitude", "longitude", "speed", "heading")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DriverPosition:
     """A driver's position, with their next order and its customer. `data` is the payload for the office."""
 
     data: dict[str, Any]
@@ -54,12 +54,12 @@ class Place:
     customer_id: int | None
 
     @classmethod
-    def of(cls, location: DriverLocation, order_id: int | None, customer_id: int | None) -> Place:
+    def of(cls, location: DriverLocation, order_id: int | None, customer_id: int | None) -> DriverPosition:
         data = {name: getattr(location, name) for name in FIELDS}
         return cls(data | {"timestamp": frames.iso(location.recorded_at)}, order_id, customer_id)
 
     @classmethod
-    def from_message(cls, message: dict[str, Any]) -> Place:
+    def from_message(cls, message: dict[str, Any]) -> DriverPosition:
         """Reads a position from another process. Missing fields become null: that process may run another release."""
         data = {name: message.get(name) for name in (*FIELDS, "timestamp")}
         return cls(data, message.get("order_id"), message.get("customer_id"))
@@ -86,7 +86,7 @@ class Place:
         return events
 
 
-def store(locations: Collection[DriverLocation]) -> list[Place]:
+def store(locations: Collection[DriverLocation]) -> list[DriverPosition]:
     """Stores the positions of active drivers that are newer than the stored ones. Returns those, by driver id."""
     active = Driver.objects.filter(is_active=True, user__is_active=True, pk__in=[row.driver_id for row in locations])
     known = set(active.values_list("pk", flat=True))
@@ -96,27 +96,27 @@ def store(locations: Collection[DriverLocation]) -> list[Place]:
         return _places([row for row in ordered if DriverLocation.objects.save_if_newer(row)])
 
 
-def latest() -> list[Place]:
+def latest() -> list[DriverPosition]:
     return _places(list(DriverLocation.objects.recent()))
 
 
-def _places(rows: Collection[DriverLocation]) -> list[Place]:
+def _places(rows: Collection[DriverLocation]) -> list[DriverPosition]:
     stops = Order.objects.next_stops([row.driver_id for row in rows])
     customers = dict(Order.objects.filter(pk__in=stops.values()).values_list("pk", "customer_id"))
-    return [Place.of(row, order := stops.get(row.driver_id), customers.get(order or 0)) for row in rows]
+    return [DriverPosition.of(row, order := stops.get(row.driver_id), customers.get(order or 0)) for row in rows]
 
 
 class Positions:
     """The positions of one hub. Runs on the event loop; `ask` runs a function on a thread."""
 
-    def __init__(self, readers: Readers, ask: Callable[..., Awaitable[list[Place]]]) -> None:
+    def __init__(self, readers: Readers, ask: Callable[..., Awaitable[list[DriverPosition]]]) -> None:
         self._readers, self._ask = readers, ask
         self._waiting: dict[int, DriverLocation] = {}
         # New subscribers that have not received the latest positions. Weak, so that closed connections drop out.
         self._new = WeakSet[Connection]()
         self._filled = asyncio.Event()
         self._accepted_at: dict[int, float] = {}
-        self._latest: dict[int, Place] = {}
+        self._latest: dict[int, DriverPosition] = {}
 
     def take(self, location: DriverLocation) -> None:
         """Accepts a position from a driver's socket. Drops a second one within EVERY_SECONDS, and stale ones."""
@@ -138,7 +138,10 @@ class Positions:
 
     def receive(self, message: dict[str, Any]) -> None:
         """Receives positions from the channel layer, including those this hub sent."""
-        new, now = self._write_new(map(Place.from_message, message["places"])), asyncio.get_running_loop().time()
+        new, now = (
+            self._write_new(map(DriverPosition.from_message, message["places"])),
+            asyncio.get_running_loop().time(),
+        )
         self._accepted_at.update((place.driver_id, now) for place in new)
 
     async def turn(self) -> None:
@@ -159,7 +162,7 @@ class Positions:
         if not self._new and not self._waiting:
             self._filled.clear()
 
-    def _write_new(self, places: Iterable[Place]) -> list[Place]:
+    def _write_new(self, places: Iterable[DriverPosition]) -> list[DriverPosition]:
         """Writes the new positions to readers and returns them. Skips older ones: servers may deliver out of order."""
         new = [place for place in places if self._is_new(place)]
         self._latest.update((place.driver_id, place) for place in new)
@@ -169,11 +172,11 @@ class Positions:
                 reader.offer(batch)
         return new
 
-    def _is_new(self, place: Place) -> bool:
+    def _is_new(self, place: DriverPosition) -> bool:
         latest = self._latest.get(place.driver_id)
         return latest is None or place.at > latest.at
 
-    def _write(self, places: Iterable[Place], to: set[Connection]) -> None:
+    def _write(self, places: Iterable[DriverPosition], to: set[Connection]) -> None:
         events = [event for place in places for event in place.events()]
         names = frozenset[str]().union(*(event.channels for event in events))
         by_channel = {channel: self._readers.by_channel.get(channel, set()) & to for channel in names}

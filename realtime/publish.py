@@ -36,7 +36,7 @@ ROWS: dict[str, QuerySet[Any]] = {
     "driver": Driver.objects.all(),
     "customer": Customer.objects.all(),
     "route": Route.objects.all(),
-    "order": Order.objects.held(),  # locked, so that its driver and customer are those at this point of the log
+    "order": Order.objects.locked(),  # locked, so that its driver and customer are those at this point of the log
 }
 
 
@@ -45,20 +45,20 @@ class Action(Strict):
     order_id = id_field(required=False)
 
 
-class Message(Strict):
+class MessageForm(Strict):
     message = serializers.CharField(max_length=2000)
     severity = serializers.ChoiceField(SEVERITIES, default="info")
 
 
-class Notification(Message):
+class NotificationForm(MessageForm):
     title = serializers.CharField(max_length=200)
     action = Action(required=False)
 
 
 FORMS: dict[str, type[Strict]] = {
-    "system.message": Message,
-    "maintenance.alert": Message,
-    "notification": Notification,
+    "system.message": MessageForm,
+    "maintenance.alert": MessageForm,
+    "notification": NotificationForm,
 }
 
 

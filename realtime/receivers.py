@@ -29,7 +29,7 @@ from notifications.states import BAD_NEWS, GOOD_NEWS, Reason
 from orders import order_fields
 from orders.models import DeliveryConfirmation, Order
 from orders.models.order import order_delivered
-from orders.states import Status
+from orders.states import OrderStatus
 from realtime import rights
 from realtime.events import order_channels
 from realtime.outbox import announce
@@ -61,7 +61,7 @@ def _routes_touched(order: Order, created: bool) -> list[int]:
     """The ids of routes whose number of stops this save changed."""
     touched = {order.route_id} if created or "route_id" in order.before else set()
     touched.add(order.before.get("route_id"))
-    if order.status == Status.CANCELLED and "status" in order.before:
+    if order.status == OrderStatus.CANCELLED and "status" in order.before:
         touched.add(order.route_id)
     return sorted(pk for pk in touched if pk is not None)
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.roles import check_page
 from orders.models.proof import ConfirmationType
-from orders.states import Status
+from orders.states import OrderStatus
 from realtime.routing import BASE
 
 
@@ -44,7 +44,7 @@ MESSAGES: dict[str, list[Field]] = {
     ],
     "order_update": [
         _ORDER,
-        Field("status", choices=(*Status.values, "driver_arrived")),
+        Field("status", choices=(*OrderStatus.values, "driver_arrived")),
         *(Field(f"details.{name}") for name in ("notes", "eta", "reason")),
         Field("at"),
         Field("ref"),

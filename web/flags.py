@@ -37,23 +37,23 @@ MEMORY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SwitchesRead:
     """The switches that were off, and when they were read (`monotonic()`). A switch without a row is on."""
 
     at: float = -math.inf
     off: frozenset[str] = frozenset()
 
 
-_seen = Seen()
+_seen = SwitchesRead()
 
 
 def on(name: str) -> bool:
     """Whether this feature is on. May ask the database; on an event loop use `known`."""
     refresh()
-    return known(name)
+    return on_from_memory(name)
 
 
-def known(name: str) -> bool:
+def on_from_memory(name: str) -> bool:
     """As `on`, but only from memory: the value that `refresh` read last."""
     return name not in _seen.off
 
@@ -61,7 +61,7 @@ def known(name: str) -> bool:
 def switched_off() -> list[str]:
     """The names of the switches that are off."""
     refresh()
-    return [name for name in MEANINGS if not known(name)]
+    return [name for name in MEANINGS if not on_from_memory(name)]
 
 
 def age() -> float:
@@ -79,10 +79,10 @@ def refresh(older_than: float = MEMORY_SECONDS) -> None:
     except (DatabaseError, InterfaceError) as error:
         log.warning("Could not read the switches (%s); keeping the last values.", type(error).__name__)
         off = _seen.off
-    remember(Seen(asked, off))
+    remember(SwitchesRead(asked, off))
 
 
-def remember(seen: Seen) -> None:
+def remember(seen: SwitchesRead) -> None:
     """If two threads read at once, the later query wins."""
     global _seen  # noqa: PLW0603  (one memory a process)
     if seen.at > _seen.at:
@@ -92,7 +92,7 @@ def remember(seen: Seen) -> None:
 def forget() -> None:
     """Makes the next call of `on` read the database."""
     global _seen  # noqa: PLW0603
-    _seen = Seen(off=_seen.off)
+    _seen = SwitchesRead(off=_seen.off)
 
 
 def switch_saved(sender: type[Any], **kwargs: Any) -> None:

@@ -34,24 +34,26 @@ from prometheus_client.registry import Collector
 
 Wrapped = TypeVar("Wrapped", bound=MetricWrapperBase)
 # The names of the metrics that are written to the table too.
-KEPT: set[str] = set()
+PERSISTENT: set[str] = set()
 # Functions that read gauges from the database. Apps append theirs in `ready()`. Called at each scrape and each minute.
 GAUGES: list[Callable[[], Iterable[Metric]]] = []
 
 
-def kept(metric: Wrapped) -> Wrapped:
+def persistent(metric: Wrapped) -> Wrapped:
     """Marks a metric to be written to the table. Only for metrics that a page or the API shows: rows stay small."""
-    KEPT.update(family.name for family in metric.describe())
+    PERSISTENT.update(family.name for family in metric.describe())
     return metric
 
 
 # Only metrics with labels may be created here: models import this module before `web.metrics.share` is called.
-HITS = kept(Counter("luckygas_cache_hits", "Answers taken from a cache.", ["cache"]))
-MISSES = kept(Counter("luckygas_cache_misses", "Answers that were not in the cache.", ["cache"]))
+HITS = persistent(Counter("luckygas_cache_hits", "Answers taken from a cache.", ["cache"]))
+MISSES = persistent(Counter("luckygas_cache_misses", "Answers that were not in the cache.", ["cache"]))
 SQL = Summary("luckygas_sql_query_seconds", "What the database took, by its alias.", ["alias"])
 # Seconds: 1, 2, 5, 10 and so on, from 0.1 ms on. Percentiles are interpolated between two of them.
 STEPS = tuple(float(f"{step}e{power}") for power in range(-4, 2) for step in (1, 2, 5))
-OPERATIONS = kept(Histogram("luckygas_operation_seconds", "What an operation took.", ["operation"], buckets=STEPS))
+OPERATIONS = persistent(
+    Histogram("luckygas_operation_seconds", "What an operation took.", ["operation"], buckets=STEPS)
+)
 
 
 def percentile(buckets: Mapping[float, float], share: float) -> float | None:

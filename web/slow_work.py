@@ -61,12 +61,12 @@ class OneAtATime:
 class ThreadPool(Generic[Job, Result]):
     """Calls `work` on each submitted job, on `size` threads named `name`-1, `name`-2, …
 
-    A thread that finds the queue empty calls `at_rest` before it resolves the job's future. Unlike those of
+    A thread that finds the queue empty calls `on_idle` before it resolves the job's future. Unlike those of
     `concurrent.futures`, the threads are daemons: the process exits without waiting for them.
     """
 
-    def __init__(self, work: Callable[[Job], Result], at_rest: Callable[[], None], size: int, name: str) -> None:
-        self._work, self._at_rest, self._size, self._name = work, at_rest, size, name
+    def __init__(self, work: Callable[[Job], Result], on_idle: Callable[[], None], size: int, name: str) -> None:
+        self._work, self._at_rest, self._size, self._name = work, on_idle, size, name
         self._waiting: SimpleQueue[tuple[Job, Future[Result]]] = SimpleQueue()
         self._unfinished: set[Future[Result]] = set()
         self._threads = 0

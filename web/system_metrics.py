@@ -123,7 +123,7 @@ def _gauges() -> dict[str, float]:
 
 def counted() -> dict[str, float]:
     """The registry's values of the metrics marked `kept`, counted since the process or its directory began."""
-    return _numbers(family for family in metrics.registry().collect() if family.name in metrics.KEPT)
+    return _numbers(family for family in metrics.registry().collect() if family.name in metrics.PERSISTENT)
 
 
 def _numbers(families: Iterable[Metric]) -> dict[str, float]:

@@ -32,7 +32,7 @@ def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | 
     `here` counts only in the memory of this process; use it on an event loop.
     """
     rate = settings.THROTTLE_RATES[scope]
-    if not rate or not (flags.known if here else flags.on)(flags.THROTTLING):
+    if not rate or not (flags.on_from_memory if here else flags.on)(flags.THROTTLING):
         return None
     most, seconds = rate
     key, left = _window(scope, who, seconds)
@@ -48,7 +48,7 @@ def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | 
 def wait_left(scope: str, who: str | int | None) -> int | None:
     """The seconds to wait if `wait_for` has refused `who` in this window, else None. Reads memory, counts nothing."""
     rate = settings.THROTTLE_RATES[scope]
-    if not rate or not flags.known(flags.THROTTLING):
+    if not rate or not flags.on_from_memory(flags.THROTTLING):
         return None
     most, seconds = rate
     key, left = _window(scope, who, seconds)
@@ -80,7 +80,7 @@ def _increment_shared(key: str, seconds: int) -> int:
         return 0
 
 
-def wait_of(scope: str, request: HttpRequest) -> int | None:
+def wait_for_request(scope: str, request: HttpRequest) -> int | None:
     """`wait_for` for the client address of a request."""
     return wait_for(scope, address_of(request))
 

@@ -23,14 +23,20 @@ from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver
 from orders.models import Order, OrderItem, OrderStatusChange
-from orders.states import Status
+from orders.states import OrderStatus
 from realtime import log
 from web import flags, system_metrics
 
 # The load of 100 seconds of a working day: 300 orders in ten hours with six changes each, and five screens that load
 # the statistics of the last 30 days every 30 s.
 DAY = {"change": 5.0, "orders/statistics/": 16.7}
-PATH = (Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED)
+PATH = (
+    OrderStatus.CONFIRMED,
+    OrderStatus.ASSIGNED,
+    OrderStatus.DELIVERING,
+    OrderStatus.ARRIVING,
+    OrderStatus.DELIVERED,
+)
 
 
 def run(bench: Bench) -> None:
@@ -47,7 +53,7 @@ def past(orders: int) -> None:
     today, now = timezone.localdate(), timezone.now()
     rows = Order.objects.unannounced().bulk_create(
         Order(
-            customer=customer, driver=driver, status=Status.DELIVERED, order_number=f"9{number:08}",
+            customer=customer, driver=driver, status=OrderStatus.DELIVERED, order_number=f"9{number:08}",
             scheduled_date=today - timedelta(days=number % 30), delivery_address="臺中市西區民生路 1 號",
         )
         for number in range(orders)
@@ -56,7 +62,7 @@ def past(orders: int) -> None:
     OrderStatusChange.objects.bulk_create(
         OrderStatusChange(order=row, to_status=status, at=now, version=1)
         for row in rows
-        for status in (Status.CONFIRMED, Status.DELIVERED)
+        for status in (OrderStatus.CONFIRMED, OrderStatus.DELIVERED)
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
@@ -72,7 +78,7 @@ def changes() -> Iterator[Callable[[], object]]:
         yield order.save
         OrderItem.objects.create(order=order, product=cylinder, quantity=1)
         for status in PATH:
-            extra: dict[str, Any] = {"driver": driver} if status == Status.ASSIGNED else {}
+            extra: dict[str, Any] = {"driver": driver} if status == OrderStatus.ASSIGNED else {}
             yield partial(order.transition_to, status, **extra)
 
     while True:

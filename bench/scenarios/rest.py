@@ -20,7 +20,7 @@ from bench.processes import Pinned
 from bench.scenarios.storm import count_statements, statements
 from bench.targets import FASTAPI_ORDERS, PRODUCT, product_command, uvicorn
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 
 ORDERS, CPU = "/api/v1/orders/", "CPU a request"
 CHANGE, BULK, LIST = "status over REST", "bulk update", "page of orders"
@@ -77,7 +77,9 @@ def _status(bench: Bench) -> None:
     ):  # fmt: skip
         paths = [path.format(order.pk) for order in stock.orders(bench.size.rest_changes + WARM_UP)]
         with _serving(command) as (server, caller):
-            calls: list[Call] = [partial(caller.call, "PATCH", each, {"status": Status.CONFIRMED}) for each in paths]
+            calls: list[Call] = [
+                partial(caller.call, "PATCH", each, {"status": OrderStatus.CONFIRMED}) for each in paths
+            ]
             bench.add(CHANGE, name, CPU, _cpu(server, calls), "ms")
 
 
@@ -99,14 +101,14 @@ def _bulk(bench: Bench) -> None:
 def _confirm(caller: Caller, count: int) -> float:
     ids = [order.pk for order in stock.orders(count)]
     begun = time.monotonic()
-    answer = json.loads(caller.call("POST", f"{ORDERS}bulk-update/", {"ids": ids, "status": Status.CONFIRMED}))
+    answer = json.loads(caller.call("POST", f"{ORDERS}bulk-update/", {"ids": ids, "status": OrderStatus.CONFIRMED}))
     if len(answer["updated"]) != count:
         raise WrongAnswer(f"{len(answer['failed'])} of {count} orders were refused: {answer['failed'][:1]}")
     return time.monotonic() - begun
 
 
 def _list(bench: Bench) -> None:
-    stock.orders(max(0, bench.size.listed_orders - Order.objects.count()), Status.ASSIGNED)
+    stock.orders(max(0, bench.size.listed_orders - Order.objects.count()), OrderStatus.ASSIGNED)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     peer = [sys.executable, "-m", "uvicorn", "bench.peers.fastapi_orders:app", "--no-access-log", "--port"]

@@ -15,10 +15,10 @@ from bench.processes import ROOT, SERVER_CORE
 from bench.targets import PRODUCT
 from customers.models import Customer
 from notifications.models import NotificationHistory
-from notifications.states import Kind, Status
+from notifications.states import MessageKind, MessageStatus
 from notifications.tests.provider import Handler, Provider, says
 from orders.models import Order
-from orders.states import Status as OrderStatus
+from orders.states import OrderStatus
 
 PROVIDER_SECONDS = 0.1
 
@@ -39,7 +39,7 @@ def run(bench: Bench) -> None:
         )
         for number in range(bench.size.messages)
     )  # fmt: skip
-    rows = [NotificationHistory(customer=customer, order=order, kind=Kind.ORDER_DELIVERED) for order in orders]
+    rows = [NotificationHistory(customer=customer, order=order, kind=MessageKind.ORDER_DELIVERED) for order in orders]
     provider = Provider([answers])
     environment = os.environ | {"SMS_GATEWAY": "http", "SMS_PROVIDER_URL": provider.url, "SMS_API_KEY": "bench"}
     command = ["taskset", "--cpu-list", str(SERVER_CORE), sys.executable, "manage.py", "send_pending_sms"]
@@ -48,7 +48,7 @@ def run(bench: Bench) -> None:
         subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     finally:
         provider.stop()
-    sent = NotificationHistory.objects.filter(pk__in=[row.pk for row in rows], status=Status.SENT)
+    sent = NotificationHistory.objects.filter(pk__in=[row.pk for row in rows], status=MessageStatus.SENT)
     times = sent.order_by("sent_at").values_list("claimed_at", "sent_at")
     begun, ended = min(claimed for claimed, _ in times if claimed), max(at for _, at in times if at)
     bench.add("SMS", PRODUCT, f"{len(rows)} owed are sent", (ended - begun) / timedelta(seconds=1), "s")

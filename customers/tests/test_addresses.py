@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customers.addresses import comparable, district
+from customers.addresses import district, normalized
 from customers.districts import DISTRICTS
 from customers.models import Customer
 from orders.tests.factories import make_customer
@@ -104,7 +104,7 @@ def test_saving_customer_sets_full_district(county: str, name: str) -> None:
     ],
 )  # fmt: skip
 def test_spellings_of_one_address_compare_equal(written: str) -> None:
-    assert comparable(written) == comparable("台北市大安區信義路二段5-1號5樓")
+    assert normalized(written) == normalized("台北市大安區信義路二段5-1號5樓")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_spellings_of_one_address_compare_equal(written: str) -> None:
     ],
 )
 def test_similar_spellings_compare_equal(one: str, other: str) -> None:
-    assert comparable(one) == comparable(other)
+    assert normalized(one) == normalized(other)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_similar_spellings_compare_equal(one: str, other: str) -> None:
     ],
 )
 def test_other_address_compares_unequal(one: str, other: str) -> None:
-    assert comparable(one) != comparable(other)
+    assert normalized(one) != normalized(other)
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ SEEDS = st.integers(0, 2**32).map(random.Random)
 
 @given(HOUSES, SEEDS)
 def test_generated_spellings_compare_equal(house: House, chance: random.Random) -> None:
-    ways = {comparable(house.written(chance)) for _ in range(20)}
+    ways = {normalized(house.written(chance)) for _ in range(20)}
     assert len(ways) == 1
 
 
@@ -249,13 +249,13 @@ def test_generated_addresses_compare_unequal() -> None:
             room=dice([0, 1, 5]) if floor else 0,
         )  # fmt: skip
         written = house.written(chance)
-        assert found.setdefault(comparable(written), house) == house, written
+        assert found.setdefault(normalized(written), house) == house, written
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_accepted(text: str) -> None:
     assert district(text) in {"", *(name for _county, name in ALL)}
-    comparable(text)
+    normalized(text)
 
 
 @pytest.mark.django_db

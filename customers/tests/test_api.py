@@ -6,7 +6,7 @@ import pytest
 
 from customers.api import DRIVER
 from customers.models import Customer
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_staff, make_user
 
@@ -126,8 +126,8 @@ def test_driver_reads_customers_of_own_open_orders() -> None:
     driver, seen, done = make_driver(), make_customer(), make_customer()
     make_customer()
     for _ in range(2):
-        make_order(Status.ASSIGNED, driver=driver, customer=seen)
-    make_order(Status.DELIVERED, driver=driver, customer=done)
+        make_order(OrderStatus.ASSIGNED, driver=driver, customer=seen)
+    make_order(OrderStatus.DELIVERED, driver=driver, customer=done)
     api = Api(driver.user)
     (row,) = api.get("customers/").json()["results"]
     assert (row["id"], set(row)) == (seen.pk, set(DRIVER))

@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from health import parts
-from luckygas.testing.sandbox.faults import Fault, Kind, On
+from luckygas.testing.sandbox.faults import FaultKind, On, SandboxFault
 from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.servers import Redis, free_port, running
 from notifications import sender
@@ -117,22 +117,22 @@ def test_websocket_figures(office: Client) -> None:
 
 
 def test_stuck_hub_is_unhealthy(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = SimpleNamespace(pulse=SimpleNamespace(seconds_since_look=6.0, is_deaf=False))
+    hub = SimpleNamespace(pulse=SimpleNamespace(seconds_since_look=6.0, misses_bells=False))
     monkeypatch.setattr(Hub, "running", lambda: [hub])
     answer = office.get("/health/websocket")
     assert (answer.status_code, answer.json()["hub_stuck"]) == (503, True)
 
 
 @pytest.mark.parametrize(
-    ("rung", "missed", "status"), [(1, 9, "degraded"), (31, 9, "healthy"), (0, 4, "healthy"), (0, 0, "healthy")]
+    ("by_bell", "missed", "status"), [(1, 9, "degraded"), (31, 9, "healthy"), (0, 4, "healthy"), (0, 0, "healthy")]
 )
 @pytest.mark.servers
 def test_missed_bells_degrade_although_redis_answers(
-    office: Client, monkeypatch: pytest.MonkeyPatch, rung: int, missed: int, status: str
+    office: Client, monkeypatch: pytest.MonkeyPatch, by_bell: int, missed: int, status: str
 ) -> None:
     pulse, now = Pulse(), timezone.now()
-    pulse.looked([now] * rung)
-    pulse.looked([now] * missed, rung=False)
+    pulse.record_round([now] * by_bell)
+    pulse.record_round([now] * missed, by_bell=False)
     monkeypatch.setattr(Hub, "running", lambda: [SimpleNamespace(pulse=pulse)])
     answer = office.get("/health/websocket").json()
     assert (answer["status"], answer["redis"]) == (status, "healthy")
@@ -232,7 +232,7 @@ def test_hanging_provider_hides_only_itself(
     settings.SMS_GATEWAY, settings.SMS_PROVIDER_URL, settings.SMS_API_KEY = "http", f"{sandbox.url}/sms", "sandbox-key"
     monkeypatch.setattr(parts.provider_probe("http"), "seconds", 0.3)
     make_message("pending", created_at=timezone.now() - timedelta(minutes=10))
-    sandbox.operator.faults.set(Fault(Kind.HANG, on=On.ASK))
+    sandbox.operator.faults.set(SandboxFault(FaultKind.HANG, on=On.ASK))
     answer = office.get("/health/notifications")
     assert (answer.status_code, 300 <= answer.json()["ms"] < 2000) == (503, True)
     assert answer.json()["sms_provider"]["detail"] == "no answer within 0.3 s"
@@ -242,7 +242,7 @@ def test_hanging_provider_hides_only_itself(
 
 def test_unknown_code_of_provider_degrades(office: Client, settings: Settings) -> None:
     settings.SMS_GATEWAY = "memory"
-    GatewayState.objects.create(gateway="memory").doubt("-77: maintenance")
+    GatewayState.objects.create(gateway="memory").mark_doubtful("-77: maintenance")
     answer = office.get("/health/notifications")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     assert answer.json()["sms_provider"]["not_understood"] == "-77: maintenance"

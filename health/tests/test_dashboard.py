@@ -196,7 +196,7 @@ def test_broken_parts_come_before_degraded_ones() -> None:
 @pytest.mark.usefixtures("english")
 def test_switched_off_feature_is_a_fault_with_its_meaning() -> None:
     flags.forget()
-    flags.remember(flags.Seen(1e18, frozenset({flags.SMS})))
+    flags.remember(flags.SwitchesRead(1e18, frozenset({flags.SMS})))
     (fault,) = faults(ANSWERS, 0)
     assert fault.said == "“sms_notifications” is turned off."
     assert "they wait" in fault.remedy

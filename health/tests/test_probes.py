@@ -5,12 +5,12 @@ import threading
 import pytest
 
 from health import parts, probes
-from health.probes import Health, Probe, ask_all, worst
+from health.probes import HealthStatus, Probe, ask_all, worst
 from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 
 
 def test_a_probe_answers_with_its_milliseconds() -> None:
-    answer = Probe(lambda: {"status": Health.HEALTHY}, 1)()
+    answer = Probe(lambda: {"status": HealthStatus.HEALTHY}, 1)()
     assert answer["status"] == "healthy"
     assert 0 <= answer["ms"] < 1000
 
@@ -29,7 +29,7 @@ def test_hanging_probe_times_out_and_is_not_started_again() -> None:
     def ask() -> dict[str, str]:
         asked.append(1)
         release.wait()
-        return {"status": Health.HEALTHY}
+        return {"status": HealthStatus.HEALTHY}
 
     probe = Probe(ask, 0.1)
     assert [probe()["status"] for _ in range(3)] == ["unhealthy"] * 3
@@ -54,7 +54,7 @@ def test_worst_part_decides(parts: list[str], whole: str) -> None:
 
 def test_hanging_probe_returns_its_own_status() -> None:
     release = threading.Event()
-    probe = Probe(lambda: {"status": Health.HEALTHY} if release.wait() else {}, 0.2, silent=Health.DEGRADED)
+    probe = Probe(lambda: {"status": HealthStatus.HEALTHY} if release.wait() else {}, 0.2, silent=HealthStatus.DEGRADED)
     assert (probe()["status"], probe()["detail"]) == ("degraded", "no answer within 0.2 s")
     release.set()
 
@@ -68,7 +68,7 @@ def test_lost_thread_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append(1)
         if len(asked) < 3:
             release.wait(10)
-        return {"status": Health.HEALTHY}
+        return {"status": HealthStatus.HEALTHY}
 
     probe = Probe(ask, 0.1)
     assert [probe()["status"] for _ in range(3)] == ["unhealthy", "unhealthy", "healthy"]
@@ -83,7 +83,7 @@ def test_number_of_lost_threads_is_limited(monkeypatch: pytest.MonkeyPatch) -> N
     def ask() -> dict[str, str]:
         asked.append(1)
         release.wait(10)
-        return {"status": Health.HEALTHY}
+        return {"status": HealthStatus.HEALTHY}
 
     probe = Probe(ask, 0.02)
     assert [probe()["status"] for _ in range(5)] == ["unhealthy"] * 5
@@ -106,7 +106,7 @@ def test_probes_run_in_parallel() -> None:
 
     def ask() -> dict[str, str]:
         together.wait(PATIENCE_SECONDS)
-        return {"status": Health.HEALTHY}
+        return {"status": HealthStatus.HEALTHY}
 
     answers = ask_all({name: Probe(ask, PATIENCE_SECONDS) for name in "abc"})
     assert [answer["status"] for answer in answers.values()] == ["healthy"] * 3

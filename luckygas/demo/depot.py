@@ -23,11 +23,11 @@ from importing.importer import Track, import_orders
 from importing.report import Report
 from orders.models import Order
 from orders.models.order import Proof
-from orders.states import Status
+from orders.states import OrderStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class DemoAccount:
     role: Role
     username: str
     password: str
@@ -36,19 +36,19 @@ class Account:
     plate: str = ""
 
 
-OFFICE = Account(Role.OWNER, "office", "office-demo", "林老闆")
-MANAGER = Account(Role.MANAGER, "manager", "manager-demo", "王店長")
-CLERK = Account(Role.CLERK, "clerk", "clerk-demo", "張雅婷")
-CUSTOMER = Account(Role.CUSTOMER, "customer", "customer-demo", "")
+OFFICE = DemoAccount(Role.OWNER, "office", "office-demo", "林老闆")
+MANAGER = DemoAccount(Role.MANAGER, "manager", "manager-demo", "王店長")
+CLERK = DemoAccount(Role.CLERK, "clerk", "clerk-demo", "張雅婷")
+CUSTOMER = DemoAccount(Role.CUSTOMER, "customer", "customer-demo", "")
 DRIVERS = [
-    Account(Role.DRIVER, "driver", "driver-demo", "陳志明", "0900-020-001", "AKT-2301"),
-    Account(Role.DRIVER, "driver2", "driver2-demo", "黃建宏", "0900-020-002", "BDH-5162"),
-    Account(Role.DRIVER, "driver3", "driver3-demo", "吳俊傑", "0900-020-003", "RBC-7718"),
+    DemoAccount(Role.DRIVER, "driver", "driver-demo", "陳志明", "0900-020-001", "AKT-2301"),
+    DemoAccount(Role.DRIVER, "driver2", "driver2-demo", "黃建宏", "0900-020-002", "BDH-5162"),
+    DemoAccount(Role.DRIVER, "driver3", "driver3-demo", "吳俊傑", "0900-020-003", "RBC-7718"),
 ]
 ACCOUNTS = [OFFICE, MANAGER, CLERK, *DRIVERS, CUSTOMER]
 
 
-def make_user(account: Account) -> User:
+def make_user(account: DemoAccount) -> User:
     is_staff = account.role in STAFF
     user = User.objects.create_user(
         account.username, password=account.password, first_name=account.name, is_staff=is_staff
@@ -121,11 +121,11 @@ def import_sheets(today: date, track: Track) -> list[Report]:
     return reports
 
 
-ON_THE_WAY = (Status.DELIVERING, Status.ARRIVING, Status.DELIVERED)
+ON_THE_WAY = (OrderStatus.DELIVERING, OrderStatus.ARRIVING, OrderStatus.DELIVERED)
 # Name of the route and the status of each stop. Few stops, because each confirmed order sends an SMS.
 ROUTES = [
-    ("大安", [Status.DELIVERED, Status.ARRIVING, Status.DELIVERING, Status.ASSIGNED]),
-    ("中正", [Status.FAILED, Status.ASSIGNED, Status.ASSIGNED]),
+    ("大安", [OrderStatus.DELIVERED, OrderStatus.ARRIVING, OrderStatus.DELIVERING, OrderStatus.ASSIGNED]),
+    ("中正", [OrderStatus.FAILED, OrderStatus.ASSIGNED, OrderStatus.ASSIGNED]),
 ]
 # Near 大安, 中正 and 信義, in degrees WGS 84.
 POSITIONS = [(25.0330, 121.5436), (25.0324, 121.5180), (25.0339, 121.5645)]
@@ -143,39 +143,39 @@ def play(crew: Crew, today: date) -> None:
         DriverLocation.objects.create(driver=driver, latitude=latitude, longitude=longitude, recorded_at=timezone.now())
     for driver, (area, stops) in zip(crew.drivers, ROUTES, strict=False):
         _drive(crew, driver, Route(date=today, name=area, driver=driver, status=RouteStatus.ACTIVE), stops)
-    waiting = Order.objects.filter(scheduled_date=today, status=Status.PENDING).order_by("-id")
+    waiting = Order.objects.filter(scheduled_date=today, status=OrderStatus.PENDING).order_by("-id")
     confirmed, cancelled = waiting[:2]
-    confirmed.transition_to(Status.CONFIRMED, by=crew.office)
-    cancelled.transition_to(Status.CANCELLED, by=crew.office, reason="客戶改日再訂")
+    confirmed.transition_to(OrderStatus.CONFIRMED, by=crew.office)
+    cancelled.transition_to(OrderStatus.CANCELLED, by=crew.office, reason="客戶改日再訂")
     _give_account()
 
 
-def _drive(crew: Crew, driver: Driver, route: Route, stops: Sequence[Status]) -> None:
+def _drive(crew: Crew, driver: Driver, route: Route, stops: Sequence[OrderStatus]) -> None:
     route.save()
-    orders = Order.objects.filter(scheduled_date=route.date, area=f"{route.name}區", status=Status.PENDING)
+    orders = Order.objects.filter(scheduled_date=route.date, area=f"{route.name}區", status=OrderStatus.PENDING)
     # Customers with a mobile number, urgent orders first.
     reachable = orders.filter(customer__phone__startswith="+8869").order_by("-priority", "id")[: len(stops)]
     for number, (order, status) in enumerate(zip(reachable, stops, strict=True), 1):
         order.route, order.stop_sequence = route, number
         order.save()
-        order.transition_to(Status.CONFIRMED, by=crew.office)
+        order.transition_to(OrderStatus.CONFIRMED, by=crew.office)
         order.assign(driver, by=crew.office)
         _bring(order, driver, status)
 
 
-def _bring(order: Order, driver: Driver, status: Status) -> None:
+def _bring(order: Order, driver: Driver, status: OrderStatus) -> None:
     """Changes an assigned order to `status` by the driver's reports."""
-    if status == Status.FAILED:
-        order.transition_to(Status.DELIVERING, by=driver.user)
-        order.transition_to(Status.FAILED, by=driver.user, reason="按鈴無人應門")
+    if status == OrderStatus.FAILED:
+        order.transition_to(OrderStatus.DELIVERING, by=driver.user)
+        order.transition_to(OrderStatus.FAILED, by=driver.user, reason="按鈴無人應門")
     elif status in ON_THE_WAY:
         for step in ON_THE_WAY[: ON_THE_WAY.index(status) + 1]:
-            proof = Proof(parts={"amount_collected": order.amount_due}) if step == Status.DELIVERED else None
+            proof = Proof(parts={"amount_collected": order.amount_due}) if step == OrderStatus.DELIVERED else None
             order.transition_to(step, by=driver.user, proof=proof)
 
 
 def _give_account() -> None:
     """Gives an account to the customer whose driver is arriving, so that the tracking page shows movement."""
-    customer = Order.objects.get(status=Status.ARRIVING).customer
+    customer = Order.objects.get(status=OrderStatus.ARRIVING).customer
     customer.user = make_user(CUSTOMER)
     customer.save()

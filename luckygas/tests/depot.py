@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from accounts.api.tokens import Refresh
 from notifications.models import NotificationHistory
-from notifications.states import Status as Sms
+from notifications.states import OrderStatus as Sms
 from notifications.tests.factories import make_message
 from orders.models import Order, ProofImageKind, proof
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import (
     PASSWORD,
     make_customer,
@@ -41,7 +41,7 @@ class Depot:
     names: dict[str, list[Any]]
     # Ids for `{id}`, by the first part of the path.
     ids: dict[str, list[Any]]
-    orders: dict[Status, Order]
+    orders: dict[OrderStatus, Order]
 
 
 def make_depot() -> Depot:
@@ -50,10 +50,10 @@ def make_depot() -> Depot:
     customer, product = make_customer(user=make_user()), make_product(low_stock_threshold=5)
     route = make_route(driver=driver)
     shared: dict[str, Any] = {"customer": customer, "driver": driver, "product": product, "route": route}
-    by_status = {status: make_order(status, quantity=2, **shared) for status in Status}
+    by_status = {status: make_order(status, quantity=2, **shared) for status in OrderStatus}
     orders = list(by_status.values())
     # A message that can be resent, and one that waits for its receipt.
-    make_message(Sms.FAILED, order=by_status[Status.CONFIRMED])
+    make_message(Sms.FAILED, order=by_status[OrderStatus.CONFIRMED])
     make_message(
         Sms.SENT,
         order=orders[0],
@@ -62,7 +62,7 @@ def make_depot() -> Depot:
         provider_message_id=AWAITED,
         sent_at=timezone.now(),
     )
-    delivered = Order.objects.filter(status=Status.DELIVERED)
+    delivered = Order.objects.filter(status=OrderStatus.DELIVERED)
     image = proof.store(delivered, ProofImageKind.PHOTO, sent(encoded()), by=office)
     events = log.number()
     today = timezone.localdate()
@@ -115,10 +115,10 @@ SERVED = {
 }  # fmt: skip
 # The order that a role moves, and the body of the request.
 MOVES = {
-    "driver": (Status.ASSIGNED, {"status": Status.DELIVERING}),
-    "customer": (Status.CONFIRMED, {"status": Status.CANCELLED, "reason": "moved away"}),
+    "driver": (OrderStatus.ASSIGNED, {"status": OrderStatus.DELIVERING}),
+    "customer": (OrderStatus.CONFIRMED, {"status": OrderStatus.CANCELLED, "reason": "moved away"}),
 }
-OFFICE_MOVE = (Status.PENDING, {"status": Status.CONFIRMED})
+OFFICE_MOVE = (OrderStatus.PENDING, {"status": OrderStatus.CONFIRMED})
 
 
 def good_request(depot: Depot, role: str, label: str) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def special(depot: Depot, role: str) -> dict[str, dict[str, Any]]:
     order = {"items": [item], "scheduled_date": names["scheduled_date"][0]}
     receipt = {"path_parameters": {"gateway": "mitake", "secret": SECRET}}
     failed = NotificationHistory.objects.get(status=Sms.FAILED)
-    delivered = {"path_parameters": {"id": depot.orders[Status.DELIVERED].pk}}
+    delivered = {"path_parameters": {"id": depot.orders[OrderStatus.DELIVERED].pk}}
     before, move = MOVES.get(role, OFFICE_MOVE)
     return {
         "POST auth/logout/": {"body": {"refresh": str(Refresh.for_user(user))}},
@@ -154,10 +154,10 @@ def special(depot: Depot, role: str) -> dict[str, dict[str, Any]]:
         "POST notifications/callbacks/{gateway}/{secret}/": receipt
         | {"body": RECEIPT, "media_type": "application/x-www-form-urlencoded"},
         "POST orders/": {"body": order if role == "customer" else order | {"customer": names["customer"][0]}},
-        "GET orders/{id}/": {"path_parameters": {"id": depot.orders[Status.ASSIGNED].pk}},
+        "GET orders/{id}/": {"path_parameters": {"id": depot.orders[OrderStatus.ASSIGNED].pk}},
         "PATCH orders/{id}/": {"body": {"notes": "second floor"}},
         "POST orders/{id}/confirm-delivery/": {
-            "path_parameters": {"id": depot.orders[Status.ARRIVING].pk}, "body": {"confirmation_type": "manual"},
+            "path_parameters": {"id": depot.orders[OrderStatus.ARRIVING].pk}, "body": {"confirmation_type": "manual"},
         },
         "POST orders/{id}/proof-images/": delivered
         | {"body": {"kind": "photo", "image": encoded()}, "media_type": "multipart/form-data"},

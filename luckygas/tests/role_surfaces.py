@@ -30,9 +30,9 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from luckygas.tests.depot import SECRET, V1, Depot, good_request, make_depot
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
-from notifications.states import Status as Sms
+from notifications.states import OrderStatus as Sms
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_staff, make_user, turn
 from orders.tests.test_proof_images import encoded, sent
 from realtime import auth, channels, commands
@@ -83,7 +83,7 @@ class House:
     def row(self, model: type[Model]) -> Any:
         return self.rows.setdefault(model, model._default_manager.order_by("pk").first())
 
-    def order(self, status: Status) -> Order:
+    def order(self, status: OrderStatus) -> Order:
         return self.depot.orders[status]
 
 
@@ -177,7 +177,7 @@ def more_of_the_api() -> dict[str, Ask]:
             "customers/{}/", lambda h: h.row(Customer).pk, lambda h: {"user": h.other["manager"].pk}
         ),
         "a delivery that was none": patch(
-            "orders/{}/status/", lambda h: h.order(Status.DELIVERED).pk, lambda _h: delivered
+            "orders/{}/status/", lambda h: h.order(OrderStatus.DELIVERED).pk, lambda _h: delivered
         ),
         "a whole telephone number": whole_number,
         "a message again": resend,
@@ -229,13 +229,13 @@ def more_of_the_admin() -> dict[str, Ask]:
     def unlinked(house: House) -> list[Any]:
         return [make_customer(email="new@example.com").pk, "open"]
 
-    def move(before: Status, to: str) -> Callable[[House], list[Any]]:
+    def move(before: OrderStatus, to: str) -> Callable[[House], list[Any]]:
         return lambda house: [house.order(before).pk, to]
 
     def failed(house: House) -> list[Any]:
         return [NotificationHistory.objects.get(status=Sms.FAILED).pk]
 
-    def version(status: Status) -> Callable[[House], int]:
+    def version(status: OrderStatus) -> Callable[[House], int]:
         return lambda house: house.order(status).version
 
     choice = {"app_label": "orders", "model_name": "order", "field_name": "customer", "term": ""}
@@ -253,11 +253,12 @@ def more_of_the_admin() -> dict[str, Ask]:
         "admin:orders_order_statistics": extra("admin:orders_order_statistics", none),
         "admin:orders_order_statistics, csv": extra("admin:orders_order_statistics", none, format="csv"),
         "admin:orders_order_move": extra(
-            "admin:orders_order_move", move(Status.PENDING, "confirmed"), "post", version=version(Status.PENDING)
+            "admin:orders_order_move", move(OrderStatus.PENDING, "confirmed"), "post",
+            version=version(OrderStatus.PENDING)
         ),
         "admin:orders_order_move, a correction": extra(
-            "admin:orders_order_move", move(Status.DELIVERED, "cancelled"), "post",
-            version=version(Status.DELIVERED), reason="it was none",
+            "admin:orders_order_move", move(OrderStatus.DELIVERED, "cancelled"), "post",
+            version=version(OrderStatus.DELIVERED), reason="it was none",
         ),
         "admin:dispatch_route_assign": extra("admin:dispatch_route_assign", first(Route)),
         "admin:notifications_gateway_start": extra("admin:notifications_gateway_start", lambda _h: ["mitake"], "post"),
@@ -322,7 +323,7 @@ def channel(name: str | Callable[[House], str]) -> Ask:
     return ask
 
 
-def command(type_: str, before: Status, **said: Any) -> Ask:
+def command(type_: str, before: OrderStatus, **said: Any) -> Ask:
     def ask(house: House, who: str) -> Outcome:
         if who == "nobody":
             return REFUSED
@@ -347,13 +348,13 @@ SOCKETS: dict[str, Ask] = {
     "driver:{the driver}": channel(lambda house: f"driver:{house.row(Driver).pk}"),
     "driver:{another}": channel("driver:999999"),
     "route:{any}": channel(lambda house: f"route:{house.row(Route).pk}"),
-    "order:{own}": channel(lambda house: f"order:{house.order(Status.ASSIGNED).pk}"),
+    "order:{own}": channel(lambda house: f"order:{house.order(OrderStatus.ASSIGNED).pk}"),
     "order:{another's}": channel("order:999999"),
     "customer:{the customer}": channel(lambda house: f"customer:{house.row(Customer).pk}"),
     "user:{another}": channel("user:999999"),
-    "order_update": command("order_update", Status.ASSIGNED, status="delivering"),
+    "order_update": command("order_update", OrderStatus.ASSIGNED, status="delivering"),
     "delivery.confirmed": command(
-        "delivery.confirmed", Status.ARRIVING, confirmation_type="manual"
+        "delivery.confirmed", OrderStatus.ARRIVING, confirmation_type="manual"
     ),
     "location_update": position,
 }  # fmt: skip

@@ -20,9 +20,9 @@ from luckygas.testing.servers import Postgres, running
 from luckygas.testing.site import ROOT, Site, database_url
 from luckygas.testing.waiting import PATIENCE_SECONDS
 from notifications.models import NotificationHistory
-from notifications.states import Status as SmsStatus
+from notifications.states import OrderStatus as SmsStatus
 from notifications.tests.factories import make_message
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_office, make_order
 from realtime import log
 from realtime.tests.client import open_client, token_for
@@ -95,7 +95,7 @@ def contents(url: str) -> dict[str, Any]:
 
 def test_restored_database_is_complete_and_sends_nothing_twice(keeper: Keeper, fresh: str) -> None:
     order = make_order()
-    order.transition_to(Status.CONFIRMED)
+    order.transition_to(OrderStatus.CONFIRMED)
     due = make_message()
     log.number()
     (keeper.media / "proof").mkdir()

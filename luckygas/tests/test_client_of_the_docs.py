@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from luckygas.testing.site import Site
 from luckygas.testing.waiting import wait_for
 from luckygas.tests.docs import ROOT, blocks
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_order
 
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
@@ -43,10 +43,10 @@ def count(printed: Path, status: str) -> int:
 async def test_client_prints_each_event_once_despite_a_killed_server(site: Site, printed: Path) -> None:
     order = await make(make_order)()
     await asyncio.to_thread(wait_for, lambda: "connection" in printed.read_text())
-    await make(order.transition_to)(Status.CONFIRMED)
+    await make(order.transition_to)(OrderStatus.CONFIRMED)
     await asyncio.to_thread(wait_for, lambda: count(printed, "confirmed") == 1)
     site.kill()
-    await make(order.transition_to)(Status.CANCELLED, reason="missed")
+    await make(order.transition_to)(OrderStatus.CANCELLED, reason="missed")
     await asyncio.to_thread(wait_for, lambda: "disconnected" in printed.read_text())
     await asyncio.to_thread(site.start)
     await asyncio.to_thread(wait_for, lambda: count(printed, "cancelled") > 0)

@@ -19,7 +19,7 @@ from dispatch.models import DriverLocation, Route
 from luckygas.demo.depot import ACCOUNTS
 from luckygas.management.commands import demo as command
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -43,14 +43,14 @@ def test_demo_has_orders_routes_and_an_arriving_delivery() -> None:
     today = demo()
     assert Order.objects.filter(scheduled_date=today).count() == 149
     assert Order.objects.filter(scheduled_date=today + timedelta(days=1)).count() == 109
-    assert set(Order.objects.values_list("status", flat=True)) == set(Status)
+    assert set(Order.objects.values_list("status", flat=True)) == set(OrderStatus)
     for route in Route.objects.all():
         stops = route.orders.order_by("stop_sequence")
         assert route.date == today
-        assert {stop.driver_id for stop in stops.exclude(status=Status.FAILED)} == {route.driver_id}
+        assert {stop.driver_id for stop in stops.exclude(status=OrderStatus.FAILED)} == {route.driver_id}
         assert [stop.stop_sequence for stop in stops] == list(range(1, route.total_stops + 1))
     assert (Route.objects.count(), DriverLocation.objects.count()) == (2, 3)
-    assert Customer.objects.get(user__username="customer").orders.filter(status=Status.ARRIVING).exists()
+    assert Customer.objects.get(user__username="customer").orders.filter(status=OrderStatus.ARRIVING).exists()
 
 
 def test_printed_accounts_work_and_second_run_prints_them_again(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from accounts.roles import Side
 from luckygas.tests.depot import ANYBODY, SERVED, V1, Depot, good_request, make_depot
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.api.client import Api, codes
 from orders.tests.factories import make_driver, make_office
 from orders.tests.test_proof_images import encoded, sent
@@ -90,11 +90,11 @@ def values(depot: Depot) -> dict[str, Any]:
 def order_of(label: str, role: str, depot: Depot) -> Order:
     """Returns an order that this call can change in this role."""
     if label.startswith("PATCH orders/{id}/status"):
-        return depot.orders[Status.ASSIGNED if role == "driver" else Status.CONFIRMED]
+        return depot.orders[OrderStatus.ASSIGNED if role == "driver" else OrderStatus.CONFIRMED]
     return depot.orders[{
-        "PATCH orders/{id}/": Status.PENDING, "order_update": Status.ASSIGNED,
-        "POST orders/{id}/proof-images/": Status.DELIVERED,
-    }.get(label, Status.ARRIVING)]  # fmt: skip
+        "PATCH orders/{id}/": OrderStatus.PENDING, "order_update": OrderStatus.ASSIGNED,
+        "POST orders/{id}/proof-images/": OrderStatus.DELIVERED,
+    }.get(label, OrderStatus.ARRIVING)]  # fmt: skip
 
 
 @pytest.mark.parametrize("role", ["driver", "customer"])
@@ -124,7 +124,11 @@ def test_api_accepts_fields_only_from_roles_of_the_table(role: str) -> None:
 
 def test_naming_a_driver_without_permission_is_refused() -> None:
     depot, other = make_depot(), make_driver()
-    for status, to in ((Status.ASSIGNED, "delivering"), (Status.DELIVERING, "assigned"), (Status.ARRIVING, "failed")):
+    for status, to in (
+        (OrderStatus.ASSIGNED, "delivering"),
+        (OrderStatus.DELIVERING, "assigned"),
+        (OrderStatus.ARRIVING, "failed"),
+    ):
         order = depot.orders[status]
         body = {"status": to, "driver": other.pk, "reason": "x"}
         answer = Api(depot.users["driver"]).patch(f"orders/{order.pk}/status/", body)
@@ -135,7 +139,7 @@ def test_naming_a_driver_without_permission_is_refused() -> None:
 
 def test_office_may_name_a_driver_in_a_move() -> None:
     depot, other = make_depot(), make_driver()
-    order = depot.orders[Status.DELIVERING]
+    order = depot.orders[OrderStatus.DELIVERING]
     answer = Api(make_office()).patch(f"orders/{order.pk}/status/", {"status": "assigned", "driver": other.pk})
     assert (answer.status_code, Order.objects.get(pk=order.pk).driver_id) == (200, other.pk)
 

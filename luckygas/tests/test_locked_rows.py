@@ -42,7 +42,7 @@ from orders.tests.threads import forgotten, in_thread, sessions_waiting
 from realtime.tests.client import open_client, token_for
 from web import database
 from web.actors import Actor
-from web.api.exceptions import Busy, for_now
+from web.api.exceptions import Busy, temporary_failure
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
 
@@ -296,7 +296,7 @@ def test_database_ends_idle_transaction() -> None:
             frozen.set()
             time.sleep(0.5)
             order.save(change=Change(items="瓦斯"))
-        assert isinstance(for_now(raised.value), Busy)
+        assert isinstance(temporary_failure(raised.value), Busy)
 
     forgetting = in_thread(freeze)
     frozen.wait()

@@ -30,7 +30,7 @@ from luckygas.testing.site import Site, manage
 from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 from notifications.models import NotificationHistory
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_driver, make_office, make_order
 from realtime import log
 from realtime.models import Event
@@ -248,7 +248,7 @@ async def test_request_id_links_events_sms_and_logs(site: Site, admin_client: Br
 @pytest.mark.django_db(transaction=True)
 async def test_socket_message_has_its_id_and_its_lines_the_connections(site: Site) -> None:
     driver = await sync_to_async(make_driver)()
-    order = await sync_to_async(make_order)(Status.ASSIGNED, driver=driver)
+    order = await sync_to_async(make_order)(OrderStatus.ASSIGNED, driver=driver)
     token = await sync_to_async(token_for)(driver.user)
     async with open_client(f"{site.ws}/driver?token={token}") as client:
         await client.answer("ack", type="order_update", order_id=order.pk, status="delivering")

@@ -22,10 +22,10 @@ from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 from luckygas.tests.follower import Follower
 from luckygas.tests.test_faults import check_log, for_reader
 from notifications.models import NotificationHistory
-from notifications.states import Status as SmsStatus
+from notifications.states import OrderStatus as SmsStatus
 from notifications.tests.factories import make_message
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from realtime.models import Event
 from realtime.tests.client import token_for
@@ -112,7 +112,7 @@ class Cast:
 def cast(deployed: Deployed) -> Cast:
     """The callers that work and the followers that watch."""
     driver, customer = make_driver(), make_customer(user=make_user(), sms_opt_out=True)
-    orders = [make_order(Status.ASSIGNED, driver=driver, customer=customer) for _ in range(CALLERS)]
+    orders = [make_order(OrderStatus.ASSIGNED, driver=driver, customer=customer) for _ in range(CALLERS)]
     tokens = [token_for(make_office()) for _ in range(CALLERS)]
     nginx = deployed.nginx
     callers = [

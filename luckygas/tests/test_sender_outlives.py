@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from luckygas.testing.sandbox.faults import Fault, Kind
+from luckygas.testing.sandbox.faults import FaultKind, SandboxFault
 from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.servers import KILLABLE, Postgres
 from luckygas.testing.site import ROOT, environment, manage
@@ -89,7 +89,7 @@ def books(sandbox: Sandbox) -> Iterator[Books]:
 
 def test_service_survives_a_database_restart(books: Books, tmp_path: Path) -> None:
     """One thread waits for the provider, while another queries for pending messages."""
-    books.sandbox.operator.faults.set(Fault(Kind.SLOW, times=1, seconds=1))
+    books.sandbox.operator.faults.set(SandboxFault(FaultKind.SLOW, times=1, seconds=1))
     logs = [tmp_path / "one", tmp_path / "other"]
     with books.service(logs[0]) as one, books.service(logs[1]) as other:
         wait_for(lambda: books.telephones() == 1)

@@ -23,7 +23,7 @@ from luckygas.testing.deployed import AppServer
 from luckygas.testing.servers import Server, running
 from luckygas.testing.site import environment
 from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_office, make_order
 from realtime.tests.client import Client, open_client, token_for
 
@@ -99,7 +99,7 @@ async def test_workers_share_a_port_restart_and_close_sockets_politely(served: S
         assert len(after - before) == 1
     order = await make(make_order)()
     async with sockets(served, SOCKETS) as clients:
-        await make(order.transition_to)(Status.CONFIRMED)
+        await make(order.transition_to)(OrderStatus.CONFIRMED)
         for client in clients:
             while (await client.orders(1))[0]["data"]["status"] != "confirmed":
                 pass

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from luckygas.testing.sandbox.faults import Fault, Kind
+from luckygas.testing.sandbox.faults import FaultKind, SandboxFault
 from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.waiting import PATIENCE_SECONDS
 from notifications import sender
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Reason, Status
+from notifications.states import MessageStatus, Reason
 from notifications.tests.on_sandbox import GATEWAYS, OUTCOMES, REFUSAL, SENT, UNKNOWN, outcome, use
 from orders.models import Order
-from orders.states import Status as OrderStatus
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_order
 from realtime.models import Outbox
 
@@ -64,22 +64,22 @@ def told(row: NotificationHistory) -> list[tuple[str, str]]:
     return [(each.type, each.delta["status"]) for each in rows]
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_permanent_fault(gateway: str, kind: Kind, sandbox: Sandbox) -> None:
-    code = REFUSAL[gateway] if kind == Kind.REFUSE else ""
-    sandbox.operator.faults.set(Fault(kind, code=code, seconds=0.1 if kind == Kind.SLOW else 30))
+@pytest.mark.parametrize("kind", FaultKind)
+def test_permanent_fault(gateway: str, kind: FaultKind, sandbox: Sandbox) -> None:
+    code = REFUSAL[gateway] if kind == FaultKind.REFUSE else ""
+    sandbox.operator.faults.set(SandboxFault(kind, code=code, seconds=0.1 if kind == FaultKind.SLOW else 30))
     row = confirm()
     expected, count = outcome(gateway, kind)
     assert (row.status, row.status_reason) == expected
     assert telephones(sandbox) == [row.content] * count
-    type_ = "notification.sent" if row.status == Status.SENT else "notification.failed"
+    type_ = "notification.sent" if row.status == MessageStatus.SENT else "notification.failed"
     assert told(row)[-1] == (type_, row.status)
     assert len(row.error_message) <= 500
 
 
-@pytest.mark.parametrize("kind", [Kind.HANG, Kind.DROP_BEFORE, Kind.DROP_AFTER])
-def test_temporary_fault_is_retried_with_a_key(gateway: str, kind: Kind, sandbox: Sandbox) -> None:
-    sandbox.operator.faults.set(Fault(kind, times=1))
+@pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
+def test_temporary_fault_is_retried_with_a_key(gateway: str, kind: FaultKind, sandbox: Sandbox) -> None:
+    sandbox.operator.faults.set(SandboxFault(kind, times=1))
     row = confirm()
     reached = 1 if gateway != "every8d" else OUTCOMES[kind][1]
     assert (row.status, row.status_reason) == (UNKNOWN if gateway == "every8d" else SENT)
@@ -89,24 +89,24 @@ def test_temporary_fault_is_retried_with_a_key(gateway: str, kind: Kind, sandbox
 def test_unreachable_provider(gateway: str, sandbox: Sandbox) -> None:
     sandbox.stop()
     row = confirm()
-    assert (row.status, row.status_reason, row.attempts) == (Status.PENDING, Reason.UNREACHABLE, 0)
+    assert (row.status, row.status_reason, row.attempts) == (MessageStatus.PENDING, Reason.UNREACHABLE, 0)
     assert (told(row), row.send_after is None) == ([], False)
 
 
 def test_message_is_sent_without_faults(gateway: str, sandbox: Sandbox) -> None:
     row = confirm()
-    assert (row.status, row.gateway, row.segments, row.attempts) == (Status.SENT, gateway, 1, 1)
+    assert (row.status, row.gateway, row.segments, row.attempts) == (MessageStatus.SENT, gateway, 1, 1)
     assert row.provider_message_id
-    assert [step.status for step in row.trail.all()] == [Status.SENDING, Status.SENT]
+    assert [step.status for step in row.trail.all()] == [MessageStatus.SENDING, MessageStatus.SENT]
     assert telephones(sandbox) == [row.content]
 
 
 # Refusals of the providers: the row, the delivered messages, and the events on screens.
 
 
-REFUSED, NO_NUMBER = (Status.FAILED, Reason.REFUSED), (Status.FAILED, Reason.NO_SUCH_NUMBER)
-PAUSES, STOPPED = (Status.PENDING, Reason.BUSY), (Status.PENDING, Reason.CHANNEL_STOPPED)
-DOUBTED = (Status.PENDING, Reason.UNKNOWN_CODE)
+REFUSED, NO_NUMBER = (MessageStatus.FAILED, Reason.REFUSED), (MessageStatus.FAILED, Reason.NO_SUCH_NUMBER)
+PAUSES, STOPPED = (MessageStatus.PENDING, Reason.BUSY), (MessageStatus.PENDING, Reason.CHANNEL_STOPPED)
+DOUBTED = (MessageStatus.PENDING, Reason.UNKNOWN_CODE)
 # Gateway → one code of each sort → the resulting status of the row.
 CODES: dict[str, dict[str, tuple[str, str]]] = {
     "http": {"400": REFUSED, "401": STOPPED, "404": DOUBTED, "429": PAUSES, "500": UNKNOWN},
@@ -124,7 +124,7 @@ CODES: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 # Faults after which the client cannot know whether the message was accepted.
-EITHER = (Kind.HANG, Kind.DROP_AFTER, Kind.GARBAGE, Kind.HTML, Kind.HUGE)
+EITHER = (FaultKind.HANG, FaultKind.DROP_AFTER, FaultKind.GARBAGE, FaultKind.HTML, FaultKind.HUGE)
 
 
 @pytest.fixture
@@ -146,12 +146,12 @@ def screens(row: NotificationHistory) -> tuple[list[tuple[str, str]], list[str]]
 @pytest.mark.parametrize(("gateway", "code"), [(gateway, code) for gateway, codes in CODES.items() for code in codes])
 def test_a_refusal(gateway: str, code: str, sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, gateway)
-    sandbox.operator.faults.set(Fault(Kind.REFUSE, code=code))
+    sandbox.operator.faults.set(SandboxFault(FaultKind.REFUSE, code=code))
     row, (status, reason) = confirm(), CODES[gateway][code]
     assert (row.status, row.status_reason, telephones(sandbox)) == (status, reason, [])
     if reason == Reason.BUSY:
         assert (screens(row), row.send_after is None) == (([], []), False)
-    elif status == Status.PENDING:
+    elif status == MessageStatus.PENDING:
         assert screens(row) == ([], ["error"])
         state = GatewayState.objects.get()
         assert row.error_message in (state.stopped_because or state.doubted_because)
@@ -169,13 +169,13 @@ def test_no_credit(gateway: str, sandbox: Sandbox, settings: Any) -> None:
     sandbox.operator.telephones.balance = 0
     row = confirm()
     reason = Reason.NO_CREDIT
-    assert (row.status, row.status_reason, screens(row)) == (Status.PENDING, reason, ([], ["error"]))
+    assert (row.status, row.status_reason, screens(row)) == (MessageStatus.PENDING, reason, ([], ["error"]))
     assert telephones(sandbox) == []
     # The office has paid and starts the channel: waiting messages go out once.
     sandbox.operator.telephones.balance = 9
     assert GatewayState.objects.get().start()
     row.refresh_from_db()
-    assert (row.status, screens(row)) == (Status.SENT, ([("notification.sent", "sent")], ["error", "success"]))
+    assert (row.status, screens(row)) == (MessageStatus.SENT, ([("notification.sent", "sent")], ["error", "success"]))
     assert telephones(sandbox) == [row.content]
 
 
@@ -184,10 +184,10 @@ def test_no_credit(gateway: str, sandbox: Sandbox, settings: Any) -> None:
 @pytest.mark.parametrize("kind", EITHER)
 @pytest.mark.parametrize("gateway", GATEWAYS)
 def test_unaccepted_message_without_answer_is_unknown(
-    gateway: str, kind: Kind, sandbox: Sandbox, settings: Any
+    gateway: str, kind: FaultKind, sandbox: Sandbox, settings: Any
 ) -> None:
     use(settings, sandbox, gateway)
-    sandbox.operator.faults.set(Fault(kind, taken=False, code="500", seconds=30))
+    sandbox.operator.faults.set(SandboxFault(kind, taken=False, code="500", seconds=30))
     row = confirm()
     assert (row.status, row.status_reason) == UNKNOWN
     assert (telephones(sandbox), told(row)) == ([], [("notification.failed", row.status)])

@@ -11,15 +11,15 @@ import requests
 from asgiref.sync import sync_to_async
 
 from luckygas.testing.leaks import leaked
-from luckygas.testing.sandbox.faults import Fault, Kind
-from luckygas.testing.sandbox.receipts import Receipt, ReceiptPolicy
+from luckygas.testing.sandbox.faults import FaultKind, SandboxFault
+from luckygas.testing.sandbox.receipts import QueuedReceipt, ReceiptPolicy
 from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.sandbox.telephones import Sent
 from luckygas.testing.site import Site
 from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 from luckygas.tests.test_end_to_end import Rest, signed_in
 from notifications.models import NotificationHistory
-from notifications.states import Status
+from notifications.states import MessageStatus
 from notifications.tests.on_sandbox import GATEWAYS, REFUSAL, SECRET, callback, outcome, values
 from orders.models import Order
 from orders.tests.factories import make_customer, make_order
@@ -72,7 +72,7 @@ async def test_screen_gets_every_fault_and_receipt_and_log_masks_secrets(
 ) -> None:
     site, sandbox = provided
     async with signed_in(site) as (rest, client):
-        for kind in Kind:
+        for kind in FaultKind:
             await check_fault(kind, gateway, sandbox, rest, client)
         sandbox.operator.faults.set(None)
         if gateway != "http":
@@ -87,30 +87,34 @@ async def test_screen_gets_every_fault_and_receipt_and_log_masks_secrets(
         assert secret not in log
 
 
-async def check_fault(kind: Kind, gateway: str, sandbox: Sandbox, rest: Rest, client: Client) -> None:
-    code = REFUSAL[gateway] if kind == Kind.REFUSE else ""
-    sandbox.operator.faults.set(Fault(kind, code=code, seconds=0.1 if kind == Kind.SLOW else 30))
+async def check_fault(kind: FaultKind, gateway: str, sandbox: Sandbox, rest: Rest, client: Client) -> None:
+    code = REFUSAL[gateway] if kind == FaultKind.REFUSE else ""
+    sandbox.operator.faults.set(SandboxFault(kind, code=code, seconds=0.1 if kind == FaultKind.SLOW else 30))
     before, (expected, count) = telephones(sandbox), outcome(gateway, kind)
     frame = await confirmed(rest, client)
     assert (frame["data"]["status"], frame["data"]["reason"]) == expected, kind
-    assert frame["type"] == ("notification.sent" if expected[0] == Status.SENT else "notification.failed")
+    assert frame["type"] == ("notification.sent" if expected[0] == MessageStatus.SENT else "notification.failed")
     row = await NotificationHistory.objects.aget(pk=frame["data"]["notification_id"])
     assert (row.status, row.status_reason, telephones(sandbox) - before) == (*expected, count), kind
 
 
 async def check_receipts(gateway: str, sandbox: Sandbox, rest: Rest, client: Client) -> None:
     """Checks that repeated, unordered receipts cause one event each."""
-    for state, type_ in [(Status.DELIVERED, "sent"), (Status.FAILED, "failed"), (Status.EXPIRED, "failed")]:
+    for state, type_ in [
+        (MessageStatus.DELIVERED, "sent"),
+        (MessageStatus.FAILED, "failed"),
+        (MessageStatus.EXPIRED, "failed"),
+    ]:
         frame = await confirmed(rest, client)
         sent = sandbox.operator.telephones.all()[-1]
-        for told in (state, state, Status.SENT):
-            sandbox.operator.receipts.schedule(Receipt(sent, told))
+        for told in (state, state, MessageStatus.SENT):
+            sandbox.operator.receipts.schedule(QueuedReceipt(sent, told))
         news = await client.until(f"notification.{type_}")
         assert (news["data"]["notification_id"], news["data"]["status"]) == (frame["data"]["notification_id"], state)
         await asyncio.to_thread(wait_for, acknowledged(sent))
         assert [each["type"] for each in await client.everything()] == []
     if gateway == "every8d":
-        sandbox.operator.receipts.schedule(Receipt(sent, Status.SENT, "謝謝，我的電話0912345678"))
+        sandbox.operator.receipts.schedule(QueuedReceipt(sent, MessageStatus.SENT, "謝謝，我的電話0912345678"))
         assert "謝謝" in (await client.until("notification"))["data"]["message"]
 
 

@@ -19,7 +19,7 @@ django.setup()
 from django.db import Error, connection  # noqa: E402  (models can be imported only after the set-up above)
 
 from orders.models import Order  # noqa: E402
-from orders.states import Status  # noqa: E402
+from orders.states import OrderStatus  # noqa: E402
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user  # noqa: E402
 from realtime import outbox  # noqa: E402
 from realtime.tests.client import token_for  # noqa: E402
@@ -32,7 +32,7 @@ PAUSE_SECONDS = 0.04
 def prepare(readers: int) -> dict[str, Any]:
     """Creates accounts, tokens and orders. The first half of the orders is for `write`, the rest for REST callers."""
     driver, customer = make_driver(), make_customer(user=make_user(), sms_opt_out=True)
-    orders = [make_order(Status.ASSIGNED, driver=driver, customer=customer) for _ in range(ORDERS)]
+    orders = [make_order(OrderStatus.ASSIGNED, driver=driver, customer=customer) for _ in range(ORDERS)]
     return {
         "offices": [token_for(make_office()) for _ in range(readers)],
         "driver": token_for(driver.user),
@@ -43,7 +43,7 @@ def prepare(readers: int) -> dict[str, Any]:
 
 
 def move(order: Order) -> None:
-    order.transition_to(Status.ASSIGNED if order.status == Status.DELIVERING else Status.DELIVERING)
+    order.transition_to(OrderStatus.ASSIGNED if order.status == OrderStatus.DELIVERING else OrderStatus.DELIVERING)
 
 
 def write() -> None:

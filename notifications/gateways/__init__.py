@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 from notifications.gateways.base import STOPPING, Gateway
 from notifications.gateways.email import Email
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Reason, Type
+from notifications.states import MessageType, Reason
 from web import flags
 
 log = logging.getLogger(__name__)
@@ -49,11 +49,11 @@ def forget(**kwargs: Any) -> None:
     _made.cache_clear()
 
 
-def ways(row: NotificationHistory) -> list[Gateway]:
+def gateways_for(row: NotificationHistory) -> list[Gateway]:
     """Returns the gateways that may send this message, in order. Empty if SMS is switched off or all are stopped."""
     if not flags.on(flags.SMS):
         return []
-    if row.type == Type.EMAIL:
+    if row.type == MessageType.EMAIL:
         return [] if stopped([Email.name]) else [Email()]
     # If the message may have gone out, only the same provider can recognise it as a repeat.
     names = [row.gateway] if row.attempts else in_use()
@@ -79,11 +79,11 @@ def repeatable(row: NotificationHistory) -> bool:
     return get_gateway(row.gateway).repeatable(row.first_sent_at())
 
 
-def note(gateway: Gateway, reason: str, said: str) -> None:
+def record_failure(gateway: Gateway, reason: str, said: str) -> None:
     """Stops the gateway if the outcome of one message says so. Records an answer with an unknown code."""
     if reason in STOPPING:
         stop(gateway, said, reason)
-    elif reason == Reason.UNKNOWN_CODE and GatewayState.of(gateway.name).doubt(said):
+    elif reason == Reason.UNKNOWN_CODE and GatewayState.of(gateway.name).mark_doubtful(said):
         log.error("The gateway %s answers with an unknown code; its messages wait: %s", gateway.name, said)
 
 

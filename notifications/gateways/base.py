@@ -13,7 +13,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from customers import phones
-from notifications.states import LONGEST_ERROR, Reason, Status
+from notifications.states import LONGEST_ERROR, MessageStatus, Reason
 
 # A failed connection is retried at once: the provider cannot have seen the message.
 CONNECTIONS = 3
@@ -44,7 +44,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class GatewayHealth:
     """Whether the provider answers and accepts our account, its error, and the points left (None: not known)."""
 
     reachable: bool
@@ -62,7 +62,7 @@ class Receipt:
 
     provider_message_id: str
     phone: str
-    status: Status | None
+    status: MessageStatus | None
     reason: str = ""
     raw_status: str = ""
     at: datetime | None = None
@@ -123,7 +123,7 @@ class Gateway:
     callback_url = ""
 
     @property
-    def tells_fate(self) -> bool:
+    def sends_receipts(self) -> bool:
         """Whether the provider reports arrivals, by receipts or queries."""
         return self.query_size > 0 or type(self).receipt is not Gateway.receipt
 
@@ -131,8 +131,8 @@ class Gateway:
         """Makes one request. Raises GatewayError."""
         raise NotImplementedError
 
-    def health(self) -> Health:
-        return Health(reachable=True)
+    def health(self) -> GatewayHealth:
+        return GatewayHealth(reachable=True)
 
     def balance(self) -> Decimal | None:
         """Returns the points left; None if the provider does not say. Raises GatewayError."""
@@ -153,7 +153,7 @@ class Gateway:
         """Returns the plain text that the provider expects; without it the provider repeats the receipt."""
         return "OK"
 
-    def spellings(self, provider_message_id: str) -> list[str]:
+    def id_variants(self, provider_message_id: str) -> list[str]:
         """Returns all forms in which the provider writes this id."""
         return [provider_message_id]
 

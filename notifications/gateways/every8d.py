@@ -17,28 +17,28 @@ from notifications.gateways.form_gateway import (
     amount,
     by_name,
     code,
-    fate,
     international,
     local,
     moment,
     price,
+    receipt_of,
     refusal,
     unclear,
 )
 from notifications.gateways.http import HEALTH_SECONDS
-from notifications.states import LONGEST_CODE, Reason, Status
+from notifications.states import LONGEST_CODE, MessageStatus, Reason
 
 REPLY = "999"
 # Codes for accepted messages.
-FATES: dict[str, tuple[Status, str]] = {
-    "0": (Status.SENT, ""), "300": (Status.SENT, ""), "100": (Status.DELIVERED, ""),
-    "101": (Status.FAILED, Reason.NOT_REACHED), "102": (Status.FAILED, Reason.NOT_REACHED),
-    "103": (Status.FAILED, Reason.NO_SUCH_NUMBER), "104": (Status.FAILED, Reason.REFUSED),
-    "105": (Status.FAILED, Reason.NOT_REACHED), "106": (Status.FAILED, Reason.REFUSED),
-    "107": (Status.EXPIRED, Reason.NOT_REACHED), "303": (Status.FAILED, Reason.REFUSED),
-    "-1": (Status.FAILED, Reason.REFUSED), "-2": (Status.FAILED, Reason.REFUSED),
-    "-3": (Status.FAILED, Reason.NO_SUCH_NUMBER), "-4": (Status.EXPIRED, Reason.NOT_REACHED),
-    "-5": (Status.FAILED, Reason.REFUSED), "-6": (Status.FAILED, Reason.REFUSED),
+STATUS_OF_CODE: dict[str, tuple[MessageStatus, str]] = {
+    "0": (MessageStatus.SENT, ""), "300": (MessageStatus.SENT, ""), "100": (MessageStatus.DELIVERED, ""),
+    "101": (MessageStatus.FAILED, Reason.NOT_REACHED), "102": (MessageStatus.FAILED, Reason.NOT_REACHED),
+    "103": (MessageStatus.FAILED, Reason.NO_SUCH_NUMBER), "104": (MessageStatus.FAILED, Reason.REFUSED),
+    "105": (MessageStatus.FAILED, Reason.NOT_REACHED), "106": (MessageStatus.FAILED, Reason.REFUSED),
+    "107": (MessageStatus.EXPIRED, Reason.NOT_REACHED), "303": (MessageStatus.FAILED, Reason.REFUSED),
+    "-1": (MessageStatus.FAILED, Reason.REFUSED), "-2": (MessageStatus.FAILED, Reason.REFUSED),
+    "-3": (MessageStatus.FAILED, Reason.NO_SUCH_NUMBER), "-4": (MessageStatus.EXPIRED, Reason.NOT_REACHED),
+    "-5": (MessageStatus.FAILED, Reason.REFUSED), "-6": (MessageStatus.FAILED, Reason.REFUSED),
 }  # fmt: skip
 ACCOUNT = (Reason.CHANNEL_STOPPED, _("the provider does not accept our account"))
 # Codes for refused messages. -11, -27, -100, -101 and -300 come from the live API and are not in the specification.
@@ -118,7 +118,7 @@ class Every8d(FormGateway):
 
 
 def told(batch: str, phone: str, status: str, at: str) -> Receipt:
-    return fate(FATES, batch, international(phone), code(status), at)
+    return receipt_of(STATUS_OF_CODE, batch, international(phone), code(status), at)
 
 
 def refused(answer: str) -> GatewayError:

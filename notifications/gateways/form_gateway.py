@@ -13,11 +13,11 @@ from urllib.parse import urlencode
 from django.conf import settings
 
 from customers import phones
-from notifications.gateways.base import Gateway, GatewayError, Health, Receipt
+from notifications.gateways.base import Gateway, GatewayError, GatewayHealth, Receipt
 from notifications.gateways.http import exchange, status_reason
-from notifications.states import Reason, Status
+from notifications.states import MessageStatus, Reason
 
-Fates = Mapping[str, tuple[Status, str]]
+StatusCodes = Mapping[str, tuple[MessageStatus, str]]
 Refusals = Mapping[str, tuple[Reason, Any]]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 # The halves of the day as .NET and ICU write them for Taiwan, and in English.
@@ -124,7 +124,7 @@ def refusal(code: str, words: str, known: Refusals) -> GatewayError:
     return GatewayError(text, reason=reason, permanent=True, raw_status=code)
 
 
-def fate(known: Fates, known_as: str, phone: str, code: str, at: str) -> Receipt:
+def receipt_of(known: StatusCodes, known_as: str, phone: str, code: str, at: str) -> Receipt:
     """Makes a receipt from a provider's `code`. `known_as` is the provider's id, `at` its time as text."""
     status, reason = known.get(code, (None, Reason.UNKNOWN_CODE))
     return Receipt(known_as, phone, status, reason, raw_status=code, at=moment(at))
@@ -152,8 +152,8 @@ class FormGateway(Gateway):
             raise unclear(answer.body)
         return answer.body
 
-    def health(self) -> Health:
+    def health(self) -> GatewayHealth:
         try:
-            return Health(reachable=True, balance=self.balance())
+            return GatewayHealth(reachable=True, balance=self.balance())
         except GatewayError as error:
-            return Health(reachable=False, detail=self.clean(str(error), ""))
+            return GatewayHealth(reachable=False, detail=self.clean(str(error), ""))

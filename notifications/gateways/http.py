@@ -23,7 +23,7 @@ from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 
-from notifications.gateways.base import Accepted, Gateway, GatewayError, Health, Message
+from notifications.gateways.base import Accepted, Gateway, GatewayError, GatewayHealth, Message
 from notifications.states import Reason
 
 CONNECT_SECONDS = 3.05
@@ -47,7 +47,7 @@ HEALTH_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProviderResponse:
     """The provider's status, as much of the body as came in time, and whether that is all of it."""
 
     status: int
@@ -66,7 +66,9 @@ def status_reason(status: int) -> Reason:
     return Reason.UNKNOWN_CODE if 300 <= status < 500 and status != CONFLICT else Reason.NO_ANSWER
 
 
-def exchange(method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, seconds: float) -> Answer:
+def exchange(
+    method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, seconds: float
+) -> ProviderResponse:
     """One request and its answer within `seconds` in all. Raises GatewayError, in words without URL and headers."""
     until = time.monotonic() + seconds
     try:
@@ -88,7 +90,7 @@ def exchange(method: str, url: str, headers: Mapping[str, str], body: bytes = b"
         except (OSError, HTTPException, ValueError) as error:
             text = f"No answer from the provider within {seconds:g} s ({type(error).__name__})."
             raise GatewayError(text, reason=Reason.NO_ANSWER) from None
-    return Answer(response.status, text, whole and time.monotonic() < until)
+    return ProviderResponse(response.status, text, whole and time.monotonic() < until)
 
 
 def prepared(method: str, url: str, headers: Mapping[str, str]) -> HTTPConnection:
@@ -185,15 +187,15 @@ class Http(Gateway):
             raise GatewayError(text, reason=reason, permanent=True, raw_status=str(answer.status))
         return Accepted(message_id(answer), str(answer.status))
 
-    def health(self) -> Health:
+    def health(self) -> GatewayHealth:
         try:
             answer = exchange("GET", self.url.rstrip("/") + "/health", self.key, seconds=HEALTH_SECONDS)
         except GatewayError as error:
-            return Health(reachable=False, detail=str(error))
-        return Health(reachable=answer.status == 200, detail=f"HTTP {answer.status}")
+            return GatewayHealth(reachable=False, detail=str(error))
+        return GatewayHealth(reachable=answer.status == 200, detail=f"HTTP {answer.status}")
 
 
-def message_id(answer: Answer) -> str:
+def message_id(answer: ProviderResponse) -> str:
     """The provider's own id, where its answer is a JSON object that has one, fit to be kept."""
     try:
         said = json.loads(answer.body)

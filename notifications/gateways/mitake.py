@@ -17,21 +17,22 @@ from notifications.gateways.form_gateway import (
     amount,
     by_name,
     code,
-    fate,
     international,
     local,
     price,
+    receipt_of,
     refusal,
     unclear,
 )
 from notifications.gateways.http import HEALTH_SECONDS
-from notifications.states import Reason, Status
+from notifications.states import MessageStatus, Reason
 
 # Codes for accepted messages. 1 and 2 mean that the carrier has the message, not that it arrived.
-FATES: dict[str, tuple[Status, str]] = {
-    "0": (Status.SENT, ""), "1": (Status.SENT, ""), "2": (Status.SENT, ""), "4": (Status.DELIVERED, ""),
-    **dict.fromkeys("579", (Status.FAILED, Reason.REFUSED)),
-    "6": (Status.FAILED, Reason.NO_SUCH_NUMBER), "8": (Status.EXPIRED, Reason.NOT_REACHED),
+STATUS_OF_CODE: dict[str, tuple[MessageStatus, str]] = {
+    "0": (MessageStatus.SENT, ""), "1": (MessageStatus.SENT, ""), "2": (MessageStatus.SENT, ""),
+    "4": (MessageStatus.DELIVERED, ""),
+    **dict.fromkeys("579", (MessageStatus.FAILED, Reason.REFUSED)),
+    "6": (MessageStatus.FAILED, Reason.NO_SUCH_NUMBER), "8": (MessageStatus.EXPIRED, Reason.NOT_REACHED),
 }  # fmt: skip
 TAKEN = frozenset("0124")
 # Codes for refused messages. A system error (*) may have happened after the sending.
@@ -89,7 +90,7 @@ class Mitake(FormGateway):
         lines = pairs(answer)
         status, known_as = lines.get("statuscode", ""), lines.get("msgid", "")
         # A duplicate is accepted: its status is queried by its id later.
-        if ID.fullmatch(known_as) and (status in TAKEN or (status in FATES and "Duplicate" in lines)):
+        if ID.fullmatch(known_as) and (status in TAKEN or (status in STATUS_OF_CODE and "Duplicate" in lines)):
             return Accepted(known_as, status, price(lines.get("smsPoint", "")))
         raise refused(answer)
 
@@ -106,7 +107,7 @@ class Mitake(FormGateway):
         rows = [line.split("\t") for line in answer.splitlines()]
         # Columns: msgid, statuscode, time. The time may be missing, and more columns may follow.
         return [
-            fate(FATES, row[0].strip(), "", code(row[1]), "".join(row[2:3]))
+            receipt_of(STATUS_OF_CODE, row[0].strip(), "", code(row[1]), "".join(row[2:3]))
             for row in rows if len(row) >= 2 and ID.fullmatch(row[0].strip()) and code(row[1])
         ]  # fmt: skip
 
@@ -115,12 +116,12 @@ class Mitake(FormGateway):
         known_as, flag, phone, at = by_name(said, "msgid", "StatusFlag", "dstaddr", "donetime")
         if not ID.fullmatch(known_as) or not code(flag):
             raise ReceiptError("msgid or StatusFlag is missing.")
-        return fate(FATES, known_as, international(phone), code(flag), at)
+        return receipt_of(STATUS_OF_CODE, known_as, international(phone), code(flag), at)
 
     def acknowledgement(self, receipt: Receipt | Reply) -> str:
         return f"magicid=sms_gateway_rpack\nmsgid={receipt.provider_message_id}\n"
 
-    def spellings(self, provider_message_id: str) -> list[str]:
+    def id_variants(self, provider_message_id: str) -> list[str]:
         bare = provider_message_id.removeprefix("#")
         return [bare, f"#{bare}"]
 

@@ -18,13 +18,13 @@ from tqdm import tqdm
 
 from notifications import queue, sender
 from notifications.models import NotificationHistory
-from notifications.states import Reason, Status
+from notifications.states import MessageStatus, Reason
 from web.refusals import Refusal
 from web.text import plain
 
 # Enough rows to keep the senders busy, few enough to hold in memory.
 MAX_IN_FLIGHT = 100
-ALWAYS_SAID = (Status.SENT.value, Status.FAILED.value, Status.UNKNOWN.value)
+ALWAYS_SAID = (MessageStatus.SENT.value, MessageStatus.FAILED.value, MessageStatus.UNKNOWN.value)
 # LEFT: another process was faster, or the message must wait. BROKEN: our own error, which is in the log.
 LEFT, BROKEN = "left", "broken"
 Outcome = tuple[NotificationHistory, str]
@@ -46,7 +46,7 @@ def send_all(rows: Iterable[NotificationHistory], stopped: Callable[[], bool] = 
         try:
             sending = sender.submit(queue.prepare(row).pk)
         except Refusal as refusal:
-            yield row, Status.UNKNOWN if refusal.code == Reason.INTERRUPTED else refusal.code
+            yield row, MessageStatus.UNKNOWN if refusal.code == Reason.INTERRUPTED else refusal.code
             continue
         under_way[sending] = row
         sending.add_done_callback(finished.put)
@@ -85,7 +85,7 @@ def summary(outcomes: Counter[str]) -> str:
 
 
 def all_well(outcomes: Counter[str]) -> bool:
-    return not any(outcomes[word] for word in (Status.FAILED, Status.UNKNOWN, BROKEN))
+    return not any(outcomes[word] for word in (MessageStatus.FAILED, MessageStatus.UNKNOWN, BROKEN))
 
 
 def moment(text: str) -> datetime:

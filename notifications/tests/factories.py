@@ -7,9 +7,9 @@ from typing import Any
 from django.db import transaction
 
 from notifications.models import NotificationHistory
-from notifications.states import Kind, Status
+from notifications.states import MessageKind, MessageStatus
 from orders.models import Order
-from orders.states import Status as OrderStatus
+from orders.states import OrderStatus
 from orders.tests.factories import make_order
 
 
@@ -21,13 +21,13 @@ def make_quiet_order(status: str = OrderStatus.CONFIRMED, **fields: Any) -> Orde
     return order
 
 
-def make_message(status: str = Status.PENDING, **fields: Any) -> NotificationHistory:
+def make_message(status: str = MessageStatus.PENDING, **fields: Any) -> NotificationHistory:
     """Makes a message “order confirmed”, in any status, for a confirmed order."""
     order = fields.pop("order", None) or make_quiet_order()
     sent = (
         {}
-        if status == Status.PENDING
+        if status == MessageStatus.PENDING
         else {"attempts": 1, "recipient": order.customer.phone, "content": "瓦斯", "segments": 1}
     )
-    usual = {"order": order, "customer": order.customer, "kind": Kind.ORDER_CONFIRMED, "status": status}
+    usual = {"order": order, "customer": order.customer, "kind": MessageKind.ORDER_CONFIRMED, "status": status}
     return NotificationHistory.objects.create(**(usual | sent | fields))

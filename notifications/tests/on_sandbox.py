@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from luckygas.testing.sandbox.faults import Kind
+from luckygas.testing.sandbox.faults import FaultKind
 from luckygas.testing.sandbox.server import Sandbox
-from notifications.states import Reason, Status
+from notifications.states import MessageStatus, Reason
 
 GATEWAYS = ("http", "mitake", "every8d")
 SECRET = "the-secret-of-callbacks"  # noqa: S105  (of the tests)
 # For each provider a code that refuses only this message.
 REFUSAL = {"http": "400", "mitake": "u", "every8d": "-5"}
-SENT, UNKNOWN, FAILED = (Status.SENT, ""), (Status.UNKNOWN, Reason.NO_ANSWER), (Status.FAILED, Reason.REFUSED)
+SENT, UNKNOWN, FAILED = (
+    (MessageStatus.SENT, ""),
+    (MessageStatus.UNKNOWN, Reason.NO_ANSWER),
+    (MessageStatus.FAILED, Reason.REFUSED),
+)
 # Fault → the row's status and reason, and the number of delivered messages.
-OUTCOMES: dict[Kind, tuple[tuple[Status, str], int]] = {
-    Kind.SLOW: (SENT, 1), Kind.REFUSE: (FAILED, 0), Kind.HANG: (UNKNOWN, 1), Kind.DROP_BEFORE: (UNKNOWN, 0),
-    Kind.DROP_AFTER: (UNKNOWN, 1), Kind.GARBAGE: (UNKNOWN, 1), Kind.HTML: (UNKNOWN, 1), Kind.HUGE: (UNKNOWN, 1),
-    Kind.TWICE: (SENT, 1),
+OUTCOMES: dict[FaultKind, tuple[tuple[MessageStatus, str], int]] = {
+    FaultKind.SLOW: (SENT, 1), FaultKind.REFUSE: (FAILED, 0), FaultKind.HANG: (UNKNOWN, 1),
+    FaultKind.DROP_BEFORE: (UNKNOWN, 0),
+    FaultKind.DROP_AFTER: (UNKNOWN, 1), FaultKind.GARBAGE: (UNKNOWN, 1), FaultKind.HTML: (UNKNOWN, 1),
+    FaultKind.HUGE: (UNKNOWN, 1),
+    FaultKind.TWICE: (SENT, 1),
 }  # fmt: skip
 # For the generic provider 200 means accepted, whatever the body.
-ANY_200 = {Kind.GARBAGE, Kind.HTML, Kind.HUGE}
+ANY_200 = {FaultKind.GARBAGE, FaultKind.HTML, FaultKind.HUGE}
 
 
-def outcome(gateway: str, kind: Kind) -> tuple[tuple[Status, str], int]:
+def outcome(gateway: str, kind: FaultKind) -> tuple[tuple[MessageStatus, str], int]:
     """Returns the row's status and reason under a permanent fault, and the number of delivered messages."""
     said, count = OUTCOMES[kind]
     return (SENT if gateway == "http" and kind in ANY_200 else said), count

@@ -19,7 +19,7 @@ import pytest
 
 from notifications.gateways.base import Gateway, GatewayError, Message, Receipt, ReceiptError, Reply
 from notifications.gateways.local import Memory
-from notifications.states import Reason, Status
+from notifications.states import MessageStatus, Reason
 
 
 @dataclass
@@ -204,9 +204,9 @@ class Told(Memory):
         at = datetime.fromisoformat(said["at"]) if "at" in said else None
         if "reply" in said:
             return Reply(said.get("id", ""), said.get("to", ""), said["reply"], at)
-        if said.get("status") not in Status.values:
+        if said.get("status") not in MessageStatus.values:
             raise ReceiptError("status is missing or unknown.")
-        return Receipt(said.get("id", ""), said.get("to", ""), Status(said["status"]), raw_status="r", at=at)
+        return Receipt(said.get("id", ""), said.get("to", ""), MessageStatus(said["status"]), raw_status="r", at=at)
 
     def acknowledgement(self, receipt: Receipt | Reply) -> str:
         return f"read={receipt.provider_message_id}\n"

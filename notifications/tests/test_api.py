@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from notifications.gateways.local import Memory
 from notifications.models import NotificationHistory
-from notifications.states import Kind, Status
+from notifications.states import MessageKind, MessageStatus
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_office, make_order, make_staff
@@ -20,7 +20,7 @@ from orders.tests.factories import make_customer, make_office, make_order, make_
 pytestmark = pytest.mark.django_db
 
 
-def message(status: str = Status.SENT, **fields: Any) -> NotificationHistory:
+def message(status: str = MessageStatus.SENT, **fields: Any) -> NotificationHistory:
     order = make_quiet_order(customer=make_customer(phone="0912-345-678"))
     return make_message(status, **({"order": order} | fields))
 
@@ -36,8 +36,8 @@ def test_list_takes_constant_queries() -> None:
     api, counts = make_api("office"), []
     api.get("notifications/")
     for number in (1, 2):
-        resent = message(Status.FAILED)
-        make_message(Status.SENT, order=resent.order, resend_of=resent)
+        resent = message(MessageStatus.FAILED)
+        make_message(MessageStatus.SENT, order=resent.order, resend_of=resent)
         with CaptureQueriesContext(connection) as queries:
             assert api.get("notifications/").json()["count"] == 2 * number
         counts.append(len(queries))
@@ -49,16 +49,18 @@ def test_list_takes_constant_queries() -> None:
     [
         ({"status": "failed"}, 1),
         ({"status": "failed,sent"}, 2),
-        ({"kind": Kind.ORDER_CONFIRMED}, 2),
-        ({"kind": Kind.ORDER_DELIVERED}, 0),
+        ({"kind": MessageKind.ORDER_CONFIRMED}, 2),
+        ({"kind": MessageKind.ORDER_DELIVERED}, 0),
         ({"created_at_from": "2026-11-23", "created_at_to": "2026-11-23"}, 1),
         ({"created_at_to": "2026-11-22"}, 0),
     ],
 )
 def test_the_list_can_be_filtered(query: dict[str, str], expected: int) -> None:
-    message(Status.FAILED)
+    message(MessageStatus.FAILED)
     message(created_at=timezone.make_aware(datetime(2026, 11, 23, 23, 59)))  # noqa: DTZ001  (made aware here)
-    NotificationHistory.objects.filter(status=Status.FAILED).unannounced().update(created_at="2026-11-24T00:00+08:00")
+    NotificationHistory.objects.filter(status=MessageStatus.FAILED).unannounced().update(
+        created_at="2026-11-24T00:00+08:00"
+    )
     assert make_api("office").get("notifications/", **query).json()["count"] == expected
 
 
@@ -91,7 +93,7 @@ def test_history_is_read_only(method: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_resend_answers_with_the_outcome() -> None:
-    row, api = message(Status.FAILED), make_api("office")
+    row, api = message(MessageStatus.FAILED), make_api("office")
     answer = api.post(f"notifications/{row.pk}/resend/")
     body = answer.json()
     assert (answer.status_code, body["status"], body["resend_of"]) == (200, "sent", str(row.pk))
@@ -110,8 +112,8 @@ def test_confirming_over_rest_returns_sms_outcome() -> None:
 def test_message_has_cost_and_cause() -> None:
     office = make_office()
     row = message(points="1.50", caused_by=office, requested_by=office, overruled=True)
-    row.trail.create(status=Status.SENT, gateway="mitake", raw_status="1", by=office)
-    row.trail.create(status=Status.SENT, reply="謝謝")
+    row.trail.create(status=MessageStatus.SENT, gateway="mitake", raw_status="1", by=office)
+    row.trail.create(status=MessageStatus.SENT, reply="謝謝")
     api = Api(office)
     expected = {"points": 1.5, "caused_by": office.pk, "requested_by": office.pk, "overruled": True}
     (listed,) = api.get("notifications/").json()["results"]
@@ -165,12 +167,12 @@ def test_the_schema_has_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_office_may_overrule_with_valid_flag() -> None:
-    row = message(Status.SUPPRESSED, status_reason="opt_out", attempts=0)
+    row = message(MessageStatus.SUPPRESSED, status_reason="opt_out", attempts=0)
     office = make_office()
     path = f"notifications/{row.pk}/resend/"
     assert codes(Api(office).post(path)) == [("opt_out", "status")]
     assert codes(Api(office).post(path, {"overule": True})) == [("unknown_field", "overule")]
     assert codes(Api(office).post(path, {"overrule": "perhaps"})) == [("invalid", "overrule")]
-    assert Api(office).post(path, {"overrule": True}).json()["status"] == Status.SENT
+    assert Api(office).post(path, {"overrule": True}).json()["status"] == MessageStatus.SENT
     row.refresh_from_db()
     assert (row.overruled, row.requested_by) == (True, office)

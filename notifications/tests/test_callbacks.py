@@ -13,7 +13,7 @@ from notifications import receipts
 from notifications.gateways import callback_url, get_gateway
 from notifications.gateways.base import Receipt
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Reason, Status
+from notifications.states import MessageStatus, Reason
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.tests.factories import make_customer
 from orders.tests.threads import at_once
@@ -23,7 +23,7 @@ PATH = "/api/v1/notifications/callbacks/told/s3cret/"
 PHONE = "+886912345678"
 
 
-def sent(status: str = Status.SENT, **fields: Any) -> NotificationHistory:
+def sent(status: str = MessageStatus.SENT, **fields: Any) -> NotificationHistory:
     order = make_quiet_order(customer=make_customer(phone=PHONE))
     usual = {"gateway": "told", "provider_message_id": "m-1", "sent_at": timezone.now(), "recipient": PHONE}
     return make_message(status, **({"order": order} | usual | fields))
@@ -48,8 +48,8 @@ def test_receipt_is_stored_and_acknowledged_in_providers_format() -> None:
         200, "text/plain; charset=utf-8", b"read=m-1\n"
     )  # fmt: skip
     row.refresh_from_db()
-    assert (row.status, row.delivered_at, row.raw_status) == (Status.DELIVERED, at, "r")
-    assert [note.status for note in row.trail.all()] == [Status.DELIVERED]
+    assert (row.status, row.delivered_at, row.raw_status) == (MessageStatus.DELIVERED, at, "r")
+    assert [note.status for note in row.trail.all()] == [MessageStatus.DELIVERED]
     state = GatewayState.objects.get(gateway="told")
     assert state.last_receipt_at
     assert timezone.now() - state.last_receipt_at < timedelta(minutes=1)
@@ -60,7 +60,7 @@ def test_receipt_may_be_posted_as_form() -> None:
     form, type_ = "id=m-1&to=%2B886912345678&status=failed", "application/x-www-form-urlencoded"
     answer = Client(enforce_csrf_checks=True).post(PATH, form, content_type=type_)
     row.refresh_from_db()
-    assert (answer.status_code, row.status) == (200, Status.FAILED)
+    assert (answer.status_code, row.status) == (200, MessageStatus.FAILED)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_each_providers_receipt_format(gateway: str, said: dict[str, str], answe
     row = sent(gateway=gateway, provider_message_id="#13")
     heard = Client().get(PATH.replace("told", gateway), said)
     row.refresh_from_db()
-    assert (heard.status_code, heard.content, row.status) == (200, answer, Status.DELIVERED)
+    assert (heard.status_code, heard.content, row.status) == (200, answer, MessageStatus.DELIVERED)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,12 @@ def test_unknown_code_is_acknowledged_and_stored_once(gateway: str, said: dict[s
     assert [Client().get(PATH.replace("told", gateway), said).status_code for _ in range(3)] == [200] * 3
     row.refresh_from_db()
     (note,) = row.trail.all()
-    assert (row.status, row.raw_status, note.status, note.reason) == (Status.SENT, "", "sent", Reason.UNKNOWN_CODE)
+    assert (row.status, row.raw_status, note.status, note.reason) == (
+        MessageStatus.SENT,
+        "",
+        "sent",
+        Reason.UNKNOWN_CODE,
+    )
     assert (note.raw_status, note.gateway) == ((said.get("STATUS") or said["StatusFlag"])[:20], gateway)
     assert GatewayState.objects.get(gateway=gateway).last_receipt_at
 
@@ -110,8 +115,8 @@ def test_time_before_sending_or_in_the_future_is_ignored(off: timedelta) -> None
 
 def test_retried_message_may_have_arrived_at_first_try() -> None:
     now = timezone.now()
-    row = sent(Status.UNKNOWN, sent_at=None, claimed_at=now, attempts=2)
-    row.trail.create(status=Status.SENDING, at=now - timedelta(hours=1))
+    row = sent(MessageStatus.UNKNOWN, sent_at=None, claimed_at=now, attempts=2)
+    row.trail.create(status=MessageStatus.SENDING, at=now - timedelta(hours=1))
     at = now - timedelta(minutes=50)
     call(at=at.isoformat())
     row.refresh_from_db()
@@ -123,16 +128,16 @@ def test_repeated_and_unordered_receipts_give_one_status() -> None:
     for status in ("delivered", "sent", "delivered", "expired", "failed", "delivered"):
         assert call(status=status).status_code == 200
     row.refresh_from_db()
-    assert (row.status, row.trail.count()) == (Status.DELIVERED, 1)
+    assert (row.status, row.trail.count()) == (MessageStatus.DELIVERED, 1)
 
 
-@pytest.mark.parametrize("before", [Status.UNKNOWN, Status.EXPIRED])
+@pytest.mark.parametrize("before", [MessageStatus.UNKNOWN, MessageStatus.EXPIRED])
 def test_late_receipt_still_reports_delivery(before: str) -> None:
     claimed = timezone.now() - timedelta(hours=3)
     row = sent(before, sent_at=None, claimed_at=claimed, error_message="No answer.")
     call()
     row.refresh_from_db()
-    assert (row.status, row.sent_at, row.error_message) == (Status.DELIVERED, claimed, "")
+    assert (row.status, row.sent_at, row.error_message) == (MessageStatus.DELIVERED, claimed, "")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +206,7 @@ def test_reused_id_is_resolved_by_number() -> None:
     call()
     other.refresh_from_db()
     row.refresh_from_db()
-    assert (other.status, row.status) == (Status.SENT, Status.DELIVERED)
+    assert (other.status, row.status) == (MessageStatus.SENT, MessageStatus.DELIVERED)
 
 
 def test_reply_is_stored_once_and_keeps_status() -> None:
@@ -209,9 +214,9 @@ def test_reply_is_stored_once_and_keeps_status() -> None:
     for _ in range(3):
         assert call(reply="好的\n謝謝\x07", at=at).status_code == 200
     row.refresh_from_db()
-    assert row.status == Status.SENT
+    assert row.status == MessageStatus.SENT
     assert [(note.reply, str(note), note.status) for note in row.trail.all()] == [
-        ("好的 謝謝", "好的 謝謝", Status.SENT)
+        ("好的 謝謝", "好的 謝謝", MessageStatus.SENT)
     ]
     call(reply="好的\n謝謝")
     call(reply="明天")
@@ -228,12 +233,14 @@ def test_callback_url_of_provider(settings: Any) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_receipts_and_queries_give_one_status() -> None:
-    row = sent(Status.UNKNOWN)
-    said = [Receipt("m-1", PHONE, status) for status in (Status.DELIVERED, Status.SENT, Status.EXPIRED)]
-    at_once(partial(receipts.take, get_gateway("told")), said * 2)
+    row = sent(MessageStatus.UNKNOWN)
+    said = [
+        Receipt("m-1", PHONE, status) for status in (MessageStatus.DELIVERED, MessageStatus.SENT, MessageStatus.EXPIRED)
+    ]
+    at_once(partial(receipts.record, get_gateway("told")), said * 2)
     row.refresh_from_db()
     steps = [note.status for note in row.trail.all()]
-    assert row.status == steps[-1] == Status.DELIVERED
+    assert row.status == steps[-1] == MessageStatus.DELIVERED
     assert len(steps) == len(set(steps))
 
 

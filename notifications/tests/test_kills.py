@@ -12,17 +12,17 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from luckygas.testing.sandbox.faults import Fault, Kind
-from luckygas.testing.sandbox.receipts import Receipt, ReceiptPolicy
+from luckygas.testing.sandbox.faults import FaultKind, SandboxFault
+from luckygas.testing.sandbox.receipts import QueuedReceipt, ReceiptPolicy
 from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.waiting import wait_for
 from notifications import queue, sender
 from notifications.models import NotificationHistory
-from notifications.states import Reason, Status
+from notifications.states import MessageStatus, Reason
 from notifications.tests import child
 from notifications.tests.on_sandbox import GATEWAYS, SECRET, callback, use
 from orders.models import Order
-from orders.states import Status as OrderStatus
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_order
 from realtime.models import Outbox
 
@@ -41,14 +41,15 @@ def kill_at(status, do):
     message_moved.connect(lambda message, **_: message.status == status and do(), weak=False)
 """
 # Step → code of the process, the row's status afterwards, and the number of delivered messages.
-STEPS: dict[str, tuple[str, Status, int]] = {
+STEPS: dict[str, tuple[str, MessageStatus, int]] = {
     "after_the_commit": (
-        "pre_save.connect(lambda **_: transaction.on_commit(kill), sender=Order, weak=False)", Status.PENDING, 0),
-    "after_the_claim": ("kill_at('sending', lambda: transaction.on_commit(kill))", Status.SENDING, 0),
+        "pre_save.connect(lambda **_: transaction.on_commit(kill), sender=Order, weak=False)", MessageStatus.PENDING,
+        0),
+    "after_the_claim": ("kill_at('sending', lambda: transaction.on_commit(kill))", MessageStatus.SENDING, 0),
     # Killed from outside while the provider does not answer.
-    "on_the_wire": ("", Status.SENDING, 1),
-    "before_the_outcome": ("kill_at('sent', kill)", Status.SENDING, 1),
-    "before_the_receipt": ("kill_at('sent', lambda: transaction.on_commit(kill))", Status.SENT, 1),
+    "on_the_wire": ("", MessageStatus.SENDING, 1),
+    "before_the_outcome": ("kill_at('sent', kill)", MessageStatus.SENDING, 1),
+    "before_the_receipt": ("kill_at('sent', lambda: transaction.on_commit(kill))", MessageStatus.SENT, 1),
 }  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def killed(step: str, sandbox: Sandbox, order: Order) -> NotificationHistory:
     """Returns the row of a process that confirmed the order and was killed at this step."""
     before, status, reached = STEPS[step]
     if not before:
-        sandbox.operator.faults.set(Fault(Kind.HANG, times=1))
+        sandbox.operator.faults.set(SandboxFault(FaultKind.HANG, times=1))
     process = child.confirming(order.pk, PRELUDE + before)
     if not before:
         wait_for(lambda: count(sandbox) == reached)
@@ -81,13 +82,15 @@ def count(sandbox: Sandbox) -> int:
     return len(sandbox.operator.telephones.all())
 
 
-def settled(row: NotificationHistory) -> tuple[Status, str]:
+def settled(row: NotificationHistory) -> tuple[MessageStatus, str]:
     """Runs the service on a row whose process died long ago. Returns its status and reason."""
-    Rows.filter(pk=row.pk, status=Status.SENDING).unannounced().update(claimed_at=timezone.now() - timedelta(hours=1))
+    Rows.filter(pk=row.pk, status=MessageStatus.SENDING).unannounced().update(
+        claimed_at=timezone.now() - timedelta(hours=1)
+    )
     with suppress(SystemExit):  # exit code 1, where it stays unknown
         call_command("send_pending_sms")
     row.refresh_from_db()
-    return Status(row.status), row.status_reason
+    return MessageStatus(row.status), row.status_reason
 
 
 def told(row: NotificationHistory) -> tuple[str, str]:
@@ -106,14 +109,14 @@ def test_status_can_be_settled_after_a_kill_at_any_step(
     order = make_order(customer=make_customer(phone="0912-345-678"))
     row = killed(step, telephones, order)
     reached = STEPS[step][2]
-    if gateway == "every8d" and row.status == Status.SENDING:
+    if gateway == "every8d" and row.status == MessageStatus.SENDING:
         # Without an idempotency key only a person may resend it.
-        assert settled(row) == (Status.UNKNOWN, Reason.INTERRUPTED)
+        assert settled(row) == (MessageStatus.UNKNOWN, Reason.INTERRUPTED)
         assert (told(row), count(telephones)) == (("notification.failed", "unknown"), reached)
         row = queue.resend(row)
-        assert (row.status, count(telephones)) == (Status.SENT, reached + 1)
+        assert (row.status, count(telephones)) == (MessageStatus.SENT, reached + 1)
     else:
-        assert (settled(row), count(telephones)) == ((Status.SENT, ""), 1)
+        assert (settled(row), count(telephones)) == ((MessageStatus.SENT, ""), 1)
     assert told(row) == ("notification.sent", "sent")
     if gateway != "http":
         settle_by_query_and_receipt(row, telephones)
@@ -124,11 +127,11 @@ def test_status_can_be_settled_after_a_kill_at_any_step(
 def settle_by_query_and_receipt(row: NotificationHistory, sandbox: Sandbox) -> None:
     """Settles the row by a query, and then by a receipt."""
     sent = sandbox.operator.telephones.all()[-1]
-    sent.settle(Status.EXPIRED)
+    sent.settle(MessageStatus.EXPIRED)
     Rows.filter(pk=row.pk).unannounced().update(sent_at=timezone.now() - timedelta(hours=2))
     call_command("query_sms_status")
-    assert Rows.get(pk=row.pk).status == Status.EXPIRED
-    sandbox.operator.receipts.schedule(Receipt(sent, Status.DELIVERED))
+    assert Rows.get(pk=row.pk).status == MessageStatus.EXPIRED
+    sandbox.operator.receipts.schedule(QueuedReceipt(sent, MessageStatus.DELIVERED))
     wait_for(lambda: sent.receipts == 1)
-    assert Rows.get(pk=row.pk).status == Status.DELIVERED
+    assert Rows.get(pk=row.pk).status == MessageStatus.DELIVERED
     assert told(row) == ("notification.sent", "delivered")

@@ -12,11 +12,11 @@ from django.utils import timezone
 from notifications import queue, sender
 from notifications.gateways.local import Memory
 from notifications.models import MessageTemplate, NotificationHistory
-from notifications.states import Kind, Reason
-from notifications.states import Status as SmsStatus
+from notifications.states import MessageKind, Reason
+from notifications.states import OrderStatus as SmsStatus
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.api.client import Api
 from orders.tests.factories import make_customer, make_driver
 
@@ -29,7 +29,7 @@ def nothing_under_way() -> Iterator[None]:
     assert sender.pool().drain(10)
 
 
-def stop_of(driver: Any, status: str = Status.ASSIGNED, **customer: Any) -> Order:
+def stop_of(driver: Any, status: str = OrderStatus.ASSIGNED, **customer: Any) -> Order:
     return make_quiet_order(
         status, driver=driver, customer=make_customer(**customer), created_at=timezone.now() - timedelta(hours=3)
     )
@@ -40,7 +40,7 @@ def report(order: Order, *moves: tuple[str, int]) -> None:
     assert order.driver
     for to, seconds in moves:
         at = timezone.now() - timedelta(seconds=seconds)
-        order.transition_to(to, by=order.driver.user, at=at, reason="nobody home" if to == Status.FAILED else "")
+        order.transition_to(to, by=order.driver.user, at=at, reason="nobody home" if to == OrderStatus.FAILED else "")
 
 
 def texts() -> list[str]:
@@ -65,10 +65,11 @@ WAITS = (SmsStatus.PENDING, "")
 
 def test_late_reports_of_whole_delivery_send_only_the_last_message() -> None:
     order = stop_of(make_driver())
-    report(order, (Status.DELIVERING, 120), (Status.ARRIVING, 60), (Status.DELIVERED, 0))
+    report(order, (OrderStatus.DELIVERING, 120), (OrderStatus.ARRIVING, 60), (OrderStatus.DELIVERED, 0))
     wait_a_minute()
     assert statuses(order) == {
-        Kind.DRIVER_ON_THE_WAY: OVERTAKEN, Kind.DRIVER_ARRIVING: OVERTAKEN, Kind.ORDER_DELIVERED: SENT,
+        MessageKind.DRIVER_ON_THE_WAY: OVERTAKEN, MessageKind.DRIVER_ARRIVING: OVERTAKEN,
+        MessageKind.ORDER_DELIVERED: SENT,
     }  # fmt: skip
     (text,) = texts()
     assert "已送達" in text
@@ -76,72 +77,72 @@ def test_late_reports_of_whole_delivery_send_only_the_last_message() -> None:
 
 def test_late_departure_message_waits_a_minute() -> None:
     order = stop_of(make_driver())
-    report(order, (Status.DELIVERING, 120))
+    report(order, (OrderStatus.DELIVERING, 120))
     row = NotificationHistory.objects.get()
     assert (row.status, texts()) == (SmsStatus.PENDING, [])
     assert row.send_after == row.created_at + queue.FOLLOWS_WITHIN
     wait_a_minute()
-    assert (statuses(order), len(texts())) == ({Kind.DRIVER_ON_THE_WAY: SENT}, 1)
+    assert (statuses(order), len(texts())) == ({MessageKind.DRIVER_ON_THE_WAY: SENT}, 1)
 
 
 def test_report_in_time_sends_at_once() -> None:
     order = stop_of(make_driver())
-    report(order, (Status.DELIVERING, 5))
-    assert statuses(order) == {Kind.DRIVER_ON_THE_WAY: SENT}
+    report(order, (OrderStatus.DELIVERING, 5))
+    assert statuses(order) == {MessageKind.DRIVER_ON_THE_WAY: SENT}
 
 
 def test_switched_off_failure_is_not_sent_without_departure_message() -> None:
     order = stop_of(make_driver())
-    report(order, (Status.DELIVERING, 120), (Status.FAILED, 60))
+    report(order, (OrderStatus.DELIVERING, 120), (OrderStatus.FAILED, 60))
     wait_a_minute()
     switched_off = (SmsStatus.SUPPRESSED, Reason.SWITCHED_OFF)
-    assert statuses(order) == {Kind.DRIVER_ON_THE_WAY: OVERTAKEN, Kind.DELIVERY_FAILED: switched_off}
+    assert statuses(order) == {MessageKind.DRIVER_ON_THE_WAY: OVERTAKEN, MessageKind.DELIVERY_FAILED: switched_off}
     assert texts() == []
 
 
 @pytest.mark.parametrize("told", ["sent", "delivered", "unknown", "sending", "expired"])
-@pytest.mark.parametrize("kind", [Kind.DRIVER_ON_THE_WAY, Kind.DRIVER_ARRIVING])
+@pytest.mark.parametrize("kind", [MessageKind.DRIVER_ON_THE_WAY, MessageKind.DRIVER_ARRIVING])
 def test_failure_after_announced_departure_is_sent_although_switched_off(told: str, kind: str) -> None:
-    order = stop_of(make_driver(), Status.ARRIVING)
+    order = stop_of(make_driver(), OrderStatus.ARRIVING)
     make_message(told, order=order, kind=kind)
     MessageTemplate.make_missing()
-    report(order, (Status.FAILED, 60))
-    assert statuses(order)[Kind.DELIVERY_FAILED] == SENT
+    report(order, (OrderStatus.FAILED, 60))
+    assert statuses(order)[MessageKind.DELIVERY_FAILED] == SENT
 
 
 @pytest.mark.parametrize(
     ("told", "attempt"), [("suppressed", 1), ("cancelled", 1), ("failed", 1), ("pending", 1), ("sent", 2)]
 )
 def test_departure_that_reached_nobody_does_not_count_as_announced(told: str, attempt: int) -> None:
-    order = stop_of(make_driver(), Status.DELIVERING)
-    make_message(told, order=order, kind=Kind.DRIVER_ON_THE_WAY, delivery_attempt=attempt)
-    report(order, (Status.FAILED, 0))
-    assert statuses(order)[Kind.DELIVERY_FAILED] == (SmsStatus.SUPPRESSED, Reason.SWITCHED_OFF)
+    order = stop_of(make_driver(), OrderStatus.DELIVERING)
+    make_message(told, order=order, kind=MessageKind.DRIVER_ON_THE_WAY, delivery_attempt=attempt)
+    report(order, (OrderStatus.FAILED, 0))
+    assert statuses(order)[MessageKind.DELIVERY_FAILED] == (SmsStatus.SUPPRESSED, Reason.SWITCHED_OFF)
 
 
 @pytest.mark.parametrize("wish", [{"sms_opt_out": True}, {"sms_changes": False}])
 def test_opt_out_also_stops_failure_message(wish: dict[str, bool]) -> None:
-    order = stop_of(make_driver(), Status.DELIVERING, **wish)
-    make_message("sent", order=order, kind=Kind.DRIVER_ON_THE_WAY)
-    report(order, (Status.FAILED, 60))
-    assert statuses(order)[Kind.DELIVERY_FAILED] == (SmsStatus.SUPPRESSED, Reason.OPT_OUT)
+    order = stop_of(make_driver(), OrderStatus.DELIVERING, **wish)
+    make_message("sent", order=order, kind=MessageKind.DRIVER_ON_THE_WAY)
+    report(order, (OrderStatus.FAILED, 60))
+    assert statuses(order)[MessageKind.DELIVERY_FAILED] == (SmsStatus.SUPPRESSED, Reason.OPT_OUT)
     assert texts() == []
 
 
 def test_late_arriving_and_turned_away_send_nothing() -> None:
-    order = stop_of(make_driver(), Status.DELIVERING)
-    report(order, (Status.ARRIVING, 90), (Status.DELIVERING, 60))
-    assert statuses(order)[Kind.DRIVER_ARRIVING] == OVERTAKEN
+    order = stop_of(make_driver(), OrderStatus.DELIVERING)
+    report(order, (OrderStatus.ARRIVING, 90), (OrderStatus.DELIVERING, 60))
+    assert statuses(order)[MessageKind.DRIVER_ARRIVING] == OVERTAKEN
     wait_a_minute()
     assert texts() == []
 
 
 def test_late_turned_away_and_back_sends_nothing() -> None:
-    order = stop_of(make_driver(), Status.ARRIVING)
-    make_message("sent", order=order, kind=Kind.DRIVER_ARRIVING)
-    report(order, (Status.DELIVERING, 90), (Status.ARRIVING, 60))
+    order = stop_of(make_driver(), OrderStatus.ARRIVING)
+    make_message("sent", order=order, kind=MessageKind.DRIVER_ARRIVING)
+    report(order, (OrderStatus.DELIVERING, 90), (OrderStatus.ARRIVING, 60))
     wait_a_minute()
-    assert statuses(order) == {Kind.DRIVER_ARRIVING: SENT, Kind.DRIVER_TURNED_AWAY: OVERTAKEN}
+    assert statuses(order) == {MessageKind.DRIVER_ARRIVING: SENT, MessageKind.DRIVER_TURNED_AWAY: OVERTAKEN}
     assert texts() == []
 
 
@@ -149,16 +150,17 @@ def test_all_reported_ends_this_drivers_wait() -> None:
     mine, other = make_driver(), make_driver()
     orders = [stop_of(driver) for driver in (mine, mine, other)]
     for order in orders:
-        report(order, (Status.DELIVERING, 120))
-    report(orders[1], (Status.ARRIVING, 60))
+        report(order, (OrderStatus.DELIVERING, 120))
+    report(orders[1], (OrderStatus.ARRIVING, 60))
     answers = [Api(mine.user).post("notifications/all-reported/") for _ in range(2)]
     assert [(answer.status_code, answer.json()) for answer in answers] == [
         (200, {"messages": 3}), (200, {"messages": 0}),
     ]  # fmt: skip
     assert sender.pool().drain(10)
     assert [statuses(order) for order in orders] == [
-        {Kind.DRIVER_ON_THE_WAY: SENT}, {Kind.DRIVER_ON_THE_WAY: OVERTAKEN, Kind.DRIVER_ARRIVING: SENT},
-        {Kind.DRIVER_ON_THE_WAY: WAITS},
+        {MessageKind.DRIVER_ON_THE_WAY: SENT},
+        {MessageKind.DRIVER_ON_THE_WAY: OVERTAKEN, MessageKind.DRIVER_ARRIVING: SENT},
+        {MessageKind.DRIVER_ON_THE_WAY: WAITS},
     ]  # fmt: skip
     assert len(texts()) == 2
 
@@ -170,13 +172,16 @@ def test_all_reported_ends_this_drivers_wait() -> None:
         {"status_reason": Reason.BUSY},
         {"status_reason": Reason.UNKNOWN_CODE},
         {"attempts": 1},
-        {"kind": Kind.ORDER_CONFIRMED},
+        {"kind": MessageKind.ORDER_CONFIRMED},
     ],
 )
 def test_all_reported_keeps_other_waiting_messages(columns: dict[str, Any]) -> None:
     driver = make_driver()
-    usual: dict[str, Any] = {"kind": Kind.DRIVER_ON_THE_WAY, "send_after": timezone.now() + timedelta(seconds=50)}
-    make_message(order=stop_of(driver, Status.DELIVERING), caused_by=driver.user, **(usual | columns))
+    usual: dict[str, Any] = {
+        "kind": MessageKind.DRIVER_ON_THE_WAY,
+        "send_after": timezone.now() + timedelta(seconds=50),
+    }
+    make_message(order=stop_of(driver, OrderStatus.DELIVERING), caused_by=driver.user, **(usual | columns))
     assert Api(driver.user).post("notifications/all-reported/").json() == {"messages": 0}
 
 
@@ -188,12 +193,12 @@ def test_reports_over_rest_wait_too() -> None:
     driver = make_driver()
     order = stop_of(driver)
     api = Api(driver.user)
-    for to, seconds in ((Status.DELIVERING, 120), (Status.ARRIVING, 60)):
+    for to, seconds in ((OrderStatus.DELIVERING, 120), (OrderStatus.ARRIVING, 60)):
         said = {"status": to, "at": late_arrival(seconds).isoformat()}
         assert api.patch(f"orders/{order.pk}/status/", said).status_code == 200
-    assert statuses(order) == {Kind.DRIVER_ON_THE_WAY: WAITS, Kind.DRIVER_ARRIVING: WAITS}
+    assert statuses(order) == {MessageKind.DRIVER_ON_THE_WAY: WAITS, MessageKind.DRIVER_ARRIVING: WAITS}
     said = {"confirmation_type": "manual", "confirmed_at": late_arrival(1).isoformat()}
     assert api.post(f"orders/{order.pk}/confirm-delivery/", said).status_code == 200
     wait_a_minute()
-    assert statuses(order)[Kind.ORDER_DELIVERED] == SENT
+    assert statuses(order)[MessageKind.ORDER_DELIVERED] == SENT
     assert len(texts()) == 1

@@ -5,21 +5,25 @@ from typing import Any
 import pytest
 
 from notifications.models import NotificationHistory
-from notifications.states import Kind, Type
+from notifications.states import MessageKind, MessageType
 from notifications.tests.factories import make_quiet_order
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_product
 
 pytestmark = pytest.mark.django_db
 
 
-def mail(kind: Kind = Kind.ORDER_CONFIRMED, language: str = "en", **fields: Any) -> tuple[Order, str, str]:
+def mail(
+    kind: MessageKind = MessageKind.ORDER_CONFIRMED, language: str = "en", **fields: Any
+) -> tuple[Order, str, str]:
     """The order, and subject and body of a message about it."""
     customer = make_customer(phone="02-2930-0016", email="wang@example.org", language=language)
     product = make_product(name="20kg 瓦斯桶", price=800)
-    order = make_quiet_order(fields.pop("status", Status.CONFIRMED), customer=customer, product=product, quantity=2)
-    row = NotificationHistory(kind=kind, order=order, customer=customer, type=Type.EMAIL)
+    order = make_quiet_order(
+        fields.pop("status", OrderStatus.CONFIRMED), customer=customer, product=product, quantity=2
+    )
+    row = NotificationHistory(kind=kind, order=order, customer=customer, type=MessageType.EMAIL)
     subject, empty, body = row.render().split("\n", 2)
     assert empty == ""
     return order, subject, body
@@ -36,10 +40,12 @@ def test_mail_has_text_of_sms_and_items(settings: Any) -> None:
 
 
 def test_mail_after_delivery_is_the_receipt() -> None:
-    order, _, _ = mail(status=Status.DELIVERED)
+    order, _, _ = mail(status=OrderStatus.DELIVERED)
     order.amount_collected = 1500
     order.save()
-    row = NotificationHistory(kind=Kind.ORDER_DELIVERED, order=order, customer=order.customer, type=Type.EMAIL)
+    row = NotificationHistory(
+        kind=MessageKind.ORDER_DELIVERED, order=order, customer=order.customer, type=MessageType.EMAIL
+    )
     assert "Paid: NT$1,500" in row.render()
 
 
@@ -51,7 +57,7 @@ def test_mail_is_in_the_customers_language() -> None:
 def test_typed_text_is_neither_escaped_nor_a_header() -> None:
     customer = make_customer(phone="", email="wang@example.org", address="台北市 <1> & 2 樓")
     order = make_quiet_order(customer=customer, delivery_address="台北市 <1> & 2 樓\nBcc: all@example.org")
-    row = NotificationHistory(kind=Kind.ORDER_CONFIRMED, order=order, customer=customer, type=Type.EMAIL)
+    row = NotificationHistory(kind=MessageKind.ORDER_CONFIRMED, order=order, customer=customer, type=MessageType.EMAIL)
     subject, _, body = row.render().partition("\n")
     assert "台北市 <1> & 2 樓" in body
     assert "Bcc" not in subject

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from notifications import statistics
 from notifications.models import GatewayState
 from notifications.sender import deliver_one
-from notifications.states import Reason, Status
+from notifications.states import MessageStatus, Reason
 from notifications.tests.factories import make_message
 from notifications.tests.provider import Provider
 
@@ -25,7 +25,7 @@ def told() -> dict[str, float]:
 def test_gauges_of_waiting_messages() -> None:
     now = timezone.now()
     assert told()["luckygas_sms_oldest_pending_seconds"] == 0
-    make_message(Status.UNKNOWN, created_at=now - timedelta(days=3))
+    make_message(MessageStatus.UNKNOWN, created_at=now - timedelta(days=3))
     make_message(created_at=now - timedelta(days=2), send_after=now + timedelta(hours=1))
     make_message(created_at=now - timedelta(days=1), send_after=now - timedelta(minutes=1))
     assert 59 < told()["luckygas_sms_oldest_pending_seconds"] < 90
@@ -78,8 +78,9 @@ def made(status: str, at: str = "2026-11-23T12:00+08:00", **fields: object) -> N
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("status", "share", "segments"),
-    [(Status.SENT, 1, 2), (Status.DELIVERED, 1, 2), (Status.FAILED, 0, 0), (Status.EXPIRED, 1, 2),
-     (Status.UNKNOWN, 0, 2), (Status.SUPPRESSED, None, 0), (Status.PENDING, None, 0)],
+    [(MessageStatus.SENT, 1, 2), (MessageStatus.DELIVERED, 1, 2), (MessageStatus.FAILED, 0, 0),
+    (MessageStatus.EXPIRED, 1, 2),
+     (MessageStatus.UNKNOWN, 0, 2), (MessageStatus.SUPPRESSED, None, 0), (MessageStatus.PENDING, None, 0)],
 )  # fmt: skip
 def test_which_statuses_count_as_accepted_and_paid(status: str, share: float | None, segments: int) -> None:
     made(status, segments=2)
@@ -90,26 +91,33 @@ def test_which_statuses_count_as_accepted_and_paid(status: str, share: float | N
 @pytest.mark.django_db
 def test_period_includes_both_days_of_taipei() -> None:
     for at in ("2026-11-22T23:59+08:00", "2026-11-23T00:00+08:00", "2026-11-24T23:59+08:00", "2026-11-25T00:00+08:00"):
-        made(Status.SENT, at)
+        made(MessageStatus.SENT, at)
     found = statistics.summary(DAY, date(2026, 11, 24))
     assert [(row["day"], row["messages"]) for row in found["days"]] == [(DAY, 1), (date(2026, 11, 24), 1)]
 
 
 @pytest.mark.django_db
 def test_accepted_but_undelivered_counts_as_accepted() -> None:
-    made(Status.FAILED, sent_at="2026-11-23T12:00+08:00")
-    made(Status.FAILED)
+    made(MessageStatus.FAILED, sent_at="2026-11-23T12:00+08:00")
+    made(MessageStatus.FAILED)
     assert statistics.summary(DAY, DAY)["taken_share"] == 0.5
 
 
 @pytest.mark.django_db
 def test_delivered_share_counts_only_reporting_gateways() -> None:
-    for status in (Status.DELIVERED, Status.DELIVERED, Status.EXPIRED, Status.FAILED, Status.SENT, Status.UNKNOWN):
+    for status in (
+        MessageStatus.DELIVERED,
+        MessageStatus.DELIVERED,
+        MessageStatus.EXPIRED,
+        MessageStatus.FAILED,
+        MessageStatus.SENT,
+        MessageStatus.UNKNOWN,
+    ):
         made(status, gateway="mitake", points="1.50", sent_at="2026-11-23T12:00+08:00")
     # Never taken, so none that could have arrived.
-    made(Status.FAILED, gateway="mitake")
-    made(Status.FAILED, gateway="http")
-    made(Status.FAILED, gateway="no longer installed")
+    made(MessageStatus.FAILED, gateway="mitake")
+    made(MessageStatus.FAILED, gateway="http")
+    made(MessageStatus.FAILED, gateway="no longer installed")
     found = statistics.summary(DAY, DAY)
     assert (found["delivered_share"], found["points"]) == (0.5, 9)
     by_gateway = {row["gateway"]: row["delivered_share"] for row in found["gateways"]}

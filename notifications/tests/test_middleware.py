@@ -9,20 +9,22 @@ from django.utils.translation import override
 
 from notifications.middleware import HEADER, tell
 from notifications.models import NotificationHistory
-from notifications.states import Kind, Reason, Status
+from notifications.states import MessageKind, MessageStatus, Reason
 
 
 def told(path: str, *statuses: str, reason: str = "") -> tuple[HttpRequest, HttpResponse]:
     request = RequestFactory().post(path)
     request.session = {}  # type: ignore[assignment]
     MessageMiddleware(lambda _: HttpResponse()).process_request(request)
-    rows = [NotificationHistory(kind=Kind.ORDER_CONFIRMED, status=one, status_reason=reason) for one in statuses]
+    rows = [NotificationHistory(kind=MessageKind.ORDER_CONFIRMED, status=one, status_reason=reason) for one in statuses]
     with override("en"):
         return request, tell(request, HttpResponse(), rows)
 
 
 def test_api_gets_header_and_no_page_message() -> None:
-    request, response = told("/api/v1/orders/bulk-update/", *[Status.SENT] * 298, Status.FAILED, Status.FAILED)
+    request, response = told(
+        "/api/v1/orders/bulk-update/", *[MessageStatus.SENT] * 298, MessageStatus.FAILED, MessageStatus.FAILED
+    )
     assert response[HEADER] == "order_confirmed=failed;count=2, order_confirmed=sent;count=298"
     assert list(get_messages(request)) == []
 
@@ -30,15 +32,15 @@ def test_api_gets_header_and_no_page_message() -> None:
 @pytest.mark.parametrize(
     ("status", "reason", "tag", "words"),
     [
-        (Status.SUPPRESSED, Reason.NO_MOBILE, "error", "no mobile number"),
-        (Status.FAILED, Reason.REFUSED, "error", "refused by the provider"),
-        (Status.UNKNOWN, Reason.NO_ANSWER, "error", "the provider did not answer"),
-        (Status.SUPPRESSED, Reason.SWITCHED_OFF, "info", "turned off"),
-        (Status.PENDING, Reason.UNKNOWN_CODE, "info", "an unknown code"),
-        (Status.SENT, "", "info", "(1)"),
+        (MessageStatus.SUPPRESSED, Reason.NO_MOBILE, "error", "no mobile number"),
+        (MessageStatus.FAILED, Reason.REFUSED, "error", "refused by the provider"),
+        (MessageStatus.UNKNOWN, Reason.NO_ANSWER, "error", "the provider did not answer"),
+        (MessageStatus.SUPPRESSED, Reason.SWITCHED_OFF, "info", "turned off"),
+        (MessageStatus.PENDING, Reason.UNKNOWN_CODE, "info", "an unknown code"),
+        (MessageStatus.SENT, "", "info", "(1)"),
     ],
 )
-def test_unsent_message_is_shown_as_error_with_reason(status: Status, reason: str, tag: str, words: str) -> None:
+def test_unsent_message_is_shown_as_error_with_reason(status: MessageStatus, reason: str, tag: str, words: str) -> None:
     request, response = told("/admin/", status, reason=reason)
     (line,) = get_messages(request)
     assert (line.level_tag, words in str(line), HEADER in response) == (tag, True, False)

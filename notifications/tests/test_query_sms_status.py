@@ -12,17 +12,17 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone, translation
 
-from luckygas.testing.sandbox.faults import Fault, Kind, On
+from luckygas.testing.sandbox.faults import FaultKind, On, SandboxFault
 from luckygas.testing.sandbox.server import Sandbox
 from notifications import gateways, receipts, sender
 from notifications.gateways import get_gateway
 from notifications.gateways.base import GatewayError, Receipt
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Reason, Status
+from notifications.states import MessageStatus, Reason
 from notifications.tests.factories import make_message
 from notifications.tests.on_sandbox import GATEWAYS, callback, use
 from notifications.tests.provider import Told
-from orders.states import Status as OrderStatus
+from orders.states import OrderStatus
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +40,7 @@ def accepted(status: str, known_as: str, **fields: Any) -> NotificationHistory:
     return make_message(status, **(usual | fields))
 
 
-def fate(row: NotificationHistory, status: Status | None, **fields: Any) -> None:
+def fate(row: NotificationHistory, status: MessageStatus | None, **fields: Any) -> None:
     usual = {"provider_message_id": row.provider_message_id, "phone": row.recipient, "raw_status": "q"}
     Told.fates[row.provider_message_id] = Receipt(status=status, **(usual | fields))
 
@@ -50,57 +50,64 @@ def statuses(*rows: NotificationHistory) -> list[str]:
 
 
 def test_overdue_messages_are_settled_in_batches(run: Any) -> None:
-    overdue, late, silent = accepted(Status.SENT, "1"), accepted(Status.SENT, "2"), accepted(Status.SENT, "3")
-    fate(overdue, Status.DELIVERED)
-    fate(late, Status.EXPIRED, reason=Reason.NOT_REACHED)
+    overdue, late, silent = (
+        accepted(MessageStatus.SENT, "1"),
+        accepted(MessageStatus.SENT, "2"),
+        accepted(MessageStatus.SENT, "3"),
+    )
+    fate(overdue, MessageStatus.DELIVERED)
+    fate(late, MessageStatus.EXPIRED, reason=Reason.NOT_REACHED)
     code, said = run()
-    assert (code, statuses(overdue, late, silent)) == (0, [Status.DELIVERED, Status.EXPIRED, Status.SENT])
+    assert (code, statuses(overdue, late, silent)) == (
+        0,
+        [MessageStatus.DELIVERED, MessageStatus.EXPIRED, MessageStatus.SENT],
+    )
     assert sorted(map(len, Told.asked)) == [1, 2]
     assert "told: delivered 1, expired 1, unchanged 1" in said
     assert "100 points left" in said
 
 
 def test_only_overdue_messages_are_queried(run: Any) -> None:
-    accepted(Status.DELIVERED, "1")
-    accepted(Status.SENT, "2", sent_at=timezone.now())
-    accepted(Status.SENT, "3", created_at=timezone.now() - timedelta(days=8))
-    accepted(Status.UNKNOWN, "", gateway="http")
-    accepted(Status.UNKNOWN, "")
+    accepted(MessageStatus.DELIVERED, "1")
+    accepted(MessageStatus.SENT, "2", sent_at=timezone.now())
+    accepted(MessageStatus.SENT, "3", created_at=timezone.now() - timedelta(days=8))
+    accepted(MessageStatus.UNKNOWN, "", gateway="http")
+    accepted(MessageStatus.UNKNOWN, "")
     code, said = run()
     assert (code, Told.asked) == (0, [])
     assert "2 stay unknown" in said
 
 
 def test_answer_about_another_number_changes_nothing(run: Any) -> None:
-    row = accepted(Status.SENT, "1")
-    fate(row, Status.DELIVERED, phone="+886999999999")
+    row = accepted(MessageStatus.SENT, "1")
+    fate(row, MessageStatus.DELIVERED, phone="+886999999999")
     assert "unchanged 1" in run()[1]
-    assert statuses(row) == [Status.SENT]
+    assert statuses(row) == [MessageStatus.SENT]
 
 
 def test_unknown_code_is_stored_once_and_queried_later(run: Any) -> None:
-    row = accepted(Status.SENT, "1")
+    row = accepted(MessageStatus.SENT, "1")
     fate(row, None, reason=Reason.UNKNOWN_CODE, raw_status="700")
     assert "unchanged 1" in run()[1]
     NotificationHistory.objects.unannounced().update(ask_after=None)
     run()
     row.refresh_from_db()
     (note,) = row.trail.filter(reason=Reason.UNKNOWN_CODE)
-    assert (row.status, note.raw_status, bool(row.ask_after)) == (Status.SENT, "700", True)
+    assert (row.status, note.raw_status, bool(row.ask_after)) == (MessageStatus.SENT, "700", True)
 
 
 def test_dry_run_queries_nothing(run: Any) -> None:
-    row = accepted(Status.SENT, "1")
-    fate(row, Status.DELIVERED)
+    row = accepted(MessageStatus.SENT, "1")
+    fate(row, MessageStatus.DELIVERED)
     code, said = run("--dry-run")
-    assert (code, Told.asked, statuses(row)) == (0, [], [Status.SENT])
+    assert (code, Told.asked, statuses(row)) == (0, [], [MessageStatus.SENT])
     assert f"told  {row.order}  order_confirmed  {row.masked_recipient}  sent" in said
     assert not GatewayState.objects.exists()
 
 
 def test_limit_and_since_restrict_queries(run: Any) -> None:
-    old = accepted(Status.SENT, "1", created_at=LONG_AGO - timedelta(hours=1))
-    accepted(Status.SENT, "2")
+    old = accepted(MessageStatus.SENT, "1", created_at=LONG_AGO - timedelta(hours=1))
+    accepted(MessageStatus.SENT, "2")
     run("--limit", "1")
     run("--since", "150m")
     assert Told.asked == [[old.provider_message_id], ["2"]]
@@ -150,7 +157,7 @@ def test_balance_at_stop_is_remembered(run: Any) -> None:
 
 
 def test_overdue_queries_back_off(run: Any) -> None:
-    fate(accepted(Status.SENT, "1"), Status.SENT)
+    fate(accepted(MessageStatus.SENT, "1"), MessageStatus.SENT)
     asked = []
     for minutes in range(0, 48 * 60, 10):
         with time_machine.travel(LONG_AGO + timedelta(minutes=minutes), tick=False):
@@ -164,11 +171,11 @@ def test_overdue_queries_back_off(run: Any) -> None:
 def test_positive_balance_starts_stopped_channel(run: Any, points: Decimal | None, stopped: bool) -> None:
     GatewayState.objects.create(gateway="told", stopped_at=LONG_AGO, stopped_because="no credit")
     Told.points = points
-    row = accepted(Status.SENT, "1")
-    fate(row, Status.DELIVERED)
+    row = accepted(MessageStatus.SENT, "1")
+    fate(row, MessageStatus.DELIVERED)
     code, said = run()
     # Messages are queried whatever the balance.
-    assert statuses(row) == [Status.DELIVERED]
+    assert statuses(row) == [MessageStatus.DELIVERED]
     state = GatewayState.objects.get()
     assert (code, bool(state.stopped_at), state.balance) == (points is None, stopped, points)
     assert ("did not answer: No connection" in said) == (points is None)
@@ -178,29 +185,29 @@ def test_positive_balance_starts_stopped_channel(run: Any, points: Decimal | Non
 
 
 REFUSAL = {"http": "500", "mitake": "e", "every8d": "-2"}
-SILENT = [kind for kind in Kind if kind not in (Kind.SLOW, Kind.TWICE)]
+SILENT = [kind for kind in FaultKind if kind not in (FaultKind.SLOW, FaultKind.TWICE)]
 
 
 def overdue(sandbox: Sandbox, gateway: str) -> NotificationHistory:
     """A message that was delivered without a receipt to the site."""
     sent, _ = sandbox.operator.take(gateway, "0912-345-678", "瓦斯")
-    sent.settle(Status.DELIVERED)
+    sent.settle(MessageStatus.DELIVERED)
     known_as = sent.serial if gateway == "mitake" else sent.id
     return make_message(
-        Status.SENT, gateway=gateway, sent_at=LONG_AGO, created_at=LONG_AGO,
+        MessageStatus.SENT, gateway=gateway, sent_at=LONG_AGO, created_at=LONG_AGO,
         recipient=sent.phone, provider_message_id=known_as,
     )  # fmt: skip
 
 
-def fault(gateway: str, kind: Kind) -> Fault:
-    code = REFUSAL[gateway] if kind == Kind.REFUSE else ""
-    return Fault(kind, code=code, seconds=0.6, on=On.ASK)
+def fault(gateway: str, kind: FaultKind) -> SandboxFault:
+    code = REFUSAL[gateway] if kind == FaultKind.REFUSE else ""
+    return SandboxFault(kind, code=code, seconds=0.6, on=On.ASK)
 
 
 def asked_of(gateway: str, row: NotificationHistory) -> list[bool]:
     """Returns for each answered row whether its status changed."""
     with suppress(GatewayError):
-        return [new for _, new in receipts.ask(get_gateway(gateway), [row])]
+        return [new for _, new in receipts.query_provider(get_gateway(gateway), [row])]
     return []
 
 
@@ -211,7 +218,7 @@ def everything() -> list[Any]:
 @pytest.mark.parametrize("kind", SILENT)
 @pytest.mark.parametrize("gateway", ["mitake", "every8d"])
 def test_provider_fault_changes_nothing_and_fails_the_command(
-    gateway: str, kind: Kind, sandbox: Sandbox, settings: Any, capsys: pytest.CaptureFixture[str]
+    gateway: str, kind: FaultKind, sandbox: Sandbox, settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     use(settings, sandbox, gateway)
     # Only this one is asked.
@@ -229,12 +236,12 @@ def test_provider_fault_changes_nothing_and_fails_the_command(
     sandbox.operator.faults.set(None)
     call_command("query_sms_status")
     row.refresh_from_db()
-    assert row.status == Status.DELIVERED
+    assert row.status == MessageStatus.DELIVERED
 
 
-@pytest.mark.parametrize("kind", [Kind.REFUSE, Kind.HANG, Kind.DROP_BEFORE, Kind.DROP_AFTER])
+@pytest.mark.parametrize("kind", [FaultKind.REFUSE, FaultKind.HANG, FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
 @pytest.mark.parametrize("gateway", GATEWAYS)
-def test_health_reports_provider_fault(gateway: str, kind: Kind, sandbox: Sandbox, settings: Any) -> None:
+def test_health_reports_provider_fault(gateway: str, kind: FaultKind, sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, gateway)
     sandbox.operator.faults.set(fault(gateway, kind))
     health = get_gateway().health()
@@ -243,14 +250,14 @@ def test_health_reports_provider_fault(gateway: str, kind: Kind, sandbox: Sandbo
 
 
 @pytest.mark.parametrize("gateway", ["mitake", "every8d"])
-@pytest.mark.parametrize("kind", [Kind.SLOW, Kind.TWICE])
-def test_late_or_doubled_answer_is_read(gateway: str, kind: Kind, sandbox: Sandbox, settings: Any) -> None:
+@pytest.mark.parametrize("kind", [FaultKind.SLOW, FaultKind.TWICE])
+def test_late_or_doubled_answer_is_read(gateway: str, kind: FaultKind, sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, gateway)
     row = overdue(sandbox, gateway)
-    sandbox.operator.faults.set(Fault(kind, seconds=0.1, on=On.ASK))
+    sandbox.operator.faults.set(SandboxFault(kind, seconds=0.1, on=On.ASK))
     call_command("query_sms_status")
     row.refresh_from_db()
-    assert row.status == Status.DELIVERED
+    assert row.status == MessageStatus.DELIVERED
 
 
 # A sending without an answer is settled by a retry with its key, or by its receipt.
@@ -259,7 +266,7 @@ def test_late_or_doubled_answer_is_read(gateway: str, kind: Kind, sandbox: Sandb
 REPEATABLE = ("http", "mitake")
 
 
-def unanswered(sandbox: Sandbox, fault: Fault) -> NotificationHistory:
+def unanswered(sandbox: Sandbox, fault: SandboxFault) -> NotificationHistory:
     """A message that became unknown some minutes ago."""
     sandbox.operator.faults.set(fault)
     row = make_message()
@@ -267,7 +274,7 @@ def unanswered(sandbox: Sandbox, fault: Fault) -> NotificationHistory:
     sandbox.operator.faults.set(None)
     NotificationHistory.objects.filter(pk=row.pk).unannounced().update(claimed_at=timezone.now() - timedelta(minutes=6))
     row.refresh_from_db()
-    assert (row.status, row.provider_message_id) == (Status.UNKNOWN, "")
+    assert (row.status, row.provider_message_id) == (MessageStatus.UNKNOWN, "")
     return row
 
 
@@ -285,12 +292,12 @@ def test_unknown_is_retried_if_provider_is_idempotent(
     gateway: str, taken: bool, sandbox: Sandbox, settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     use(settings, sandbox, gateway)
-    row = unanswered(sandbox, Fault(Kind.DROP_AFTER, taken=taken, code="500"))
+    row = unanswered(sandbox, SandboxFault(FaultKind.DROP_AFTER, taken=taken, code="500"))
     if gateway == "every8d":
-        assert ask(sandbox, row) == (Status.UNKNOWN, taken)
+        assert ask(sandbox, row) == (MessageStatus.UNKNOWN, taken)
         return
-    assert ask(sandbox, row, "--dry-run") == (Status.UNKNOWN, taken)
-    assert ask(sandbox, row) == (Status.SENT, 1)
+    assert ask(sandbox, row, "--dry-run") == (MessageStatus.UNKNOWN, taken)
+    assert ask(sandbox, row) == (MessageStatus.SENT, 1)
     assert row.provider_message_id
     assert "sent 1" in capsys.readouterr().out
 
@@ -299,19 +306,19 @@ def test_unknown_is_retried_if_provider_is_idempotent(
 @pytest.mark.parametrize("gateway", REPEATABLE)
 def test_outdated_or_just_retried_message_is_not_retried(gateway: str, sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, gateway)
-    row = unanswered(sandbox, Fault(Kind.DROP_BEFORE))
+    row = unanswered(sandbox, SandboxFault(FaultKind.DROP_BEFORE))
     NotificationHistory.objects.filter(pk=row.pk).unannounced().update(attempts=3)
-    assert ask(sandbox, row) == (Status.UNKNOWN, 0)
+    assert ask(sandbox, row) == (MessageStatus.UNKNOWN, 0)
     NotificationHistory.objects.filter(pk=row.pk).unannounced().update(attempts=1)
     settings.SMS_QUIET_HOURS = "00:00-23:59"
-    assert ask(sandbox, row) == (Status.UNKNOWN, 0)
+    assert ask(sandbox, row) == (MessageStatus.UNKNOWN, 0)
     settings.SMS_QUIET_HOURS = ""
     order = row.order
     assert order
     with sender.no_waiting():
         order.transition_to(OrderStatus.CANCELLED, reason="-")
     assert sender.pool().drain(10)
-    assert ask(sandbox, row)[0] == Status.UNKNOWN
+    assert ask(sandbox, row)[0] == MessageStatus.UNKNOWN
 
 
 @pytest.mark.django_db(transaction=True)
@@ -319,21 +326,25 @@ def test_silent_provider_leaves_message_unknown(
     sandbox: Sandbox, settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     use(settings, sandbox, "http")
-    row = unanswered(sandbox, Fault(Kind.DROP_AFTER))
-    sandbox.operator.faults.set(Fault(Kind.DROP_AFTER))
+    row = unanswered(sandbox, SandboxFault(FaultKind.DROP_AFTER))
+    sandbox.operator.faults.set(SandboxFault(FaultKind.DROP_AFTER))
     with translation.override("en"), pytest.raises(SystemExit):
         ask(sandbox, row)
     row.refresh_from_db()
-    assert (row.status, row.attempts, len(sandbox.operator.telephones.all())) == (Status.UNKNOWN, 2, 1)
+    assert (row.status, row.attempts, len(sandbox.operator.telephones.all())) == (MessageStatus.UNKNOWN, 2, 1)
     assert "1 stay unknown" in capsys.readouterr().out
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("flag", "status"), [("1", Status.SENT), ("4", Status.DELIVERED), ("6", Status.FAILED)])
-def test_receipt_of_mitake_finds_unknown_message(flag: str, status: Status, sandbox: Sandbox, settings: Any) -> None:
+@pytest.mark.parametrize(
+    ("flag", "status"), [("1", MessageStatus.SENT), ("4", MessageStatus.DELIVERED), ("6", MessageStatus.FAILED)]
+)
+def test_receipt_of_mitake_finds_unknown_message(
+    flag: str, status: MessageStatus, sandbox: Sandbox, settings: Any
+) -> None:
     use(settings, sandbox, "mitake")
     settings.SMS_CALLBACK_SECRET, settings.SMS_CALLBACK_BASE_URL = "the-secret-of-callbacks", "http://127.0.0.1:9"
-    row = unanswered(sandbox, Fault(Kind.DROP_AFTER))
+    row = unanswered(sandbox, SandboxFault(FaultKind.DROP_AFTER))
     (sent,) = sandbox.operator.telephones.all()
     assert sent.callback == callback("http://127.0.0.1:9", "mitake") + f"{row.pk}/"
     path = sent.callback.removeprefix("http://127.0.0.1:9")
@@ -351,11 +362,11 @@ def test_receipt_of_mitake_finds_unknown_message(flag: str, status: Status, sand
 @pytest.mark.django_db(transaction=True)
 def test_message_of_stopped_channel_stays_unknown(sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, "mitake")
-    row = unanswered(sandbox, Fault(Kind.DROP_AFTER))
+    row = unanswered(sandbox, SandboxFault(FaultKind.DROP_AFTER))
     gateways.stop(get_gateway(), "s", Reason.NO_CREDIT)
     GatewayState.objects.update(balance=sandbox.operator.telephones.balance)
-    assert ask(sandbox, row) == (Status.UNKNOWN, 1)
-    assert not row.trail.filter(status=Status.PENDING).exists()
+    assert ask(sandbox, row) == (MessageStatus.UNKNOWN, 1)
+    assert not row.trail.filter(status=MessageStatus.PENDING).exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -367,14 +378,14 @@ def test_receipt_finds_message_waiting_for_retry(attempts: int, answer: int, san
     said = {"msgid": "13", "dstaddr": "0912345678", "StatusFlag": "4"}
     assert Client().get(callback("", "mitake") + f"{row.pk}/", said).status_code == answer
     row.refresh_from_db()
-    assert row.status == (Status.DELIVERED if answer == 200 else Status.PENDING)
+    assert row.status == (MessageStatus.DELIVERED if answer == 200 else MessageStatus.PENDING)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_receipt_before_the_answer_is_repeated(sandbox: Sandbox, settings: Any) -> None:
     use(settings, sandbox, "mitake")
     settings.SMS_CALLBACK_SECRET = "the-secret-of-callbacks"
-    row = make_message(Status.SENDING, gateway="mitake")
+    row = make_message(MessageStatus.SENDING, gateway="mitake")
     path = callback("", "mitake") + f"{row.pk}/"
     said = {"msgid": "13", "dstaddr": "0" + row.recipient[4:], "StatusFlag": "4"}
     assert Client().get(path, said).status_code == 404

@@ -8,11 +8,11 @@ from django.utils import timezone
 from notifications import sender
 from notifications.gateways.local import Memory
 from notifications.models import NotificationHistory
-from notifications.states import Kind, Reason
-from notifications.states import Status as SmsStatus
+from notifications.states import MessageKind, Reason
+from notifications.states import OrderStatus as SmsStatus
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_order
 
 pytestmark = pytest.mark.django_db
@@ -23,19 +23,19 @@ def kinds(order: Order) -> list[tuple[str, int]]:
     return [(row.kind, row.delivery_attempt) for row in rows]
 
 
-ON_THE_WAY = [Kind.ORDER_CONFIRMED, Kind.DRIVER_ON_THE_WAY]
+ON_THE_WAY = [MessageKind.ORDER_CONFIRMED, MessageKind.DRIVER_ON_THE_WAY]
 
 
 @pytest.mark.parametrize(
     ("status", "told"),
     [
-        (Status.PENDING, []),
-        (Status.DELIVERED, [*ON_THE_WAY, Kind.DRIVER_ARRIVING, Kind.ORDER_DELIVERED]),
-        (Status.FAILED, [*ON_THE_WAY, Kind.DELIVERY_FAILED]),
-        (Status.CANCELLED, [Kind.ORDER_CANCELLED]),
+        (OrderStatus.PENDING, []),
+        (OrderStatus.DELIVERED, [*ON_THE_WAY, MessageKind.DRIVER_ARRIVING, MessageKind.ORDER_DELIVERED]),
+        (OrderStatus.FAILED, [*ON_THE_WAY, MessageKind.DELIVERY_FAILED]),
+        (OrderStatus.CANCELLED, [MessageKind.ORDER_CANCELLED]),
     ],
 )
-def test_each_status_sends_its_message(status: Status, told: list[Kind]) -> None:
+def test_each_status_sends_its_message(status: OrderStatus, told: list[MessageKind]) -> None:
     order = make_order(status)
     order.notes = "後門"
     order.save()
@@ -45,11 +45,11 @@ def test_each_status_sends_its_message(status: Status, told: list[Kind]) -> None
 @pytest.mark.parametrize(
     ("there", "back", "kind"),
     [
-        (Status.ASSIGNED, Status.DELIVERING, Kind.DRIVER_ON_THE_WAY),
-        (Status.DELIVERING, Status.ARRIVING, Kind.DRIVER_ARRIVING),
+        (OrderStatus.ASSIGNED, OrderStatus.DELIVERING, MessageKind.DRIVER_ON_THE_WAY),
+        (OrderStatus.DELIVERING, OrderStatus.ARRIVING, MessageKind.DRIVER_ARRIVING),
     ],
 )
-def test_status_reached_twice_sends_one_message(there: Status, back: Status, kind: Kind) -> None:
+def test_status_reached_twice_sends_one_message(there: OrderStatus, back: OrderStatus, kind: MessageKind) -> None:
     order = make_order(back)
     NotificationHistory.objects.unannounced().update(status=SmsStatus.SENT)
     order.transition_to(there)
@@ -58,54 +58,58 @@ def test_status_reached_twice_sends_one_message(there: Status, back: Status, kin
 
 
 def test_unassigned_order_is_not_confirmed_again() -> None:
-    order = make_order(Status.ASSIGNED)
-    order.transition_to(Status.CONFIRMED)
-    assert kinds(order) == [(Kind.ORDER_CONFIRMED, 1)]
+    order = make_order(OrderStatus.ASSIGNED)
+    order.transition_to(OrderStatus.CONFIRMED)
+    assert kinds(order) == [(MessageKind.ORDER_CONFIRMED, 1)]
 
 
 def test_next_attempt_sends_messages_again() -> None:
-    order = make_order(Status.FAILED)
-    order.transition_to(Status.CONFIRMED)
-    order.transition_to(Status.ASSIGNED, driver=make_driver())
-    told = [attempt for kind, attempt in kinds(order) if kind == Kind.ORDER_CONFIRMED]
+    order = make_order(OrderStatus.FAILED)
+    order.transition_to(OrderStatus.CONFIRMED)
+    order.transition_to(OrderStatus.ASSIGNED, driver=make_driver())
+    told = [attempt for kind, attempt in kinds(order) if kind == MessageKind.ORDER_CONFIRMED]
     assert told == [1, 2]
 
 
 @pytest.mark.parametrize(("status", "rows"), [("cancelled", 2), ("failed", 2), ("suppressed", 1), ("sent", 1)])
 def test_second_departure_is_sent_if_the_first_was_not(status: str, rows: int) -> None:
-    order = make_order(Status.DELIVERING)
-    NotificationHistory.objects.filter(order=order, kind=Kind.DRIVER_ON_THE_WAY).unannounced().update(status=status)
-    order.transition_to(Status.ASSIGNED)
-    order.transition_to(Status.DELIVERING)
-    assert [kind for kind, _ in kinds(order)].count(Kind.DRIVER_ON_THE_WAY) == rows
+    order = make_order(OrderStatus.DELIVERING)
+    NotificationHistory.objects.filter(order=order, kind=MessageKind.DRIVER_ON_THE_WAY).unannounced().update(
+        status=status
+    )
+    order.transition_to(OrderStatus.ASSIGNED)
+    order.transition_to(OrderStatus.DELIVERING)
+    assert [kind for kind, _ in kinds(order)].count(MessageKind.DRIVER_ON_THE_WAY) == rows
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (Status.CONFIRMED, Kind.ORDER_CONFIRMED),
-        (Status.ASSIGNED, Kind.ORDER_CONFIRMED),
-        (Status.DELIVERING, Kind.DRIVER_ON_THE_WAY),
-        (Status.ARRIVING, Kind.DRIVER_ARRIVING),
-        (Status.DELIVERED, Kind.ORDER_DELIVERED),
+        (OrderStatus.CONFIRMED, MessageKind.ORDER_CONFIRMED),
+        (OrderStatus.ASSIGNED, MessageKind.ORDER_CONFIRMED),
+        (OrderStatus.DELIVERING, MessageKind.DRIVER_ON_THE_WAY),
+        (OrderStatus.ARRIVING, MessageKind.DRIVER_ARRIVING),
+        (OrderStatus.DELIVERED, MessageKind.ORDER_DELIVERED),
     ],
 )
-def test_new_customer_gets_the_last_message(status: Status, kind: Kind) -> None:
+def test_new_customer_gets_the_last_message(status: OrderStatus, kind: MessageKind) -> None:
     order = make_order(status)
     order.customer = make_customer()
     order.save()
     row = NotificationHistory.objects.get(customer=order.customer)
-    if status == Status.DELIVERING:
+    if status == OrderStatus.DELIVERING:
         assert (row.kind, row.happened_at) == (kind, order.change.at)
         return
-    since = order.history.filter(to_status=Status.CONFIRMED if kind == Kind.ORDER_CONFIRMED else status).get()
+    since = order.history.filter(
+        to_status=OrderStatus.CONFIRMED if kind == MessageKind.ORDER_CONFIRMED else status
+    ).get()
     assert (row.order, row.kind, row.happened_at) == (order, kind, since.at)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_only_the_new_customer_gets_the_link() -> None:
-    order = make_quiet_order(Status.DELIVERING)
-    late = make_message(order=order, kind=Kind.DRIVER_ON_THE_WAY)
+    order = make_quiet_order(OrderStatus.DELIVERING)
+    late = make_message(order=order, kind=MessageKind.DRIVER_ON_THE_WAY)
     order.customer = make_customer(phone="0987-654-321")
     order.save()
     sender.deliver_one(late.pk)
@@ -116,9 +120,9 @@ def test_only_the_new_customer_gets_the_link() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    ("status", "became"), [(Status.DELIVERING, SmsStatus.SENT), (Status.ARRIVING, SmsStatus.CANCELLED)]
+    ("status", "became"), [(OrderStatus.DELIVERING, SmsStatus.SENT), (OrderStatus.ARRIVING, SmsStatus.CANCELLED)]
 )
-def test_late_new_customer_gets_link_but_no_old_arrival(status: Status, became: str) -> None:
+def test_late_new_customer_gets_link_but_no_old_arrival(status: OrderStatus, became: str) -> None:
     order = make_quiet_order(status)
     order.history.update(at=timezone.now() - timedelta(minutes=40))
     order.customer = make_customer()
@@ -127,29 +131,29 @@ def test_late_new_customer_gets_link_but_no_old_arrival(status: Status, became: 
 
 
 def test_turned_away_is_not_sent_to_new_customer() -> None:
-    order = make_quiet_order(Status.ARRIVING)
-    make_message("sent", order=order, kind=Kind.DRIVER_ARRIVING)
+    order = make_quiet_order(OrderStatus.ARRIVING)
+    make_message("sent", order=order, kind=MessageKind.DRIVER_ARRIVING)
     order.customer = make_customer()
     order.save()
     NotificationHistory.objects.filter(customer=order.customer).unannounced().delete()
-    order.transition_to(Status.DELIVERING)
+    order.transition_to(OrderStatus.DELIVERING)
     assert not NotificationHistory.objects.filter(customer=order.customer).exists()
 
 
 def test_message_stores_time_of_event() -> None:
-    order = make_quiet_order(Status.DELIVERING, created_at=timezone.now() - timedelta(hours=3))
+    order = make_quiet_order(OrderStatus.DELIVERING, created_at=timezone.now() - timedelta(hours=3))
     happened = timezone.now() - timedelta(hours=1)
-    order.transition_to(Status.ARRIVING, at=happened)
+    order.transition_to(OrderStatus.ARRIVING, at=happened)
     assert NotificationHistory.objects.get(order=order).happened_at == happened
 
 
 def arriving(status: str, attempts: int = 1) -> NotificationHistory:
     """Returns the arrival message of an order whose driver then turned away."""
-    order = make_quiet_order(Status.ARRIVING)
+    order = make_quiet_order(OrderStatus.ARRIVING)
     row = NotificationHistory.objects.create(
-        order=order, customer=order.customer, kind=Kind.DRIVER_ARRIVING, status=status, attempts=attempts
+        order=order, customer=order.customer, kind=MessageKind.DRIVER_ARRIVING, status=status, attempts=attempts
     )
-    order.transition_to(Status.DELIVERING)
+    order.transition_to(OrderStatus.DELIVERING)
     row.refresh_from_db()
     return row
 
@@ -169,7 +173,7 @@ def test_turned_away_is_sent_if_arrival_may_have_been_sent(
 ) -> None:
     row = arriving(status, attempts)
     assert (row.status, row.status_reason) == (became, Reason.OVERTAKEN if status == "pending" else "")
-    assert kinds(row.order)[1:] == [(Kind.DRIVER_TURNED_AWAY, 1)] * is_said  # type: ignore[arg-type]
+    assert kinds(row.order)[1:] == [(MessageKind.DRIVER_TURNED_AWAY, 1)] * is_said  # type: ignore[arg-type]
 
 
 def reschedule(order: Order, **columns: object) -> None:
@@ -179,14 +183,16 @@ def reschedule(order: Order, **columns: object) -> None:
 
 
 def test_each_new_date_sends_a_message() -> None:
-    order = make_quiet_order(Status.CONFIRMED)
+    order = make_quiet_order(OrderStatus.CONFIRMED)
     reschedule(order, scheduled_date=date(2099, 11, 25))
     reschedule(order, time_slot="evening")
-    assert kinds(order) == [(Kind.ORDER_RESCHEDULED, 1)] * 2
+    assert kinds(order) == [(MessageKind.ORDER_RESCHEDULED, 1)] * 2
 
 
-@pytest.mark.parametrize("status", [Status.PENDING, Status.ARRIVING, Status.DELIVERED, Status.FAILED])
-def test_new_date_is_sent_only_while_promised(status: Status) -> None:
+@pytest.mark.parametrize(
+    "status", [OrderStatus.PENDING, OrderStatus.ARRIVING, OrderStatus.DELIVERED, OrderStatus.FAILED]
+)
+def test_new_date_is_sent_only_while_promised(status: OrderStatus) -> None:
     order = make_quiet_order(status)
     reschedule(order, scheduled_date=date(2099, 11, 25))
     assert kinds(order) == []

@@ -13,12 +13,12 @@ from notifications import queue, sender
 from notifications.gateways.local import Memory
 from notifications.management.batch import moment
 from notifications.models import NotificationHistory
-from notifications.states import Kind, Reason, Status
+from notifications.states import MessageKind, MessageStatus, Reason
 from notifications.tests import child
 from notifications.tests import provider as doing
 from notifications.tests.factories import make_message, make_quiet_order
 from notifications.tests.provider import Provider, says, slow
-from orders.states import Status as OrderStatus
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_office, make_order
 from orders.tests.threads import at_once
 from web.refusals import Refusal
@@ -36,12 +36,15 @@ def refusal(row: NotificationHistory, *, overrule: bool = False) -> str:
     return refused.value.code
 
 
-@pytest.mark.parametrize("status", [Status.FAILED, Status.SENT, Status.DELIVERED, Status.EXPIRED, Status.UNKNOWN])
+@pytest.mark.parametrize(
+    "status",
+    [MessageStatus.FAILED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.EXPIRED, MessageStatus.UNKNOWN],
+)
 def test_resend_creates_a_new_row(status: str) -> None:
     office = make_office()
     first = make_message(status)
     second = queue.resend(first, by=office)
-    assert (second.status, second.resend_of, second.requested_by) == (Status.SENT, first, office)
+    assert (second.status, second.resend_of, second.requested_by) == (MessageStatus.SENT, first, office)
     assert (second.kind, second.order, second.delivery_attempt) == (first.kind, first.order, first.delivery_attempt)
     assert [message.id for message in Memory.outbox] == [second.pk]
     first.refresh_from_db()
@@ -51,9 +54,9 @@ def test_resend_creates_a_new_row(status: str) -> None:
 @pytest.mark.parametrize(
     ("status", "fields", "overrule"),
     [
-        (Status.FAILED, {}, False),
-        (Status.UNKNOWN, {"gateway": "http"}, False),
-        (Status.SUPPRESSED, {"status_reason": Reason.OPT_OUT, "attempts": 0}, True),
+        (MessageStatus.FAILED, {}, False),
+        (MessageStatus.UNKNOWN, {"gateway": "http"}, False),
+        (MessageStatus.SUPPRESSED, {"status_reason": Reason.OPT_OUT, "attempts": 0}, True),
     ],
 )
 def test_resend_of_a_stale_row_sends_nothing(
@@ -68,28 +71,28 @@ def test_resend_of_a_stale_row_sends_nothing(
 
 
 def test_resent_message_can_be_resent() -> None:
-    second = queue.resend(make_message(Status.FAILED))
+    second = queue.resend(make_message(MessageStatus.FAILED))
     assert queue.resend(second).resend_of == second
 
 
 def test_concurrent_resends_send_one_sms() -> None:
-    row = make_message(Status.FAILED)
+    row = make_message(MessageStatus.FAILED)
     theirs = [NotificationHistory.objects.select_related("order", "customer").get(pk=row.pk) for _ in range(4)]
     assert at_once(queue.resend, theirs).count("already_resent") == 3
     assert len(Memory.outbox) == 1
 
 
 def test_unknown_is_retried_with_its_key_if_idempotent(provider: Provider) -> None:
-    row = make_message(Status.UNKNOWN, gateway="http", content="the first text")
+    row = make_message(MessageStatus.UNKNOWN, gateway="http", content="the first text")
     again = queue.resend(row)
-    assert (again.pk, again.status, again.attempts) == (row.pk, Status.SENT, 2)
+    assert (again.pk, again.status, again.attempts) == (row.pk, MessageStatus.SENT, 2)
     (asked,) = provider.asked
     assert (asked.headers["Idempotency-Key"], asked.body["message"]) == (str(row.pk), "the first text")
 
 
 def test_resent_unknown_message_is_not_retried(provider: Provider) -> None:
-    row = make_message(Status.UNKNOWN, gateway="http")
-    make_message(Status.FAILED, order=row.order, resend_of=row)
+    row = make_message(MessageStatus.UNKNOWN, gateway="http")
+    make_message(MessageStatus.FAILED, order=row.order, resend_of=row)
     assert refusal(row) == "already_resent"
     assert provider.asked == []
 
@@ -101,29 +104,29 @@ def test_pending_is_sent_in_its_own_row() -> None:
 
 
 def test_message_being_sent_is_refused() -> None:
-    assert refusal(make_message(Status.SENDING, claimed_at=timezone.now())) == "being_sent"
+    assert refusal(make_message(MessageStatus.SENDING, claimed_at=timezone.now())) == "being_sent"
 
 
 def test_interrupted_sending_is_retried_with_its_key(provider: Provider) -> None:
-    row = make_message(Status.SENDING, claimed_at=LONG_AGO, gateway="http")
+    row = make_message(MessageStatus.SENDING, claimed_at=LONG_AGO, gateway="http")
     again = queue.resend(row)
-    assert (again.pk, again.status) == (row.pk, Status.SENT)
+    assert (again.pk, again.status) == (row.pk, MessageStatus.SENT)
     assert [asked.headers["Idempotency-Key"] for asked in provider.asked] == [str(row.pk)]
 
 
 def test_interrupted_sending_without_key_becomes_unknown() -> None:
-    row = make_message(Status.SENDING, claimed_at=LONG_AGO, gateway="memory")
+    row = make_message(MessageStatus.SENDING, claimed_at=LONG_AGO, gateway="memory")
     assert refusal(row) == "interrupted"
     row.refresh_from_db()
-    assert (row.status, row.status_reason, Memory.outbox) == (Status.UNKNOWN, Reason.INTERRUPTED, [])
+    assert (row.status, row.status_reason, Memory.outbox) == (MessageStatus.UNKNOWN, Reason.INTERRUPTED, [])
 
 
 def test_one_of_two_callers_retries_an_interrupted_sending(provider: Provider) -> None:
-    row = make_message(Status.SENDING, claimed_at=LONG_AGO, gateway="http")
+    row = make_message(MessageStatus.SENDING, claimed_at=LONG_AGO, gateway="http")
     stale = NotificationHistory.objects.select_related("order", "customer").get(pk=row.pk)
     queue.resend(row)
     # Meanwhile it is being sent again, for so long that it too looks dead.
-    NotificationHistory.objects.unannounced().update(status=Status.SENDING, claimed_at=LONG_AGO)
+    NotificationHistory.objects.unannounced().update(status=MessageStatus.SENDING, claimed_at=LONG_AGO)
     assert refusal(stale) == "already_resent"
     assert len(provider.asked) == 1
 
@@ -131,10 +134,10 @@ def test_one_of_two_callers_retries_an_interrupted_sending(provider: Provider) -
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
-        (Status.SUPPRESSED, Reason.NO_MOBILE),
-        (Status.SUPPRESSED, Reason.OPT_OUT),
-        (Status.CANCELLED, Reason.OVERTAKEN),
-        (Status.CANCELLED, ""),
+        (MessageStatus.SUPPRESSED, Reason.NO_MOBILE),
+        (MessageStatus.SUPPRESSED, Reason.OPT_OUT),
+        (MessageStatus.CANCELLED, Reason.OVERTAKEN),
+        (MessageStatus.CANCELLED, ""),
     ],
 )
 def test_suppressed_message_is_refused_with_reason(status: str, reason: str) -> None:
@@ -142,7 +145,7 @@ def test_suppressed_message_is_refused_with_reason(status: str, reason: str) -> 
 
 
 def test_outdated_message_is_refused_unchanged() -> None:
-    row = make_message(Status.FAILED, order=make_quiet_order(OrderStatus.DELIVERED))
+    row = make_message(MessageStatus.FAILED, order=make_quiet_order(OrderStatus.DELIVERED))
     assert refusal(row) == Reason.OVERTAKEN
     assert NotificationHistory.objects.filter(order=row.order).count() == 1
 
@@ -152,36 +155,40 @@ def test_caller_waits_at_most_the_configured_time(settings: Any, provider: Provi
 
     settings.SMS_WAIT_SECONDS = 0.1
     provider.behave(slow(0.5))
-    assert queue.resend(make_message(Status.FAILED)).status in (Status.PENDING, Status.SENDING)
+    assert queue.resend(make_message(MessageStatus.FAILED)).status in (MessageStatus.PENDING, MessageStatus.SENDING)
     assert sender.pool().drain(5)
 
 
 def test_overruling_a_wish_reuses_the_row() -> None:
     office = make_office()
-    row = make_message(Status.SUPPRESSED, status_reason=Reason.OPT_OUT, attempts=0)
+    row = make_message(MessageStatus.SUPPRESSED, status_reason=Reason.OPT_OUT, attempts=0)
     row.customer.sms_opt_out = True
     row.customer.save()
     sent = queue.resend(row, by=office, overrule=True)
-    assert (sent.pk, sent.status, sent.overruled, sent.requested_by) == (row.pk, Status.SENT, True, office)
+    assert (sent.pk, sent.status, sent.overruled, sent.requested_by) == (row.pk, MessageStatus.SENT, True, office)
     assert [message.id for message in Memory.outbox] == [row.pk]
-    assert [note.status for note in sent.trail.all()] == [Status.PENDING, Status.SENDING, Status.SENT]
+    assert [note.status for note in sent.trail.all()] == [
+        MessageStatus.PENDING,
+        MessageStatus.SENDING,
+        MessageStatus.SENT,
+    ]
 
 
 @pytest.mark.parametrize("reason", [Reason.NO_MOBILE, Reason.TOO_LONG, Reason.NOT_REGISTERED])
 def test_other_reasons_cannot_be_overruled(reason: str) -> None:
-    row = make_message(Status.SUPPRESSED, status_reason=reason, attempts=0)
+    row = make_message(MessageStatus.SUPPRESSED, status_reason=reason, attempts=0)
     assert refusal(row, overrule=True) == reason
     row.refresh_from_db()
-    assert (row.status, row.overruled) == (Status.SUPPRESSED, False)
+    assert (row.status, row.overruled) == (MessageStatus.SUPPRESSED, False)
 
 
 def test_failed_message_against_a_wish_needs_overruling() -> None:
-    row = make_message(Status.FAILED)
+    row = make_message(MessageStatus.FAILED)
     row.customer.sms_opt_out = True
     row.customer.save()
     assert refusal(row) == Reason.OPT_OUT
     second = queue.resend(row, overrule=True)
-    assert (second.status, second.overruled, second.resend_of) == (Status.SENT, True, row)
+    assert (second.status, second.overruled, second.resend_of) == (MessageStatus.SENT, True, row)
 
 
 @pytest.fixture
@@ -190,7 +197,7 @@ def run(command: Any) -> Any:
 
 
 def test_each_option_selects_its_messages(run: Any) -> None:
-    for status in Status:
+    for status in MessageStatus:
         make_message(status, claimed_at=LONG_AGO, gateway="memory")
     assert run("--failed") == (0, "sent 1, failed 0, unknown 0")
     assert run("--unknown") == (0, "sent 1, failed 0, unknown 0")
@@ -200,14 +207,14 @@ def test_each_option_selects_its_messages(run: Any) -> None:
 
 
 def test_resent_message_is_not_selected_again(run: Any) -> None:
-    make_message(Status.FAILED)
+    make_message(MessageStatus.FAILED)
     assert run("--failed") == (0, "sent 1, failed 0, unknown 0")
     assert run("--failed") == (0, "sent 0, failed 0, unknown 0")
 
 
 def test_failure_is_exit_code_1(run: Any, provider: Provider) -> None:
     provider.behave(says(400))
-    make_message(Status.FAILED)
+    make_message(MessageStatus.FAILED)
     assert run("--failed") == (1, "sent 0, failed 1, unknown 0")
 
 
@@ -226,14 +233,14 @@ def test_own_error_is_exit_code_1_and_others_are_sent(run: Any, monkeypatch: pyt
 
 
 def test_outdated_message_is_counted_but_no_failure(run: Any) -> None:
-    make_message(Status.FAILED, order=make_quiet_order(OrderStatus.DELIVERED))
+    make_message(MessageStatus.FAILED, order=make_quiet_order(OrderStatus.DELIVERED))
     assert run("--failed") == (0, "sent 0, failed 0, unknown 0, overtaken 1")
 
 
 def test_since_order_kind_and_limit_restrict(run: Any) -> None:
-    old, new = make_message(Status.FAILED, created_at=LONG_AGO), make_message(Status.FAILED)
+    old, new = make_message(MessageStatus.FAILED, created_at=LONG_AGO), make_message(MessageStatus.FAILED)
     assert run("--failed", "--since", "30m", "--order", str(old.order_id))[1].startswith("sent 0")
-    assert run("--failed", "--kind", Kind.ORDER_DELIVERED)[1].startswith("sent 0")
+    assert run("--failed", "--kind", MessageKind.ORDER_DELIVERED)[1].startswith("sent 0")
     assert run("--failed", "--limit", "1")[1].startswith("sent 1")
     assert [row.pk for row in NotificationHistory.objects.filter(resent_as=None, status="failed")] == [new.pk]
     assert run("--failed", "--since", "2h", "--order", str(new.order), "--kind", new.kind)[1].startswith("sent 1")
@@ -246,7 +253,7 @@ def test_since_order_kind_and_limit_restrict(run: Any) -> None:
      ["--limit", "many"], []],
 )  # fmt: skip
 def test_invalid_option_sends_nothing(run: Any, wrong: list[str]) -> None:
-    make_message(Status.FAILED)
+    make_message(MessageStatus.FAILED)
     with pytest.raises(CommandError):
         run(*["--failed"] * bool(wrong), *wrong)
     assert Memory.outbox == []
@@ -260,8 +267,8 @@ def test_times_without_zone_are_taipeis() -> None:
 
 
 def test_dry_run_shows_cost_and_changes_nothing(run: Any) -> None:
-    row = make_message(Status.FAILED, order=make_quiet_order(customer=make_customer(phone="0912-345-678")))
-    make_message(Status.FAILED, order=make_quiet_order(OrderStatus.DELIVERED))
+    row = make_message(MessageStatus.FAILED, order=make_quiet_order(customer=make_customer(phone="0912-345-678")))
+    make_message(MessageStatus.FAILED, order=make_quiet_order(OrderStatus.DELIVERED))
     before = list(NotificationHistory.objects.order_by("pk").values())
     code, said = run("--failed", "--dry-run")
     lines = said.splitlines()
@@ -282,12 +289,15 @@ def test_process_exits_while_provider_hangs(provider: Provider, settings: Any) -
     wait_for(lambda: bool(provider.asked))
     code, _ = child.end(process)
     assert code == 0
-    assert NotificationHistory.objects.get().status == Status.SENDING
+    assert NotificationHistory.objects.get().status == MessageStatus.SENDING
 
 
 @pytest.mark.parametrize(
     "status",
-    [Status.PENDING, *(pytest.param(status, marks=pytest.mark.long) for status in (Status.FAILED, Status.UNKNOWN))],
+    [
+        MessageStatus.PENDING,
+        *(pytest.param(status, marks=pytest.mark.long) for status in (MessageStatus.FAILED, MessageStatus.UNKNOWN)),
+    ],
 )
 def test_concurrent_commands_send_each_row_once(provider: Provider, status: str) -> None:
     provider.behave(slow(0.05))
@@ -297,4 +307,4 @@ def test_concurrent_commands_send_each_row_once(provider: Provider, status: str)
     assert [code for code, _ in ended] == [0, 0], ended
     assert len(provider.asked) == len(rows)
     assert len({asked.headers["Idempotency-Key"] for asked in provider.asked}) == len(rows)
-    assert NotificationHistory.objects.filter(status=Status.SENT).count() == len(rows)
+    assert NotificationHistory.objects.filter(status=MessageStatus.SENT).count() == len(rows)

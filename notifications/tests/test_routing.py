@@ -14,10 +14,10 @@ from notifications.gateways.base import WAITING, Accepted, Gateway, GatewayError
 from notifications.gateways.local import Memory
 from notifications.gateways.mitake import Mitake
 from notifications.models import DOUBT_LASTS, GatewayState, NotificationHistory
-from notifications.states import Kind, Reason, Status
+from notifications.states import MessageKind, MessageStatus, Reason
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.models import Order
-from orders.states import Status as OrderStatus
+from orders.states import OrderStatus
 from realtime.models import Outbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,7 +47,7 @@ def sent(row: NotificationHistory) -> NotificationHistory:
 def test_certainly_unsent_message_goes_to_fallback(monkeypatch: pytest.MonkeyPatch, reason: Reason) -> None:
     fails(monkeypatch, reason)
     row = sent(make_message())
-    assert (row.status, row.gateway, row.attempts, len(Memory.outbox)) == (Status.SENT, "memory", 1, 1)
+    assert (row.status, row.gateway, row.attempts, len(Memory.outbox)) == (MessageStatus.SENT, "memory", 1, 1)
     assert (row.status_reason, row.error_message) == ("", "")
     assert list(row.trail.values_list("status", "reason", "gateway")) == [
         ("sending", "", "mitake"), ("pending", reason, "mitake"), ("sending", "", "memory"), ("sent", "", "memory"),
@@ -63,9 +63,9 @@ def test_fallback_checks_the_rules_again(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(Mitake, "transmit", transmit)
     with sender.no_waiting():
-        row = sent(make_message(order=order, kind=Kind.DRIVER_ARRIVING))
+        row = sent(make_message(order=order, kind=MessageKind.DRIVER_ARRIVING))
     assert sender.pool().drain(10)
-    assert (row.status, row.status_reason) == (Status.CANCELLED, Reason.OVERTAKEN)
+    assert (row.status, row.status_reason) == (MessageStatus.CANCELLED, Reason.OVERTAKEN)
     assert not [message for message in Memory.outbox if message.id == row.pk]
 
 
@@ -84,7 +84,7 @@ def test_message_of_busy_provider_backs_off(
     settings.SMS_FALLBACK_GATEWAY = ""
     fails(monkeypatch, reason)
     row = sent(make_message(created_at=timezone.now() - timedelta(minutes=waited)))
-    assert (row.status, row.status_reason, row.raw_status, row.attempts) == (Status.PENDING, reason, "k", 0)
+    assert (row.status, row.status_reason, row.raw_status, row.attempts) == (MessageStatus.PENDING, reason, "k", 0)
     assert row.send_after
     assert abs(row.send_after - timezone.now() - timedelta(minutes=pause)) < timedelta(seconds=10)
     assert GatewayState.objects.exists() == (reason == Reason.UNKNOWN_CODE)
@@ -96,7 +96,7 @@ def test_unknown_code_fails_no_message_and_alerts_once(
     settings.SMS_FALLBACK_GATEWAY = ""
     fails(monkeypatch, Reason.UNKNOWN_CODE)
     for row in (sent(make_message()), sent(make_message())):
-        assert (row.status, row.raw_status, row.attempts) == (Status.PENDING, "k", 0)
+        assert (row.status, row.raw_status, row.attempts) == (MessageStatus.PENDING, "k", 0)
         assert (row.status_reason, row.error_message) == (Reason.UNKNOWN_CODE, "k: unknown_code")
     state = GatewayState.objects.get()
     assert (state.stopped_at, state.doubted_because, state.is_doubtful) == (None, "k: unknown_code", True)
@@ -115,30 +115,30 @@ def test_waiting_message_is_sent_when_provider_recovers(
     row = sent(make_message())
     monkeypatch.setattr(Mitake, "transmit", lambda self, message: Accepted("1", "1"))
     NotificationHistory.objects.filter(pk=row.pk).unannounced().update(send_after=timezone.now())
-    assert sent(row).status == Status.SENT
+    assert sent(row).status == MessageStatus.SENT
 
 
 def test_unknown_code_alert_expires_and_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     state = GatewayState.objects.create(gateway="mitake")
-    assert [state.doubt("z: one"), state.doubt("z: two")] == [True, False]
+    assert [state.mark_doubtful("z: one"), state.mark_doubtful("z: two")] == [True, False]
     state.refresh_from_db()
     assert state.doubted_because == "z: two"
     GatewayState.objects.update(doubted_at=timezone.now() - DOUBT_LASTS)
     state.refresh_from_db()
     assert not state.is_doubtful
-    assert state.doubt("z: three")
+    assert state.mark_doubtful("z: three")
 
 
 @pytest.mark.parametrize(
     ("reason", "status"),
     [
-        (Reason.NO_ANSWER, Status.UNKNOWN),
-        (Reason.REFUSED, Status.FAILED),
-        (Reason.NO_SUCH_NUMBER, Status.FAILED),
+        (Reason.NO_ANSWER, MessageStatus.UNKNOWN),
+        (Reason.REFUSED, MessageStatus.FAILED),
+        (Reason.NO_SUCH_NUMBER, MessageStatus.FAILED),
     ],
 )
 def test_unknown_or_refused_message_does_not_go_to_fallback(
-    monkeypatch: pytest.MonkeyPatch, reason: Reason, status: Status
+    monkeypatch: pytest.MonkeyPatch, reason: Reason, status: MessageStatus
 ) -> None:
     fails(monkeypatch, reason)
     row = sent(make_message())
@@ -155,7 +155,7 @@ def test_message_waits_for_first_gateway_if_fallback_fails_too(
     row = make_message()
     for _ in range(2):
         sent(row)
-        assert (row.status, row.status_reason, row.attempts) == (Status.PENDING, second, 0)
+        assert (row.status, row.status_reason, row.attempts) == (MessageStatus.PENDING, second, 0)
         assert row.send_after
         NotificationHistory.objects.filter(pk=row.pk).unannounced().update(send_after=None)
 
@@ -163,13 +163,13 @@ def test_message_waits_for_first_gateway_if_fallback_fails_too(
 def test_message_refused_by_fallback_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     fails(monkeypatch, Reason.BUSY)
     fails(monkeypatch, Reason.REFUSED, Memory)
-    assert sent(make_message()).status == Status.FAILED
+    assert sent(make_message()).status == MessageStatus.FAILED
 
 
 def test_retry_uses_the_same_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     fails(monkeypatch, Reason.UNREACHABLE)
     row = sent(make_message(attempts=1, gateway="mitake", content="x", recipient="+886912345678"))
-    assert (row.status, row.gateway, Memory.outbox) == (Status.UNKNOWN, "mitake", [])
+    assert (row.status, row.gateway, Memory.outbox) == (MessageStatus.UNKNOWN, "mitake", [])
 
 
 @pytest.mark.parametrize("reason", [Reason.CHANNEL_STOPPED, Reason.NO_CREDIT])
@@ -177,8 +177,8 @@ def test_messages_wait_for_stopped_gateway(monkeypatch: pytest.MonkeyPatch, sett
     settings.SMS_FALLBACK_GATEWAY = ""
     fails(monkeypatch, reason)
     first, second = sent(make_message()), sent(make_message())
-    assert (first.status, first.status_reason, first.attempts) == (Status.PENDING, reason, 0)
-    assert (second.status, second.trail.count()) == (Status.PENDING, 0)
+    assert (first.status, first.status_reason, first.attempts) == (MessageStatus.PENDING, reason, 0)
+    assert (second.status, second.trail.count()) == (MessageStatus.PENDING, 0)
     state = GatewayState.objects.get()
     assert (state.gateway, state.stopped_because) == ("mitake", f"k: {reason}")
 
@@ -186,7 +186,7 @@ def test_messages_wait_for_stopped_gateway(monkeypatch: pytest.MonkeyPatch, sett
     monkeypatch.setattr(Mitake, "outbox", Memory.outbox, raising=False)
     assert state.start()
     assert {m.id for m in Memory.outbox} == {first.pk, second.pk}
-    assert set(NotificationHistory.objects.values_list("status", flat=True)) == {Status.SENT}
+    assert set(NotificationHistory.objects.values_list("status", flat=True)) == {MessageStatus.SENT}
 
 
 def test_stop_and_start_happen_once_and_alert(caplog: pytest.LogCaptureFixture) -> None:
@@ -205,18 +205,18 @@ def test_stop_and_start_happen_once_and_alert(caplog: pytest.LogCaptureFixture) 
 def test_fallback_sends_while_gateway_is_stopped() -> None:
     gateways.stop(get_gateway(), "k")
     row = sent(make_message())
-    assert (row.status, row.gateway, row.trail.count()) == (Status.SENT, "memory", 2)
+    assert (row.status, row.gateway, row.trail.count()) == (MessageStatus.SENT, "memory", 2)
 
 
 def test_sending_marked_as_interrupted_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     def transmit(self: Mitake, message: Message) -> Accepted:
         row = NotificationHistory.objects.get(pk=message.id)
-        assert row.move(Status.SENDING, Status.UNKNOWN, status_reason=Reason.INTERRUPTED)
+        assert row.move(MessageStatus.SENDING, MessageStatus.UNKNOWN, status_reason=Reason.INTERRUPTED)
         raise GatewayError("late", reason=Reason.UNREACHABLE, permanent=True)
 
     monkeypatch.setattr(Mitake, "transmit", transmit)
     row = sent(make_message())
-    assert (row.status, row.status_reason, Memory.outbox) == (Status.FAILED, Reason.UNREACHABLE, [])
+    assert (row.status, row.status_reason, Memory.outbox) == (MessageStatus.FAILED, Reason.UNREACHABLE, [])
 
 
 @pytest.mark.parametrize(
@@ -225,17 +225,17 @@ def test_sending_marked_as_interrupted_does_not_wait(monkeypatch: pytest.MonkeyP
 )
 def test_how_long_a_retry_is_safe(settings: Any, gateway: str, hours: float, repeatable: bool) -> None:
     settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY = gateway or "mitake", "memory"
-    row = make_message(Status.UNKNOWN, gateway=gateway)
-    row.trail.create(status=Status.SENDING, at=timezone.now() - timedelta(hours=hours))
-    row.trail.create(status=Status.SENDING)
+    row = make_message(MessageStatus.UNKNOWN, gateway=gateway)
+    row.trail.create(status=MessageStatus.SENDING, at=timezone.now() - timedelta(hours=hours))
+    row.trail.create(status=MessageStatus.SENDING)
     assert gateways.repeatable(row) == repeatable
 
 
 def test_gateway_no_longer_in_use_is_not_retried() -> None:
-    assert not gateways.repeatable(make_message(Status.UNKNOWN, gateway="http"))
+    assert not gateways.repeatable(make_message(MessageStatus.UNKNOWN, gateway="http"))
 
 
 def test_message_too_old_for_retry_becomes_unknown() -> None:
     long_ago = timezone.now() - timedelta(hours=13)
     row = sent(make_message(attempts=1, gateway="mitake", content="x", created_at=long_ago))
-    assert (row.status, row.status_reason, row.attempts) == (Status.UNKNOWN, Reason.NO_ANSWER, 1)
+    assert (row.status, row.status_reason, row.attempts) == (MessageStatus.UNKNOWN, Reason.NO_ANSWER, 1)

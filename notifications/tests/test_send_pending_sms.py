@@ -19,7 +19,7 @@ from notifications.gateways.local import Memory
 from notifications.management import batch
 from notifications.management.commands.send_pending_sms import NICENESS, Service, make_way
 from notifications.models import GatewayState, NotificationHistory
-from notifications.states import Reason, Status
+from notifications.states import MessageStatus, Reason
 from notifications.tests import child
 from notifications.tests import provider as doing
 from notifications.tests.factories import make_message
@@ -46,14 +46,14 @@ def looping(provider: Provider) -> Iterator[subprocess.Popen[str]]:
 
 
 def all_sent() -> bool:
-    return not Rows.exclude(status=Status.SENT).exists()
+    return not Rows.exclude(status=MessageStatus.SENT).exists()
 
 
 def test_only_due_messages_are_sent(run: Any) -> None:
     due = [make_message(), make_message(send_after=LONG_AGO)]
     make_message(send_after=timezone.now() + timedelta(hours=1))
-    make_message(Status.UNKNOWN)
-    make_message(Status.FAILED)
+    make_message(MessageStatus.UNKNOWN)
+    make_message(MessageStatus.FAILED)
     assert run() == (0, "sent 2, failed 0, unknown 0")
     assert {message.id for message in Memory.outbox} == {row.pk for row in due}
 
@@ -80,13 +80,13 @@ def test_waiting_for_channel_or_morning_is_no_failure(run: Any, settings: Any) -
 
 
 def test_interrupted_sending_is_retried_or_unknown_by_gateway(run: Any, provider: Provider) -> None:
-    once = make_message(Status.SENDING, claimed_at=LONG_AGO, gateway="http")
-    other = make_message(Status.SENDING, claimed_at=LONG_AGO, gateway="console")
-    make_message(Status.SENDING, claimed_at=timezone.now(), gateway="http")
+    once = make_message(MessageStatus.SENDING, claimed_at=LONG_AGO, gateway="http")
+    other = make_message(MessageStatus.SENDING, claimed_at=LONG_AGO, gateway="console")
+    make_message(MessageStatus.SENDING, claimed_at=timezone.now(), gateway="http")
     assert run() == (1, "sent 1, failed 0, unknown 1")
     assert [asked.headers["Idempotency-Key"] for asked in provider.asked] == [str(once.pk)]
     other.refresh_from_db()
-    assert (other.status, other.status_reason) == (Status.UNKNOWN, Reason.INTERRUPTED)
+    assert (other.status, other.status_reason) == (MessageStatus.UNKNOWN, Reason.INTERRUPTED)
 
 
 def test_stop_begins_no_further_sending() -> None:
@@ -96,7 +96,7 @@ def test_stop_begins_no_further_sending() -> None:
     gone = [row for row, _ in batch.send_all(rows, lambda: next(told))]
     assert gone in ([], rows[:1])
     assert [message.id for message in Memory.outbox] == [row.pk for row in gone]
-    assert Rows.filter(status=Status.PENDING).count() == 3 - len(gone)
+    assert Rows.filter(status=MessageStatus.PENDING).count() == 3 - len(gone)
 
 
 def test_service_finishes_sendings_at_sigterm(looping: subprocess.Popen[str], provider: Provider) -> None:
@@ -111,7 +111,11 @@ def test_service_finishes_sendings_at_sigterm(looping: subprocess.Popen[str], pr
     assert os.getpriority(os.PRIO_PROCESS, looping.pid) == NICENESS
     looping.send_signal(signal.SIGTERM)
     code, said = child.end(looping)
-    assert (code, Rows.get(pk=row.pk).status, Rows.get(pk=fresh.pk).status) == (0, Status.SENT, Status.PENDING), said
+    assert (code, Rows.get(pk=row.pk).status, Rows.get(pk=fresh.pk).status) == (
+        0,
+        MessageStatus.SENT,
+        MessageStatus.PENDING,
+    ), said
     assert said.count(SENT_ONE) == 2
 
 

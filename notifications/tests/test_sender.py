@@ -16,12 +16,12 @@ from notifications import queue, sender
 from notifications.gateways import base
 from notifications.gateways.local import Memory
 from notifications.models import MessageTemplate, NotificationHistory
-from notifications.states import Kind, Reason, Status
+from notifications.states import MessageKind, MessageStatus, Reason
 from notifications.tests import provider as doing
 from notifications.tests.factories import make_message, make_quiet_order
 from notifications.tests.provider import Provider, says
 from orders.models import Order
-from orders.states import Status as OrderStatus
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_order
 from orders.tests.threads import at_once, in_thread
 
@@ -39,7 +39,7 @@ def confirm(**customer: Any) -> NotificationHistory:
 @pytest.mark.sqlite
 def test_accepted(provider: Provider) -> None:
     row = confirm(phone="0912-345-678")
-    assert (row.status, row.status_reason, row.error_message) == (Status.SENT, "", "")
+    assert (row.status, row.status_reason, row.error_message) == (MessageStatus.SENT, "", "")
     assert (row.provider_message_id, row.raw_status, row.gateway) == ("m-1", "200", "http")
     assert (row.recipient, row.segments, row.attempts) == ("+886912345678", 1, 1)
     assert row.sent_at and row.claimed_at and row.sent_at >= row.claimed_at  # noqa: PT018  (for the types)
@@ -49,9 +49,12 @@ def test_accepted(provider: Provider) -> None:
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize(
-    ("code", "status", "reason"), [(400, Status.FAILED, Reason.REFUSED), (500, Status.UNKNOWN, Reason.NO_ANSWER)]
+    ("code", "status", "reason"),
+    [(400, MessageStatus.FAILED, Reason.REFUSED), (500, MessageStatus.UNKNOWN, Reason.NO_ANSWER)],
 )
-def test_error_of_provider_is_stored_masked(provider: Provider, code: int, status: Status, reason: Reason) -> None:
+def test_error_of_provider_is_stored_masked(
+    provider: Provider, code: int, status: MessageStatus, reason: Reason
+) -> None:
     provider.behave(says(code, "cannot send to 0912345678, key top-secret"))
     row = confirm(phone="0912-345-678")
     assert (row.status, row.status_reason, row.raw_status, row.sent_at) == (status, reason, str(code), None)
@@ -64,11 +67,11 @@ def test_caller_waits_limited_time_and_sending_goes_on(provider: Provider, setti
     settings.SMS_TIMEOUT_SECONDS, settings.SMS_WAIT_SECONDS, answer = 20, 0.3, threading.Event()
     provider.behave(lambda handler: doing.ACCEPTS(handler) if answer.wait(20) else None)
     row = confirm()
-    assert row.status == Status.SENDING
+    assert row.status == MessageStatus.SENDING
     answer.set()
     assert sender.pool().drain(20)
     row.refresh_from_db()
-    assert row.status == Status.SENT
+    assert row.status == MessageStatus.SENT
 
 
 @pytest.mark.sqlite
@@ -89,7 +92,7 @@ def test_hanging_provider_delays_no_other_work(provider: Provider, settings: Any
 def test_no_waiting_returns_at_once(provider: Provider) -> None:
     provider.behave(doing.hangs)
     with sender.no_waiting():
-        assert confirm().status in (Status.PENDING, Status.SENDING)
+        assert confirm().status in (MessageStatus.PENDING, MessageStatus.SENDING)
     provider.over.set()
 
 
@@ -113,7 +116,11 @@ def test_concurrent_senders_send_row_once() -> None:
 @pytest.mark.sqlite
 def test_landline_is_suppressed_with_reason() -> None:
     row = confirm(phone="02-2930-0016")
-    assert (row.status, row.status_reason, row.masked_recipient) == (Status.SUPPRESSED, Reason.NO_MOBILE, "02-***-016")
+    assert (row.status, row.status_reason, row.masked_recipient) == (
+        MessageStatus.SUPPRESSED,
+        Reason.NO_MOBILE,
+        "02-***-016",
+    )
     assert (Memory.outbox, row.attempts, row.segments) == ([], 0, 0)
 
 
@@ -141,7 +148,7 @@ def test_retry_without_acceptance_stays_unknown(
     )
     sender.deliver_one(row.pk)
     row.refresh_from_db()
-    assert (row.status, row.status_reason, row.recipient) == (Status.UNKNOWN, reason, "+886987654321")
+    assert (row.status, row.status_reason, row.recipient) == (MessageStatus.UNKNOWN, reason, "+886987654321")
     assert len(provider.asked) == asked
 
 
@@ -163,7 +170,7 @@ def test_raising_gateway_leaves_message_unknown(
 
     monkeypatch.setattr(Memory, "transmit", breaks)
     row = confirm()
-    assert (row.status, row.status_reason) == (Status.UNKNOWN, Reason.INTERRUPTED)
+    assert (row.status, row.status_reason) == (MessageStatus.UNKNOWN, Reason.INTERRUPTED)
     assert row.error_message == "The gateway broke: KeyError."
     assert ("in breaks" in caplog.text, row.content in caplog.text) == (True, False)
 
@@ -172,12 +179,12 @@ def test_raising_gateway_leaves_message_unknown(
 def test_late_answer_of_interrupted_sending_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     def transmit(self: Memory, message: base.Message) -> base.Accepted:
         row = NotificationHistory.objects.get(pk=message.id)
-        assert row.move(Status.SENDING, Status.UNKNOWN, status_reason=Reason.INTERRUPTED)
+        assert row.move(MessageStatus.SENDING, MessageStatus.UNKNOWN, status_reason=Reason.INTERRUPTED)
         return base.Accepted("late")
 
     monkeypatch.setattr(Memory, "transmit", transmit)
     row = confirm()
-    assert (row.status, row.status_reason, row.provider_message_id) == (Status.SENT, "", "late")
+    assert (row.status, row.status_reason, row.provider_message_id) == (MessageStatus.SENT, "", "late")
 
 
 @pytest.mark.sqlite
@@ -191,7 +198,7 @@ def test_late_answer_does_not_overwrite_a_retry(
 
     monkeypatch.setattr(Memory, "transmit", transmit)
     row = confirm()
-    assert (row.status, row.provider_message_id, row.attempts) == (Status.SENDING, "", 2)
+    assert (row.status, row.provider_message_id, row.attempts) == (MessageStatus.SENDING, "", 2)
     assert "another process changed its row" in caplog.text
 
 
@@ -210,12 +217,12 @@ def test_outcome_is_stored_after_database_restart(monkeypatch: pytest.MonkeyPatc
     real, faults = NotificationHistory.move, [OperationalError(), InterfaceError()]
 
     def move(row: NotificationHistory, before: str, to: str, **columns: Any) -> bool:
-        if to == Status.SENT and faults:
+        if to == MessageStatus.SENT and faults:
             raise faults.pop()
         return real(row, before, to, **columns)
 
     monkeypatch.setattr(NotificationHistory, "move", move)
-    assert (confirm().status, faults, len(Memory.outbox)) == (Status.SENT, [], 1)
+    assert (confirm().status, faults, len(Memory.outbox)) == (MessageStatus.SENT, [], 1)
 
 
 @pytest.mark.sqlite
@@ -227,7 +234,7 @@ def test_changed_template_applies_to_next_message() -> None:
     template.save()
     off = confirm()
     assert [(sent.text, sent.valid_until) for sent in Memory.outbox] == [(f"【幸福氣】好 {row.order}", None)]
-    assert (off.status, off.status_reason) == (Status.SUPPRESSED, Reason.SWITCHED_OFF)
+    assert (off.status, off.status_reason) == (MessageStatus.SUPPRESSED, Reason.SWITCHED_OFF)
 
 
 @pytest.mark.sqlite
@@ -235,7 +242,7 @@ def test_whole_delivery_in_one_transaction_sends_only_the_last_message() -> None
     with transaction.atomic():
         order = make_order(OrderStatus.DELIVERED)
     rows = NotificationHistory.objects.filter(order=order).order_by("created_at")
-    assert [row.status for row in rows] == [*[Status.CANCELLED] * 3, Status.SENT]
+    assert [row.status for row in rows] == [*[MessageStatus.CANCELLED] * 3, MessageStatus.SENT]
     assert "已送達" in Memory.outbox[0].text
 
 
@@ -287,7 +294,7 @@ def test_same_message_twice_in_an_attempt_is_sent_once() -> None:
     order = make_quiet_order()
     for _ in range(2):
         with transaction.atomic():
-            queue.put(order, Kind.ORDER_CONFIRMED)
+            queue.enqueue(order, MessageKind.ORDER_CONFIRMED)
     assert (NotificationHistory.objects.count(), len(Memory.outbox)) == (1, 1)
 
 
@@ -302,8 +309,8 @@ def test_resent_message_is_not_sent_automatically_again(status: str, rows: int) 
 
 def test_new_date_is_sent_after_a_resend() -> None:
     order = make_quiet_order()
-    first = make_message("failed", order=order, kind=Kind.ORDER_RESCHEDULED)
-    make_message("sent", order=order, kind=Kind.ORDER_RESCHEDULED, resend_of=first)
+    first = make_message("failed", order=order, kind=MessageKind.ORDER_RESCHEDULED)
+    make_message("sent", order=order, kind=MessageKind.ORDER_RESCHEDULED, resend_of=first)
     order.scheduled_date += timedelta(days=1)
     order.save()
     assert NotificationHistory.objects.filter(order=order).count() == 3

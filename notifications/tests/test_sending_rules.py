@@ -15,12 +15,12 @@ from notifications import sender, sending_rules
 from notifications.gateways.local import Memory
 from notifications.management.commands.send_pending_sms import Service
 from notifications.models import MessageTemplate, NotificationHistory
-from notifications.states import Kind, Reason, Status, Type
+from notifications.states import MessageKind, MessageStatus, MessageType, Reason
 from notifications.tests.factories import make_message, make_quiet_order
 from notifications.tests.test_sender import confirm
 from notifications.timeline import next_step
 from orders.models import Order
-from orders.states import Status as OrderStatus
+from orders.states import OrderStatus
 from orders.tests.factories import TODAY, make_order, turn
 from web import flags
 
@@ -28,7 +28,7 @@ MOBILE, LANDLINE = "+886912345678", "+886229300016"
 
 
 def message(
-    kind: str = Kind.ORDER_CONFIRMED, status: str = OrderStatus.CONFIRMED, **customer: Any
+    kind: str = MessageKind.ORDER_CONFIRMED, status: str = OrderStatus.CONFIRMED, **customer: Any
 ) -> NotificationHistory:
     order = Order(status=status, attempt=1, order_number="1234-5674", scheduled_date=TODAY)
     row = NotificationHistory(kind=kind, order=order, customer=Customer(**({"phone": MOBILE} | customer)))
@@ -39,11 +39,11 @@ def message(
 @pytest.mark.parametrize(
     ("kind", "true"),
     [
-        (Kind.ORDER_CONFIRMED, {OrderStatus.CONFIRMED, OrderStatus.ASSIGNED, OrderStatus.DELIVERING}),
-        (Kind.DRIVER_ON_THE_WAY, {OrderStatus.DELIVERING}),
-        (Kind.DRIVER_ARRIVING, {OrderStatus.ARRIVING}),
-        (Kind.DRIVER_TURNED_AWAY, {OrderStatus.ASSIGNED, OrderStatus.DELIVERING}),
-        (Kind.ORDER_DELIVERED, {OrderStatus.DELIVERED}),
+        (MessageKind.ORDER_CONFIRMED, {OrderStatus.CONFIRMED, OrderStatus.ASSIGNED, OrderStatus.DELIVERING}),
+        (MessageKind.DRIVER_ON_THE_WAY, {OrderStatus.DELIVERING}),
+        (MessageKind.DRIVER_ARRIVING, {OrderStatus.ARRIVING}),
+        (MessageKind.DRIVER_TURNED_AWAY, {OrderStatus.ASSIGNED, OrderStatus.DELIVERING}),
+        (MessageKind.ORDER_DELIVERED, {OrderStatus.DELIVERED}),
     ],
 )
 def test_a_message_is_true_while(kind: str, true: set[str]) -> None:
@@ -51,18 +51,18 @@ def test_a_message_is_true_while(kind: str, true: set[str]) -> None:
 
 
 def suppressed(reason: Reason) -> sending_rules.Verdict:
-    return sending_rules.Verdict(Status.SUPPRESSED, reason)
+    return sending_rules.Verdict(MessageStatus.SUPPRESSED, reason)
 
 
-OVERTAKEN = sending_rules.Verdict(Status.CANCELLED, Reason.OVERTAKEN)
-DELIVERED = (Kind.ORDER_DELIVERED, OrderStatus.DELIVERED)
+OVERTAKEN = sending_rules.Verdict(MessageStatus.CANCELLED, Reason.OVERTAKEN)
+DELIVERED = (MessageKind.ORDER_DELIVERED, OrderStatus.DELIVERED)
 
 
 @pytest.mark.parametrize(
     ("row", "changes", "verdict", "overruled"),
     [
         (message(), {}, None, None),
-        (message(Kind.DRIVER_ARRIVING, OrderStatus.DELIVERED), {}, OVERTAKEN, OVERTAKEN),
+        (message(MessageKind.DRIVER_ARRIVING, OrderStatus.DELIVERED), {}, OVERTAKEN, OVERTAKEN),
         (message(), {"order.customer_id": 2}, OVERTAKEN, OVERTAKEN),
         (message(), {"order.attempt": 2}, OVERTAKEN, OVERTAKEN),
         (message(*DELIVERED), {"happened_at": timezone.now() - timedelta(hours=9)}, None, None),
@@ -100,14 +100,14 @@ def test_first_mobile_is_the_recipient() -> None:
     assert sending_rules.mobile_of(Customer(phone=MOBILE, phone2="+886987654321")) == MOBILE
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_every_kind_has_its_rules(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", MessageKind)
+def test_every_kind_has_its_rules(kind: MessageKind) -> None:
     assert hasattr(Customer(), sending_rules.SWITCH[kind])
     assert sending_rules.TRUE_WHILE[kind]
 
 
-@pytest.mark.parametrize("kind", [Kind.ORDER_CONFIRMED, Kind.ORDER_RESCHEDULED])
-def test_message_about_a_past_day_is_outdated(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [MessageKind.ORDER_CONFIRMED, MessageKind.ORDER_RESCHEDULED])
+def test_message_about_a_past_day_is_outdated(kind: MessageKind, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NotificationHistory, "is_outdated", lambda row: False)
     row = message(kind)
     assert row.order
@@ -119,9 +119,9 @@ def test_message_about_a_past_day_is_outdated(kind: Kind, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     ("kind", "minutes"),
-    [(Kind.DRIVER_ARRIVING, 10), (Kind.DRIVER_ON_THE_WAY, 30), (Kind.DRIVER_TURNED_AWAY, 30)],
+    [(MessageKind.DRIVER_ARRIVING, 10), (MessageKind.DRIVER_ON_THE_WAY, 30), (MessageKind.DRIVER_TURNED_AWAY, 30)],
 )
-def test_old_event_is_outdated(kind: Kind, minutes: int) -> None:
+def test_old_event_is_outdated(kind: MessageKind, minutes: int) -> None:
     status = max(sending_rules.TRUE_WHILE[kind])
     row = message(kind, status)
     row.happened_at = timezone.now() - timedelta(minutes=minutes, seconds=-5)
@@ -132,35 +132,37 @@ def test_old_event_is_outdated(kind: Kind, minutes: int) -> None:
 
 def test_unregistered_link_is_suppressed(settings: Any) -> None:
     settings.SMS_LINK_HOSTS = ["lg.tw"]
-    row = message(Kind.DRIVER_ON_THE_WAY, OrderStatus.DELIVERING)
+    row = message(MessageKind.DRIVER_ON_THE_WAY, OrderStatus.DELIVERING)
     assert sending_rules.blocked_by(row) == suppressed(Reason.NOT_REGISTERED)
 
 
 def test_email_is_used_without_a_mobile() -> None:
     assert sending_rules.blocked_by(message(phone=LANDLINE, email="wang@example.org")) is None
-    assert sending_rules.way_to(Customer(phone=LANDLINE, email="w@example.org")) == (Type.EMAIL, "w@example.org")
-    assert sending_rules.way_to(Customer(phone=MOBILE, email="w@example.org")) == (Type.SMS, MOBILE)
-    assert sending_rules.way_to(Customer(phone=LANDLINE)) == (Type.SMS, "")
+    assert sending_rules.way_to(Customer(phone=LANDLINE, email="w@example.org")) == (MessageType.EMAIL, "w@example.org")
+    assert sending_rules.way_to(Customer(phone=MOBILE, email="w@example.org")) == (MessageType.SMS, MOBILE)
+    assert sending_rules.way_to(Customer(phone=LANDLINE)) == (MessageType.SMS, "")
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_quiet_hours_allow_only_messages_about_the_driver(settings: Any, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", MessageKind)
+def test_quiet_hours_allow_only_messages_about_the_driver(settings: Any, kind: MessageKind) -> None:
     settings.SMS_QUIET_HOURS = "21:00-08:00"
     row = NotificationHistory(kind=kind)
     with time_machine.travel(datetime(2026, 11, 23, 14, tzinfo=UTC), tick=False):  # 22:00 in Taipei
         waits = sending_rules.not_before(row)
-    exempt = {Kind.DRIVER_ARRIVING, Kind.DRIVER_TURNED_AWAY, Kind.ORDER_DELIVERED}
+    exempt = {MessageKind.DRIVER_ARRIVING, MessageKind.DRIVER_TURNED_AWAY, MessageKind.ORDER_DELIVERED}
     assert waits == (None if kind in exempt else datetime(2026, 11, 24, 0, tzinfo=UTC))
 
 
 def test_email_ignores_quiet_hours(settings: Any) -> None:
     settings.SMS_QUIET_HOURS = "00:00-23:59"
-    assert sending_rules.not_before(NotificationHistory(kind=Kind.ORDER_CONFIRMED, type=Type.EMAIL)) is None
+    assert (
+        sending_rules.not_before(NotificationHistory(kind=MessageKind.ORDER_CONFIRMED, type=MessageType.EMAIL)) is None
+    )
 
 
 @pytest.mark.django_db
 def test_failed_message_is_outdated_by_a_later_one() -> None:
-    failed = make_message(Status.FAILED)
+    failed = make_message(MessageStatus.FAILED)
     failed.template = MessageTemplate(kind=failed.kind)
     assert sending_rules.blocked_by(failed) is None
     make_message(order=failed.order)
@@ -169,9 +171,9 @@ def test_failed_message_is_outdated_by_a_later_one() -> None:
 
 @pytest.mark.django_db
 def test_only_the_last_new_date_is_sent() -> None:
-    first = make_message(order=make_quiet_order(), kind=Kind.ORDER_RESCHEDULED)
-    last = make_message(order=first.order, kind=Kind.ORDER_RESCHEDULED)
-    first.template = last.template = MessageTemplate(kind=Kind.ORDER_RESCHEDULED)
+    first = make_message(order=make_quiet_order(), kind=MessageKind.ORDER_RESCHEDULED)
+    last = make_message(order=first.order, kind=MessageKind.ORDER_RESCHEDULED)
+    first.template = last.template = MessageTemplate(kind=MessageKind.ORDER_RESCHEDULED)
     assert sending_rules.blocked_by(first) == OVERTAKEN
     assert sending_rules.blocked_by(last) is None
 
@@ -243,11 +245,11 @@ def _switched_off(all_switches_on: None, transactional_db: None) -> None:
 @pytest.mark.usefixtures("_switched_off")
 def test_messages_wait_until_sms_are_switched_on() -> None:
     rows = [confirm(phone="0912-345-678"), confirm(phone="", email="w@example.tw")]
-    assert ([row.status for row in rows], Memory.outbox) == ([Status.PENDING] * 2, [])
+    assert ([row.status for row in rows], Memory.outbox) == ([MessageStatus.PENDING] * 2, [])
     turn(flags.SMS, True)
     for row in rows:
         row.refresh_from_db()
-    assert ([row.status for row in rows], len(Memory.outbox)) == ([Status.SENT] * 2, 1)
+    assert ([row.status for row in rows], len(Memory.outbox)) == ([MessageStatus.SENT] * 2, 1)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -258,7 +260,7 @@ def test_outdated_messages_are_not_sent_after_switching_on() -> None:
     Order.objects.get(pk=row.order.pk).transition_to(OrderStatus.CANCELLED, reason="x")
     turn(flags.SMS, True)
     row.refresh_from_db()
-    assert (row.status, row.status_reason, Memory.outbox) == (Status.CANCELLED, Reason.OVERTAKEN, [])
+    assert (row.status, row.status_reason, Memory.outbox) == (MessageStatus.CANCELLED, Reason.OVERTAKEN, [])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -275,4 +277,4 @@ def test_command_sends_nothing_while_switched_off(arguments: list[str]) -> None:
     make_message()
     call_command("send_pending_sms", *arguments)
     assert Service(threading.Event(), 10).round() == 0
-    assert (NotificationHistory.objects.get().status, Memory.outbox) == (Status.PENDING, [])
+    assert (NotificationHistory.objects.get().status, Memory.outbox) == (MessageStatus.PENDING, [])

@@ -11,7 +11,7 @@ from customers.models import Customer
 from notifications import carrier_rules, texts
 from notifications.masking import mask, mask_numbers
 from notifications.models import MessageTemplate, NotificationHistory
-from notifications.states import Kind, Reason
+from notifications.states import MessageKind, Reason
 from notifications.texts import Preview
 from orders.models import Order, TimeSlot
 
@@ -25,19 +25,21 @@ def rendered(kind: str, language: str = "zh-hant", template: MessageTemplate | N
 
 def test_confirmed_in_chinese() -> None:
     expected = "【幸福氣】您的瓦斯訂單 1234-5674 已確認。預計送達時間：11/23 上午"
-    assert rendered(Kind.ORDER_CONFIRMED) == expected
+    assert rendered(MessageKind.ORDER_CONFIRMED) == expected
 
 
 def test_confirmed_in_english() -> None:
-    assert rendered(Kind.ORDER_CONFIRMED, "en") == "【幸福氣】Gas order 1234-5674 is confirmed for 11/23 morning."
+    assert (
+        rendered(MessageKind.ORDER_CONFIRMED, "en") == "【幸福氣】Gas order 1234-5674 is confirmed for 11/23 morning."
+    )
 
 
 def test_any_time_is_left_out() -> None:
-    assert rendered(Kind.ORDER_CONFIRMED, time_slot="anytime").endswith("11/23")
+    assert rendered(MessageKind.ORDER_CONFIRMED, time_slot="anytime").endswith("11/23")
 
 
 def test_an_unknown_language_is_chinese() -> None:
-    assert rendered(Kind.ORDER_DELIVERED, "fr") == rendered(Kind.ORDER_DELIVERED)
+    assert rendered(MessageKind.ORDER_DELIVERED, "fr") == rendered(MessageKind.ORDER_DELIVERED)
 
 
 @pytest.mark.parametrize("language", texts.TEXTS)
@@ -48,7 +50,7 @@ def test_every_time_slot_has_a_text(language: str) -> None:
 def every_text(**fields: Any) -> list[str]:
     return [
         rendered(kind, language, scheduled_date=date(2026, 12, 31), time_slot=slot, order_number="8888-8888", **fields)
-        for kind in Kind
+        for kind in MessageKind
         for language in texts.TEXTS
         for slot in TimeSlot
     ]
@@ -71,7 +73,7 @@ def test_check_uses_the_longest_text(settings: Any) -> None:
 
 def test_on_the_way_has_time_and_link(settings: Any) -> None:
     settings.TRACKING_URL = "https://lg.tw/t/"
-    text = rendered(Kind.DRIVER_ON_THE_WAY, eta=datetime(2026, 11, 23, 6, 30, tzinfo=UTC), tracking_token="abc")
+    text = rendered(MessageKind.DRIVER_ON_THE_WAY, eta=datetime(2026, 11, 23, 6, 30, tzinfo=UTC), tracking_token="abc")
     assert text == "【幸福氣】司機已出發，訂單 1234-5674 預計 14:30 送達。即時位置 https://lg.tw/t/abc"
 
 
@@ -80,28 +82,28 @@ def test_on_the_way_has_time_and_link(settings: Any) -> None:
     [("zh-hant", "morning", " 上午 "), ("zh-hant", "anytime", " 今天 "), ("en", "evening", " this evening:")],
 )
 def test_on_the_way_without_eta_has_part_of_day(language: str, slot: str, expected: str) -> None:
-    assert expected in rendered(Kind.DRIVER_ON_THE_WAY, language, time_slot=slot)
+    assert expected in rendered(MessageKind.DRIVER_ON_THE_WAY, language, time_slot=slot)
 
 
 def test_custom_text_begins_with_sender() -> None:
-    template = MessageTemplate(kind=Kind.ORDER_DELIVERED, body_zh="訂單 {order_number} 送到了")
-    assert rendered(Kind.ORDER_DELIVERED, template=template) == "【幸福氣】訂單 1234-5674 送到了"
+    template = MessageTemplate(kind=MessageKind.ORDER_DELIVERED, body_zh="訂單 {order_number} 送到了")
+    assert rendered(MessageKind.ORDER_DELIVERED, template=template) == "【幸福氣】訂單 1234-5674 送到了"
 
 
 @pytest.mark.parametrize("body", ["{order_number.__class__}", "{0}", "{nobody}", "{order_number!r}", "{", "{{x}}"])
 def test_custom_text_is_not_evaluated(body: str) -> None:
-    template = MessageTemplate(kind=Kind.ORDER_DELIVERED, body_zh=body)
-    assert rendered(Kind.ORDER_DELIVERED, template=template) == "【幸福氣】" + body
+    template = MessageTemplate(kind=MessageKind.ORDER_DELIVERED, body_zh=body)
+    assert rendered(MessageKind.ORDER_DELIVERED, template=template) == "【幸福氣】" + body
 
 
-def problems(body: str, kind: Kind = Kind.ORDER_DELIVERED) -> list[str]:
+def problems(body: str, kind: MessageKind = MessageKind.ORDER_DELIVERED) -> list[str]:
     with translation.override("en"):
         return Preview(kind, "zh-hant", body).problems
 
 
 @pytest.mark.parametrize("language", texts.TEXTS)
-@pytest.mark.parametrize("kind", Kind)
-def test_default_texts_have_no_problems(kind: Kind, language: str) -> None:
+@pytest.mark.parametrize("kind", MessageKind)
+def test_default_texts_have_no_problems(kind: MessageKind, language: str) -> None:
     assert Preview(kind, language, texts.TEXTS[language][kind]).problems == []
 
 
@@ -127,12 +129,12 @@ def test_problem_names_its_cause(body: str, named: str) -> None:
 
 
 def test_eta_is_allowed_once_the_driver_left() -> None:
-    assert problems("{eta}", Kind.DRIVER_ON_THE_WAY) == []
+    assert problems("{eta}", MessageKind.DRIVER_ON_THE_WAY) == []
 
 
 def test_preview_counts_the_longest_form(settings: Any) -> None:
     settings.TRACKING_URL = "https://lg.tw/t/"
-    found = Preview(Kind.ORDER_DELIVERED, "zh-hant", "{order_number} {scheduled_date}\r\n{tracking_url}")
+    found = Preview(MessageKind.ORDER_DELIVERED, "zh-hant", "{order_number} {scheduled_date}\r\n{tracking_url}")
     assert found.text == "【幸福氣】0000-0000 12/31 上午\nhttps://lg.tw/t/xxxxxxxxxxxx"
     with translation.override("en"):
         assert found.cost == f"At most {len(found.text)} characters: 1 segment, 1 point"
@@ -140,12 +142,12 @@ def test_preview_counts_the_longest_form(settings: Any) -> None:
 
 def test_invalid_text_is_refused_at_its_field() -> None:
     with pytest.raises(ValidationError) as refused:
-        MessageTemplate(kind=Kind.ORDER_DELIVERED, body_en="{nobody}").clean()
+        MessageTemplate(kind=MessageKind.ORDER_DELIVERED, body_en="{nobody}").clean()
     assert set(refused.value.message_dict) == {"body_en"}
 
 
 def test_browser_line_ends_count_once() -> None:
-    row = MessageTemplate(kind=Kind.ORDER_DELIVERED, body_zh=" a\r\nb ")
+    row = MessageTemplate(kind=MessageKind.ORDER_DELIVERED, body_zh=" a\r\nb ")
     row.clean()
     assert row.body_zh == "a\nb"
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from luckygas.testing.waiting import wait_for
 from notifications.models import NotificationHistory
-from notifications.states import Status
+from notifications.states import MessageStatus
 from notifications.tests import child
 from notifications.tests.factories import make_message
 from notifications.tests.provider import ACCEPTS, Behaviour, Handler, Provider, says
@@ -79,7 +79,7 @@ def test_two_at_once_share_the_work_and_send_nothing_twice(
     ended = [child.end(process) for process in processes]
     assert [code for code, _ in ended] == [0, 0], ended
     assert (len(keys(provider)), set(keys(provider))) == (len(rows), {str(row.pk) for row in rows})
-    assert statuses() == {Status.SENT: len(rows)}
+    assert statuses() == {MessageStatus.SENT: len(rows)}
     for number, (_, said) in enumerate(ended):
         assert f"sent {shares(provider)[f'Bearer key-{number}']}, failed 0, unknown 0" in said
 
@@ -100,7 +100,7 @@ def test_sigterm_to_two_at_work_loses_nothing_and_begins_nothing(
     assert (len(set(keys(provider))), len(shares(provider))) == (sent, 2)
     # What was begun is finished; a sender may have begun its next before it was told.
     assert sent <= settings.SMS_WORKERS * 4
-    assert statuses() == {Status.SENT: sent, Status.PENDING: len(rows) - sent}
+    assert statuses() == {MessageStatus.SENT: sent, MessageStatus.PENDING: len(rows) - sent}
 
 
 class Busy:

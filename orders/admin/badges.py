@@ -14,19 +14,20 @@ from customers import phones
 from customers.admin import CustomerAdmin
 from customers.models import Customer
 from orders.models import Order, Priority
-from orders.states import Status
+from orders.states import OrderStatus
 
 # Orders shown on a customer's page.
 RECENT = 10
 # CSS classes of `web/static/web/admin.css`. The SMS list uses the same ones.
 COLOUR = {
-    Status.PENDING: "waiting", Status.CONFIRMED: "plain", Status.ASSIGNED: "plain", Status.DELIVERING: "moving",
-    Status.ARRIVING: "moving", Status.DELIVERED: "good", Status.FAILED: "bad", Status.CANCELLED: "over",
+    OrderStatus.PENDING: "waiting", OrderStatus.CONFIRMED: "plain", OrderStatus.ASSIGNED: "plain",
+    OrderStatus.DELIVERING: "moving", OrderStatus.ARRIVING: "moving", OrderStatus.DELIVERED: "good",
+    OrderStatus.FAILED: "bad", OrderStatus.CANCELLED: "over",
 }  # fmt: skip
 
 
 def badge(status: str) -> SafeString:
-    known = Status(status)
+    known = OrderStatus(status)
     return format_html('<span class="badge {}">{}</span>', COLOUR[known], known.label)
 
 

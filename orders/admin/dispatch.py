@@ -117,7 +117,7 @@ class RouteAdmin(BaseAdmin):
 
     def resequence(self, request: HttpRequest, pk: int, submitted: dict[str, Any]) -> None:
         """Raises VersionConflict if the stop moved since the form was displayed. The caller holds the route's lock."""
-        order = Order.objects.held().get(pk=pk)
+        order = Order.objects.locked().get(pk=pk)
         if order.stop_sequence != submitted["seen"]:
             raise VersionConflict(order.version)
         services.change(order, {"stop_sequence": submitted["stop_sequence"]}, actor(request))

@@ -35,7 +35,7 @@ from orders.models import DeliveryConfirmation, Order, OrderItem, OrderStatusCha
 from orders.models.item import MAX_LINES, OrderLine
 from orders.models.queries import OrderQuerySet
 from orders.services import COLUMNS
-from orders.states import OPEN, PROMISED, Status
+from orders.states import OPEN, PROMISED, OrderStatus
 from web.admin import BaseAdminForm, Inline, ReadOnly, actor
 
 WHEN = ("scheduled_date", "time_slot", "priority")
@@ -43,7 +43,7 @@ WHAT = (*WHEN, "delivery_address", "notes")
 WHO = ("driver", "route", "stop_sequence", "eta")
 COMPUTED = ("badge", "contact", "amount", "collected", "created_at", "updated_at")
 # On the road, items are fixed: the driver can deliver only what is on the lorry.
-ITEMS_OPEN = PROMISED | {Status.PENDING}
+ITEMS_OPEN = PROMISED | {OrderStatus.PENDING}
 
 
 class OrderForm(BaseAdminForm):
@@ -281,7 +281,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
 
     def apply_changes(self, request: HttpRequest, form: OrderForm, items: ItemFormSet | None) -> int:
         """Reads the order again, because the form has already overwritten its own instance."""
-        order = Order.objects.held().get(pk=form.instance.pk)
+        order = Order.objects.locked().get(pk=form.instance.pk)
         changes = form.changes() | {"version": form.cleaned_data["opened_version"]}
         if items is not None and items.has_changed():
             changes["items"] = items.lines()

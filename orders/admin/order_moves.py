@@ -26,28 +26,28 @@ from orders import services
 from orders.models import Order, Priority
 from orders.models.order import Proof
 from orders.permissions import MOVE_ORDER, may_correct
-from orders.services import Outcome
-from orders.states import MOVES, Status, moves_from
+from orders.services import BulkOutcome
+from orders.states import MOVES, OrderStatus, moves_from
 from web.actors import Source
 from web.admin import MAX_SHOWN, BaseAdmin, Button, ReasonForm, actor, ask, user_of
 from web.limits import MAX_MONEY
 from web.refusals import Refusal
 
-VERBS: dict[Status, Promise] = {
-    Status.CONFIRMED: _("Confirm"),
-    Status.ASSIGNED: _("Assign to a driver"),
-    Status.DELIVERING: _("Driver has left"),
-    Status.ARRIVING: _("Driver is arriving"),
-    Status.DELIVERED: _("Delivered"),
-    Status.FAILED: _("Delivery failed"),
-    Status.CANCELLED: _("Cancel the order"),
+VERBS: dict[OrderStatus, Promise] = {
+    OrderStatus.CONFIRMED: _("Confirm"),
+    OrderStatus.ASSIGNED: _("Assign to a driver"),
+    OrderStatus.DELIVERING: _("Driver has left"),
+    OrderStatus.ARRIVING: _("Driver is arriving"),
+    OrderStatus.DELIVERED: _("Delivered"),
+    OrderStatus.FAILED: _("Delivery failed"),
+    OrderStatus.CANCELLED: _("Cancel the order"),
 }
 # Verbs for moves back, which differ from those for reaching the same status forwards.
-BACK: dict[tuple[str, Status], Promise] = {
-    (Status.ASSIGNED, Status.CONFIRMED): _("Take back from the driver"),
-    (Status.DELIVERING, Status.ASSIGNED): _("Has not left yet"),
-    (Status.ARRIVING, Status.DELIVERING): _("Left without delivering"),
-    (Status.FAILED, Status.CONFIRMED): _("Deliver again"),
+BACK: dict[tuple[str, OrderStatus], Promise] = {
+    (OrderStatus.ASSIGNED, OrderStatus.CONFIRMED): _("Take back from the driver"),
+    (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _("Has not left yet"),
+    (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _("Left without delivering"),
+    (OrderStatus.FAILED, OrderStatus.CONFIRMED): _("Deliver again"),
 }
 # Hidden field that tells a posted form from the click on the action.
 ANSWERED = "answered"
@@ -57,7 +57,7 @@ class DriverForm(forms.Form):
     driver = forms.ModelChoiceField(Driver.objects.filter(is_active=True), label=_("Driver"))
 
 
-def show_outcome(request: HttpRequest, model_admin: BaseAdmin, outcome: Outcome, action: str) -> None:
+def show_outcome(request: HttpRequest, model_admin: BaseAdmin, outcome: BulkOutcome, action: str) -> None:
     """Adds messages: how many orders changed, then one line for each reason with the refused orders."""
     counts = {"action": action, "done": len(outcome.updated), "refused": len(outcome.failed)}
     level = messages.WARNING if outcome.failed else messages.SUCCESS
@@ -91,17 +91,17 @@ class DeliveredForm(Versioned):
     )
 
 
-def form_for(order: Order, to: Status) -> type[Versioned]:
+def form_for(order: Order, to: OrderStatus) -> type[Versioned]:
     """The form that asks for what this move needs; `Versioned` itself if it needs nothing."""
-    move = MOVES.get((Status(order.status), to))
+    move = MOVES.get((OrderStatus(order.status), to))
     if move is not None and move.needs_reason:
         return WhyForm
-    if (order.status, to) == (Status.CONFIRMED, Status.ASSIGNED):
+    if (order.status, to) == (OrderStatus.CONFIRMED, OrderStatus.ASSIGNED):
         return GiveForm
-    return DeliveredForm if to == Status.DELIVERED else Versioned
+    return DeliveredForm if to == OrderStatus.DELIVERED else Versioned
 
 
-def verb(order: Order, to: Status) -> str:
+def verb(order: Order, to: OrderStatus) -> str:
     return str(BACK.get((order.status, to)) or VERBS[to])
 
 
@@ -109,7 +109,7 @@ class OrderMoves(BaseAdmin):
     actions = ("confirm", "assign", "cancel", "mark_urgent")
 
     def buttons(self, request: HttpRequest, obj: Order) -> Sequence[Button]:
-        def button(to: Status) -> Button:
+        def button(to: OrderStatus) -> Button:
             url = reverse("admin:orders_order_move", args=[obj.pk, to])
             return Button(verb(obj, to), url, form_for(obj, to) is Versioned, {"version": obj.version})
 
@@ -122,8 +122,8 @@ class OrderMoves(BaseAdmin):
         if to not in VERBS:
             raise Http404
         if not may_correct(request.user, order.status, to):
-            check_page(request.user, MOVES[Status(order.status), Status(to)].right)
-        status, back = Status(to), reverse("admin:orders_order_change", args=[pk])
+            check_page(request.user, MOVES[OrderStatus(order.status), OrderStatus(to)].right)
+        status, back = OrderStatus(to), reverse("admin:orders_order_change", args=[pk])
         submitted = request.POST if request.method == "POST" else None
         form = form_for(order, status)(submitted, initial={"version": order.version, "driver": order.driver_id})
         if form.is_valid():
@@ -135,7 +135,7 @@ class OrderMoves(BaseAdmin):
         title = f"{order}: {verb(order, status)}"
         return ask(request, self, title=title, form=form, subjects=[order.customer], back=back)
 
-    def move(self, request: HttpRequest, order: Order, to: Status, circumstances: dict[str, Any]) -> None:
+    def move(self, request: HttpRequest, order: Order, to: OrderStatus, circumstances: dict[str, Any]) -> None:
         try:
             order.transition_to(to, by=user_of(request), source=Source.ADMIN, **circumstances)
         except Refusal as refusal:
@@ -146,7 +146,7 @@ class OrderMoves(BaseAdmin):
 
     @admin.action(description=_("Confirm"), permissions=["change"])
     def confirm(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
-        self.bulk_update(request, self.chosen(request, orders), gettext("Confirm"), {"status": Status.CONFIRMED})
+        self.bulk_update(request, self.chosen(request, orders), gettext("Confirm"), {"status": OrderStatus.CONFIRMED})
 
     @admin.action(description=_("Mark as urgent"), permissions=["change"])
     def mark_urgent(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
@@ -160,7 +160,7 @@ class OrderMoves(BaseAdmin):
     @admin.action(description=_("Cancel the orders"), permissions=["change"])
     def cancel(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
         return self.ask_then_update(
-            request, orders, "cancel", gettext("Cancel the orders"), ReasonForm, {"status": Status.CANCELLED}
+            request, orders, "cancel", gettext("Cancel the orders"), ReasonForm, {"status": OrderStatus.CANCELLED}
         )
 
     def ask_then_update(

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts.roles import check_page
 from orders import statistics
-from orders.states import Status
+from orders.states import OrderStatus
 from web import charts, csv_export
 from web.admin import BaseAdmin
 from web.charts import BLUE, GREEN, GREY, ORANGE, Series
@@ -41,7 +41,7 @@ class StatisticsView(BaseAdmin):
             "wrong": [text for texts in wrong.values() for text in texts],
             "figures": figures,
             # The tables exclude cancelled orders too.
-            "standing": figures["total"] - figures["by_status"][Status.CANCELLED],
+            "standing": figures["total"] - figures["by_status"][OrderStatus.CANCELLED],
             "sections": [
                 table | {"plots": drawn} for table, drawn in zip(tables(figures), plots(figures), strict=True)
             ],

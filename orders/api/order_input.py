@@ -16,7 +16,7 @@ from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
 from orders.models.item import MAX_LINES, OrderLine
 from orders.models.order import MAX_STOPS, Proof
 from orders.models.proof import LONGEST_SERIAL, MAX_SERIALS
-from orders.states import PROMISED, Status
+from orders.states import PROMISED, OrderStatus
 from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
 from web.limits import is_id
 
@@ -128,7 +128,7 @@ class MoveDetails(Reasoned):
 class StatusInput(Reasoned, CommandInput):
     """The status to move to, and the reason. `at` is when it happened."""
 
-    status = serializers.ChoiceField(Status.choices)
+    status = serializers.ChoiceField(OrderStatus.choices)
     at = serializers.DateTimeField(required=False)
     driver = related(
         Driver.objects.filter(is_active=True),
@@ -175,7 +175,7 @@ class BulkInput(Reasoned, Strict):
         most=MAX_IDS, child=serializers.IntegerField(min_value=1),
         help_text=_("By order id. An order whose version differs is not changed."),
     )  # fmt: skip
-    status = serializers.ChoiceField(Status.choices, required=False)
+    status = serializers.ChoiceField(OrderStatus.choices, required=False)
     driver = related(Driver.objects.filter(is_active=True), required=False, allow_null=True)
     route = related(Route.objects.select_related("driver"), required=False, allow_null=True)
     priority = serializers.ChoiceField(Priority.choices, required=False)
@@ -189,7 +189,7 @@ class BulkInput(Reasoned, Strict):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.keys() - {"ids", "reason", "versions"}:
             raise serializers.ValidationError(_("Please say what to change: status, driver, route, priority or date."))
-        if "driver" in attrs and attrs.get("status", Status.ASSIGNED) not in PROMISED:
+        if "driver" in attrs and attrs.get("status", OrderStatus.ASSIGNED) not in PROMISED:
             detail = _("A driver can be given only with the status “confirmed” or “assigned”.")
             raise serializers.ValidationError({"driver": [detail]})
         return attrs

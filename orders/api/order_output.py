@@ -20,7 +20,7 @@ from orders.models import DeliveryConfirmation, OrderItem, OrderStatusChange, Pr
 from orders.models.order import SENT_AT_ONCE
 from orders.models.queries import OrderQuerySet
 from orders.order_fields import ItemOutput, OrderFieldsSerializer, as_text
-from orders.states import Status
+from orders.states import OrderStatus
 
 
 class ByField(serializers.CharField):
@@ -35,7 +35,7 @@ class ByField(serializers.CharField):
 
 class HistoryOutput(serializers.ModelSerializer[OrderStatusChange]):
     from_status = serializers.ChoiceField(
-        Status.choices,
+        OrderStatus.choices,
         read_only=True,
         allow_blank=True,
         help_text=_("Empty for the first entry, when the order was placed."),
@@ -123,7 +123,7 @@ def columns(orders: OrderQuerySet) -> Any:
     return orders.select_related(None).values(*wanted)
 
 
-def shown(rows: Iterable[Row], side: Side) -> list[Row]:
+def represent(rows: Iterable[Row], side: Side) -> list[Row]:
     """The page as this side sees it. One query reads all items and which moves were reported later."""
     page = list(rows)
     items, later = _items([row["id"] for row in page])

@@ -40,7 +40,7 @@ from orders.api.proof_images import ProofImages
 from orders.api.statistics import PERIOD, StatisticsOutput, days_of
 from orders.models import Order, Priority
 from orders.models.queries import OrderQuerySet
-from orders.states import Status
+from orders.states import OrderStatus
 from web.actors import Actor, Source
 from web.api.errors import etag
 from web.api.lists import ChoicesFilter, IdFilter, IdsFilter, ordering
@@ -55,7 +55,7 @@ SENSIBLE = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12
 
 
 class OrderFilters(Filters):
-    status = ChoicesFilter(choices=Status.choices, help_text=_("One or more, separated by commas."))
+    status = ChoicesFilter(choices=OrderStatus.choices, help_text=_("One or more, separated by commas."))
     priority = filters.ChoiceFilter(choices=Priority.choices)
     scheduled_date = filters.DateFilter()
     scheduled_date_from = filters.DateFilter(field_name="scheduled_date", lookup_expr="gte")
@@ -117,7 +117,7 @@ class Orders(ProofImages):
         return self.get_paginated_response(self._shown(page or ()))
 
     def _shown(self, rows: Iterable[Row]) -> Sequence[Row]:
-        return order_output.shown(rows, cast("Side", side_of(self.request.user)))
+        return order_output.represent(rows, cast("Side", side_of(self.request.user)))
 
     @extend_schema(parameters=[ETAG], responses=WholeOrderOutput)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -174,7 +174,9 @@ class Orders(ProofImages):
         form = self.validated(ConfirmationInput)
         data = form.validated_data
         circumstances = {name: data[name] for name in ("version", "ref") if name in data}
-        return self._moved(Status.DELIVERED, circumstances | {"at": data.get("confirmed_at"), "proof": form.proof()})
+        return self._moved(
+            OrderStatus.DELIVERED, circumstances | {"at": data.get("confirmed_at"), "proof": form.proof()}
+        )
 
     def _moved(self, to: str, circumstances: dict[str, Any]) -> Response:
         user, orders = cast("User", self.request.user), Order.objects.filter(pk=self.kwargs["pk"])

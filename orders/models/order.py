@@ -24,7 +24,7 @@ from dispatch.models import Driver, Route
 from orders import delivery_parts, numbers, states
 from orders.models.queries import OrderQuerySet
 from orders.permissions import check_correcting, check_office_only, sides_towards
-from orders.states import Status
+from orders.states import OrderStatus
 from web.actors import Actor, Source
 from web.audit import Audit, ItemsThen
 from web.limits import MAX_MONEY, validate_moment
@@ -127,8 +127,8 @@ class OrderStatusChange(models.Model):
     """
 
     order = models.ForeignKey("orders.Order", models.CASCADE, related_name="history", verbose_name=_("order"))
-    from_status = models.CharField(_("from"), max_length=12, choices=Status, blank=True)
-    to_status = models.CharField(_("to"), max_length=12, choices=Status)
+    from_status = models.CharField(_("from"), max_length=12, choices=OrderStatus, blank=True)
+    to_status = models.CharField(_("to"), max_length=12, choices=OrderStatus)
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("by")
     )
@@ -164,7 +164,9 @@ class Order(Tracked):
     order_number = models.CharField(_("order number"), max_length=9, unique=True, editable=False)
     tracking_token = models.CharField(max_length=16, unique=True, editable=False, default=numbers.new_tracking_token)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="orders", verbose_name=_("customer"))
-    status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.PENDING, editable=False)
+    status = models.CharField(
+        _("status"), max_length=12, choices=OrderStatus, default=OrderStatus.PENDING, editable=False
+    )
     priority = models.CharField(_("priority"), max_length=8, choices=Priority, default=Priority.NORMAL)
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=1, editable=False)
     scheduled_date = models.DateField(_("delivery date"))
@@ -292,7 +294,7 @@ class Order(Tracked):
         """
         with transaction.atomic():
             # One query finds and locks the order: commands are frequent.
-            order = visibility.visible(by, orders.held()).first()
+            order = visibility.visible(by, orders.locked()).first()
             if order is not None:
                 return order.move(Command(to, by=by, ref=ref, **circumstances))
         accepted = OrderStatusChange.objects.filter(order__in=orders, by=by, to_status=to)
@@ -313,7 +315,7 @@ class Order(Tracked):
 
     def lock(self) -> None:
         """Reads the row again and locks it until the transaction ends."""
-        self.refresh_from_db(from_queryset=type(self).objects.held())
+        self.refresh_from_db(from_queryset=type(self).objects.locked())
 
     @measured("move")
     def move(self, command: Command) -> OrderStatusChange:
@@ -335,22 +337,24 @@ class Order(Tracked):
             check_office_only({"driver"})
         happened = _checked_time(command.at, self)
         # Only a delivery, or the cancellation of one, concerns the items.
-        items = list(self.items.order_by("product_id")) if Status.DELIVERED in (before, command.to) else []
-        if command.to == Status.DELIVERED:
+        items = list(self.items.order_by("product_id")) if OrderStatus.DELIVERED in (before, command.to) else []
+        if command.to == OrderStatus.DELIVERED:
             _set_quantities(items, command.proof.quantities if command.proof else {})
         _set_columns(self, command)
         self.save(change=Change(Actor(command.by, command.source), happened, command.reason))
         row = _record(self, command, before, happened)
-        if command.to == Status.DELIVERED:
+        if command.to == OrderStatus.DELIVERED:
             _deliver(self, command, items, happened)
-        elif before == Status.DELIVERED:
+        elif before == OrderStatus.DELIVERED:
             for part in delivery_parts.PARTS.values():
                 part.take_back(self, items)
         return row
 
     def assign(self, driver: Driver | None, **circumstances: Any) -> OrderStatusChange:
         """Assigns or reassigns the order to a driver, or takes it back to the office (None). Raises Refusal."""
-        return self.transition_to(Status.ASSIGNED if driver else Status.CONFIRMED, driver=driver, **circumstances)
+        return self.transition_to(
+            OrderStatus.ASSIGNED if driver else OrderStatus.CONFIRMED, driver=driver, **circumstances
+        )
 
 
 def _accepted_before(order: Order, command: Command) -> OrderStatusChange | None:
@@ -380,7 +384,7 @@ def _record(order: Order, command: Command, before: str, happened: datetime) -> 
 def _is_reassignment(order: Order, command: Command, roles: Collection[Side]) -> bool:
     """Whether the office moves an assigned order straight to another driver."""
     return (
-        order.status == command.to == Status.ASSIGNED
+        order.status == command.to == OrderStatus.ASSIGNED
         and command.driver is not None
         and command.driver.pk != order.driver_id
         and Side.OFFICE in roles
@@ -416,11 +420,11 @@ def _set_quantities(items: delivery_parts.Items, named: Mapping[int, int]) -> No
 
 def _set_columns(order: Order, command: Command) -> None:
     """Sets, without saving, the status and the columns that the move changes with it. Raises Refusal."""
-    if command.to == Status.CONFIRMED and order.status != Status.PENDING:
+    if command.to == OrderStatus.CONFIRMED and order.status != OrderStatus.PENDING:
         # The order is back with the office, which plans driver, route and time again.
-        order.attempt += order.status == Status.FAILED
+        order.attempt += order.status == OrderStatus.FAILED
         order.driver = order.route = order.stop_sequence = order.eta = None
-    if command.to == Status.ASSIGNED:
+    if command.to == OrderStatus.ASSIGNED:
         order.driver = command.driver or order.driver or (order.route.driver if order.route else None)
         if order.driver is None or not order.driver.is_active:
             raise Refusal("driver_required", _("This driver is not active. Please choose another."), attr="driver")
@@ -428,7 +432,7 @@ def _set_columns(order: Order, command: Command) -> None:
             order.route = order.stop_sequence = None
     if command.eta is not None:
         order.eta = command.eta
-    if command.to == Status.DELIVERED:
+    if command.to == OrderStatus.DELIVERED:
         for part in delivery_parts.PARTS.values():
             part.check(order, command.proof.parts if command.proof else {})
     order.status = command.to

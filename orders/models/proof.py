@@ -121,7 +121,7 @@ def store(orders: OrderQuerySet, kind: str, sent: UploadedFile, *, by: User, ref
     _check_room(_allowed(visibility.visible(by, orders), by))
     content = jpeg(sent)
     with transaction.atomic():
-        order = _allowed(visibility.visible(by, orders.held()), by)
+        order = _allowed(visibility.visible(by, orders.locked()), by)
         # A concurrent request with the same ref may have stored the image while this one waited for the lock.
         if ref and (stored := order.proof_images.filter(by=by, ref=ref).first()):
             return stored

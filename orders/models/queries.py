@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from customers.models import telephones, written
 from orders import numbers
-from orders.states import ON_THE_ROAD, OPEN, Status
+from orders.states import ON_THE_ROAD, OPEN, OrderStatus
 from web.text import visible
 from web.tracked import AnnouncedQuerySet
 
@@ -42,7 +42,7 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
         changed = Q(updated_at__gte=start, updated_at__lt=start + timedelta(days=1))
         return self.filter(Q(scheduled_date=day) | changed)
 
-    def held(self) -> OrderQuerySet:
+    def locked(self) -> OrderQuerySet:
         """Locks the rows until the transaction ends (SELECT FOR NO KEY UPDATE).
 
         It joins no table: after waiting for a lock, joined rows would be stale while the order itself is fresh.
@@ -55,7 +55,7 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
 
     def next_stops(self, drivers: Collection[int]) -> dict[int, int]:
         """Maps each driver's id to the order that they are on the way to: the arriving one, or else the next stop."""
-        arriving_first = Case(When(status=Status.ARRIVING, then=0), default=1)
+        arriving_first = Case(When(status=OrderStatus.ARRIVING, then=0), default=1)
         stop = F("stop_sequence").asc(nulls_last=True)
         ahead = self.filter(driver__in=drivers, status__in=ON_THE_ROAD)
         found: dict[int, int] = {}

@@ -17,7 +17,7 @@ from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver, Route
 from orders.models import Order, OrderItem
-from orders.states import Status
+from orders.states import OrderStatus
 
 _count = itertools.count(1)
 # Hashed once, because hashing is slow on purpose. Not inside a test, which may set other hashers.
@@ -27,14 +27,20 @@ HASHED_PASSWORD = make_password(PASSWORD)
 TODAY = date(2099, 11, 23)
 # The shortest path to each status.
 PATH_TO = {
-    Status.PENDING: [],
-    Status.CONFIRMED: [Status.CONFIRMED],
-    Status.ASSIGNED: [Status.CONFIRMED, Status.ASSIGNED],
-    Status.DELIVERING: [Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING],
-    Status.ARRIVING: [Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING],
-    Status.DELIVERED: [Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED],
-    Status.FAILED: [Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.FAILED],
-    Status.CANCELLED: [Status.CANCELLED],
+    OrderStatus.PENDING: [],
+    OrderStatus.CONFIRMED: [OrderStatus.CONFIRMED],
+    OrderStatus.ASSIGNED: [OrderStatus.CONFIRMED, OrderStatus.ASSIGNED],
+    OrderStatus.DELIVERING: [OrderStatus.CONFIRMED, OrderStatus.ASSIGNED, OrderStatus.DELIVERING],
+    OrderStatus.ARRIVING: [OrderStatus.CONFIRMED, OrderStatus.ASSIGNED, OrderStatus.DELIVERING, OrderStatus.ARRIVING],
+    OrderStatus.DELIVERED: [
+        OrderStatus.CONFIRMED,
+        OrderStatus.ASSIGNED,
+        OrderStatus.DELIVERING,
+        OrderStatus.ARRIVING,
+        OrderStatus.DELIVERED,
+    ],
+    OrderStatus.FAILED: [OrderStatus.CONFIRMED, OrderStatus.ASSIGNED, OrderStatus.DELIVERING, OrderStatus.FAILED],
+    OrderStatus.CANCELLED: [OrderStatus.CANCELLED],
 }
 
 
@@ -82,7 +88,7 @@ def make_route(**fields: Any) -> Route:
 
 
 def make_order(
-    status: str = Status.PENDING, *, quantity: int = 1, product: Product | None = None, **fields: Any
+    status: str = OrderStatus.PENDING, *, quantity: int = 1, product: Product | None = None, **fields: Any
 ) -> Order:
     """An order with one item, moved to `status` by the system along the shortest allowed path."""
     driver = fields.pop("driver", None)
@@ -92,7 +98,7 @@ def make_order(
     order.amount_due = product.price * quantity
     order.save()
     OrderItem.objects.create(order=order, product=product, quantity=quantity)
-    for step in PATH_TO[Status(status)]:
-        extra = {"driver": driver or make_driver()} if step == Status.ASSIGNED else {}
+    for step in PATH_TO[OrderStatus(status)]:
+        extra = {"driver": driver or make_driver()} if step == OrderStatus.ASSIGNED else {}
         order.transition_to(step, reason="測試", **extra)
     return order

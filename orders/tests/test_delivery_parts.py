@@ -10,7 +10,7 @@ from orders.api.order_input import ConfirmationInput
 from orders.delivery_parts import DeliveryPart, PartValues
 from orders.models import Order
 from orders.models.order import Proof
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_order
 from web.refusals import Refusal
 
@@ -58,15 +58,15 @@ def test_registered_part_adds_field_to_confirmation(empties: Empties) -> None:
 
 
 def test_registered_part_writes_on_delivery_and_on_cancellation(empties: Empties) -> None:
-    order = make_order(Status.ARRIVING)
-    order.transition_to(Status.DELIVERED, proof=Proof(parts={"empties": 2}))
-    order.transition_to(Status.CANCELLED, reason="測試")
+    order = make_order(OrderStatus.ARRIVING)
+    order.transition_to(OrderStatus.DELIVERED, proof=Proof(parts={"empties": 2}))
+    order.transition_to(OrderStatus.CANCELLED, reason="測試")
     assert empties.written == [("delivered", 2), ("cancelled", None)]
 
 
 def test_refusing_part_leaves_order_unchanged(empties: Empties) -> None:
-    order = make_order(Status.ARRIVING)
+    order = make_order(OrderStatus.ARRIVING)
     with pytest.raises(Refusal, match="Too many"):
-        order.transition_to(Status.DELIVERED, proof=Proof(parts={"empties": 10}))
-    assert Order.objects.get().status == Status.ARRIVING
+        order.transition_to(OrderStatus.DELIVERED, proof=Proof(parts={"empties": 10}))
+    assert Order.objects.get().status == OrderStatus.ARRIVING
     assert empties.written == []

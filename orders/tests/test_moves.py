@@ -12,7 +12,7 @@ from catalogue.models import Product
 from orders import services, states
 from orders.models import Order, OrderItem, OrderStatusChange
 from orders.models.order import Proof, VersionConflict
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.api.client import make_api
 from orders.tests.factories import (
     make_customer,
@@ -51,7 +51,7 @@ def test_move_writes_history_row() -> None:
 
 @pytest.mark.sqlite
 def test_stale_version_is_refused_with_current_version() -> None:
-    order = make_order(Status.CONFIRMED)
+    order = make_order(OrderStatus.CONFIRMED)
     with pytest.raises(VersionConflict) as refused:
         order.transition_to("cancelled", reason="x", version=1)
     assert refused.value.version == order.version
@@ -60,7 +60,7 @@ def test_stale_version_is_refused_with_current_version() -> None:
 @pytest.mark.sqlite
 def test_driver_moves_only_own_orders() -> None:
     driver, other = make_driver(), make_driver()
-    order = make_order(Status.ASSIGNED, driver=driver)
+    order = make_order(OrderStatus.ASSIGNED, driver=driver)
     assert refusal(order, "delivering", by=other.user) == "forbidden"
     assert order.transition_to("delivering", by=driver.user).to_status == "delivering"
 
@@ -68,16 +68,16 @@ def test_driver_moves_only_own_orders() -> None:
 @pytest.mark.sqlite
 def test_customer_cancels_only_before_delivery_begins() -> None:
     customer = make_customer(user=make_user())
-    order = make_order(Status.ASSIGNED, customer=customer)
+    order = make_order(OrderStatus.ASSIGNED, customer=customer)
     order.transition_to("cancelled", by=customer.user, reason="不需要了")
-    late = make_order(Status.DELIVERING, customer=customer)
+    late = make_order(OrderStatus.DELIVERING, customer=customer)
     assert refusal(late, "cancelled", by=customer.user, reason="不需要了") == "forbidden"
 
 
 @pytest.mark.sqlite
 def test_deactivated_driver_moves_nothing() -> None:
     driver = make_driver()
-    order = make_order(Status.ASSIGNED, driver=driver)
+    order = make_order(OrderStatus.ASSIGNED, driver=driver)
     driver.is_active = False
     driver.save()
     driver.user.refresh_from_db()
@@ -87,7 +87,7 @@ def test_deactivated_driver_moves_nothing() -> None:
 @pytest.mark.sqlite
 def test_repeated_ref_returns_first_row_and_moves_once() -> None:
     driver = make_driver()
-    order = make_order(Status.ASSIGNED, driver=driver)
+    order = make_order(OrderStatus.ASSIGNED, driver=driver)
     first = order.transition_to("delivering", by=driver.user, ref="a1")
     order.transition_to("arriving", by=driver.user)
     again = order.transition_to("delivering", by=driver.user, ref="a1")
@@ -110,7 +110,7 @@ def test_concurrent_use_of_one_ref_moves_one_order() -> None:
 @pytest.mark.sqlite
 def test_ref_reused_for_other_command_is_refused() -> None:
     driver = make_driver()
-    order = make_order(Status.ASSIGNED, driver=driver)
+    order = make_order(OrderStatus.ASSIGNED, driver=driver)
     order.transition_to("delivering", by=driver.user, ref="a1")
     assert refusal(order, "arriving", by=driver.user, ref="a1") == "ref_reused"
     # Another user may use the same ref.
@@ -131,7 +131,7 @@ def test_clock_slightly_ahead_counts_as_now() -> None:
 
 @pytest.mark.sqlite
 def test_move_sets_eta_only_if_given() -> None:
-    order, eta = make_order(Status.ASSIGNED), timezone.now() + timedelta(minutes=20)
+    order, eta = make_order(OrderStatus.ASSIGNED), timezone.now() + timedelta(minutes=20)
     order.transition_to("delivering", eta=eta)
     order.transition_to("arriving")
     assert Order.objects.get().eta == eta
@@ -147,7 +147,7 @@ def test_details_accept_datetime() -> None:
 
 @pytest.mark.sqlite
 def test_assigning_needs_an_active_driver() -> None:
-    order = make_order(Status.CONFIRMED)
+    order = make_order(OrderStatus.CONFIRMED)
     assert refusal(order, "assigned") == "driver_required"
     assert refusal(order, "assigned", driver=make_driver(is_active=False)) == "driver_required"
 
@@ -155,35 +155,35 @@ def test_assigning_needs_an_active_driver() -> None:
 @pytest.mark.sqlite
 def test_assigning_uses_driver_of_route() -> None:
     driver = make_driver()
-    order = make_order(Status.CONFIRMED, route=make_route(driver=driver))
+    order = make_order(OrderStatus.CONFIRMED, route=make_route(driver=driver))
     order.transition_to("assigned")
     assert order.driver == driver
 
 
 @pytest.mark.sqlite
 def test_driver_cannot_take_order_from_colleague() -> None:
-    order, thief = make_order(Status.ASSIGNED), make_driver()
+    order, thief = make_order(OrderStatus.ASSIGNED), make_driver()
     assert refusal(order, "assigned", driver=thief, by=thief.user) == "invalid_transition"
 
 
 @pytest.mark.sqlite
 def test_reassigned_order_leaves_previous_drivers_route() -> None:
     driver = make_driver()
-    order = make_order(Status.ASSIGNED, driver=driver, route=make_route(driver=driver), stop_sequence=3)
+    order = make_order(OrderStatus.ASSIGNED, driver=driver, route=make_route(driver=driver), stop_sequence=3)
     order.assign(make_driver())
     assert (order.status, order.route, order.stop_sequence) == ("assigned", None, None)
 
 
 @pytest.mark.sqlite
 def test_unassigned_order_has_no_driver_or_route() -> None:
-    order = make_order(Status.ASSIGNED, route=make_route())
+    order = make_order(OrderStatus.ASSIGNED, route=make_route())
     order.assign(None)
     assert (order.status, order.driver, order.route) == ("confirmed", None, None)
 
 
 @pytest.mark.sqlite
 def test_confirming_failed_order_starts_next_attempt() -> None:
-    order = make_order(Status.FAILED)
+    order = make_order(OrderStatus.FAILED)
     order.transition_to("confirmed")
     assert (order.attempt, order.driver) == (2, None)
 
@@ -191,7 +191,7 @@ def test_confirming_failed_order_starts_next_attempt() -> None:
 @pytest.mark.sqlite
 def test_delivery_writes_proof_and_reduces_stock() -> None:
     product, driver = make_product(stock=10), make_driver()
-    order = make_order(Status.ARRIVING, product=product, quantity=3, driver=driver)
+    order = make_order(OrderStatus.ARRIVING, product=product, quantity=3, driver=driver)
     order.transition_to(
         "delivered", by=driver.user, proof=Proof("qr_code", ["CYL789"], parts={"amount_collected": 2400})
     )
@@ -211,7 +211,7 @@ def test_delivered_quantity_leaves_stock_and_returns_on_cancellation(
 ) -> None:
     """Three and four cylinders were ordered."""
     products = [make_product(stock=10), make_product(stock=5)]
-    order = make_order(Status.ARRIVING, product=products[0], quantity=3)
+    order = make_order(OrderStatus.ARRIVING, product=products[0], quantity=3)
     OrderItem.objects.create(order=order, product=products[1], quantity=4)
 
     def stocks() -> tuple[int, ...]:
@@ -229,7 +229,7 @@ def test_delivered_quantity_leaves_stock_and_returns_on_cancellation(
 
 @pytest.mark.sqlite
 def test_delivering_product_not_ordered_is_refused() -> None:
-    order = make_order(Status.ARRIVING)
+    order = make_order(OrderStatus.ARRIVING)
     proof = Proof(quantities={make_product().pk: 1})
     assert refusal(order, "delivered", proof=proof) == "invalid_quantity"
 
@@ -259,7 +259,7 @@ ALLOWED = {
     ("failed", "cancelled"): ({O}, True),
     ("delivered", "cancelled"): ({O}, True),
 }
-EVERY = list(itertools.product(Status.values, Status.values, Side))
+EVERY = list(itertools.product(OrderStatus.values, OrderStatus.values, Side))
 
 
 def outcome(before: str, to: str, role: Side, reason: str) -> str:
@@ -292,12 +292,12 @@ def test_user_without_role_moves_nothing() -> None:
 
 
 def test_moves_from() -> None:
-    assert set(states.moves_from("assigned", {Side.DRIVER})) == {Status.DELIVERING}
+    assert set(states.moves_from("assigned", {Side.DRIVER})) == {OrderStatus.DELIVERING}
     assert set(states.moves_from("cancelled", set(Side))) == set()
 
 
 def test_open_statuses() -> None:
-    assert set(Status) - states.OPEN == {Status.DELIVERED, Status.CANCELLED}
+    assert set(OrderStatus) - states.OPEN == {OrderStatus.DELIVERED, OrderStatus.CANCELLED}
 
 
 # A command that waits for another change of the order gets the order, customer and driver as they are afterwards.
@@ -314,21 +314,21 @@ def test_move_succeeds_after_waiting_for_change_of_customer() -> None:
     office, order = make_office(), make_order()
     orders = Order.objects.filter(pk=order.pk)
     done = meanwhile(
-        lambda: give_to_another_customer(order), lambda: Order.move_one(orders, Status.CONFIRMED, by=office)
+        lambda: give_to_another_customer(order), lambda: Order.move_one(orders, OrderStatus.CONFIRMED, by=office)
     )
-    assert done.to_status == Status.CONFIRMED
+    assert done.to_status == OrderStatus.CONFIRMED
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.servers
 def test_driver_assigned_meanwhile_may_move_order() -> None:
     first, second = make_driver(), make_driver()
-    order = make_order(Status.ASSIGNED, driver=first)
+    order = make_order(OrderStatus.ASSIGNED, driver=first)
     mine = Order.objects.get(pk=order.pk)
     done = meanwhile(
-        lambda: order.assign(second), lambda: mine.transition_to(Status.DELIVERING, by=second.user)
+        lambda: order.assign(second), lambda: mine.transition_to(OrderStatus.DELIVERING, by=second.user)
     )  # fmt: skip
-    assert (done.to_status, done.by) == (Status.DELIVERING, second.user)
+    assert (done.to_status, done.by) == (OrderStatus.DELIVERING, second.user)
 
 
 @pytest.mark.django_db(transaction=True)

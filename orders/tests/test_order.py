@@ -14,7 +14,7 @@ from orders import numbers
 from orders.models import Change, Order, OrderStatusChange, item
 from orders.models.item import OrderLine
 from orders.models.order import VersionConflict
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import TODAY, make_customer, make_driver, make_office, make_order, make_product
 from orders.tests.threads import at_once
 from web.refusals import Refusal
@@ -46,7 +46,7 @@ def test_save_without_changes_writes_nothing(django_assert_num_queries) -> None:
 @pytest.mark.sqlite
 def test_conflict_leaves_object_unchanged() -> None:
     order = make_order()
-    Order.objects.get(pk=order.pk).transition_to(Status.CONFIRMED)
+    Order.objects.get(pk=order.pk).transition_to(OrderStatus.CONFIRMED)
     order.notes = "late"
     with pytest.raises(VersionConflict), transaction.atomic():
         order.save()
@@ -103,7 +103,7 @@ def test_concurrent_confirms_accept_one() -> None:
     order, clerks = make_order(), [make_office() for _ in range(20)]
 
     def confirm(clerk: User) -> str:
-        return Order.objects.get(pk=order.pk).transition_to(Status.CONFIRMED, by=clerk, source="rest").to_status
+        return Order.objects.get(pk=order.pk).transition_to(OrderStatus.CONFIRMED, by=clerk, source="rest").to_status
 
     assert sorted(at_once(confirm, clerks)) == ["confirmed", *["invalid_transition"] * 19]
     assert OrderStatusChange.objects.filter(order=order, to_status="confirmed").count() == 1
@@ -194,24 +194,24 @@ def test_refused_replace_items_writes_nothing() -> None:
 
 def test_next_stop_is_the_arriving_order() -> None:
     driver = make_driver()
-    make_order(Status.DELIVERING, driver=driver, stop_sequence=1)
-    arriving = make_order(Status.ARRIVING, driver=driver, stop_sequence=2)
+    make_order(OrderStatus.DELIVERING, driver=driver, stop_sequence=1)
+    arriving = make_order(OrderStatus.ARRIVING, driver=driver, stop_sequence=2)
     assert Order.objects.next_stops([driver.pk]) == {driver.pk: arriving.pk}
 
 
 def test_next_stop_is_first_order_on_the_road() -> None:
     driver, other = make_driver(), make_driver()
-    make_order(Status.DELIVERED, driver=driver, stop_sequence=1)
-    make_order(Status.ASSIGNED, driver=driver, stop_sequence=1)
-    make_order(Status.DELIVERING, driver=driver)
-    make_order(Status.DELIVERING, driver=driver, stop_sequence=3)
-    second = make_order(Status.DELIVERING, driver=driver, stop_sequence=2)
-    make_order(Status.DELIVERING, driver=make_driver(), stop_sequence=1)
+    make_order(OrderStatus.DELIVERED, driver=driver, stop_sequence=1)
+    make_order(OrderStatus.ASSIGNED, driver=driver, stop_sequence=1)
+    make_order(OrderStatus.DELIVERING, driver=driver)
+    make_order(OrderStatus.DELIVERING, driver=driver, stop_sequence=3)
+    second = make_order(OrderStatus.DELIVERING, driver=driver, stop_sequence=2)
+    make_order(OrderStatus.DELIVERING, driver=make_driver(), stop_sequence=1)
     assert Order.objects.next_stops([driver.pk, other.pk]) == {driver.pk: second.pk}
 
 
 def test_stops_without_sequence_are_ordered_by_date() -> None:
     driver = make_driver()
-    make_order(Status.DELIVERING, driver=driver)
-    earlier = make_order(Status.DELIVERING, driver=driver, scheduled_date=TODAY - timedelta(days=1))
+    make_order(OrderStatus.DELIVERING, driver=driver)
+    earlier = make_order(OrderStatus.DELIVERING, driver=driver, scheduled_date=TODAY - timedelta(days=1))
     assert Order.objects.next_stops([driver.pk]) == {driver.pk: earlier.pk}

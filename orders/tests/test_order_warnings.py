@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from orders import order_warnings
 from orders.order_warnings import OrderWarning
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.admin.browser import shown_messages, sign_in
 from orders.tests.api.client import codes, make_api
 from orders.tests.factories import make_customer, make_office, make_order, make_product
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 def test_warning_lists_only_open_orders() -> None:
     customer = make_customer()
     waiting = make_order(customer=customer)
-    make_order(Status.CANCELLED, customer=customer)
+    make_order(OrderStatus.CANCELLED, customer=customer)
     make_order()
     (warning,) = order_warnings.of(customer)
     assert warning.code == "open_order"

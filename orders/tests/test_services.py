@@ -13,7 +13,7 @@ from catalogue.models import Product
 from orders import services
 from orders.models import Order, OrderItem, Priority
 from orders.models.item import OrderLine
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_route
 from orders.tests.threads import between, in_thread
 from web.actors import Actor, Source
@@ -54,25 +54,25 @@ def test_changed_items_of_same_amount_increment_version() -> None:
 
 def test_bulk_update_assigns_many_with_few_queries() -> None:
     driver, actor = make_driver(), make_actor()
-    ids = [make_order(Status.CONFIRMED).pk for _ in range(20)]
+    ids = [make_order(OrderStatus.CONFIRMED).pk for _ in range(20)]
     with CaptureQueriesContext(connection) as queries:
         outcome = services.bulk_update(ids, {"driver": driver}, actor)
     assert (outcome.updated, outcome.failed) == (ids, [])
     assert len(queries) <= 6 * len(ids)
-    assert Order.objects.filter(status=Status.ASSIGNED, driver=driver).count() == 20
+    assert Order.objects.filter(status=OrderStatus.ASSIGNED, driver=driver).count() == 20
 
 
 def test_bulk_update_continues_after_refusal() -> None:
-    ids = [make_order().pk, make_order(Status.CONFIRMED).pk, make_order().pk]
-    outcome = services.bulk_update(ids, {"status": Status.CONFIRMED}, make_actor())
+    ids = [make_order().pk, make_order(OrderStatus.CONFIRMED).pk, make_order().pk]
+    outcome = services.bulk_update(ids, {"status": OrderStatus.CONFIRMED}, make_actor())
     assert (outcome.updated, [row["id"] for row in outcome.failed]) == ([ids[0], ids[2]], [ids[1]])
-    assert Order.objects.filter(status=Status.CONFIRMED).count() == 3
+    assert Order.objects.filter(status=OrderStatus.CONFIRMED).count() == 3
 
 
 def test_bulk_update_counts_repeated_id_once() -> None:
     first, second = make_order(), make_order()
     ids = [second.pk, first.pk, second.pk]
-    outcome = services.bulk_update(ids, {"status": Status.CONFIRMED}, make_actor())
+    outcome = services.bulk_update(ids, {"status": OrderStatus.CONFIRMED}, make_actor())
     assert (outcome.updated, outcome.failed) == ([second.pk, first.pk], [])
 
 
@@ -81,19 +81,19 @@ def test_bulk_update_counts_repeated_id_once() -> None:
 @pytest.mark.parametrize(
     ("before", "changes", "left"),
     [
-        (Status.ARRIVING, {"status": Status.DELIVERED}, 8),
-        (Status.DELIVERED, {"status": Status.CANCELLED, "reason": "按錯"}, 9),
+        (OrderStatus.ARRIVING, {"status": OrderStatus.DELIVERED}, 8),
+        (OrderStatus.DELIVERED, {"status": OrderStatus.CANCELLED, "reason": "按錯"}, 9),
     ],
 )
 def test_bulk_update_and_delivery_of_same_products_do_not_deadlock(
-    before: Status, changes: dict[str, Any], left: int
+    before: OrderStatus, changes: dict[str, Any], left: int
 ) -> None:
     """The orders use the products in reverse order of ids, so locking them one by one would deadlock."""
     low, high = make_product(stock=10), make_product(stock=10)
     many = [make_order(before, product=high).pk, make_order(before, product=low).pk]
-    both = make_order(Status.ARRIVING, product=low)
+    both = make_order(OrderStatus.ARRIVING, product=low)
     OrderItem.objects.create(order=both, product=high, quantity=1)
-    deliver = partial(both.transition_to, Status.DELIVERED)
+    deliver = partial(both.transition_to, OrderStatus.DELIVERED)
     with between('UPDATE "catalogue_product"', 'SELECT "catalogue_product"', deliver, seconds=0.5):
         outcome = services.bulk_update(many, changes, make_actor())
     assert outcome.updated == many
@@ -112,8 +112,8 @@ def test_place_does_not_wait_for_locked_product() -> None:
 
 
 def test_bulk_update_of_several_fields_is_atomic_per_order() -> None:
-    good, bad = make_order(), make_order(Status.CONFIRMED)
-    changes = {"priority": Priority.URGENT, "status": Status.CONFIRMED}
+    good, bad = make_order(), make_order(OrderStatus.CONFIRMED)
+    changes = {"priority": Priority.URGENT, "status": OrderStatus.CONFIRMED}
     outcome = services.bulk_update([good.pk, bad.pk], changes, make_actor())
     assert (outcome.updated, outcome.failed[0]["code"]) == ([good.pk], "invalid_transition")
     assert Order.objects.get(pk=good.pk).priority == Priority.URGENT
@@ -126,18 +126,21 @@ TOMORROW = timezone.localdate() + timedelta(days=1)
 @pytest.mark.parametrize(
     ("before", "changes", "refused", "after"),
     [
-        (Status.PENDING, {"status": Status.CONFIRMED, "driver": True}, [], {"status": Status.ASSIGNED, "driver": True}),
-        (Status.CONFIRMED, {"driver": False}, ["driver_required"], {"status": Status.CONFIRMED, "driver": None}),
-        (Status.CONFIRMED, {"route": True}, [], {"status": Status.ASSIGNED, "route": True, "driver": True}),
-        (Status.FAILED, {"status": Status.CONFIRMED, "scheduled_date": TOMORROW}, [],
-         {"status": Status.CONFIRMED, "attempt": 2, "scheduled_date": TOMORROW, "driver": None}),
-        (Status.PENDING, {"status": Status.CANCELLED}, ["reason_required"], {"status": Status.PENDING}),
-        (Status.PENDING, {"status": Status.CANCELLED, "reason": "颱風"}, [], {"status": Status.CANCELLED}),
-        (Status.PENDING, {"scheduled_date": date(2020, 1, 1)}, ["date_passed"], {"version": 1}),
+        (OrderStatus.PENDING, {"status": OrderStatus.CONFIRMED, "driver": True}, [],
+         {"status": OrderStatus.ASSIGNED, "driver": True}),
+        (OrderStatus.CONFIRMED, {"driver": False}, ["driver_required"],
+         {"status": OrderStatus.CONFIRMED, "driver": None}),
+        (OrderStatus.CONFIRMED, {"route": True}, [], {"status": OrderStatus.ASSIGNED, "route": True, "driver": True}),
+        (OrderStatus.FAILED, {"status": OrderStatus.CONFIRMED, "scheduled_date": TOMORROW}, [],
+         {"status": OrderStatus.CONFIRMED, "attempt": 2, "scheduled_date": TOMORROW, "driver": None}),
+        (OrderStatus.PENDING, {"status": OrderStatus.CANCELLED}, ["reason_required"], {"status": OrderStatus.PENDING}),
+        (OrderStatus.PENDING, {"status": OrderStatus.CANCELLED, "reason": "颱風"}, [],
+         {"status": OrderStatus.CANCELLED}),
+        (OrderStatus.PENDING, {"scheduled_date": date(2020, 1, 1)}, ["date_passed"], {"version": 1}),
     ],
 )  # fmt: skip
 def test_bulk_update_of_an_order(
-    before: Status, changes: dict[str, Any], refused: list[str], after: dict[str, Any]
+    before: OrderStatus, changes: dict[str, Any], refused: list[str], after: dict[str, Any]
 ) -> None:
     """True stands for an active driver or that driver's route, False for a deactivated driver."""
     driver = make_driver(is_active=changes.get("driver", True))
@@ -155,8 +158,8 @@ def test_bulk_update_of_an_order(
 def test_assign_route_refuses_orders_on_the_road() -> None:
     first, second = make_driver(), make_driver()
     route = make_route(driver=first)
-    driving = make_order(Status.DELIVERING, driver=first, route=route)
-    waiting = make_order(Status.ASSIGNED, driver=first, route=route)
+    driving = make_order(OrderStatus.DELIVERING, driver=first, route=route)
+    waiting = make_order(OrderStatus.ASSIGNED, driver=first, route=route)
     outcome = services.assign_route(route.pk, second, make_actor())
     route.refresh_from_db()
     waiting.refresh_from_db()
@@ -169,7 +172,7 @@ def test_assign_route_refuses_orders_on_the_road() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_assign_route_while_orders_join_the_route() -> None:
     route, driver, actor = make_route(), make_driver(), make_actor()
-    there, coming = make_order(Status.CONFIRMED, route=route), make_order(Status.CONFIRMED)
+    there, coming = make_order(OrderStatus.CONFIRMED, route=route), make_order(OrderStatus.CONFIRMED)
     ids = [there.pk, coming.pk]
     put_on_route = partial(services.bulk_update, ids, {"route": route}, actor)
     # At this point the route is locked, the orders are not yet.
@@ -179,7 +182,7 @@ def test_assign_route_while_orders_join_the_route() -> None:
 
 def test_assign_route_is_idempotent() -> None:
     driver, route = make_driver(), make_route()
-    order = make_order(Status.CONFIRMED)
+    order = make_order(OrderStatus.CONFIRMED)
     order.route = route
     order.save()
     services.assign_route(route.pk, driver, make_actor())

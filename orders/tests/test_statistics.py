@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from orders import metrics
 from orders.models import Order, TimeSlot
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.statistics import deadline, statistics_of
 from orders.tests.factories import TODAY, make_driver, make_order, make_product
 
@@ -21,20 +21,20 @@ TAIPEI = ZoneInfo("Asia/Taipei")
 
 def make_delivered(hour: int, minute: int = 0, minutes_since_confirmed: int = 60, **fields: Any) -> Order:
     """An order for today that was delivered at this hour, Taipei time."""
-    order = make_order(Status.DELIVERED, **fields)
+    order = make_order(OrderStatus.DELIVERED, **fields)
     at = datetime(TODAY.year, TODAY.month, TODAY.day, hour, minute, tzinfo=TAIPEI)
-    order.history.filter(to_status=Status.DELIVERED).update(at=at)
-    order.history.filter(to_status=Status.CONFIRMED).update(at=at - timedelta(minutes=minutes_since_confirmed))
+    order.history.filter(to_status=OrderStatus.DELIVERED).update(at=at)
+    order.history.filter(to_status=OrderStatus.CONFIRMED).update(at=at - timedelta(minutes=minutes_since_confirmed))
     return order
 
 
 @pytest.mark.sqlite
 def test_counts_by_status_day_product_and_driver() -> None:
     driver, product = make_driver(name="陳"), make_product(name="16kg 瓦斯桶")
-    make_order(Status.DELIVERED, driver=driver, product=product, quantity=2)
+    make_order(OrderStatus.DELIVERED, driver=driver, product=product, quantity=2)
     make_order(product=product, scheduled_date=TODAY + timedelta(days=1))
-    make_order(Status.CANCELLED, product=product)
-    make_order(Status.ASSIGNED, driver=driver, product=product).transition_to(Status.CANCELLED, reason="測試")
+    make_order(OrderStatus.CANCELLED, product=product)
+    make_order(OrderStatus.ASSIGNED, driver=driver, product=product).transition_to(OrderStatus.CANCELLED, reason="測試")
     make_order(scheduled_date=TODAY + timedelta(days=2))
     found = statistics_of(TODAY, TODAY + timedelta(days=1))
     assert found["total"] == 4
@@ -50,7 +50,7 @@ def test_counts_by_status_day_product_and_driver() -> None:
 
 @pytest.mark.sqlite
 def test_day_without_orders_has_a_row() -> None:
-    make_order(Status.CANCELLED)
+    make_order(OrderStatus.CANCELLED)
     make_order(scheduled_date=TODAY + timedelta(days=2))
     found = statistics_of(TODAY - timedelta(days=1), TODAY + timedelta(days=2))["by_day"]
     assert [(row["date"] - TODAY).days for row in found] == [-1, 0, 1, 2]
@@ -72,7 +72,7 @@ def test_median_minutes_from_the_last_confirmation() -> None:
     for minutes in (30, 50, 600):
         make_delivered(10, minutes_since_confirmed=minutes)
     twice = make_delivered(10, minutes_since_confirmed=45)
-    first = twice.history.get(to_status=Status.CONFIRMED)
+    first = twice.history.get(to_status=OrderStatus.CONFIRMED)
     first.pk = None
     first.at -= timedelta(days=1)
     first.save()
@@ -82,22 +82,28 @@ def test_median_minutes_from_the_last_confirmation() -> None:
 @pytest.mark.sqlite
 def test_unassigning_does_not_count_as_confirmation() -> None:
     now = timezone.now()
-    order = make_order(Status.CONFIRMED)
-    order.history.filter(to_status=Status.CONFIRMED).update(at=now - timedelta(hours=5))
+    order = make_order(OrderStatus.CONFIRMED)
+    order.history.filter(to_status=OrderStatus.CONFIRMED).update(at=now - timedelta(hours=5))
     for driver in (make_driver(), None, make_driver()):
         order.assign(driver)
-    for status in (Status.DELIVERING, Status.ARRIVING, Status.DELIVERED):
+    for status in (OrderStatus.DELIVERING, OrderStatus.ARRIVING, OrderStatus.DELIVERED):
         order.transition_to(status)
-    order.history.filter(to_status=Status.DELIVERED).update(at=now)
+    order.history.filter(to_status=OrderStatus.DELIVERED).update(at=now)
     assert statistics_of(TODAY, TODAY)["median_minutes"] == 300
 
 
 @pytest.mark.sqlite
 def test_next_attempt_counts_from_its_confirmation() -> None:
-    order = make_order(Status.FAILED)
-    order.history.filter(to_status=Status.CONFIRMED).update(at=timezone.now() - timedelta(hours=5))
-    for status in (Status.CONFIRMED, Status.ASSIGNED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED):
-        order.transition_to(status, **({"driver": make_driver()} if status == Status.ASSIGNED else {}))
+    order = make_order(OrderStatus.FAILED)
+    order.history.filter(to_status=OrderStatus.CONFIRMED).update(at=timezone.now() - timedelta(hours=5))
+    for status in (
+        OrderStatus.CONFIRMED,
+        OrderStatus.ASSIGNED,
+        OrderStatus.DELIVERING,
+        OrderStatus.ARRIVING,
+        OrderStatus.DELIVERED,
+    ):
+        order.transition_to(status, **({"driver": make_driver()} if status == OrderStatus.ASSIGNED else {}))
     assert statistics_of(TODAY, TODAY)["median_minutes"] == 0
 
 
@@ -140,11 +146,11 @@ def test_metric_counts_open_recent_and_future_orders_in_one_query(django_assert_
     today = timezone.localdate()
     make_order()
     make_order(scheduled_date=today - timedelta(days=7))
-    make_order(Status.CONFIRMED, scheduled_date=today - timedelta(days=99))
-    make_order(Status.DELIVERED)
-    make_order(Status.DELIVERED, scheduled_date=today - timedelta(days=8))
+    make_order(OrderStatus.CONFIRMED, scheduled_date=today - timedelta(days=99))
+    make_order(OrderStatus.DELIVERED)
+    make_order(OrderStatus.DELIVERED, scheduled_date=today - timedelta(days=8))
     with django_assert_num_queries(1):
         (family,) = metrics.rows()
     found = {sample.labels["status"]: sample.value for sample in family.samples}
-    assert found.keys() == set(Status)
+    assert found.keys() == set(OrderStatus)
     assert {name: count for name, count in found.items() if count} == {"pending": 2, "confirmed": 1, "delivered": 1}

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from orders.models import OrderItem
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.admin.browser import sign_in
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_user
 
@@ -31,7 +31,7 @@ def test_board_is_only_for_staff() -> None:
 
 def test_every_status_is_a_column_that_cards_can_be_dropped_on() -> None:
     shown = sign_in(make_office()).get("/")
-    assert set(re.findall(r'data-target="status:(\w+)"', shown)) == set(Status.values)
+    assert set(re.findall(r'data-target="status:(\w+)"', shown)) == set(OrderStatus.values)
 
 
 def test_board_data_has_the_offices_moves_and_translated_labels() -> None:

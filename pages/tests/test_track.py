@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 from dispatch.models import Driver, DriverLocation
 from orders.models import Order, OrderItem
 from orders.models.order import Proof
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_order, make_product
 from pages.track import given_name
 
@@ -29,18 +29,18 @@ def text(answer: HttpResponse) -> str:
     return answer.content.decode()
 
 
-def driven(status: Status, **customer: Any) -> Order:
+def driven(status: OrderStatus, **customer: Any) -> Order:
     return make_order(status, customer=make_customer(**customer), driver=make_driver(name="陳志明"))
 
 
 def test_link_shows_the_orders_state() -> None:
-    shown = text(page(make_order(Status.CONFIRMED)))
+    shown = text(page(make_order(OrderStatus.CONFIRMED)))
     assert "您的訂單已確認" in shown
     assert "11/23" in shown
 
 
 def test_page_shows_only_the_drivers_given_name() -> None:
-    order = driven(Status.DELIVERING)
+    order = driven(OrderStatus.DELIVERING)
     shown = text(page(order))
     assert "<dd>志明</dd>" in shown
     assert "陳志明" not in shown
@@ -48,7 +48,7 @@ def test_page_shows_only_the_drivers_given_name() -> None:
 
 
 def test_page_hides_phone_street_and_customer() -> None:
-    order = driven(Status.DELIVERING, name="王大明", phone="0912-345-678", address="台北市大安區信義路四段7號")
+    order = driven(OrderStatus.DELIVERING, name="王大明", phone="0912-345-678", address="台北市大安區信義路四段7號")
     # Without the page's time and the log's epoch, which may contain any digits.
     shown = re.sub(r'"now": "[^"]*"|data-epoch="[^"]*"', "", text(page(order))).replace(order.order_number, "")
     assert not [secret for secret in ("王大明", "345", "678", "信義路") if secret in shown]
@@ -56,7 +56,7 @@ def test_page_hides_phone_street_and_customer() -> None:
 
 
 def test_destination_is_rounded_to_a_hundred_metres() -> None:
-    shown = text(page(driven(Status.DELIVERING, latitude=25.033964, longitude=121.564468)))
+    shown = text(page(driven(OrderStatus.DELIVERING, latitude=25.033964, longitude=121.564468)))
     assert '"latitude": 25.034' in shown
     assert "25.0339" not in shown
 
@@ -67,11 +67,11 @@ def test_destination_is_rounded_to_a_hundred_metres() -> None:
 def test_estimate_needs_the_next_stop_and_no_announced_time(
     eta: timedelta | None, stops_before: int, is_estimated: bool
 ) -> None:
-    order = driven(Status.DELIVERING, latitude=25.0330, longitude=121.5654)
+    order = driven(OrderStatus.DELIVERING, latitude=25.0330, longitude=121.5654)
     assert order.driver is not None
     DriverLocation.objects.create(driver=order.driver, latitude=25.0510, longitude=121.5654, recorded_at=timezone.now())
     for _ in range(stops_before):
-        make_order(Status.ARRIVING, driver=order.driver)
+        make_order(OrderStatus.ARRIVING, driver=order.driver)
     if eta is not None:
         order.eta = timezone.now() + eta
         order.save()
@@ -81,10 +81,10 @@ def test_estimate_needs_the_next_stop_and_no_announced_time(
 
 
 def test_delivered_order_shows_a_receipt() -> None:
-    order = make_order(Status.ARRIVING, quantity=2)
+    order = make_order(OrderStatus.ARRIVING, quantity=2)
     product = order.items.get().product
     proof = Proof("manual", quantities={product.pk: 1}, parts={"amount_collected": 750})
-    order.transition_to(Status.DELIVERED, proof=proof)
+    order.transition_to(OrderStatus.DELIVERED, proof=proof)
     shown = text(page(order))
     assert re.findall(r"<td>([^<]*)</td>", shown.split('class="card receipt"')[1]) == [
         product.name, "1", "NT$800", "NT$800", "NT$750",
@@ -92,10 +92,10 @@ def test_delivered_order_shows_a_receipt() -> None:
 
 
 def test_receipt_shows_delivered_quantities_and_no_unreported_payment() -> None:
-    order = make_order(Status.ARRIVING, quantity=2)
+    order = make_order(OrderStatus.ARRIVING, quantity=2)
     other = OrderItem.objects.create(order=order, product=make_product(name="4kg", price=300), quantity=1)
     proof = Proof("manual", quantities={order.items.exclude(pk=other.pk).get().product_id: 2, other.product_id: 0})
-    order.transition_to(Status.DELIVERED, proof=proof)
+    order.transition_to(OrderStatus.DELIVERED, proof=proof)
     cells = re.findall(r"<td>([^<]*)</td>", text(page(order)).split('class="card receipt"')[1])
     assert cells == ["20kg 瓦斯桶", "2", "NT$1,600", "4kg", "0", "NT$0", "NT$1,600"]
 
@@ -108,7 +108,7 @@ def test_guessing_links_is_throttled_despite_forged_headers(rates: Callable[...,
 
 
 def test_link_expires_a_day_after_the_delivery() -> None:
-    order = make_order(Status.DELIVERED)
+    order = make_order(OrderStatus.DELIVERED)
     assert page(order).status_code == 200
     order.history.update(recorded_at=timezone.now() - timedelta(hours=24, minutes=1))
     assert page(order).status_code == 404
@@ -129,7 +129,7 @@ def test_headers_hide_the_link_from_search_engines_caches_and_other_sites() -> N
 
 
 def test_page_is_in_the_customers_language_until_another_is_chosen() -> None:
-    order = make_order(Status.CONFIRMED, customer=make_customer(language="en"))
+    order = make_order(OrderStatus.CONFIRMED, customer=make_customer(language="en"))
     assert "Your order is confirmed." in text(page(order))
     client = Client()
     client.post("/i18n/setlang/", {"language": "zh-hant", "next": "/"})
@@ -137,7 +137,7 @@ def test_page_is_in_the_customers_language_until_another_is_chosen() -> None:
 
 
 def test_page_needs_few_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
-    order = driven(Status.DELIVERING)
+    order = driven(OrderStatus.DELIVERING)
     page(order)  # creates the log's one row
     with django_assert_max_num_queries(6):
         page(order)

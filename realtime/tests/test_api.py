@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from realtime import api, auth, log
 from realtime.models import Event, LogHead
@@ -22,7 +22,7 @@ def events(user: User, **query: Any) -> Any:
 
 
 def test_office_reads_all_office_events() -> None:
-    make_order(Status.CONFIRMED)
+    make_order(OrderStatus.CONFIRMED)
     page = events(make_office()).json()
     types = [event["type"] for event in page["events"]]
     assert types[-1] == "order.status_changed"
@@ -32,8 +32,8 @@ def test_office_reads_all_office_events() -> None:
 
 def test_driver_and_customer_read_only_their_events() -> None:
     driver, customer = make_driver(), make_customer(user=make_user())
-    make_order(Status.ASSIGNED)
-    order = make_order(Status.ASSIGNED, driver=driver, customer=customer)
+    make_order(OrderStatus.ASSIGNED)
+    order = make_order(OrderStatus.ASSIGNED, driver=driver, customer=customer)
     for user in (driver.user, customer.user):
         assert user is not None
         page = events(user).json()
@@ -46,7 +46,7 @@ def test_pages_have_no_gap_and_no_duplicate(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(api, "MAX_ROWS", 4)
     office = make_office()
     for _ in range(5):
-        make_order(Status.CONFIRMED)
+        make_order(OrderStatus.CONFIRMED)
     whole = [event["id"] for event in events(office, limit=500).json()["events"]]
     seen, since, more = list[int](), 0, True
     while more:
@@ -59,7 +59,7 @@ def test_pages_have_no_gap_and_no_duplicate(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_channel_parameter_selects_one_channel() -> None:
-    order = make_order(Status.CONFIRMED)
+    order = make_order(OrderStatus.CONFIRMED)
     page = events(make_office(), channel=f"order:{order.pk}").json()
     assert [event["type"] for event in page["events"]] == ["order.created", "order.status_changed"]
 

@@ -11,7 +11,7 @@ from asgiref.sync import async_to_sync
 from django.utils import timezone
 from pytest_django import Settings
 
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_driver, make_office, make_order, make_user
 from orders.tests.threads import at_once
 from realtime import auth
@@ -110,7 +110,7 @@ def test_ticket_of_deactivated_account_is_refused() -> None:
 
 
 def test_link_works_until_a_day_after_delivery() -> None:
-    order = make_order(Status.DELIVERED)
+    order = make_order(OrderStatus.DELIVERED)
     assert auth.of_link(order.tracking_token, None).tracked_order_id == order.pk
     with time_machine.travel(timezone.now() + timedelta(hours=25)), pytest.raises(Refusal):
         auth.of_link(order.tracking_token, None)

@@ -14,7 +14,7 @@ from playwright.async_api import Page, WebSocketRoute
 from luckygas.testing.browser import Chromium, sign_in, until
 from luckygas.testing.site import Site
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_driver, make_office, make_order
 from realtime import log
 from realtime.tests.browser import Screen
@@ -32,7 +32,7 @@ async def board(page: Page, site: Site) -> Screen:
 
 async def confirm(*orders: Order) -> None:
     for order in orders:
-        await make(order.transition_to)(Status.CONFIRMED)
+        await make(order.transition_to)(OrderStatus.CONFIRMED)
 
 
 async def confirmed(board: Screen, count: int) -> list[Any]:
@@ -208,7 +208,7 @@ async def test_subscription_survives_a_server_restart(board: Screen, site: Site)
 async def test_pages_resume_with_cursor_and_epoch_of_their_rows(page: Page, site: Site, path: str) -> None:
     """With the id alone, a page loaded from a database that was lost since would miss events."""
     driver = await make(make_driver)()
-    order = await make(make_order)(Status.ASSIGNED, driver=driver)
+    order = await make(make_order)(OrderStatus.ASSIGNED, driver=driver)
     await make(log.number)()
     user = driver.user if path == "/driver/" else await make(make_office)(is_superuser=True)
     async with page.expect_websocket() as opened:

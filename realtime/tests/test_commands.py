@@ -15,7 +15,7 @@ from notifications import sender
 from notifications.models import NotificationHistory
 from notifications.tests.factories import make_quiet_order
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.api.client import Api, codes
 from orders.tests.factories import make_driver, make_office, make_order
 from realtime import commands, positions
@@ -45,19 +45,19 @@ def test_eta_more_than_a_year_away_is_refused_by_socket_and_rest(far: str | int)
     """`far`: a time as text, or days from now."""
     eta = far if isinstance(far, str) else (timezone.now() + timedelta(days=far)).isoformat()
     driver = make_driver()
-    order = make_order(Status.DELIVERING, driver=driver)
+    order = make_order(OrderStatus.DELIVERING, driver=driver)
     assert say(driver.user, order, details={"eta": eta}) == "invalid_message"
     answer = Api(make_office()).patch(f"orders/{order.pk}/", {"eta": eta})
     assert (answer.status_code, [attr for _code, attr in codes(answer)]) == (400, ["eta"])
     after = Order.objects.get(pk=order.pk)
-    assert (after.status, after.eta, after.version) == (Status.DELIVERING, None, order.version)
+    assert (after.status, after.eta, after.version) == (OrderStatus.DELIVERING, None, order.version)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("at", FAR)
 def test_impossible_at_is_refused_by_socket_and_rest(at: str) -> None:
     driver = make_driver()
-    order = make_order(Status.DELIVERING, driver=driver)
+    order = make_order(OrderStatus.DELIVERING, driver=driver)
     refused = say(driver.user, order, at=at)
     answer = Api(driver.user).patch(f"orders/{order.pk}/status/", {"status": "arriving", "at": at})
     assert (refused in ("invalid_time", "invalid_message"), answer.status_code) == (True, 400)
@@ -67,7 +67,7 @@ def test_impossible_at_is_refused_by_socket_and_rest(at: str) -> None:
 @pytest.mark.django_db
 def test_eta_within_a_year_is_accepted() -> None:
     driver, soon = make_driver(), timezone.now() + timedelta(minutes=20)
-    order = make_order(Status.DELIVERING, driver=driver)
+    order = make_order(OrderStatus.DELIVERING, driver=driver)
     assert say(driver.user, order, details={"eta": soon.isoformat()}) == "ack"
     assert Order.objects.get(pk=order.pk).eta == soon
 
@@ -75,14 +75,14 @@ def test_eta_within_a_year_is_accepted() -> None:
 @pytest.mark.django_db
 def test_command_on_a_socket_with_revoked_rights_is_refused() -> None:
     driver = make_driver()
-    order = make_order(Status.DELIVERING, driver=driver)
+    order = make_order(OrderStatus.DELIVERING, driver=driver)
     signed_in, by_password = Identity.of(driver.user, "one"), Identity.of(driver.user, "two")
     end_family("one")
     assert say_as(signed_in, order) == "rights_ended"
     driver.user.set_password("another horse")
     driver.user.save()
     assert say_as(by_password, order) == "rights_ended"
-    assert Order.objects.get(pk=order.pk).status == Status.DELIVERING
+    assert Order.objects.get(pk=order.pk).status == OrderStatus.DELIVERING
     assert say(driver.user, order) == "ack"
 
 

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from accounts.api.tokens import Refresh
 from luckygas.testing.site import Site, manage
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from realtime.tests.client import open_client, token_for
 
@@ -57,7 +57,7 @@ async def test_connection_frame_comes_first(site: Site) -> None:
 async def test_changes_of_another_process_arrive_in_commit_order(site: Site) -> None:
     order = await make(make_order)()
     async with open_client(f"{site.ws}/office?token={await token(await make(make_office)())}") as client:
-        await in_another_process(order, Status.CONFIRMED, Status.CANCELLED)
+        await in_another_process(order, OrderStatus.CONFIRMED, OrderStatus.CANCELLED)
         events = await client.orders(3)
     assert [(e["type"], e["data"]["status"]) for e in events] == [
         ("order.status_changed", "confirmed"),
@@ -75,11 +75,11 @@ async def test_resume_replays_each_missed_event_once(site: Site) -> None:
     async with open_client(url) as client:
         since, epoch = client.welcome["last_event_id"], client.welcome["epoch"]
         client.socket.transport.abort()
-    await in_another_process(order, Status.CONFIRMED)
+    await in_another_process(order, OrderStatus.CONFIRMED)
     async with open_client(f"{url}&since={since}&epoch={epoch}") as client:
         assert client.welcome["recovered"] is True
         missed = await client.orders(1)
-        await make(order.transition_to)(Status.CANCELLED, reason="測試")
+        await make(order.transition_to)(OrderStatus.CANCELLED, reason="測試")
         new = await client.orders(2)
     ids = [event["id"] for event in missed + new]
     assert [event["data"]["status"] for event in missed] == ["confirmed"]
@@ -171,11 +171,11 @@ async def test_subscribe_and_unsubscribe(site: Site) -> None:
     async with open_client(f"{site.ws}?token={await token(office)}") as client:
         answer = await client.ask(type="subscribe", channel="orders")
         assert (answer["type"], answer["channel"]) == ("subscribed", "orders")
-        await make(order.transition_to)(Status.CONFIRMED)
+        await make(order.transition_to)(OrderStatus.CONFIRMED)
         (event,) = await client.orders(1)
         assert event["id"] > answer["last_event_id"]
         await client.ask(type="unsubscribe", channel="orders")
-        await make(order.transition_to)(Status.CANCELLED, reason="測試")
+        await make(order.transition_to)(OrderStatus.CANCELLED, reason="測試")
         await asyncio.sleep(1.2)
         assert await client.everything() == []
 
@@ -193,12 +193,12 @@ async def test_url_channels_are_added_and_forbidden_ones_refused(site: Site) -> 
 
 async def test_former_driver_gets_no_more_events_of_the_order(site: Site) -> None:
     old, new = await make(make_driver)(), await make(make_driver)()
-    order = await make(make_order)(Status.ASSIGNED, driver=old)
+    order = await make(make_order)(OrderStatus.ASSIGNED, driver=old)
     async with open_client(f"{site.ws}/driver?token={await token(old.user)}") as client:
         await client.everything()
         assert (await client.ask(type="subscribe", channel=f"order:{order.pk}"))["type"] == "subscribed"
         await make(order.assign)(new)
-        await make(order.transition_to)(Status.DELIVERING)
+        await make(order.transition_to)(OrderStatus.DELIVERING)
         await asyncio.sleep(1.2)
         frames = await client.everything()
     assert [frame["type"] for frame in frames] == ["order.unassigned"]
@@ -218,15 +218,15 @@ async def test_link_holder_follows_one_order(site: Site) -> None:
     async with open_client(f"{site.ws}/track/{order.tracking_token}") as client:
         assert client.welcome["channels"] == [f"track:{order.pk}"]
         assert (await client.ask(type="subscribe", channel=f"order:{order.pk}"))["code"] == "forbidden"
-        await make(other.transition_to)(Status.CONFIRMED)
-        await make(order.transition_to)(Status.CONFIRMED)
+        await make(other.transition_to)(OrderStatus.CONFIRMED)
+        await make(order.transition_to)(OrderStatus.CONFIRMED)
         event = await client.receive()
     assert (event["type"], event["data"]["order_id"]) == ("delivery.update", order.pk)
 
 
 async def test_retried_order_command_gets_the_same_receipt(site: Site) -> None:
     driver = await make(make_driver)()
-    order = await make(make_order)(Status.ASSIGNED, driver=driver)
+    order = await make(make_order)(OrderStatus.ASSIGNED, driver=driver)
     start = {"type": "order_update", "order_id": order.pk, "status": "delivering", "ref": "a1"}
     async with open_client(f"{site.ws}/driver?token={await token(driver.user)}") as client:
         answers = [await client.answer("ack", **start) for _ in range(2)]
@@ -244,7 +244,10 @@ async def test_retried_order_command_gets_the_same_receipt(site: Site) -> None:
 
 async def test_refused_command_is_an_error_with_its_ref(site: Site) -> None:
     driver = await make(make_driver)()
-    order, other = await make(make_order)(Status.ASSIGNED, driver=driver), await make(make_order)(Status.ASSIGNED)
+    order, other = (
+        await make(make_order)(OrderStatus.ASSIGNED, driver=driver),
+        await make(make_order)(OrderStatus.ASSIGNED),
+    )
     wrong: list[tuple[dict[str, object], str]] = [
         ({"order_id": order.pk, "status": "delivered"}, "invalid_transition"),
         ({"order_id": order.pk, "status": "exploded"}, "invalid_message"),
@@ -296,8 +299,8 @@ async def test_customer_reads_only_their_events(site: Site) -> None:
     async with open_client(f"{site.ws}?token={await token(customer.user)}") as client:
         assert (await client.ask(type="subscribe", channel=f"order:{other.pk}"))["code"] == "forbidden"
         assert (await client.ask(type="subscribe", channel=f"order:{order.pk}"))["type"] == "subscribed"
-        await make(other.transition_to)(Status.CONFIRMED)
-        await make(order.transition_to)(Status.CONFIRMED)
+        await make(other.transition_to)(OrderStatus.CONFIRMED)
+        await make(order.transition_to)(OrderStatus.CONFIRMED)
         await asyncio.sleep(1.2)
         frames = await client.everything()
     assert [frame["type"] for frame in frames] == ["order.status_changed", "delivery.update"]
@@ -313,7 +316,7 @@ async def test_changes_of_a_killed_server_are_delivered(site: Site) -> None:
         site.kill()
         with pytest.raises(ConnectionClosed):
             await client.socket.recv()
-    await make(order.transition_to)(Status.CONFIRMED)
+    await make(order.transition_to)(OrderStatus.CONFIRMED)
     await asyncio.to_thread(site.start)
     async with open_client(f"{site.ws}{url}&since={since}") as client:
         assert client.welcome["recovered"] is True
@@ -338,6 +341,6 @@ async def test_200_idle_sockets_receive_one_change(site: Site) -> None:
         await asyncio.sleep(6)
         started = time.monotonic()
         go.set()
-        await make(order.transition_to)(Status.CONFIRMED)
+        await make(order.transition_to)(OrderStatus.CONFIRMED)
     assert [task.result() for task in listeners] == ["order.status_changed"] * 200
     assert time.monotonic() - started < 5

@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from luckygas.testing.browser import sign_in, until
 from luckygas.testing.site import ROOT, Site
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_order, make_user
 from realtime.log import number
 from realtime.models import Outbox
@@ -140,7 +140,7 @@ async def test_list_marks_changed_rows_and_offers_new_ones(page: Page, site: Sit
     await sign_in(page, site, boss, "/admin/orders/order/")
     await expect(page.locator("#live-list connection-status")).to_have_attribute("data-state", "live")
     await expect(page.locator("#live-news")).to_be_hidden()
-    await make(changed.transition_to)(Status.CONFIRMED)
+    await make(changed.transition_to)(OrderStatus.CONFIRMED)
     row = page.locator("#result_list tr", has_text=changed.order_number)
     await expect(row).to_have_class("changed")
     await expect(row.locator("th .mark")).to_be_visible()

@@ -21,15 +21,15 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from accounts.api.tokens import Refresh
 from luckygas.testing.site import Site, manage
 from notifications.models import NotificationHistory
-from notifications.states import Reason, Status
+from notifications.states import MessageStatus, Reason
 from notifications.tests.factories import make_message
-from orders.states import Status as OrderStatus
+from orders.states import OrderStatus
 from orders.tests.api.client import Api, make_api
 from orders.tests.factories import make_office, make_order, make_user
 from realtime import auth, epochs, log, rights
 from realtime.channels import Identity
 from realtime.connection import SERVICE_RESTART
-from realtime.epochs import Seen
+from realtime.epochs import ReadPosition
 from realtime.frames import Encoded
 from realtime.hub import Hub
 from realtime.management.commands.prune_events import age
@@ -44,11 +44,12 @@ from realtime.tests.test_hub import Reader, change, join, until
 @pytest.mark.parametrize(
     ("seen", "lost"),
     [
-        (Seen(), False), (Seen("this", 5, "a"), False), (Seen("this", 4, "z"), False), (Seen("other", 9, "z"), False),
-        (Seen("this", 6, "z"), True), (Seen("this", 5, "z"), True),
+        (ReadPosition(), False), (ReadPosition("this", 5, "a"), False), (ReadPosition("this", 4, "z"), False),
+        (ReadPosition("other", 9, "z"), False),
+        (ReadPosition("this", 6, "z"), True), (ReadPosition("this", 5, "z"), True),
     ],
 )  # fmt: skip
-def test_log_lacks_events_that_were_read(seen: Seen, lost: bool) -> None:
+def test_log_lacks_events_that_were_read(seen: ReadPosition, lost: bool) -> None:
     assert seen.is_lost_in(LogHead(epoch="this", seq=5, stamp="a")) is lost
 
 
@@ -57,18 +58,18 @@ def test_log_lacks_events_that_were_read(seen: Seen, lost: bool) -> None:
 @pytest.mark.parametrize(
     ("origin", "here", "seen", "moved"),
     [
-        ("db@1", "db@1", Seen(), False),
-        ("other@1", "db@1", Seen("this", 5, "a"), True),
-        ("", "db@1", Seen(), False),
-        ("db@1", "", Seen(), False),
-        ("db@1", "db@2", Seen("this", 4, "z"), False),
-        ("db@1", "db@2", Seen("this", 5, "a"), False),
-        ("db@1", "db@2", Seen("this", 6, "z"), True),
-        ("db@1", "db@2", Seen("other", 4, "a"), True),
-        ("db@1", "db@2", Seen(), True),
+        ("db@1", "db@1", ReadPosition(), False),
+        ("other@1", "db@1", ReadPosition("this", 5, "a"), True),
+        ("", "db@1", ReadPosition(), False),
+        ("db@1", "", ReadPosition(), False),
+        ("db@1", "db@2", ReadPosition("this", 4, "z"), False),
+        ("db@1", "db@2", ReadPosition("this", 5, "a"), False),
+        ("db@1", "db@2", ReadPosition("this", 6, "z"), True),
+        ("db@1", "db@2", ReadPosition("other", 4, "a"), True),
+        ("db@1", "db@2", ReadPosition(), True),
     ],
 )
-def test_log_moved_to_another_database(origin: str, here: str, seen: Seen, moved: bool) -> None:
+def test_log_moved_to_another_database(origin: str, here: str, seen: ReadPosition, moved: bool) -> None:
     head = LogHead(epoch="this", seq=5, stamp="a", origin=origin)
     head.here = here
     assert epochs.has_moved(head, seen) is moved
@@ -244,25 +245,25 @@ def test_after_restore_old_cursors_are_refused() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("status", [Status.PENDING, Status.SENDING])
+@pytest.mark.parametrize("status", [MessageStatus.PENDING, MessageStatus.SENDING])
 def test_after_restore_messages_possibly_sent_become_unknown(
-    status: Status, capsys: pytest.CaptureFixture[str]
+    status: MessageStatus, capsys: pytest.CaptureFixture[str]
 ) -> None:
     row = make_message(status)
     after_restore()
     row.refresh_from_db()
     # The gateway is stored, so that an idempotent one can retry it.
-    assert (row.status, row.status_reason, row.gateway) == (Status.UNKNOWN, Reason.INTERRUPTED, "memory")
+    assert (row.status, row.status_reason, row.gateway) == (MessageStatus.UNKNOWN, Reason.INTERRUPTED, "memory")
     assert "1 messages that may have been sent" in capsys.readouterr().out
 
 
 @pytest.mark.django_db
 def test_after_restore_future_and_settled_messages_stay() -> None:
     morning = make_message(send_after=timezone.now() + timedelta(hours=8))
-    sent = make_message(Status.SENT)
+    sent = make_message(MessageStatus.SENT)
     after_restore()
     assert dict(NotificationHistory.objects.values_list("pk", "status")) == {
-        morning.pk: Status.PENDING, sent.pk: Status.SENT,
+        morning.pk: MessageStatus.PENDING, sent.pk: MessageStatus.SENT,
     }  # fmt: skip
 
 

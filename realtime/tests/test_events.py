@@ -19,7 +19,7 @@ from orders import order_fields
 from orders.models import Change, Order
 from orders.models.order import Proof
 from orders.order_fields import ALL, OFFICE, STAFF
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.api.client import Api
 from orders.tests.factories import (
     make_customer,
@@ -140,13 +140,13 @@ def test_office_event_has_the_stop_sequence() -> None:
 
 
 def test_track_channel_carries_only_the_status() -> None:
-    make_order(Status.CONFIRMED)
+    make_order(OrderStatus.CONFIRMED)
     (data,) = [e.data for e in events() if e.channels[-1].startswith("track:")]
     assert set(data) == {"order_id", "order_number", "status", "eta", "message"}
 
 
 def test_track_channel_carries_a_new_eta() -> None:
-    order = make_order(Status.CONFIRMED)
+    order = make_order(OrderStatus.CONFIRMED)
     before = len(events())
     order.eta = timezone.now()
     order.save()
@@ -156,14 +156,14 @@ def test_track_channel_carries_a_new_eta() -> None:
 
 @pytest.mark.parametrize(("language", "word"), [("en", "confirmed"), ("zh-hant", "確認")])
 def test_delivery_update_is_in_the_customers_language(language: str, word: str) -> None:
-    make_order(Status.CONFIRMED, customer=make_customer(language=language))
+    make_order(OrderStatus.CONFIRMED, customer=make_customer(language=language))
     (data,) = [e.data for e in events() if e.type == "delivery.update"]
     assert word in data["message"]
 
 
 def test_former_driver_gets_only_order_unassigned_first() -> None:
     old, new = make_driver(), make_driver()
-    order = make_order(Status.ASSIGNED, driver=old)
+    order = make_order(OrderStatus.ASSIGNED, driver=old)
     before = len(events())
     order.assign(new)
     written = events()[before:]
@@ -173,7 +173,7 @@ def test_former_driver_gets_only_order_unassigned_first() -> None:
 
 
 def test_former_customer_does_not_see_the_former_driver() -> None:
-    order, other = make_order(Status.ASSIGNED), make_customer()
+    order, other = make_order(OrderStatus.ASSIGNED), make_customer()
     former = order.customer_id, order.driver_id
     order.customer, order.driver = other, make_driver()
     order.save()
@@ -212,7 +212,7 @@ def test_query_count_does_not_depend_on_batch_size() -> None:
     counts = []
     for orders in (2, 12):
         for _ in range(orders):
-            make_order(Status.CONFIRMED)
+            make_order(OrderStatus.CONFIRMED)
         with CaptureQueriesContext(connection) as queries:
             assert log.number() > orders
         counts.append(len(queries))

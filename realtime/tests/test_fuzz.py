@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from luckygas.testing.site import Site
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_driver, make_order
 from realtime.commands import HANDLERS
 from realtime.tests.client import token_for
@@ -84,7 +84,7 @@ class Talker:
 def url(either_site: Site) -> Iterator[str]:
     """The URL of a driver's socket. Checks at the end that the server logged no error."""
     driver = make_driver()
-    make_order(Status.ASSIGNED, driver=driver)
+    make_order(OrderStatus.ASSIGNED, driver=driver)
     yield f"{either_site.ws}/driver?token={token_for(driver.user)}"
     log = either_site.log.read_text()
     # uvicorn itself logs an error for text that is not UTF-8.

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_order
 from orders.tests.threads import in_thread
 from realtime import log
@@ -56,17 +56,17 @@ def test_number_with_empty_outbox_writes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("waiting", "rung", "statements"),
+    ("waiting", "by_bell", "statements"),
     [(True, True, 5), (True, False, 6), (False, True, 2), (False, False, 1)],
     ids=["a change here", "a change elsewhere", "numbered by others", "at rest"],
 )
-def test_query_count_of_numbering(waiting: bool, rung: bool, statements: int) -> None:
+def test_query_count_of_numbering(waiting: bool, by_bell: bool, statements: int) -> None:
     announce_customer(1)
     log.number()
     if waiting:
         announce_customer(2)
     with CaptureQueriesContext(connection) as asked:
-        numbered = log.number_waiting(rung=rung)
+        numbered = log.number_waiting(by_bell=by_bell)
     # Savepoints come from the test's transaction.
     assert sum("SAVEPOINT" not in query["sql"] for query in asked.captured_queries) == statements
     assert (numbered.head.seq, [event.seq for event in numbered.events]) == (1, [2] if waiting else [])
@@ -74,8 +74,8 @@ def test_query_count_of_numbering(waiting: bool, rung: bool, statements: int) ->
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("rung", [True, False])
-def test_numbering_does_not_wait_for_the_lock(rung: bool) -> None:
+@pytest.mark.parametrize("by_bell", [True, False])
+def test_numbering_does_not_wait_for_the_lock(by_bell: bool) -> None:
     holds, ended = threading.Event(), threading.Event()
     announce_customer(1)
     log.head()
@@ -88,11 +88,11 @@ def test_numbering_does_not_wait_for_the_lock(rung: bool) -> None:
 
     thread = in_thread(hold)
     assert holds.wait(10)
-    found = log.number_waiting(rung=rung)
+    found = log.number_waiting(by_bell=by_bell)
     assert (found.busy, found.events, found.head.seq) == (True, [], 0)
     ended.set()
     thread.join()
-    found = log.number_waiting(rung=rung)
+    found = log.number_waiting(by_bell=by_bell)
     assert (found.busy, [event.seq for event in found.events]) == (False, [1])
 
 
@@ -113,10 +113,10 @@ def test_invalid_row_does_not_block_others() -> None:
 
 
 def test_three_quick_moves_become_three_different_events() -> None:
-    order = make_order(Status.ASSIGNED)
+    order = make_order(OrderStatus.ASSIGNED)
     log.number()
     start = log.head().seq
-    for status in (Status.DELIVERING, Status.ARRIVING, Status.FAILED):
+    for status in (OrderStatus.DELIVERING, OrderStatus.ARRIVING, OrderStatus.FAILED):
         order.transition_to(status, reason="沒人在家")
     log.number()
     events = Event.objects.filter(seq__gt=start, type="order.status_changed", channels=["orders"]).order_by("seq")
@@ -188,7 +188,7 @@ def test_rolled_back_change_leaves_no_outbox_row() -> None:
     log.number()
     before = log.head().seq
     with pytest.raises(ZeroDivisionError), transaction.atomic():
-        order.transition_to(Status.CONFIRMED)
+        order.transition_to(OrderStatus.CONFIRMED)
         raise ZeroDivisionError
     assert (log.number(), Outbox.objects.count(), log.head().seq) == (0, 0, before)
 
@@ -236,7 +236,7 @@ def test_concurrent_numbering_and_writing_make_one_gapless_log() -> None:
     orders = [make_order() for _ in range(4)]
 
     def live(order: Order) -> None:
-        for status in (Status.CONFIRMED, Status.CANCELLED):
+        for status in (OrderStatus.CONFIRMED, OrderStatus.CANCELLED):
             order.transition_to(status, reason="測試")
 
     for thread in [in_thread(lambda order=order: live(order)) for order in orders]:  # type: ignore[misc]

@@ -12,7 +12,7 @@ from dispatch.models import Driver
 from luckygas.testing.waiting import wait_for_async
 from orders.models import Order
 from orders.models.order import Proof
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.api.client import Api
 from orders.tests.factories import make_customer, make_driver, make_order, make_user
 from realtime.channels import Identity
@@ -30,7 +30,7 @@ class Play:
     def __init__(self) -> None:
         self.drivers = [make_driver() for _ in range(2)]
         self.customers = [make_customer(user=make_user()) for _ in range(2)]
-        self.order = make_order(Status.ASSIGNED, driver=self.drivers[0], customer=self.customers[0])
+        self.order = make_order(OrderStatus.ASSIGNED, driver=self.drivers[0], customer=self.customers[0])
 
     def give(self, driver: Driver | None = None, customer: Customer | None = None) -> None:
         order = Order.objects.get(pk=self.order.pk)
@@ -119,9 +119,9 @@ async def test_proof_is_sent_to_the_orders_people(hub: Hub) -> None:
     ]
 
     def deliver() -> None:
-        for to in (Status.DELIVERING, Status.ARRIVING):
+        for to in (OrderStatus.DELIVERING, OrderStatus.ARRIVING):
             play.order.transition_to(to)
-        play.order.transition_to(Status.DELIVERED, proof=Proof("qr_code", ["CYL789"]))
+        play.order.transition_to(OrderStatus.DELIVERED, proof=Proof("qr_code", ["CYL789"]))
 
     await make(deliver)()
     await until(hub, await end_of_log())
@@ -141,12 +141,12 @@ async def follow(order: Order, query: str = "") -> Socket:
 async def test_new_link_does_not_replay_events_of_the_former_customer(hub: Hub) -> None:
     play = await make(Play)()
     former = await follow(play.order)
-    await make(play.order.transition_to)(Status.DELIVERING)
+    await make(play.order.transition_to)(OrderStatus.DELIVERING)
     await former.until("delivery.update")
     await make(play.give)(customer=play.customers[1])
     await wait_for_async(lambda: former.closed_with == [4401])
     present = await follow(play.order, "since=0")
-    await make((await Order.objects.aget(pk=play.order.pk)).transition_to)(Status.ARRIVING)
+    await make((await Order.objects.aget(pk=play.order.pk)).transition_to)(OrderStatus.ARRIVING)
     await present.until("delivery.update")
     statuses = [frame["data"]["status"] for frame in present.frames if frame["type"] == "delivery.update"]
     assert statuses == ["arriving"]

@@ -13,7 +13,7 @@ from django.utils import timezone
 from dispatch.models import Driver, DriverLocation
 from luckygas.testing.waiting import wait_for_async
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_driver, make_order
 from orders.tests.threads import forgotten
 from realtime import hub as module
@@ -58,7 +58,7 @@ def fix(driver: int, latitude: float = 25.0, ago: float = 0, **fields: Any) -> D
 
 
 def from_elsewhere(driver: int, latitude: float, ago: float = 0) -> dict[str, Any]:
-    place = positions.Place.of(fix(driver, latitude, ago), 7, 5).message()
+    place = positions.DriverPosition.of(fix(driver, latitude, ago), 7, 5).message()
     return {"type": "positions", "places": [place]}
 
 
@@ -70,7 +70,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def on_the_way() -> tuple[Driver, Order]:
     driver = await make(make_driver)()
-    return driver, await make(make_order)(Status.DELIVERING, driver=driver)
+    return driver, await make(make_order)(OrderStatus.DELIVERING, driver=driver)
 
 
 async def test_position_reaches_each_reader_once_and_hides_the_driver_from_customers(hub: Hub) -> None:
@@ -190,7 +190,7 @@ async def test_new_subscriber_never_sees_an_older_position(hub: Hub, monkeypatch
     early, late = track(hub, "drivers"), track(hub, "drivers")
     elsewhere = from_elsewhere(driver.pk, 2, ago=10)
 
-    def overtaken() -> list[positions.Place]:
+    def overtaken() -> list[positions.DriverPosition]:
         found = latest()
         hub.loop.call_soon_threadsafe(hub.positions.receive, elsewhere)
         return found
@@ -266,7 +266,7 @@ async def test_many_new_subscribers_cause_few_queries(hub: Hub, monkeypatch: pyt
     await make(lambda: fix(driver.pk, latitude=24).save())()
     looks, latest = list[int](), positions.latest
 
-    def counting() -> list[positions.Place]:
+    def counting() -> list[positions.DriverPosition]:
         looks.append(1)
         return latest()
 

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from luckygas.testing.site import Site
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import (
     make_customer,
@@ -89,7 +89,7 @@ def test_invalid_target_is_refused() -> None:
 
 
 def test_every_channel_except_links_can_be_published_to() -> None:
-    order, route = make_order(Status.ASSIGNED), make_route()
+    order, route = make_order(OrderStatus.ASSIGNED), make_route()
     numbered = {"order": order.pk, "driver": order.driver_id, "customer": order.customer_id, "route": route.pk}
     for channel in ("staff", "orders", "system", *(f"{kind}:{pk}" for kind, pk in numbered.items())):
         assert publish("custom.x", {}, channel=channel).channels[0] == channel
@@ -222,7 +222,7 @@ def make_people() -> tuple[Order, dict[str, User], dict[str, str]]:
         make_driver().user,
     )
     assert customer.user is not None
-    order = make_order(Status.ASSIGNED, driver=driver, customer=customer)
+    order = make_order(OrderStatus.ASSIGNED, driver=driver, customer=customer)
     users = {"clerk": clerk, "driver": driver.user, "customer": customer.user, "stranger": stranger}
     paths = {
         "clerk": f"/office?token={token_for(clerk)}",

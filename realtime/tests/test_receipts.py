@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from notifications import receipts
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Receipt, Reply
-from notifications.states import Status
+from notifications.states import MessageStatus
 from notifications.tests.factories import make_message
 from realtime.log import number
 from realtime.models import Event, Outbox
@@ -24,21 +24,21 @@ def announced(what: Any) -> list[tuple[str, list[str], dict[str, Any]]]:
     number()
     before = Event.objects.count()
     for _ in range(2):
-        receipts.take(get_gateway(), what)
+        receipts.record(get_gateway(), what)
     number()
     assert not Outbox.objects.exists()
     return [(event.type, event.channels, event.data) for event in Event.objects.order_by("seq")[before:]]
 
 
 def test_receipt_is_announced_once() -> None:
-    row = make_message(Status.SENT, gateway="memory", provider_message_id="m-1")
+    row = make_message(MessageStatus.SENT, gateway="memory", provider_message_id="m-1")
     data = {"notification_id": str(row.pk), "order_id": row.order_id, "kind": row.kind, "status": "delivered"}
-    events = announced(Receipt("m-1", row.recipient, Status.DELIVERED))
+    events = announced(Receipt("m-1", row.recipient, MessageStatus.DELIVERED))
     assert events == [("notification.sent", ["notifications"], data | {"reason": ""})]
 
 
 def test_customer_reply_is_announced_once_to_all_staff() -> None:
-    row = make_message(Status.SENT, gateway="memory", provider_message_id="m-1")
+    row = make_message(MessageStatus.SENT, gateway="memory", provider_message_id="m-1")
     with translation.override("en"):  # the language of the provider's request must not matter
         ((type_, channels, data),) = announced(Reply("m-1", row.recipient, "請下午來"))
     with translation.override(settings.LANGUAGE_CODE):
@@ -53,6 +53,6 @@ def test_message_skipped_by_a_global_switch_is_not_announced(reason: str, types:
     row = make_message()
     number()
     before = Event.objects.count()
-    row.move(Status.PENDING, Status.SUPPRESSED, status_reason=reason)
+    row.move(MessageStatus.PENDING, MessageStatus.SUPPRESSED, status_reason=reason)
     number()
     assert [event.type for event in Event.objects.order_by("seq")[before:]] == types

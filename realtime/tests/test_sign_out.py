@@ -16,7 +16,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.api.tokens import Refresh
 from luckygas.testing.site import Site
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import PASSWORD, make_driver, make_office, make_order
 from realtime import auth
 from realtime.tests.client import Client, open_client, token_for
@@ -172,11 +172,11 @@ async def test_invalid_authenticate_changes_nothing(site: Site) -> None:
 
 async def test_retry_after_reassignment_gets_its_receipt(site: Site) -> None:
     driver, other, office = await make(make_driver)(), await make(make_driver)(), await make(make_office)()
-    order = await make(make_order)(Status.ASSIGNED, driver=driver)
+    order = await make(make_order)(OrderStatus.ASSIGNED, driver=driver)
     start = {"type": "order_update", "order_id": order.pk, "status": "delivering", "ref": "a1"}
 
     def hand_over() -> None:
-        order.transition_to(Status.ASSIGNED, by=office)
+        order.transition_to(OrderStatus.ASSIGNED, by=office)
         order.assign(other, by=office)
 
     async with open_client(f"{site.ws}/driver?token={await make(token_for)(driver.user)}") as client:

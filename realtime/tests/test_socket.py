@@ -12,7 +12,7 @@ import pytest
 from asgiref.sync import sync_to_async as make
 
 from luckygas.testing.waiting import wait_for_async
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_office, make_order
 from realtime import auth, channels, commands, consumer, log
 from realtime.consumer import EventConsumer
@@ -183,7 +183,7 @@ async def test_invalid_handshake_gets_a_readable_error(
 @pytest.mark.sqlite
 async def test_order_reassigned_while_connecting_is_not_readable(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = await make(make_driver)(), await make(make_driver)()
-    order = await make(make_order)(Status.ASSIGNED, driver=old)
+    order = await make(make_order)(OrderStatus.ASSIGNED, driver=old)
     await until(hub, 1)
     await asyncio.sleep(0.3)
     resumable = Hub.resumable
@@ -195,7 +195,7 @@ async def test_order_reassigned_while_connecting_is_not_readable(hub: Hub, monke
 
     monkeypatch.setattr(Hub, "resumable", slow)
     socket = await connect(old.user, f"&since={hub.cursor}&channels=order:{order.pk}")
-    await make(order.transition_to)(Status.DELIVERING)
+    await make(order.transition_to)(OrderStatus.DELIVERING)
     await asyncio.sleep(0.5)
     assert "delivering" not in {frame.get("data", {}).get("status") for frame in socket.frames}
     assert not any(f"driver:{new.pk}" in json.dumps(frame) for frame in socket.frames)
@@ -206,11 +206,11 @@ async def test_order_reassigned_while_connecting_is_not_readable(hub: Hub, monke
 @pytest.mark.sqlite
 async def test_staff_member_who_drives_keeps_office_channels(hub: Hub) -> None:
     driver = await make(make_driver)(user=await make(make_office)())
-    order = await make(make_order)(Status.ASSIGNED, driver=driver)
+    order = await make(make_order)(OrderStatus.ASSIGNED, driver=driver)
     await asyncio.sleep(0.3)
     socket = await connect(driver.user, f"&channels=order:{order.pk}", endpoint="office")
     await make(order.assign)(await make(make_driver)())
-    await make(order.transition_to)(Status.DELIVERING)
+    await make(order.transition_to)(OrderStatus.DELIVERING)
     seen = (f"order:{order.pk}", "delivering")
     await wait_for_async(
         lambda: seen in [(frame.get("channel"), frame.get("data", {}).get("status")) for frame in socket.frames]
@@ -290,13 +290,13 @@ async def end_of_log() -> int:
 
 async def test_resume_follows_an_order_taken_and_given_back_meanwhile(hub: Hub) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
-    order = await make(make_order)(Status.ASSIGNED, driver=driver)
+    order = await make(make_order)(OrderStatus.ASSIGNED, driver=driver)
     before = await end_of_log()
     await make(order.assign)(other)
     await make(order.assign)(driver)
     socket = await connect(driver.user, f"&since={before}&channels=order:{order.pk}")
-    await make(order.transition_to)(Status.DELIVERING)
-    assert (await socket.until("order.status_changed"))["data"]["status"] == Status.DELIVERING
+    await make(order.transition_to)(OrderStatus.DELIVERING)
+    assert (await socket.until("order.status_changed"))["data"]["status"] == OrderStatus.DELIVERING
 
 
 @pytest.mark.parametrize("comes_back", [True, False])
@@ -304,7 +304,7 @@ async def test_order_taken_and_given_back_while_connecting_is_followed(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, comes_back: bool
 ) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
-    order, not_asked_for = [await make(make_order)(Status.ASSIGNED, driver=driver) for _ in range(2)]
+    order, not_asked_for = [await make(make_order)(OrderStatus.ASSIGNED, driver=driver) for _ in range(2)]
     since = f"&since={await end_of_log()}" if comes_back else ""
     requested_channels = commands.requested_channels
 
@@ -317,11 +317,11 @@ async def test_order_taken_and_given_back_while_connecting_is_followed(
 
     monkeypatch.setattr(commands, "requested_channels", taken_meanwhile)
     socket = await connect(driver.user, f"&channels=order:{order.pk}{since}")
-    for status in (Status.DELIVERING, Status.ASSIGNED):  # the other's
+    for status in (OrderStatus.DELIVERING, OrderStatus.ASSIGNED):  # the other's
         await make(order.transition_to)(status)
     for each in (not_asked_for, order):
         await make(each.assign)(driver)
-        await make(each.transition_to)(Status.DELIVERING)
+        await make(each.transition_to)(OrderStatus.DELIVERING)
     await socket.until("order.status_changed")
     moves = [frame["data"] for frame in socket.frames if frame["type"] == "order.status_changed"]
     assert [(data["status"], data["previous_status"]) for data in moves] == [("delivering", "assigned")]
@@ -329,7 +329,7 @@ async def test_order_taken_and_given_back_while_connecting_is_followed(
 
 
 async def test_link_of_former_customer_is_refused_while_connecting(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    order, identify = await make(make_order)(Status.ASSIGNED, driver=await make(make_driver)()), auth.identify
+    order, identify = await make(make_order)(OrderStatus.ASSIGNED, driver=await make(make_driver)()), auth.identify
 
     async def corrected_meanwhile(*args: Any) -> channels.Identity:
         identity = await identify(*args)
@@ -343,22 +343,22 @@ async def test_link_of_former_customer_is_refused_while_connecting(hub: Hub, mon
     async with asyncio.timeout(5):
         while socket.closed_with != [4401]:
             await asyncio.sleep(0.01)
-    await make(order.transition_to)(Status.DELIVERING)
+    await make(order.transition_to)(OrderStatus.DELIVERING)
     await until(hub, await end_of_log())
     assert [frame["code"] for frame in socket.frames] == ["rights_ended"]
 
 
 async def test_resume_does_not_replay_events_of_another_driver(hub: Hub) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
-    order = await make(make_order)(Status.ASSIGNED, driver=driver)
+    order = await make(make_order)(OrderStatus.ASSIGNED, driver=driver)
     await make(order.assign)(other)
     before = await end_of_log()
-    for status in (Status.DELIVERING, Status.ASSIGNED):  # the other's
+    for status in (OrderStatus.DELIVERING, OrderStatus.ASSIGNED):  # the other's
         await make(order.transition_to)(status)
     await make(order.assign)(driver)
     await until(hub, await end_of_log())
     socket = await connect(driver.user, f"&since={before}&channels=order:{order.pk}")
-    await make(order.transition_to)(Status.DELIVERING)
+    await make(order.transition_to)(OrderStatus.DELIVERING)
     await socket.until("order.status_changed")
     orders = [frame for frame in socket.frames if frame["type"].startswith("order.")]
     assert [frame["data"]["version"] for frame in orders] == [order.version - 1, order.version]

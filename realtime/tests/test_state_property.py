@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from orders import services
 from orders.models import Order
 from orders.models.item import OrderLine
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.api.client import Api
 from orders.tests.factories import (
     make_customer,
@@ -49,7 +49,7 @@ class Depot:
         self.customers = [make_customer(user=make_user(), sms_opt_out=True) for _ in range(2)]
         self.products = [make_product() for _ in range(2)]
         self.routes = [make_route(driver=self.drivers[0]), make_route()]
-        self.linked = make_order(Status.CONFIRMED, customer=self.customers[0], scheduled_date=timezone.localdate())
+        self.linked = make_order(OrderStatus.CONFIRMED, customer=self.customers[0], scheduled_date=timezone.localdate())
         self.renamed = False
 
     def order(self, number: int) -> Order:
@@ -62,7 +62,7 @@ class Depot:
         services.change(order, changes, self.actor)
 
 
-def move(to: Status) -> Callable[[Depot, int, int], None]:
+def move(to: OrderStatus) -> Callable[[Depot, int, int], None]:
     def action(depot: Depot, a: int, b: int) -> None:
         depot.order(a).transition_to(to, by=depot.office, reason="測試")
 
@@ -112,7 +112,7 @@ def drive_route(depot: Depot, a: int, b: int) -> None:
 
 def change_many(depot: Depot, a: int, b: int) -> None:
     changes: list[dict[str, Any]] = [
-        {"priority": "urgent"}, {"status": Status.CONFIRMED}, {"route": depot.routes[b % 2]},
+        {"priority": "urgent"}, {"status": OrderStatus.CONFIRMED}, {"route": depot.routes[b % 2]},
         {"driver": depot.drivers[b % 2]},
     ]  # fmt: skip
     services.bulk_update([order.pk for order in Order.objects.all()], changes[a % 4], depot.actor)
@@ -130,7 +130,14 @@ def count_stock(depot: Depot, a: int, b: int) -> None:
     depot.products[a % 2].add_stock(depot.products[a % 2].pk, b - 2)
 
 
-MOVES = (Status.CONFIRMED, Status.DELIVERING, Status.ARRIVING, Status.DELIVERED, Status.FAILED, Status.CANCELLED)
+MOVES = (
+    OrderStatus.CONFIRMED,
+    OrderStatus.DELIVERING,
+    OrderStatus.ARRIVING,
+    OrderStatus.DELIVERED,
+    OrderStatus.FAILED,
+    OrderStatus.CANCELLED,
+)
 ACTIONS = [
     *map(move, MOVES), place, assign, unassign, reschedule, expect, hand_over, put_on_route, take_from_driver,
     order_other_items, drive_route, change_many, rename, count_stock,

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_driver, make_office, make_order
 from realtime import metrics, presence, statistics
 from realtime.metrics import Pulse
@@ -40,7 +40,7 @@ def clock() -> Iterator[time_machine.Traveller]:
 def test_lag_is_counted_in_its_bucket() -> None:
     before, now = counted(), timezone.now()
     # The last one comes from a machine whose clock is ahead.
-    Pulse().looked(now - timedelta(milliseconds=ms) for ms in (150, 150, 1500, 100_000, -500))
+    Pulse().record_round(now - timedelta(milliseconds=ms) for ms in (150, 150, 1500, 100_000, -500))
     found = growth(counted(), before)
     at_most = [found[f"luckygas_hub_lag_seconds_bucket {bound}"] for bound in ("0.001", "0.2", "2.0", "5.0", "+Inf")]
     assert (at_most, found["luckygas_hub_events_total"]) == ([1, 3, 4, 4, 5], 5)
@@ -50,10 +50,10 @@ def test_hub_is_healthy_once_bells_arrive_again(monkeypatch: pytest.MonkeyPatch)
     now = [1000.0]
     monkeypatch.setattr(metrics, "monotonic", lambda: now[0])
     hub = Pulse()
-    hub.looked([timezone.now()] * 5, rung=False)
-    assert hub.is_deaf
+    hub.record_round([timezone.now()] * 5, by_bell=False)
+    assert hub.misses_bells
     now[0] += metrics.LATELY_SECONDS + 1
-    assert not hub.is_deaf
+    assert not hub.misses_bells
 
 
 @pytest.mark.django_db
@@ -140,7 +140,7 @@ async def test_statistics_include_other_processes(transactional_db: None) -> Non
     with running(Site("uvicorn")) as site:
         async with open_client(f"{site.ws}/office?token={jwt}&since=0") as client:
             await client.send(type="nonsense")
-            await sync_to_async(order.transition_to)(Status.CONFIRMED)
+            await sync_to_async(order.transition_to)(OrderStatus.CONFIRMED)
             figures = await written()
     assert (figures["by_endpoint"], figures["by_role"]) == ({"office": 1}, {"office": 1})
     assert figures["errors"] == {"unknown_type": 1}

@@ -19,7 +19,7 @@ from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from luckygas.testing.waiting import SOON_SECONDS
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from realtime.models import WebSocketConnection
 from realtime.presence import DEAD
@@ -55,7 +55,7 @@ class Scene:
     later: Order
     clients: dict[str, Client]
 
-    async def moves(self, order: Order, *statuses: Status) -> None:
+    async def moves(self, order: Order, *statuses: OrderStatus) -> None:
         """Returns once the hub has read the change and no earlier position is in flight."""
         for status in statuses:
             await make(order.transition_to)(status, reason="測試")
@@ -83,8 +83,8 @@ class Scene:
 async def a_scene(site: Site) -> AsyncIterator[Scene]:
     driver, other = await make(make_driver)(), await make(make_driver)()
     customer = await make(make_customer)(user=await make(make_user)())
-    order = await make(make_order)(Status.ARRIVING, driver=driver, customer=customer, stop_sequence=1)
-    later = await make(make_order)(Status.DELIVERING, driver=driver, stop_sequence=2)
+    order = await make(make_order)(OrderStatus.ARRIVING, driver=driver, customer=customer, stop_sequence=1)
+    later = await make(make_order)(OrderStatus.DELIVERING, driver=driver, stop_sequence=2)
     office = await token(await make(make_office)())
     paths = {
         "office": f"/office?token={office}",
@@ -105,11 +105,11 @@ async def test_only_the_next_customer_gets_positions(either_site: Site) -> None:
     always = ("office", "driver", "office, this driver")
     async with a_scene(either_site) as scene:
         await scene.reaches(*always, "link")
-        await scene.moves(scene.order, Status.DELIVERING)
+        await scene.moves(scene.order, OrderStatus.DELIVERING)
         await scene.reaches(*always, "link")  # no longer on the way, but still the next stop
-        await scene.moves(scene.order, Status.ASSIGNED)
+        await scene.moves(scene.order, OrderStatus.ASSIGNED)
         await scene.reaches(*always, "link of the later stop")
-        await scene.moves(scene.later, Status.ARRIVING, Status.DELIVERED)
+        await scene.moves(scene.later, OrderStatus.ARRIVING, OrderStatus.DELIVERED)
         await scene.reaches(*always)
 
 
@@ -168,7 +168,7 @@ async def test_invalid_position_gets_an_error_and_is_not_sent(either_site: Site)
 async def test_second_server_sends_each_position_once(transactional_db: None) -> None:
     with running(Site("uvicorn")) as first, running(Site("daphne")) as second:
         driver, jwt = await make(make_driver)(), await token(await make(make_office)())
-        order = await make(make_order)(Status.DELIVERING, driver=driver)
+        order = await make(make_order)(OrderStatus.DELIVERING, driver=driver)
         async with (
             open_client(f"{first.ws}/driver?token={await token(driver.user)}") as phone,
             open_client(f"{first.ws}/office?token={jwt}") as near,

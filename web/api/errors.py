@@ -35,7 +35,17 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from web import request_id, throttling
-from web.api.exceptions import Broken, Busy, Conflict, Impossible, NotDone, Refused, TooLarge, TooMany, for_now
+from web.api.exceptions import (
+    Broken,
+    Busy,
+    Conflict,
+    Impossible,
+    NotDone,
+    Refused,
+    TooLarge,
+    TooMany,
+    temporary_failure,
+)
 from web.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -45,7 +55,7 @@ MAX_ERRORS = 50
 NON_FIELD = "non_field_errors"
 
 
-class Handler(ExceptionHandler):
+class ApiExceptionHandler(ExceptionHandler):
     """Converts exceptions that drf-standardized-errors does not know."""
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
@@ -65,12 +75,12 @@ class Handler(ExceptionHandler):
             case DataError() | OverflowError() | IntegrityError():
                 logger.warning("The database refused values that our validation accepted.", exc_info=exc)
                 return Conflict() if isinstance(exc, IntegrityError) else Impossible()
-        return for_now(exc) or super().convert_known_exceptions(exc)
+        return temporary_failure(exc) or super().convert_known_exceptions(exc)
 
     def _wrong_token(self) -> TooMany | None:
         """The 429 for a client that tried too many wrong tokens. Counts wrong monitoring tokens too."""
         request = self.context["request"]
-        wait = throttling.wait_of("wrong_secret", request._request) if request is not None else None
+        wait = throttling.wait_for_request("wrong_secret", request._request) if request is not None else None
         return TooMany(wait) if wait is not None else None
 
     def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
@@ -177,7 +187,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """`handler500`; 503 if the database failed. The pages need neither the database nor the user."""
-    problem = for_now(sys.exc_info()[1]) or Broken()
+    problem = temporary_failure(sys.exc_info()[1]) or Broken()
     if request.path_info.startswith(API):
         return answer(problem)
     if isinstance(problem, Busy):

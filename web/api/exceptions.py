@@ -50,7 +50,7 @@ class NotDone(Busy):
         self.wait = wait
 
 
-def for_now(error: BaseException | None) -> Busy | None:
+def temporary_failure(error: BaseException | None) -> Busy | None:
     """The 503 for a temporary failure. None if the error is permanent."""
     if database.is_row_locked(error):
         return NotDone(database.ROW_LOCKED, "row_locked", 2)

@@ -17,7 +17,7 @@ from orders import services
 from orders.models import Order
 from orders.models.item import OrderLine
 from orders.models.order import VersionConflict
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.admin.browser import page
 from orders.tests.api.client import make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product
@@ -68,12 +68,12 @@ def test_save_without_audited_changes_writes_no_row() -> None:
     Product.add_stock(product.pk, -3)
     Product.objects.get(pk=product.pk).save()
     order.save()
-    order.transition_to(Status.CONFIRMED)
+    order.transition_to(OrderStatus.CONFIRMED)
     assert (len(rows(product)), len(rows(order))) == (1, 1)
 
 
 def test_driver_and_collected_cash_are_audited() -> None:
-    order = make_order(Status.CONFIRMED)
+    order = make_order(OrderStatus.CONFIRMED)
     order.assign(make_driver(), by=make_office())
     assert len(rows(order)) == 2
 
@@ -107,9 +107,9 @@ def inserts(work: Any) -> int:
 
 def test_status_move_inserts_no_audit_row_and_assignment_one() -> None:
     order, driver = make_order(), make_driver()
-    assert inserts(lambda: order.transition_to(Status.CONFIRMED)) == 0
+    assert inserts(lambda: order.transition_to(OrderStatus.CONFIRMED)) == 0
     assert inserts(lambda: order.assign(driver)) == 1
-    assert inserts(lambda: order.transition_to(Status.DELIVERING)) == 0
+    assert inserts(lambda: order.transition_to(OrderStatus.DELIVERING)) == 0
 
 
 def test_history_page_shows_changes_with_one_more_query() -> None:
@@ -172,7 +172,7 @@ def test_change_that_bypassed_the_audit_is_attributed_to_nobody() -> None:
 
 def test_history_shows_old_dates_times_and_references() -> None:
     first, second, now = make_driver(name="陳"), make_driver(name="林"), timezone.now()
-    order = make_order(Status.CONFIRMED)
+    order = make_order(OrderStatus.CONFIRMED)
     order.assign(first)
     order.eta = now
     order.save()

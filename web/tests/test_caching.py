@@ -26,7 +26,7 @@ from luckygas.testing.servers import Redis, running
 from luckygas.testing.site import ROOT, environment
 from luckygas.testing.waiting import wait_for
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.api.client import Api, make_api
 from orders.tests.factories import TODAY, make_customer, make_driver, make_office, make_order, make_product
 from orders.tests.threads import in_thread
@@ -54,7 +54,7 @@ def product_number(api: Api) -> int:
 
 
 def make() -> None:
-    make_order(Status.DELIVERED, product=make_product(name="1"))
+    make_order(OrderStatus.DELIVERED, product=make_product(name="1"))
 
 
 def write(number: int) -> None:
@@ -83,7 +83,7 @@ def test_second_request_is_answered_from_the_cache_without_queries(office: Api) 
 
 @pytest.mark.django_db(transaction=True)
 def test_change_invalidates_the_cached_answer_at_once(office: Api) -> None:
-    order = make_order(Status.ASSIGNED, driver=make_driver(name="舊"), product=make_product(name="舊桶"))
+    order = make_order(OrderStatus.ASSIGNED, driver=make_driver(name="舊"), product=make_product(name="舊桶"))
 
     def renamed(row: Driver | Product, name: str) -> Any:
         row.name = name
@@ -96,7 +96,7 @@ def test_change_invalidates_the_cached_answer_at_once(office: Api) -> None:
     ]  # fmt: skip
     assert [answer["by_driver"][0]["name"] for answer in answers] == ["舊", "舊", "新", "新"]
     assert [answer["by_product"][0]["name"] for answer in answers] == ["舊桶", "舊桶", "舊桶", "新桶"]
-    Order.objects.get(pk=order.pk).transition_to(Status.DELIVERING)
+    Order.objects.get(pk=order.pk).transition_to(OrderStatus.DELIVERING)
     assert statistics(office)["by_status"]["delivering"] == 1
     office.patch(f"orders/{order.pk}/", {"items": [{"product": Product.objects.get().pk, "quantity": 3}]})
     assert statistics(office)["by_product"][0]["ordered"] == 3

@@ -10,7 +10,7 @@ from waffle.models import Switch
 
 from orders.tests.factories import turn
 from web import flags
-from web.flags import Seen
+from web.flags import SwitchesRead
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -72,6 +72,6 @@ def test_switches_keep_their_values_while_the_database_is_down() -> None:
 
 
 def test_later_of_two_concurrent_reads_wins() -> None:
-    flags.remember(Seen(at=2.0, off=frozenset({flags.SMS})))
-    flags.remember(Seen(at=1.0))
-    assert not flags.known(flags.SMS)
+    flags.remember(SwitchesRead(at=2.0, off=frozenset({flags.SMS})))
+    flags.remember(SwitchesRead(at=1.0))
+    assert not flags.on_from_memory(flags.SMS)

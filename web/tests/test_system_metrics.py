@@ -18,7 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from luckygas.testing.site import ROOT
 from web import metrics, system_metrics, timings
-from web.metrics import kept, percentile, processes
+from web.metrics import percentile, persistent, processes
 from web.models import SystemMetric, WrittenCounts
 from web.system_metrics import HOUR, MINUTE, buckets, growth, lately, new_minute, write
 from web.tests.metrics_rows import make_minute, nothing_unwritten
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.django_db
 
 
 NOW = datetime(2026, 11, 23, 4, 10, 30, tzinfo=UTC)
-SEEN = kept(Counter("luckygas_tests_seen", "Counted by these tests.", ["name", "code"]))
-TOOK = kept(Histogram("luckygas_tests_took", "Counted by these tests.", ["name"], buckets=(1, 5)))
+SEEN = persistent(Counter("luckygas_tests_seen", "Counted by these tests.", ["name", "code"]))
+TOOK = persistent(Histogram("luckygas_tests_took", "Counted by these tests.", ["name"], buckets=(1, 5)))
 ASIDE = Counter("luckygas_tests_aside", "Of Prometheus alone.")
 A, B = "luckygas_tests_seen_total 5 a", "luckygas_tests_seen_total 5 b"
 
@@ -261,7 +261,7 @@ def test_after_restore_skips_counts_from_before(monkeypatch: pytest.MonkeyPatch,
     """The counter files survive the restart of the servers; the restored database has no row for them."""
     settings.PROMETHEUS_MULTIPROC_DIR = str(tmp_path)
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    monkeypatch.setattr(metrics, "KEPT", {"seen"})
+    monkeypatch.setattr(metrics, "PERSISTENT", {"seen"})
     kill(start(tmp_path, 100))
     call_command("after_restore")
     kill(start(tmp_path, 1))

@@ -7,15 +7,15 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
-from luckygas.testing.sandbox.faults import LONGEST_SECONDS, Fault, Kind, On
+from luckygas.testing.sandbox.faults import LONGEST_SECONDS, FaultKind, On, SandboxFault
 from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
-from luckygas.testing.sandbox.receipts import Receipt, ReceiptPolicy
+from luckygas.testing.sandbox.receipts import QueuedReceipt, ReceiptPolicy
 from luckygas.testing.sandbox.telephones import Sent
-from notifications.states import Status
+from notifications.states import MessageStatus
 
 JSON = "application/json"
-OUTCOMES = (Status.DELIVERED, Status.FAILED, Status.EXPIRED, Status.SENT)
+OUTCOMES = (MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.EXPIRED, MessageStatus.SENT)
 MAX_TIMES = 1000
 LONGEST_REPLY = 200
 
@@ -66,15 +66,17 @@ def send_receipt(wish: dict[str, Any], operator: Operator) -> None:
     if sent is None:
         raise ValueError("There is no such message.")
     reply = str(wish.get("reply") or "")[:LONGEST_REPLY]
-    operator.receipts.schedule(Receipt(sent, Status.SENT if reply else outcome_of(wish.get("outcome")), reply))
+    operator.receipts.schedule(
+        QueuedReceipt(sent, MessageStatus.SENT if reply else outcome_of(wish.get("outcome")), reply)
+    )
 
 
-def fault_of(wish: dict[str, Any]) -> Fault | None:
+def fault_of(wish: dict[str, Any]) -> SandboxFault | None:
     if not wish["fault"]:
         return None
     times = wish.get("times") or None
-    return Fault(
-        Kind(wish["fault"]),
+    return SandboxFault(
+        FaultKind(wish["fault"]),
         times=None if times is None else whole(times),
         code=str(wish.get("code") or "")[:8],
         seconds=within(wish.get("seconds") or LONGEST_SECONDS),
@@ -93,10 +95,10 @@ def policy_of(wish: dict[str, Any]) -> ReceiptPolicy:
     )
 
 
-def outcome_of(text: Any) -> Status:
+def outcome_of(text: Any) -> MessageStatus:
     if text not in OUTCOMES:
         raise ValueError(f"An outcome is one of {', '.join(OUTCOMES)}.")
-    return Status(text)
+    return MessageStatus(text)
 
 
 def whole(text: Any) -> int:

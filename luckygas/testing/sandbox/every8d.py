@@ -11,7 +11,7 @@ from luckygas.testing.sandbox.faults import On
 from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
 from luckygas.testing.sandbox.telephones import NoCredit, NoNumber, Sent, mobile
-from notifications.states import Status
+from notifications.states import MessageStatus
 
 NAME = "every8d"
 ERRORS = {
@@ -19,7 +19,12 @@ ERRORS = {
     "-11": "帳號已停用", "-27": "電話號碼不得為空", "-100": "帳號錯誤", "-101": "密碼錯誤", "-300": "帳號密碼不得為空",
     "-99": "主機端發生不明錯誤，請與廠商窗口聯繫",
 }  # fmt: skip
-CODES = {Status.SENT: "0", Status.DELIVERED: "100", Status.FAILED: "103", Status.EXPIRED: "107"}
+CODES = {
+    MessageStatus.SENT: "0",
+    MessageStatus.DELIVERED: "100",
+    MessageStatus.FAILED: "103",
+    MessageStatus.EXPIRED: "107",
+}
 REPLY = "999"
 FILTERED_FOR = timedelta(hours=24)
 
@@ -90,7 +95,7 @@ def moment(at: datetime) -> str:
     return f"{timezone.localtime(at):%Y/%m/%d %H:%M:%S}"
 
 
-def receipt(sent: Sent, state: Status, reply: str) -> dict[str, str]:
+def receipt(sent: Sent, state: MessageStatus, reply: str) -> dict[str, str]:
     """Returns the parameters of a receipt. `reply`: the customer's answer, which EVERY8D sends as a receipt."""
     return {
         "BatchID": sent.id, "RM": sent.phone, "RT": f"{timezone.localtime():%Y%m%d%H%M%S}",

@@ -10,7 +10,7 @@ from enum import StrEnum
 LONGEST_SECONDS = 60.0
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     SLOW = "slow"  # answers after `seconds`
     REFUSE = "refuse"  # with the provider's `code`; the message is not accepted
     HANG = "hang"  # never answers
@@ -30,10 +30,10 @@ class On(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class SandboxFault:
     """`times`: number of requests; None: until changed. `taken`: whether the message is sent despite the fault."""
 
-    kind: Kind
+    kind: FaultKind
     times: int | None = None
     code: str = ""
     seconds: float = LONGEST_SECONDS
@@ -44,13 +44,13 @@ class Fault:
 class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.now: Fault | None = None
+        self.now: SandboxFault | None = None
 
-    def set(self, fault: Fault | None) -> None:
+    def set(self, fault: SandboxFault | None) -> None:
         with self._lock:
             self.now = fault
 
-    def next(self, on: On) -> Fault | None:
+    def next(self, on: On) -> SandboxFault | None:
         """Returns the fault for this request, and counts it."""
         with self._lock:
             fault = self.now

@@ -11,7 +11,7 @@ from luckygas.testing.sandbox.faults import On
 from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
 from luckygas.testing.sandbox.telephones import NoCredit, NoNumber, Sent
-from notifications.states import Status
+from notifications.states import MessageStatus
 
 NAME = "mitake"
 ERRORS = {
@@ -19,8 +19,13 @@ ERRORS = {
     "h": "帳號已被停用", "k": "無效的連線位址", "s": "帳務處理失敗", "u": "簡訊內容不得為空白", "v": "無效的手機號碼",
     "w": "查詢筆數超過上限", "y": "參數錯誤",
 }  # fmt: skip
-FLAGS = {Status.SENT: "1", Status.DELIVERED: "4", Status.FAILED: "6", Status.EXPIRED: "8"}
-WORDS = {Status.SENT: "ENROUTE", Status.DELIVERED: "DELIVRD", Status.FAILED: "UNDELIV", Status.EXPIRED: "EXPIRED"}
+FLAGS = {MessageStatus.SENT: "1", MessageStatus.DELIVERED: "4", MessageStatus.FAILED: "6", MessageStatus.EXPIRED: "8"}
+WORDS = {
+    MessageStatus.SENT: "ENROUTE",
+    MessageStatus.DELIVERED: "DELIVRD",
+    MessageStatus.FAILED: "UNDELIV",
+    MessageStatus.EXPIRED: "EXPIRED",
+}
 MAX_QUERIED = 100
 MAX_KEY = 36
 MOMENT = re.compile(r"(20[0-9]{12})?")
@@ -42,7 +47,7 @@ def send(request: Request, operator: Operator) -> Response:
         return refusal("v", request)
     except NoCredit:
         return refusal("s", request)
-    lines = [f"[{key or 1}]", f"msgid={name_of(sent)}", f"statuscode={FLAGS[Status.SENT]}"]
+    lines = [f"[{key or 1}]", f"msgid={name_of(sent)}", f"statuscode={FLAGS[MessageStatus.SENT]}"]
     lines += [f"smsPoint={sent.segments}"] if form.get("smsPointFlag") == "1" else []
     lines += ["Duplicate=Y"] if repeated else []
     return said(*lines, f"AccountPoint={operator.telephones.balance}")
@@ -85,7 +90,7 @@ def moment(at: datetime) -> str:
     return f"{timezone.localtime(at):%Y%m%d%H%M%S}"
 
 
-def receipt(sent: Sent, state: Status, reply: str) -> dict[str, str]:
+def receipt(sent: Sent, state: MessageStatus, reply: str) -> dict[str, str]:
     """Returns the parameters of a receipt: the id without its `#`, and always `statuscode` 0, as Mitake does."""
     return {
         "msgid": sent.serial, "dstaddr": sent.local, "dlvtime": moment(sent.at), "donetime": moment(timezone.now()),

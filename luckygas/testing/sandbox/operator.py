@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from luckygas.testing.sandbox.faults import Faults
 from luckygas.testing.sandbox.receipts import Receipts, ReceiptSender
-from luckygas.testing.sandbox.telephones import Account, Sent, Telephones
+from luckygas.testing.sandbox.telephones import SandboxAccount, Sent, Telephones
 
 
 class Operator:
@@ -17,7 +17,7 @@ class Operator:
     """
 
     def __init__(
-        self, account: Account, senders: Mapping[str, ReceiptSender], callbacks: Mapping[str, str], balance: int
+        self, account: SandboxAccount, senders: Mapping[str, ReceiptSender], callbacks: Mapping[str, str], balance: int
     ) -> None:
         self.account = account
         self.telephones = Telephones(balance)

@@ -15,11 +15,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
 from luckygas.environment import LOOPBACK
-from luckygas.testing.sandbox.faults import Kind
+from luckygas.testing.sandbox.faults import FaultKind
 from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
 from notifications.carrier_rules import registered_hosts
-from notifications.states import Status
+from notifications.states import MessageStatus
 
 # Text that a telephone would turn into a link.
 LINK = re.compile(r"https?://[^\s<>\"'`，。、！？；：「」『』（）【】]+", re.IGNORECASE)
@@ -30,13 +30,14 @@ TEMPLATES = DjangoTemplates(
     {"NAME": "sandbox", "DIRS": [Path(__file__).parent / "templates"], "APP_DIRS": False, "OPTIONS": {}}
 )
 FAULTS = {
-    Kind.SLOW: _("answers slowly (5 s)"), Kind.REFUSE: _("refuses"), Kind.HANG: _("never answers"),
-    Kind.DROP_BEFORE: _("closes the connection without reading the request"),
-    Kind.DROP_AFTER: _("accepts the message, then closes the connection"), Kind.GARBAGE: _("answers with garbage"),
-    Kind.HTML: _("answers with an HTML page"), Kind.HUGE: _("answers with ten megabytes"),
-    Kind.TWICE: _("sends each answer twice"),
+    FaultKind.SLOW: _("answers slowly (5 s)"), FaultKind.REFUSE: _("refuses"), FaultKind.HANG: _("never answers"),
+    FaultKind.DROP_BEFORE: _("closes the connection without reading the request"),
+    FaultKind.DROP_AFTER: _("accepts the message, then closes the connection"),
+    FaultKind.GARBAGE: _("answers with garbage"),
+    FaultKind.HTML: _("answers with an HTML page"), FaultKind.HUGE: _("answers with ten megabytes"),
+    FaultKind.TWICE: _("sends each answer twice"),
 }  # fmt: skip
-OUTCOMES = (Status.DELIVERED, Status.FAILED, Status.EXPIRED)
+OUTCOMES = (MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.EXPIRED)
 
 
 def with_links(text: str) -> SafeString:

@@ -16,7 +16,7 @@ import requests
 
 from luckygas.environment import LOOPBACK
 from luckygas.testing.sandbox.telephones import Sent
-from notifications.states import Status
+from notifications.states import MessageStatus
 
 log = logging.getLogger(__name__)
 CALL_SECONDS = 5.0
@@ -28,7 +28,7 @@ LONGEST_PAUSE = 30.0
 class ReceiptSender(Protocol):
     """How one provider sends a receipt."""
 
-    def receipt(self, sent: Sent, state: Status, reply: str) -> dict[str, str]: ...
+    def receipt(self, sent: Sent, state: MessageStatus, reply: str) -> dict[str, str]: ...
 
     def is_acknowledged(self, status: int, body: str) -> bool: ...
 
@@ -40,16 +40,16 @@ class ReceiptPolicy:
     `jumbled`: the receipt “sent” follows after the final one.
     """
 
-    outcome: Status | None = Status.DELIVERED
+    outcome: MessageStatus | None = MessageStatus.DELIVERED
     delay: float = 2.0
     times: int = 1
     jumbled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class QueuedReceipt:
     sent: Sent
-    state: Status
+    state: MessageStatus
     reply: str = ""
     tries: int = 0
 
@@ -60,7 +60,7 @@ class Receipts:
     def __init__(self, providers: Mapping[str, ReceiptSender], callbacks: Mapping[str, str]) -> None:
         self.policy = ReceiptPolicy()
         self._providers, self._callbacks = providers, callbacks
-        self._waiting: list[tuple[float, int, Receipt]] = []
+        self._waiting: list[tuple[float, int, QueuedReceipt]] = []
         self._count = itertools.count()
         self._changed = threading.Condition()
         self._over = False
@@ -86,11 +86,11 @@ class Receipts:
         if policy.outcome is None:
             return
         for _ in range(policy.times):
-            self.schedule(Receipt(sent, policy.outcome), policy.delay)
+            self.schedule(QueuedReceipt(sent, policy.outcome), policy.delay)
         if policy.jumbled:
-            self.schedule(Receipt(sent, Status.SENT), policy.delay)
+            self.schedule(QueuedReceipt(sent, MessageStatus.SENT), policy.delay)
 
-    def schedule(self, receipt: Receipt, delay: float = 0.0) -> None:
+    def schedule(self, receipt: QueuedReceipt, delay: float = 0.0) -> None:
         with self._changed:
             heapq.heappush(self._waiting, (time.monotonic() + delay, next(self._count), receipt))
             self._changed.notify_all()
@@ -100,7 +100,7 @@ class Receipts:
             if not self._call(receipt) and receipt.tries + 1 < MAX_TRIES:
                 self.schedule(replace(receipt, tries=receipt.tries + 1), min(2.0**receipt.tries, LONGEST_PAUSE))
 
-    def _next(self) -> Receipt | None:
+    def _next(self) -> QueuedReceipt | None:
         """Waits for the next due receipt; None after `stop()`."""
         with self._changed:
             while not self._over:
@@ -110,10 +110,10 @@ class Receipts:
                 self._changed.wait(left)
         return None
 
-    def _call(self, receipt: Receipt) -> bool:
+    def _call(self, receipt: QueuedReceipt) -> bool:
         """Sends a receipt. True: no retry is needed. Logs neither the URL, which holds a secret, nor the number."""
         sent = receipt.sent
-        if receipt.state != Status.SENT and not receipt.reply:
+        if receipt.state != MessageStatus.SENT and not receipt.reply:
             sent.settle(receipt.state)
         provider, url = self._providers.get(sent.provider), sent.callback or self._callbacks.get(sent.provider, "")
         if provider is None or not url:

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from luckygas.environment import LOOPBACK
 from luckygas.testing.sandbox import control, every8d, generic, mitake, page
-from luckygas.testing.sandbox.faults import LONGEST_SECONDS, Fault, Kind
+from luckygas.testing.sandbox.faults import LONGEST_SECONDS, FaultKind, SandboxFault
 from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
-from luckygas.testing.sandbox.telephones import BALANCE, Account
+from luckygas.testing.sandbox.telephones import BALANCE, SandboxAccount
 
 log = logging.getLogger(__name__)
 BODY_BYTES = 65_536
@@ -42,7 +42,7 @@ class Unreadable(Exception):
         self.status = status
 
 
-class Handler(BaseHTTPRequestHandler):
+class SandboxHandler(BaseHTTPRequestHandler):
     server: Server
     timeout = CLIENT_SECONDS
 
@@ -80,39 +80,39 @@ class Handler(BaseHTTPRequestHandler):
             raise Unreadable(413)
         return Request(urlsplit(self.path).query, self.headers, self.rfile.read(int(length)))
 
-    def provide(self, name: str, work: Work, fault: Fault | None) -> None:
+    def provide(self, name: str, work: Work, fault: SandboxFault | None) -> None:
         """Answers as the provider, or simulates the fault."""
         operator = self.server.operator
         if fault is None:
             self.write(work(self.read(), operator))
             return
         log.info("%s: %s", name, fault.kind)
-        if fault.kind == Kind.DROP_BEFORE:
+        if fault.kind == FaultKind.DROP_BEFORE:
             self.drop()
             return
         request = self.read()
-        if fault.kind == Kind.REFUSE:
+        if fault.kind == FaultKind.REFUSE:
             self.write(PROVIDERS[name].refusal(fault.code, request))
             return
         answer = work(request, operator) if fault.taken else PROVIDERS[name].refusal("", request)
         self.misbehave(fault, answer)
 
-    def misbehave(self, fault: Fault, answer: Response) -> None:
+    def misbehave(self, fault: SandboxFault, answer: Response) -> None:
         status = int(fault.code) if fault.code.isdecimal() and 200 <= int(fault.code) <= 599 else 200
-        if fault.kind == Kind.HTML:
+        if fault.kind == FaultKind.HTML:
             self.write(Response(HTML.encode(), status, "text/html"))
-        elif fault.kind == Kind.GARBAGE:
+        elif fault.kind == FaultKind.GARBAGE:
             self.write(Response(GARBAGE, status, "application/octet-stream"))
-        elif fault.kind == Kind.HUGE:
+        elif fault.kind == FaultKind.HUGE:
             self.write(Response(b"x" * HUGE_BYTES, status))
-        elif fault.kind == Kind.TWICE:
+        elif fault.kind == FaultKind.TWICE:
             self.write(answer)
             self.write(answer)
-        elif fault.kind == Kind.DROP_AFTER:
+        elif fault.kind == FaultKind.DROP_AFTER:
             self.drop()
         else:
             over = self.server.operator.over.wait(min(fault.seconds, LONGEST_SECONDS))
-            if fault.kind == Kind.SLOW and not over:
+            if fault.kind == FaultKind.SLOW and not over:
                 self.write(answer)
             else:
                 self.drop()
@@ -149,7 +149,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, port: int, operator: Operator) -> None:
         self.operator = operator
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(("127.0.0.1", port), SandboxHandler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignores clients that hang up or send no HTTP. Logs any other error."""
@@ -165,11 +165,11 @@ class Sandbox:
         port: int = 0,
         *,
         callbacks: Mapping[str, str] | None = None,
-        account: Account | None = None,
+        account: SandboxAccount | None = None,
         balance: int = BALANCE,
     ) -> None:
         self.operator = Operator(
-            account or Account(), {"mitake": mitake, "every8d": every8d}, callbacks or {}, balance
+            account or SandboxAccount(), {"mitake": mitake, "every8d": every8d}, callbacks or {}, balance
         )  # fmt: skip
         self._server = Server(port, self.operator)
         self._thread = threading.Thread(target=self.serve, name="sandbox", daemon=True)

@@ -14,27 +14,27 @@ from django.utils import timezone
 
 from customers import phones
 from notifications import carrier_rules
-from notifications.states import Status
+from notifications.states import MessageStatus
 
 MAX_STORED = 1000
 # Points of a new account: a segment costs one.
 BALANCE = 1000
 
 
-class Refused(Exception):
+class SmsRefused(Exception):
     """The message is not accepted."""
 
 
-class NoNumber(Refused):
+class NoNumber(SmsRefused):
     """The recipient is not a mobile number of Taiwan."""
 
 
-class NoCredit(Refused):
+class NoCredit(SmsRefused):
     """The account has too few points."""
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class SandboxAccount:
     """The sandbox's account: the key for `http`, user name and password for the other protocols."""
 
     key: str = "sandbox-key"
@@ -60,7 +60,7 @@ class Sent:
     serial: str
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     at: datetime = field(default_factory=timezone.now)
-    state: Status = Status.SENT
+    state: MessageStatus = MessageStatus.SENT
     settled_at: datetime | None = None
     # Count of acknowledged receipts.
     receipts: int = 0
@@ -81,7 +81,7 @@ class Sent:
     def masked(self) -> str:
         return phones.mask(self.phone)
 
-    def settle(self, state: Status) -> None:
+    def settle(self, state: MessageStatus) -> None:
         self.state, self.settled_at = state, timezone.now()
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 
-from luckygas.testing.sandbox.faults import Fault, Kind
+from luckygas.testing.sandbox.faults import FaultKind, SandboxFault
 from luckygas.testing.sandbox.server import Sandbox
-from notifications.states import Status
+from notifications.states import MessageStatus
 
 PHONE, TEXT = "0912345678", "【幸福氣】您的瓦斯\n已送達"
 MITAKE = {"username": "sandbox", "password": "sandbox-password"}
@@ -86,7 +86,7 @@ def test_mitake_returns_status_and_balance(sandbox: Sandbox) -> None:
     for _ in range(2):
         mitake(sandbox, dstaddr=PHONE, smbody=TEXT)
     one, two = sandbox.operator.telephones.all()
-    two.settle(Status.DELIVERED)
+    two.settle(MessageStatus.DELIVERED)
     said = mitake(sandbox, "SmQuery", msgid=f"#{one.serial},{two.serial},999")
     assert [line.split("\t")[:2] for line in said] == [[f"#{one.serial}", "1"], [f"#{two.serial}", "4"]]
     assert mitake(sandbox, "SmQuery") == ["AccountPoint=998"]
@@ -117,7 +117,7 @@ def test_every8d_refuses(sandbox: Sandbox, form: dict[str, str], code: str) -> N
 def test_every8d_returns_status_and_balance(sandbox: Sandbox) -> None:
     every8d(sandbox, "sendSMS", DEST=PHONE, MSG=TEXT)
     (sent,) = sandbox.operator.telephones.all()
-    sent.settle(Status.FAILED)
+    sent.settle(MessageStatus.FAILED)
     count, line = every8d(sandbox, "getDeliveryStatus", BID=sent.id).splitlines()
     name, mobile, _at, cost, status, _received = line.split("\t")
     assert (count, name, mobile, cost, status) == ("1", "", "+886912345678", "1.00", "103")
@@ -157,7 +157,7 @@ def test_http_refuses(sandbox: Sandbox, body: dict[str, str], status: int) -> No
      ("/every8d/sendSMS.ashx", "-300", "-300, 帳號密碼不得為空".encode())],
 )  # fmt: skip
 def test_chosen_code_is_returned(sandbox: Sandbox, path: str, code: str, said: bytes) -> None:
-    sandbox.operator.faults.set(Fault(Kind.REFUSE, times=1, code=code))
+    sandbox.operator.faults.set(SandboxFault(FaultKind.REFUSE, times=1, code=code))
     answer = requests.post(sandbox.url + path, data=b"", timeout=5)
     assert (answer.status_code, answer.content[: len(said)]) == (int(code) if path == "/sms" else 200, said)
     assert sandbox.operator.faults.now is None

@@ -20,7 +20,7 @@ from notifications.gateways.base import Gateway, GatewayError
 from notifications.management import batch
 from notifications.management.batch import moment, positive
 from notifications.models import NotificationHistory
-from notifications.states import Status
+from notifications.states import MessageStatus
 
 # By then providers have forgotten the message, and no telephone gets it any more.
 USUALLY_SINCE = timedelta(days=7)
@@ -47,20 +47,20 @@ class Command(BaseCommand):
     def handle(self, *args: Any, since: datetime | None, limit: int | None, dry_run: bool, **options: Any) -> None:
         since = since or timezone.now() - USUALLY_SINCE
         well = True
-        for gateway in receipts.askable():
-            rows = list(receipts.unsettled(gateway, since)[:limit])
+        for gateway in receipts.queryable_gateways():
+            rows = list(receipts.overdue_messages(gateway, since)[:limit])
             if dry_run:
                 self.list_rows(gateway.name, rows)
                 continue
             # An error in one does not prevent the other.
             for question in (partial(self.ask_status, rows), self.ask_balance):
                 well &= self.is_answered(gateway, question)
-        rows = list(islice(receipts.unanswered(since), limit))
+        rows = list(islice(receipts.retryable_unknown(since), limit))
         if dry_run:
             self.list_rows("unanswered", rows)
         else:
             well &= self.repeat(rows)
-        unknown = NotificationHistory.objects.filter(status=Status.UNKNOWN, created_at__gte=since).not_resent()
+        unknown = NotificationHistory.objects.filter(status=MessageStatus.UNKNOWN, created_at__gte=since).not_resent()
         if count := unknown.count():
             said = _("%d stay unknown. “resend_sms --unknown” sends them again; some may arrive twice.")
             self.stdout.write(said % count)
@@ -83,7 +83,9 @@ class Command(BaseCommand):
     def ask_status(self, rows: list[NotificationHistory], gateway: Gateway) -> None:
         found: Counter[str] = Counter()
         try:
-            bar = tqdm(receipts.ask(gateway, rows), total=len(rows), unit="SMS", file=sys.stderr, disable=None)
+            bar = tqdm(
+                receipts.query_provider(gateway, rows), total=len(rows), unit="SMS", file=sys.stderr, disable=None
+            )
             for row, is_new in bar:
                 found[row.status if is_new else "unchanged"] += 1
         finally:
@@ -91,12 +93,12 @@ class Command(BaseCommand):
             self.stdout.write(f"{gateway.name}: {told}")
 
     def ask_balance(self, gateway: Gateway) -> None:
-        said = {"gateway": gateway.name, "points": receipts.ask_balance(gateway)}
+        said = {"gateway": gateway.name, "points": receipts.query_balance(gateway)}
         self.stdout.write(_("%(gateway)s: %(points)s points left") % said)
 
     def repeat(self, rows: list[NotificationHistory]) -> bool:
         """Retries messages with their own idempotency keys. False: some failed or are still unknown."""
-        taken = (row for row in rows if row.move(Status.UNKNOWN, Status.PENDING))
+        taken = (row for row in rows if row.move(MessageStatus.UNKNOWN, MessageStatus.PENDING))
         outcomes = batch.counted(batch.send_all(taken), len(rows))
         if outcomes:
             self.stdout.write(_("unanswered, asked again: %s") % batch.summary(outcomes))

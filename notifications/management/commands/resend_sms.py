@@ -14,7 +14,7 @@ from notifications import carrier_rules, sending_rules
 from notifications.management import batch
 from notifications.management.batch import moment, positive
 from notifications.models import NotificationHistory, NotificationQuerySet
-from notifications.states import Kind, Status, Type
+from notifications.states import MessageKind, MessageStatus, MessageType
 from orders import numbers
 from orders.models import Order
 from web.limits import is_id
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         add("--stuck", action="store_true", help=_("left waiting or half sent when a process stopped"))
         add("--since", type=moment, help=_("created since: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago"))
         add("--order", type=plain, help=_("only one order, by number or id"))
-        add("--kind", type=plain, choices=Kind.values, help=_("only one kind"))
+        add("--kind", type=plain, choices=MessageKind.values, help=_("only one kind"))
         add("--limit", type=positive, help=_("at most this many, oldest first"))
         add("--dry-run", action="store_true", help=_("show what would be sent and its cost, without sending"))
 
@@ -59,7 +59,7 @@ class Command(BaseCommand):
             if not row.attempts:
                 row.type, row.recipient = sending_rules.way_to(row.customer)
             verdict = sending_rules.blocked_by(row)
-            cost = 0 if verdict or row.type != Type.SMS else carrier_rules.segments(row.content or row.render())
+            cost = 0 if verdict or row.type != MessageType.SMS else carrier_rules.segments(row.content or row.render())
             total += cost
             said = verdict.reason.value if verdict else _("%d segments") % cost
             self.stdout.write(f"{row.order or '-'}  {row.kind}  {row.masked_recipient}  {row.status}  {said}")
@@ -83,8 +83,8 @@ def chosen(*, since: datetime | None, kind: str, order: str, limit: int | None, 
 def which(*, failed: bool, unknown: bool, stuck: bool, **others: Any) -> Q:
     if not (failed or unknown or stuck):
         raise CommandError(_("Please choose --failed, --unknown, --stuck, or several of them."), returncode=WRONG_USE)
-    found = Q(status__in=[*[Status.FAILED] * failed, *[Status.UNKNOWN] * unknown])
-    return found | Q(pk__in=NotificationHistory.objects.owed().values("pk")) if stuck else found
+    found = Q(status__in=[*[MessageStatus.FAILED] * failed, *[MessageStatus.UNKNOWN] * unknown])
+    return found | Q(pk__in=NotificationHistory.objects.due_or_interrupted().values("pk")) if stuck else found
 
 
 def order_named(text: str) -> Order:

@@ -25,7 +25,7 @@ from notifications import gateways
 from notifications.management import batch
 from notifications.management.batch import positive
 from notifications.models import NotificationHistory
-from notifications.states import Status
+from notifications.states import MessageStatus
 from web import flags, system_metrics
 from web.database import is_away
 
@@ -57,7 +57,7 @@ class Command(BaseCommand):
                 make_way()
                 Service(stop, limit or MAX_PER_ROUND).run()
                 return
-            rows = NotificationHistory.objects.owed().oldest_first()[:limit]
+            rows = NotificationHistory.objects.due_or_interrupted().oldest_first()[:limit]
             outcomes = batch.counted(batch.send_all(rows, stop.is_set), len(rows))
         self.stdout.write(batch.summary(outcomes))
         if not batch.all_well(outcomes):
@@ -97,12 +97,12 @@ class Service:
         self.stopped = stopped
         self.skipped = {pk: until for pk, until in self.skipped.items() if until > now}
         ready = Q(created_at__lt=timezone.now() - GRACE) | Q(send_after__isnull=False)
-        found = NotificationHistory.objects.owed().filter(ready).exclude(pk__in=self.skipped)
+        found = NotificationHistory.objects.due_or_interrupted().filter(ready).exclude(pk__in=self.skipped)
         rows = list(found.oldest_first()[: self.limit])
         outcomes: Counter[str] = Counter()
         for row, word in batch.send_all(rows, self.stop.is_set):
             outcomes[word] += 1
-            if word not in Status.values:
+            if word not in MessageStatus.values:
                 self.skipped[row.pk] = now + SKIP_SECONDS
         if outcomes:
             log.info("SMS: %s", batch.summary(outcomes))

@@ -19,12 +19,12 @@ from notifications import admin, queue
 from notifications.admin import COLOUR, DAYS, totals
 from notifications.gateways.local import Memory
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
-from notifications.states import Kind, Reason, Status
+from notifications.states import MessageKind, MessageStatus, Reason
 from notifications.tests.factories import make_message, make_quiet_order
 from notifications.timeline import moment, story
 from orders import numbers
 from orders.models import Change
-from orders.states import Status as OrderStatus
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_office, make_order, make_staff
 from web import charts
 from web.actors import Actor
@@ -49,7 +49,7 @@ def sign_in(role: str) -> Client:
     return client
 
 
-def message(status: str = Status.FAILED, **fields: Any) -> NotificationHistory:
+def message(status: str = MessageStatus.FAILED, **fields: Any) -> NotificationHistory:
     return make_message(status, order=make_quiet_order(customer=make_customer(phone="0912-345-678")), **fields)
 
 
@@ -88,8 +88,8 @@ def test_search_by_the_digits_of_the_telephone_or_the_order(
     # Orders are found by the same search: a number drawn at random may hold the digits too.
     monkeypatch.setattr(numbers, "new_order_number", iter(["1111-1111", "2222-2222"]).__next__)
     found, other = make_customer(phone="0912-345-678"), make_customer(phone="0987654321")
-    row = make_message(Status.FAILED, order=make_quiet_order(customer=found))
-    make_message(Status.FAILED, order=make_quiet_order(customer=other))
+    row = make_message(MessageStatus.FAILED, order=make_quiet_order(customer=found))
+    make_message(MessageStatus.FAILED, order=make_quiet_order(customer=other))
     shown = office.get(LIST, {"q": text}).content.decode()
     assert str(row.order) in shown
     assert other.name not in shown
@@ -113,7 +113,7 @@ def test_button_sends_again_and_shows_outcome(office: Client) -> None:
     answer = office.post(again(row), follow=True)
     second = NotificationHistory.objects.get(resend_of=row)
     assert answer.redirect_chain == [(page(second), 302)]
-    assert second.status == Status.SENT
+    assert second.status == MessageStatus.SENT
     assert "(1)" in [str(line) for line in answer.context["messages"]][0]
     assert again(second) in office.get(page(second)).content.decode()
     # The first message has a newer one already.
@@ -126,28 +126,28 @@ def test_button_shows_why_message_is_not_sent(office: Client) -> None:
     assert office.get(again(message())).status_code == 405
     assert office.post(again(NotificationHistory())).status_code == 404
     with translation.override("en"):
-        answer = office.post(again(message(Status.SUPPRESSED, status_reason="no_mobile")), follow=True)
+        answer = office.post(again(message(MessageStatus.SUPPRESSED, status_reason="no_mobile")), follow=True)
     assert [line.level_tag for line in answer.context["messages"]] == ["warning"]
     assert Memory.outbox == []
 
 
 @pytest.mark.django_db(transaction=True)
 def test_overruling_a_wish_needs_permission(office: Client) -> None:
-    row = message(Status.SUPPRESSED, status_reason="opt_out", attempts=0)
+    row = message(MessageStatus.SUPPRESSED, status_reason="opt_out", attempts=0)
     assert again(row) not in office.get(page(row)).content.decode()
     assert office.post(again(row), {"overrule": "yes"}).status_code == 403
     row.refresh_from_db()
-    assert (row.status, row.overruled, Memory.outbox) == (Status.SUPPRESSED, False, [])
+    assert (row.status, row.overruled, Memory.outbox) == (MessageStatus.SUPPRESSED, False, [])
     boss = sign_in("manager")
     assert again(row) in boss.get(page(row)).content.decode()
     boss.post(again(row), {"overrule": "yes"})
     row.refresh_from_db()
-    assert (row.status, row.overruled) == (Status.SENT, True)
+    assert (row.status, row.overruled) == (MessageStatus.SENT, True)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_action_sends_several(office: Client) -> None:
-    rows = [message(), message(), message(Status.SUPPRESSED, status_reason="opt_out")]
+    rows = [message(), message(), message(MessageStatus.SUPPRESSED, status_reason="opt_out")]
     chosen = {"action": "send_again", "_selected_action": [str(row.pk) for row in rows]}
     answer = office.post(LIST, chosen, follow=True)
     assert len(Memory.outbox) == 2
@@ -171,20 +171,20 @@ def test_invalid_selection_is_reported(office: Client, chosen: str) -> None:
 
 
 def test_an_orders_page_shows_its_messages(admin_client: Client) -> None:
-    row = message(Status.FAILED, status_reason="refused")
+    row = message(MessageStatus.FAILED, status_reason="refused")
     shown = admin_client.get(reverse("admin:orders_order_change", args=[row.order_id])).content.decode()
     assert page(row) in shown
     assert "badge bad" in shown
 
 
 def test_every_status_has_a_colour() -> None:
-    assert set(COLOUR) == set(Status)
+    assert set(COLOUR) == set(MessageStatus)
 
 
 EXPORT = reverse("admin:notifications_export")
 
 
-def failed_message(status: str = Status.FAILED, **fields: Any) -> NotificationHistory:
+def failed_message(status: str = MessageStatus.FAILED, **fields: Any) -> NotificationHistory:
     order = make_quiet_order(customer=make_customer(phone="0912-345-678", name=fields.pop("name", "陳")))
     return make_message(status, order=order, **fields)
 
@@ -198,7 +198,7 @@ def sheet(client: Client, **query: str) -> list[dict[str, str]]:
 
 def test_csv_holds_filtered_rows_with_masked_numbers(admin_client: Client) -> None:
     row = failed_message(content="瓦斯, “已確認”\n第二行", status_reason="refused")
-    failed_message(Status.DELIVERED)
+    failed_message(MessageStatus.DELIVERED)
     [line] = sheet(admin_client, status__exact="failed", p="1")
     assert (line["recipient"], line["status"], line["reason"]) == ("0912-***-678", "Failed", "refused by the provider")
     assert (line["order"], line["text"]) == (str(row.order), row.content)
@@ -255,9 +255,16 @@ def test_no_totals_without_messages() -> None:
 
 
 def test_totals_of_the_newest_days() -> None:
-    for status in (Status.DELIVERED, Status.SENT, Status.FAILED, Status.EXPIRED, Status.UNKNOWN, Status.SUPPRESSED):
+    for status in (
+        MessageStatus.DELIVERED,
+        MessageStatus.SENT,
+        MessageStatus.FAILED,
+        MessageStatus.EXPIRED,
+        MessageStatus.UNKNOWN,
+        MessageStatus.SUPPRESSED,
+    ):
         make_message(status, gateway="mitake", points=2)
-    make_message(Status.SENT, created_at=timezone.now() - timedelta(days=DAYS))
+    make_message(MessageStatus.SENT, created_at=timezone.now() - timedelta(days=DAYS))
     found = totals(ROWS.all())
     assert found
     assert found["sum"]["counts"] == {"delivered": 1, "sent": 1, "unknown": 1, "failed": 2}
@@ -273,8 +280,8 @@ def test_chart_includes_days_without_messages(monkeypatch: pytest.MonkeyPatch) -
         return b"<svg/>"
 
     monkeypatch.setattr(charts, "bars", bars)
-    make_message(Status.SENT, created_at=timezone.now() - timedelta(days=2))
-    for status in (Status.DELIVERED, Status.FAILED, Status.EXPIRED):
+    make_message(MessageStatus.SENT, created_at=timezone.now() - timedelta(days=2))
+    for status in (MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.EXPIRED):
         make_message(status)
     found = totals(ROWS.all())
     assert found
@@ -287,8 +294,8 @@ def test_chart_includes_days_without_messages(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_totals_follow_the_filters(admin_client: Client) -> None:
-    make_message(Status.DELIVERED)
-    make_message(Status.FAILED)
+    make_message(MessageStatus.DELIVERED)
+    make_message(MessageStatus.FAILED)
     shown = admin_client.get(LIST, {"status__exact": "failed"}).context_data or {}
     assert shown["totals"]["sum"]["counts"] == {"delivered": 0, "sent": 0, "unknown": 0, "failed": 1}
 
@@ -296,7 +303,7 @@ def test_totals_follow_the_filters(admin_client: Client) -> None:
 def test_totals_take_constant_queries(admin_client: Client) -> None:
     counts = []
     for days in range(3):
-        make_message(Status.SENT, created_at=timezone.now() - timedelta(days=days))
+        make_message(MessageStatus.SENT, created_at=timezone.now() - timedelta(days=days))
         with CaptureQueriesContext(connection) as queries:
             totals(ROWS.all())
         counts.append(len(queries))
@@ -320,18 +327,18 @@ def test_timeline_begins_with_cause_and_user() -> None:
 
 
 def test_timeline_has_each_step_with_its_time() -> None:
-    row = make_message(Status.DELIVERED)
-    row.trail.create(status=Status.SENT, gateway="mitake", raw_status="1", at=AT)
-    row.trail.create(status=Status.FAILED, gateway="mitake", raw_status="t", reason=Reason.REFUSED, at=AT)
-    row.trail.create(status=Status.DELIVERED, reply="<b>謝謝</b>", at=AT)
+    row = make_message(MessageStatus.DELIVERED)
+    row.trail.create(status=MessageStatus.SENT, gateway="mitake", raw_status="1", at=AT)
+    row.trail.create(status=MessageStatus.FAILED, gateway="mitake", raw_status="t", reason=Reason.REFUSED, at=AT)
+    row.trail.create(status=MessageStatus.DELIVERED, reply="<b>謝謝</b>", at=AT)
     said = told(row)
     assert "<time>11/23 10:02:07</time> Sent (mitake) [1]" in said
     assert "Failed (mitake): refused by the provider [t]" in said
     assert "Customer replied: “&lt;b&gt;謝謝&lt;/b&gt;”" in said
 
 
-@pytest.mark.parametrize("status", Status)
-def test_timeline_ends_with_next_step(status: Status) -> None:
+@pytest.mark.parametrize("status", MessageStatus)
+def test_timeline_ends_with_next_step(status: MessageStatus) -> None:
     assert told(make_message(status, status_reason=Reason.OPT_OUT)).endswith(".</li></ul>")
 
 
@@ -360,8 +367,11 @@ def test_message_waiting_for_its_channel_says_so(admin_client: Client, settings:
     assert shown(admin_client, NotificationHistory.objects.get(pk=row.pk))[1]
 
 
-@pytest.mark.parametrize("status", [Status.FAILED, Status.SENT, Status.UNKNOWN, Status.PENDING, Status.SUPPRESSED])
-def test_outdated_message_has_no_button(admin_client: Client, status: Status) -> None:
+@pytest.mark.parametrize(
+    "status",
+    [MessageStatus.FAILED, MessageStatus.SENT, MessageStatus.UNKNOWN, MessageStatus.PENDING, MessageStatus.SUPPRESSED],
+)
+def test_outdated_message_has_no_button(admin_client: Client, status: MessageStatus) -> None:
     row = make_message(status, order=make_quiet_order(OrderStatus.DELIVERED), status_reason=Reason.OPT_OUT)
     assert shown(admin_client, row) == ("It cannot be sent: no longer true at the time to send.", False)
 
@@ -374,13 +384,13 @@ def test_message_after_opt_out_has_no_button(admin_client: Client) -> None:
 
 
 def test_only_interrupted_sending_has_a_button(admin_client: Client) -> None:
-    assert not shown(admin_client, make_message(Status.SENDING, claimed_at=timezone.now()))[1]
-    assert shown(admin_client, make_message(Status.SENDING, claimed_at=timezone.now() - timedelta(hours=1)))[1]
+    assert not shown(admin_client, make_message(MessageStatus.SENDING, claimed_at=timezone.now()))[1]
+    assert shown(admin_client, make_message(MessageStatus.SENDING, claimed_at=timezone.now() - timedelta(hours=1)))[1]
 
 
 def test_timeline_names_who_rescheduled() -> None:
     order = make_quiet_order()
-    MessageTemplate.objects.create(kind=Kind.ORDER_RESCHEDULED, is_on=True)
+    MessageTemplate.objects.create(kind=MessageKind.ORDER_RESCHEDULED, is_on=True)
     order.scheduled_date += timedelta(days=1)
     order.save(change=Change(Actor(by=make_office(username="lin"))))
     row = order.notifications.get()
@@ -393,14 +403,14 @@ def test_timeline_names_who_rescheduled() -> None:
 
 def test_timeline_names_who_retried_unknown_message(settings: Any) -> None:
     settings.SMS_GATEWAY = "http"
-    row = make_message(Status.UNKNOWN, gateway="http", requested_by=make_office(username="lin"))
+    row = make_message(MessageStatus.UNKNOWN, gateway="http", requested_by=make_office(username="lin"))
     queue.prepare(row, make_office(username="wang"))
     assert "Sent again by wang" in told(row)
     assert str(row.requested_by) == "lin"
 
 
 def test_resent_message_links_to_the_newer_one() -> None:
-    row = make_message(Status.FAILED)
+    row = make_message(MessageStatus.FAILED)
     newer = make_message(order=row.order, resend_of=row, requested_by=make_office(username="lin"))
     assert page(newer) in told(row)
     assert "Sent again by lin" in told(newer)
@@ -408,28 +418,32 @@ def test_resent_message_links_to_the_newer_one() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_overruled_message_is_sent_and_names_who_asked(admin_client: Client, admin_user: object) -> None:
-    row = make_message(Status.SENDING, attempts=0)
+    row = make_message(MessageStatus.SENDING, attempts=0)
     Customer.objects.filter(pk=row.customer_id).unannounced().update(sms_opt_out=True)
-    row.move(Status.SENDING, Status.PENDING)
-    row.move(Status.PENDING, Status.SUPPRESSED, status_reason=Reason.OPT_OUT)
+    row.move(MessageStatus.SENDING, MessageStatus.PENDING)
+    row.move(MessageStatus.PENDING, MessageStatus.SUPPRESSED, status_reason=Reason.OPT_OUT)
     shown = admin_client.get(page(row), headers={"accept-language": "en"}).content.decode()
     assert "Send anyway" in shown
     assert 'name="overrule" value="yes"' in shown
     admin_client.post(reverse("admin:notifications_resend", args=[row.pk]), {"overrule": "yes"})
     row.refresh_from_db()
-    assert (row.status, row.overruled, row.requested_by) == (Status.SENT, True, admin_user)
+    assert (row.status, row.overruled, row.requested_by) == (MessageStatus.SENT, True, admin_user)
     assert len(Memory.outbox) == 1
     assert "admin chose to send it anyway" in told(row)
 
 
-@pytest.mark.parametrize(("status", "reason"), [(Status.SUPPRESSED, Reason.NO_MOBILE), (Status.CANCELLED, "overtaken")])
-def test_message_that_nobody_may_send_has_no_button(admin_client: Client, status: Status, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "reason"), [(MessageStatus.SUPPRESSED, Reason.NO_MOBILE), (MessageStatus.CANCELLED, "overtaken")]
+)
+def test_message_that_nobody_may_send_has_no_button(admin_client: Client, status: MessageStatus, reason: str) -> None:
     row = make_message(status, status_reason=reason)
     assert "/resend/" not in admin_client.get(page(row)).content.decode()
 
 
 def test_page_shows_cost_and_reason_of_failure(admin_client: Client) -> None:
-    row = make_message(Status.FAILED, status_reason=Reason.REFUSED, error_message="no such account", points="1.50")
+    row = make_message(
+        MessageStatus.FAILED, status_reason=Reason.REFUSED, error_message="no such account", points="1.50"
+    )
     shown = admin_client.get(page(row), headers={"accept-language": "en"}).content.decode()
     assert "refused by the provider: no such account" in shown
     assert "1.5 points" in shown
@@ -444,8 +458,8 @@ def test_customer_page_shows_newest_messages_and_link_to_all(
 ) -> None:
     monkeypatch.setattr(admin, "NEWEST", 1)
     customer = make_customer(phone="0912-345-678")
-    older, newer = (make_message(Status.SENT, order=make_quiet_order(customer=customer)) for _ in range(2))
-    other = make_message(Status.SENT)
+    older, newer = (make_message(MessageStatus.SENT, order=make_quiet_order(customer=customer)) for _ in range(2))
+    other = make_message(MessageStatus.SENT)
     shown = admin_client.get(reverse("admin:customers_customer_change", args=[customer.pk])).content.decode()
     assert page_of(newer) in shown
     assert page_of(older) not in shown
@@ -463,8 +477,8 @@ def test_a_new_customer_has_no_messages(admin_client: Client) -> None:
 def test_customer_form_saves_after_new_messages_arrived(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin, "NEWEST", 1)
     customer = make_customer(phone="0912-345-678")
-    shown = make_message(Status.SENT, order=make_quiet_order(customer=customer))
-    make_message(Status.SENT, order=make_quiet_order(customer=customer))
+    shown = make_message(MessageStatus.SENT, order=make_quiet_order(customer=customer))
+    make_message(MessageStatus.SENT, order=make_quiet_order(customer=customer))
     inline = {"TOTAL_FORMS": 1, "INITIAL_FORMS": 1, "0-id": shown.pk, "0-customer": customer.pk}
     form = {"name": "陳", "phone": "0912-345-678", "address": "台北市中正區", "language": "en", "is_active": "on"}
     page = reverse("admin:customers_customer_change", args=[customer.pk])

@@ -11,7 +11,7 @@ from playwright.async_api import Page, Route
 from luckygas.testing.browser import until
 from luckygas.testing.site import Site
 from notifications.models import MessageTemplate
-from notifications.states import Kind
+from notifications.states import MessageKind
 from orders.tests.admin.browser import Browser, errors, sign_in
 from orders.tests.factories import make_office, make_staff
 
@@ -28,24 +28,24 @@ def editor() -> Browser:
     return sign_in(make_staff("manager"))
 
 
-def page(kind: Kind = Kind.ORDER_DELIVERED) -> str:
+def page(kind: MessageKind = MessageKind.ORDER_DELIVERED) -> str:
     row, _ = MessageTemplate.objects.get_or_create(kind=kind)
     return reverse("admin:notifications_messagetemplate_change", args=[row.pk])
 
 
 def test_every_kind_can_be_edited(editor: Browser) -> None:
     shown = editor.get(LIST)
-    assert MessageTemplate.objects.count() == len(Kind)
+    assert MessageTemplate.objects.count() == len(MessageKind)
     assert "您的瓦斯訂單 {order_number} 已取消。" in shown
     assert editor.get(LIST)
-    assert MessageTemplate.objects.count() == len(Kind)
+    assert MessageTemplate.objects.count() == len(MessageKind)
 
 
 def test_text_can_be_changed_and_switched_off(editor: Browser) -> None:
     form = editor.form(page(), FORM) | {"body_zh": "{order_number} 到了"}
     form.pop("is_on")
     editor.post(page(), form)
-    row = MessageTemplate.of(Kind.ORDER_DELIVERED)
+    row = MessageTemplate.of(MessageKind.ORDER_DELIVERED)
     assert (row.body("zh-hant"), row.is_on) == ("{order_number} 到了", False)
 
 
@@ -63,7 +63,7 @@ def test_invalid_text_is_refused_with_reason(editor: Browser) -> None:
 
 
 def test_default_text_can_be_restored(editor: Browser) -> None:
-    row = MessageTemplate.objects.create(kind=Kind.ORDER_DELIVERED, body_zh="a", body_en="b", is_on=False)
+    row = MessageTemplate.objects.create(kind=MessageKind.ORDER_DELIVERED, body_zh="a", body_en="b", is_on=False)
     url = reverse("admin:notifications_text_default", args=[row.pk])
     assert url in editor.get(page())
     assert editor.client.get(url).status_code == 405
@@ -96,7 +96,7 @@ def test_preview_refuses_invalid_requests(editor: Browser, wrong: dict[str, str]
 
 def test_changing_texts_needs_permission() -> None:
     clerk = sign_in(make_staff())
-    row = MessageTemplate.objects.create(kind=Kind.ORDER_DELIVERED, body_zh="a")
+    row = MessageTemplate.objects.create(kind=MessageKind.ORDER_DELIVERED, body_zh="a")
     url = reverse("admin:notifications_text_default", args=[row.pk])
     assert url not in clerk.get(page())
     assert clerk.client.post(url).status_code == 403
@@ -118,7 +118,7 @@ SHOWN = "document.querySelector('[name=body_zh] + .sms-preview')"
 
 @pytest.mark.django_db(transaction=True)
 async def test_preview_follows_typing(page: Page, site: Site) -> None:
-    row = await sync_to_async(MessageTemplate.objects.create)(kind=Kind.ORDER_DELIVERED)
+    row = await sync_to_async(MessageTemplate.objects.create)(kind=MessageKind.ORDER_DELIVERED)
     path = reverse("admin:notifications_messagetemplate_change", args=[row.pk])
 
     async def add_policy(route: Route) -> None:

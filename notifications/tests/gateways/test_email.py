@@ -17,9 +17,9 @@ from notifications.gateways.base import GatewayError, Message
 from notifications.gateways.email import Email
 from notifications.gateways.local import Memory
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
-from notifications.states import Kind, Reason, Status, Type
+from notifications.states import MessageKind, MessageStatus, MessageType, Reason
 from notifications.tests.factories import make_message, make_quiet_order
-from orders.states import Status as OrderStatus
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_order
 
 ADDRESS = "wang@example.org"
@@ -190,7 +190,12 @@ def test_customer_without_mobile_gets_email(caplog: pytest.LogCaptureFixture) ->
     order.transition_to(OrderStatus.CONFIRMED)
     row = NotificationHistory.objects.get()
     (sent,) = django_mail.outbox
-    assert (row.type, row.recipient, row.status, row.gateway) == (Type.EMAIL, ADDRESS, Status.SENT, "email")
+    assert (row.type, row.recipient, row.status, row.gateway) == (
+        MessageType.EMAIL,
+        ADDRESS,
+        MessageStatus.SENT,
+        "email",
+    )
     assert (row.segments, Memory.outbox, sent.to) == (0, [], [ADDRESS])
     assert row.content == f"{sent.subject}\n\n{sent.body}"
     assert ADDRESS not in caplog.text
@@ -200,13 +205,15 @@ def test_customer_without_mobile_gets_email(caplog: pytest.LogCaptureFixture) ->
 def test_mail_waits_while_account_is_refused(server: MailServer) -> None:
     server.answers["MAIL"] = "530 5.7.0 authentication required"
     order = make_quiet_order(customer=make_customer(phone="", email=ADDRESS))
-    first, second = (make_message(order=order, kind=kind) for kind in (Kind.ORDER_CONFIRMED, Kind.ORDER_RESCHEDULED))
-    MessageTemplate.objects.create(kind=Kind.ORDER_RESCHEDULED, is_on=True)
+    first, second = (
+        make_message(order=order, kind=kind) for kind in (MessageKind.ORDER_CONFIRMED, MessageKind.ORDER_RESCHEDULED)
+    )
+    MessageTemplate.objects.create(kind=MessageKind.ORDER_RESCHEDULED, is_on=True)
     for row in (first, second):
         sender.deliver_one(row.pk)
         row.refresh_from_db()
     assert [(row.status, row.type, row.attempts) for row in (first, second)] == [
-        (Status.PENDING, Type.EMAIL, 0), (Status.PENDING, Type.SMS, 0),
+        (MessageStatus.PENDING, MessageType.EMAIL, 0), (MessageStatus.PENDING, MessageType.SMS, 0),
     ]  # fmt: skip
     server.answers["MAIL"] = GOOD["MAIL"]
     assert GatewayState.objects.get(gateway="email").start()
@@ -218,6 +225,13 @@ def test_failed_email_can_be_resent() -> None:
     from notifications import queue
 
     order = make_quiet_order(customer=make_customer(phone="", email=ADDRESS))
-    row = make_message(Status.FAILED, order=order, type=Type.EMAIL, kind=Kind.ORDER_CONFIRMED, gateway="email")
+    row = make_message(
+        MessageStatus.FAILED, order=order, type=MessageType.EMAIL, kind=MessageKind.ORDER_CONFIRMED, gateway="email"
+    )
     again = queue.resend(row)
-    assert (again.resend_of, again.type, again.status, len(django_mail.outbox)) == (row, Type.EMAIL, Status.SENT, 1)
+    assert (again.resend_of, again.type, again.status, len(django_mail.outbox)) == (
+        row,
+        MessageType.EMAIL,
+        MessageStatus.SENT,
+        1,
+    )

@@ -15,7 +15,7 @@ import time_machine
 
 from notifications.gateways import get_gateway
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Message, Receipt, ReceiptError, Reply
-from notifications.states import Reason, Status
+from notifications.states import MessageStatus, Reason
 from notifications.tests import provider as doing
 from notifications.tests.provider import Provider, error, says
 
@@ -136,7 +136,7 @@ def test_refused_balance_raises(every8d: Gateway, fake_provider: Provider, answe
 def test_query(every8d: Gateway, fake_provider: Provider) -> None:
     lines = "1\r\n王小姐\t0912345678\t2026/11/22 09:29:00\t1.00\t100\t2026/11/22 09:30:00\r\nshort\t1\r\n"
     fake_provider.behave(says(200, lines))
-    assert every8d.query([BATCH]) == [Receipt(BATCH, "+886912345678", Status.DELIVERED, "", "100", AT)]
+    assert every8d.query([BATCH]) == [Receipt(BATCH, "+886912345678", MessageStatus.DELIVERED, "", "100", AT)]
     assert fake_provider.asked[0].path == "/sms/getDeliveryStatus.ashx"
     assert fake_provider.asked[0].body == {"UID": "gasfirm", "PWD": "top-secret", "BID": BATCH, "PNO": "1"}
 
@@ -151,15 +151,15 @@ def test_refused_query_raises(every8d: Gateway, fake_provider: Provider) -> None
 @pytest.mark.parametrize(
     ("code", "status", "reason"),
     [
-        ("0", Status.SENT, ""),
-        ("100", Status.DELIVERED, ""),
-        ("101", Status.FAILED, Reason.NOT_REACHED),
-        ("103", Status.FAILED, Reason.NO_SUCH_NUMBER),
-        ("107", Status.EXPIRED, Reason.NOT_REACHED),
-        ("-3", Status.FAILED, Reason.NO_SUCH_NUMBER),
+        ("0", MessageStatus.SENT, ""),
+        ("100", MessageStatus.DELIVERED, ""),
+        ("101", MessageStatus.FAILED, Reason.NOT_REACHED),
+        ("103", MessageStatus.FAILED, Reason.NO_SUCH_NUMBER),
+        ("107", MessageStatus.EXPIRED, Reason.NOT_REACHED),
+        ("-3", MessageStatus.FAILED, Reason.NO_SUCH_NUMBER),
     ],
 )
-def test_a_receipt(every8d: Gateway, code: str, status: Status, reason: str) -> None:
+def test_a_receipt(every8d: Gateway, code: str, status: MessageStatus, reason: str) -> None:
     said = {"BatchID": BATCH, "RM": "+886912345678", "RT": "20261122093000", "STATUS": code, "SM": "", "USERID": "u"}
     receipt = every8d.receipt(said)
     assert receipt == Receipt(BATCH, "+886912345678", status, reason, code, AT)
@@ -183,7 +183,7 @@ def test_unknown_code_is_stored(every8d: Gateway, fake_provider: Provider, code:
 def test_parameter_names_ignore_case(every8d: Gateway, names: Callable[[str], str]) -> None:
     said = {"BatchID": BATCH, "RM": " 0912345678", "RT": "2026/11/22 上午 09:30", "STATUS": " 100 "}
     receipt = every8d.receipt({names(name): value for name, value in said.items()})
-    assert receipt == Receipt(BATCH, "+886912345678", Status.DELIVERED, "", "100", AT)
+    assert receipt == Receipt(BATCH, "+886912345678", MessageStatus.DELIVERED, "", "100", AT)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_columns_are_read_by_position(
     every8d: Gateway, fake_provider: Provider, head: str, columns: list[str], at: datetime | None
 ) -> None:
     fake_provider.behave(says(200, head + "\t".join(columns) + "\r\n"))
-    assert every8d.query([BATCH]) == [Receipt(BATCH, "+886912345678", Status.DELIVERED, "", "100", at)]
+    assert every8d.query([BATCH]) == [Receipt(BATCH, "+886912345678", MessageStatus.DELIVERED, "", "100", at)]
 
 
 @pytest.mark.parametrize("missing", [{"BatchID": ""}, {"STATUS": ""}])

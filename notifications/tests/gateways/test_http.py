@@ -197,7 +197,7 @@ def test_key_beyond_latin_1_is_sent_as_utf_8(fake_provider: Provider, settings: 
 
 
 def test_health_requests_the_documented_path(fake_provider: Provider) -> None:
-    assert get_gateway().health() == base.Health(reachable=True, detail="HTTP 200")
+    assert get_gateway().health() == base.GatewayHealth(reachable=True, detail="HTTP 200")
     assert (fake_provider.asked[0].method, fake_provider.asked[0].path) == ("GET", "/sms/health")
 
 

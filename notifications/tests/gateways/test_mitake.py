@@ -12,7 +12,7 @@ import pytest
 
 from notifications.gateways import base, get_gateway
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Message, Receipt, ReceiptError
-from notifications.states import Reason, Status
+from notifications.states import MessageStatus, Reason
 from notifications.tests import provider as doing
 from notifications.tests.provider import Provider, error, says
 
@@ -154,7 +154,10 @@ def test_retry_reports_acceptance_of_first_try(mitake: Gateway, fake_provider: P
 
 def test_balance(mitake: Gateway, fake_provider: Provider) -> None:
     fake_provider.behave(says(200, "AccountPoint=110\r\n"))
-    assert (mitake.balance(), mitake.health()) == (Decimal(110), base.Health(reachable=True, balance=Decimal(110)))
+    assert (mitake.balance(), mitake.health()) == (
+        Decimal(110),
+        base.GatewayHealth(reachable=True, balance=Decimal(110)),
+    )
     assert fake_provider.asked[0].path == "/sms/SmQuery"
     assert fake_provider.asked[0].body == {"username": "gasfirm", "password": "top-secret"}
 
@@ -175,9 +178,9 @@ def test_query(mitake: Gateway, fake_provider: Provider) -> None:
     rows = "#01\t4\t20261122093000\tmore\r\n02\t1\r\n03\t 8\tnonsense\r\n04\t?\t\r\n05\r\n06\t\t\r\n\r\n"
     fake_provider.behave(says(200, rows))
     assert mitake.query(["#01", "02", "03", "04", "05", "06"]) == [
-        Receipt("#01", "", Status.DELIVERED, "", "4", AT),
-        Receipt("02", "", Status.SENT, "", "1", None),
-        Receipt("03", "", Status.EXPIRED, Reason.NOT_REACHED, "8", None),
+        Receipt("#01", "", MessageStatus.DELIVERED, "", "4", AT),
+        Receipt("02", "", MessageStatus.SENT, "", "1", None),
+        Receipt("03", "", MessageStatus.EXPIRED, Reason.NOT_REACHED, "8", None),
         Receipt("04", "", None, Reason.UNKNOWN_CODE, "?", None),
     ]
     assert (fake_provider.asked[0].path, fake_provider.asked[0].body["msgid"]) == ("/sms/SmQuery", "#01,02,03,04,05,06")
@@ -196,14 +199,14 @@ def test_a_receipt_is_read_by_its_flag(mitake: Gateway) -> None:
         "statuscode": "0", "statusstr": "DELIVRD", "StatusFlag": "4",
     }  # fmt: skip
     receipt = mitake.receipt(said)
-    assert receipt == Receipt("8091234567", "+886912345678", Status.DELIVERED, "", "4", AT)
+    assert receipt == Receipt("8091234567", "+886912345678", MessageStatus.DELIVERED, "", "4", AT)
     assert mitake.acknowledgement(receipt) == "magicid=sms_gateway_rpack\nmsgid=8091234567\n"
 
 
 @pytest.mark.parametrize("flag", [{"StatusFlag": " 4"}, {"statusflag": "4"}, {"STATUSFLAG": "４\r\n"}])
 def test_flag_spelling_is_normalised(mitake: Gateway, flag: dict[str, str]) -> None:
     said = {"MsgId": "13", "dstaddr": "0912345678", "donetime": "2026/11/22 上午 09:30", "statuscode": "0"}
-    assert mitake.receipt(said | flag) == Receipt("13", "+886912345678", Status.DELIVERED, "", "4", AT)
+    assert mitake.receipt(said | flag) == Receipt("13", "+886912345678", MessageStatus.DELIVERED, "", "4", AT)
 
 
 def test_unknown_flag_is_stored(mitake: Gateway) -> None:
@@ -217,4 +220,4 @@ def test_incomplete_receipt_is_refused(mitake: Gateway, missing: dict[str, str])
 
 
 def test_id_matches_with_and_without_hash_sign(mitake: Gateway) -> None:
-    assert set(mitake.spellings("#013")) == set(mitake.spellings("013")) == {"013", "#013"}
+    assert set(mitake.id_variants("#013")) == set(mitake.id_variants("013")) == {"013", "#013"}

@@ -15,7 +15,7 @@ from orders.admin.badges import COLOUR, badge, money
 from orders.models import Order, OrderItem
 from orders.models.order import Proof
 from orders.models.proof import store
-from orders.states import MOVES, Status, moves_from
+from orders.states import MOVES, OrderStatus, moves_from
 from orders.tests.admin.browser import Browser, Forms, change, errors, shown_messages, sign_in
 from orders.tests.factories import (
     TODAY,
@@ -138,7 +138,7 @@ def test_new_order_has_version_one_and_todays_prices(office: Browser) -> None:
     answer = new_order(office, **submitted)
     order = Order.objects.get()
     assert answer.redirect_chain == [(LIST, 302)]
-    assert (order.version, order.amount_due, order.status) == (1, 1520, Status.PENDING)
+    assert (order.version, order.amount_due, order.status) == (1, 1520, OrderStatus.PENDING)
     assert order.delivery_address == customer.address
     assert order.items.get().unit_price == 760
     history = order.history.get()
@@ -198,9 +198,9 @@ def test_saving_unchanged_form_keeps_version(office: Browser) -> None:
 @pytest.mark.parametrize(
     ("before", "submitted", "after"),
     [
-        ("confirmed", {"driver": True}, Status.ASSIGNED), ("assigned", {"driver": True}, Status.ASSIGNED),
-        ("assigned", {"driver": ""}, Status.CONFIRMED),
-        ("confirmed", {"route": True, "stop_sequence": 3}, Status.ASSIGNED),
+        ("confirmed", {"driver": True}, OrderStatus.ASSIGNED), ("assigned", {"driver": True}, OrderStatus.ASSIGNED),
+        ("assigned", {"driver": ""}, OrderStatus.CONFIRMED),
+        ("confirmed", {"route": True, "stop_sequence": 3}, OrderStatus.ASSIGNED),
     ],
 )  # fmt: skip
 def test_form_assigns_and_unassigns_driver(office: Browser, before: str, submitted: dict[str, Any], after: str) -> None:
@@ -220,7 +220,7 @@ def test_inactive_driver_is_not_offered(office: Browser) -> None:
     driver = make_driver(is_active=False)
     order = make_order("confirmed")
     assert "valid choice" in "".join(errors(save(office, order, driver=driver.pk)))
-    assert Order.objects.get(pk=order.pk).status == Status.CONFIRMED
+    assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
 
 
 @pytest.mark.parametrize("status", ["pending", "delivering", "failed"])
@@ -336,10 +336,10 @@ def test_invalid_form_saves_nothing(office: Browser, wrong: dict[str, Any]) -> N
     assert (Order.objects.get().version, Order.objects.get().notes) == (1, "舊")
 
 
-@pytest.mark.parametrize("status", list(Status))
-def test_items_are_editable_until_driver_sets_out(office: Browser, status: Status) -> None:
+@pytest.mark.parametrize("status", list(OrderStatus))
+def test_items_are_editable_until_driver_sets_out(office: Browser, status: OrderStatus) -> None:
     order = make_order(status)
-    is_open = status in (Status.PENDING, Status.CONFIRMED, Status.ASSIGNED)
+    is_open = status in (OrderStatus.PENDING, OrderStatus.CONFIRMED, OrderStatus.ASSIGNED)
     assert ("items-0-quantity" in office.form(change("order", order.pk), "order_form")) == is_open
     save(office, order, notes="新", **{"items-0-quantity": 5})
     assert lines(order)[0][1] == (5 if is_open else 1)
@@ -350,7 +350,7 @@ def test_stale_form_is_refused(office: Browser) -> None:
     order = make_order(notes="舊")
     path = change("order", order.pk)
     opened = office.form(path, "order_form")
-    Order.objects.get(pk=order.pk).transition_to(Status.CONFIRMED)
+    Order.objects.get(pk=order.pk).transition_to(OrderStatus.CONFIRMED)
     answer = office.post(path, opened | {"notes": "新", "items-0-quantity": 9})
     order.refresh_from_db()
     assert 'name="opened_version" value="1"' in answer.content.decode()  # refused when saved again, too
@@ -377,19 +377,19 @@ def move(order: Order, to: str) -> str:
     return reverse("admin:orders_order_move", args=[order.pk, to])
 
 
-@pytest.mark.parametrize("status", Status)
-def test_page_offers_only_allowed_moves(office: Browser, status: Status) -> None:
+@pytest.mark.parametrize("status", OrderStatus)
+def test_page_offers_only_allowed_moves(office: Browser, status: OrderStatus) -> None:
     order = make_order(status)
     shown = office.get(change("order", order.pk))
     allowed = set(moves_from(status, {Side.OFFICE}))
-    assert {to for to in Status if f'"{move(order, to)}"' in shown} == allowed
+    assert {to for to in OrderStatus if f'"{move(order, to)}"' in shown} == allowed
 
 
 @pytest.mark.parametrize(("before", "to"), MOVES)
-def test_every_office_move_works_from_its_page(office: Browser, before: Status, to: Status) -> None:
+def test_every_office_move_works_from_its_page(office: Browser, before: OrderStatus, to: OrderStatus) -> None:
     order = make_order(before)
     fields = Forms(office.get(move(order, to))).forms[""]
-    submitted = fields | {"reason": "客戶來電"} | ({"driver": make_driver().pk} if to == Status.ASSIGNED else {})
+    submitted = fields | {"reason": "客戶來電"} | ({"driver": make_driver().pk} if to == OrderStatus.ASSIGNED else {})
     answer = office.post(move(order, to), submitted)
     order.refresh_from_db()
     assert (order.status, answer.redirect_chain) == (to, [(change("order", order.pk), 302)])
@@ -403,7 +403,7 @@ def test_button_without_form_moves_at_once(office: Browser) -> None:
     button = Forms(office.get(change("order", order.pk))).forms[move(order, "confirmed")]
     answer = office.post(move(order, "confirmed"), button)
     assert ("success", f"{order} is now “Confirmed”.") in shown_messages(answer)
-    assert Order.objects.get(pk=order.pk).status == Status.CONFIRMED
+    assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
 
 
 def test_get_shows_form_and_moves_nothing(office: Browser) -> None:
@@ -416,7 +416,7 @@ def test_move_without_required_reason_asks_for_it(office: Browser) -> None:
     order = make_order()
     answer = office.post(move(order, "cancelled"), {"version": 1, "reason": " "})
     assert "This field is required." in answer.content.decode()
-    assert Order.objects.get(pk=order.pk).status == Status.PENDING
+    assert Order.objects.get(pk=order.pk).status == OrderStatus.PENDING
 
 
 def test_amount_collected_is_stored(office: Browser) -> None:
@@ -462,16 +462,16 @@ def test_button_needs_csrf_token(office: Browser) -> None:
 
 
 def test_only_manager_cancels_delivered_order() -> None:
-    order = make_order(Status.DELIVERED)
+    order = make_order(OrderStatus.DELIVERED)
     clerk, manager = sign_in(make_staff()), sign_in(make_staff("manager"))
     submitted = {"version": order.version, "reason": "it was the neighbour's"}
     assert move(order, "cancelled") not in clerk.get(change("order", order.pk))
     refused = clerk.post(move(order, "cancelled"), submitted)
     assert (refused.status_code, "Only a manager or the owner may do this." in refused.content.decode()) == (403, True)
-    assert Order.objects.get(pk=order.pk).status == Status.DELIVERED
+    assert Order.objects.get(pk=order.pk).status == OrderStatus.DELIVERED
     assert move(order, "cancelled") in manager.get(change("order", order.pk))
     manager.post(move(order, "cancelled"), submitted)
-    assert Order.objects.get(pk=order.pk).status == Status.CANCELLED
+    assert Order.objects.get(pk=order.pk).status == OrderStatus.CANCELLED
 
 
 def choose(office: Browser, action: str, *orders: Order, **more: Any) -> Any:
@@ -526,7 +526,7 @@ def test_assign_asks_for_the_driver(office: Browser) -> None:
 def test_cancel_asks_for_the_reason(office: Browser) -> None:
     order = make_order()
     answer_form(office, "cancel", order, reason="客戶來電取消")
-    assert status_of(order) == Status.CANCELLED
+    assert status_of(order) == OrderStatus.CANCELLED
     last = order.history.last()
     assert last is not None
     assert last.reason == "客戶來電取消"
@@ -540,13 +540,13 @@ def test_invalid_answer_shows_form_again(office: Browser, action: str, submitted
     order = make_order("confirmed")
     answer = answer_form(office, action, order, **submitted)
     assert 'class="errorlist"' in answer.content.decode()
-    assert status_of(order) == Status.CONFIRMED
+    assert status_of(order) == OrderStatus.CONFIRMED
 
 
 def test_no_action_offers_inactive_driver(office: Browser) -> None:
     driver, order = make_driver(is_active=False), make_order("confirmed")
     answer_form(office, "assign", order, driver=driver.pk)
-    assert status_of(order) == Status.CONFIRMED
+    assert status_of(order) == OrderStatus.CONFIRMED
 
 
 def test_action_form_keeps_list_filter(office: Browser) -> None:
@@ -619,7 +619,7 @@ def test_history_is_read_only(office: Browser) -> None:
 
 
 def test_every_status_has_colour() -> None:
-    assert set(COLOUR) == set(Status)
+    assert set(COLOUR) == set(OrderStatus)
 
 
 def test_badge_has_label_and_colour() -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from dispatch.models import Driver, DriverLocation, Route
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_driver, make_office, make_order, make_route, make_user
 from realtime.models import OnlineDriver
@@ -94,7 +94,7 @@ def test_office_creates_route() -> None:
 
 def test_total_stops_excludes_cancelled_orders() -> None:
     route, api = make_route(), make_api("office")
-    for status in (Status.PENDING, Status.CONFIRMED, Status.CANCELLED):
+    for status in (OrderStatus.PENDING, OrderStatus.CONFIRMED, OrderStatus.CANCELLED):
         make_order(status, route=route)
     make_route()
     assert api.get(f"routes/{route.pk}/").json()["total_stops"] == make_stops(api)[route.pk]
@@ -117,7 +117,7 @@ def test_patch_cannot_change_route_driver() -> None:
 
 def test_assign_driver_assigns_route_and_orders() -> None:
     route, driver = make_route(), make_driver()
-    order, pending = make_order(Status.CONFIRMED, route=None), make_order(route=route)
+    order, pending = make_order(OrderStatus.CONFIRMED, route=None), make_order(route=route)
     order.route = route
     order.save()
     answer = make_api("office").post(f"routes/{route.pk}/assign-driver/", {"driver": driver.pk})
@@ -127,7 +127,7 @@ def test_assign_driver_assigns_route_and_orders() -> None:
         200, route.pk, driver.pk, [order.pk],
     )  # fmt: skip
     assert [(row["id"], row["code"]) for row in body["failed"]] == [(pending.pk, "invalid_transition")]
-    assert (order.status, order.driver, order.route) == (Status.ASSIGNED, driver, route)
+    assert (order.status, order.driver, order.route) == (OrderStatus.ASSIGNED, driver, route)
 
 
 @pytest.mark.parametrize("driver", [None, 0, 999_999, "x"])

@@ -12,7 +12,7 @@ from customers.api import CustomerFilters
 from customers.models import Customer
 from orders.api.orders import OrderFilters
 from orders.models import Order, Priority
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import TODAY, make_customer, make_driver, make_order, make_route, make_user
 
@@ -26,8 +26,8 @@ def found(**query: object) -> list[int]:
 
 
 def test_filter_by_several_statuses() -> None:
-    make_order(Status.CANCELLED)
-    wanted = [make_order().pk, make_order(Status.CONFIRMED).pk]
+    make_order(OrderStatus.CANCELLED)
+    wanted = [make_order().pk, make_order(OrderStatus.CONFIRMED).pk]
     assert sorted(found(status="pending,confirmed")) == wanted
 
 
@@ -56,7 +56,7 @@ def test_filter_by_driver_route_customer_area_and_priority() -> None:
     driver, customer = make_driver(), make_customer(address="台北市信義區松仁路1號")
     route = make_route(driver=driver)
     order = make_order(
-        Status.ASSIGNED, driver=driver, route=route, customer=customer, priority=Priority.URGENT
+        OrderStatus.ASSIGNED, driver=driver, route=route, customer=customer, priority=Priority.URGENT
     )  # fmt: skip
     for query in (
         {"driver": driver.pk}, {"route": route.pk}, {"customer": customer.pk}, {"area": "信義區"},
@@ -77,7 +77,7 @@ def test_search_accepts_usual_spellings(typed: str, written: str) -> None:
 
 def test_driver_filter_is_ignored_for_customers() -> None:
     customer, drivers = make_customer(user=make_user()), [make_driver(), make_driver()]
-    order = make_order(Status.ASSIGNED, driver=drivers[0], customer=customer)
+    order = make_order(OrderStatus.ASSIGNED, driver=drivers[0], customer=customer)
     for driver in drivers:
         answer = Api(customer.user).get("orders/", driver=driver.pk, route=1)
         assert [row["id"] for row in answer.json()["results"]] == [order.pk]
@@ -139,7 +139,7 @@ def test_page_size_is_limited() -> None:
 def test_list_query_count_is_constant(path: str, django_assert_max_num_queries) -> None:  # type: ignore[no-untyped-def]
     for _ in range(5):
         driver = make_driver()
-        make_order(Status.ASSIGNED, driver=driver, priority=Priority.URGENT, route=make_route(driver=driver))
+        make_order(OrderStatus.ASSIGNED, driver=driver, priority=Priority.URGENT, route=make_route(driver=driver))
     api = make_api("office")
     api.get(path)  # the first call creates the head of an empty log
     with django_assert_max_num_queries(6):
@@ -164,7 +164,7 @@ def test_filter_by_several_customers_and_the_newest_of_each() -> None:
 
 def test_latest_respects_other_filters() -> None:
     customer = make_customer()
-    order = make_order(Status.CONFIRMED, customer=customer)
+    order = make_order(OrderStatus.CONFIRMED, customer=customer)
     make_order(customer=customer)
     assert found(customer=customer.pk, latest=1, status="confirmed") == [order.pk]
 
@@ -203,17 +203,21 @@ def listed(api: Api, path: str = "orders/", **query: object) -> list[int]:
 
 def test_driver_search_by_telephone_finds_only_open_orders() -> None:
     driver, customer = make_driver(), make_customer(phone="0912-345-678", phone2="02-2345-6789")
-    is_open = make_order(Status.DELIVERING, driver=driver, customer=customer)
-    for status in (Status.DELIVERED, Status.CANCELLED):
-        closed = make_order(Status.DELIVERING, driver=driver, customer=customer)
-        for to in [Status.ARRIVING, Status.DELIVERED] if status == Status.DELIVERED else [Status.CANCELLED]:
+    is_open = make_order(OrderStatus.DELIVERING, driver=driver, customer=customer)
+    for status in (OrderStatus.DELIVERED, OrderStatus.CANCELLED):
+        closed = make_order(OrderStatus.DELIVERING, driver=driver, customer=customer)
+        for to in (
+            [OrderStatus.ARRIVING, OrderStatus.DELIVERED]
+            if status == OrderStatus.DELIVERED
+            else [OrderStatus.CANCELLED]
+        ):
             closed.transition_to(to, reason="x")
     api = Api(driver.user)
     for part in ("912", "0912345678", "+886 912", "２３４５", "6789"):  # noqa: RUF001
         assert listed(api, q=part) == [is_open.pk], part
     assert len(listed(api, q=customer.name)) == 3
-    is_open.transition_to(Status.FAILED, reason="x")
-    is_open.transition_to(Status.CANCELLED, reason="x")
+    is_open.transition_to(OrderStatus.FAILED, reason="x")
+    is_open.transition_to(OrderStatus.CANCELLED, reason="x")
     assert listed(api, q="0912") == []
 
 
@@ -244,7 +248,7 @@ def test_roles_cannot_order_by_hidden_fields(described: bool) -> None:
 def test_roles_cannot_filter_by_hidden_fields() -> None:
     driver, active, gone = make_driver(), make_customer(), make_customer()
     for customer in (active, gone):
-        make_order(Status.DELIVERING, driver=driver, customer=customer)
+        make_order(OrderStatus.DELIVERING, driver=driver, customer=customer)
     gone.is_active = False
     gone.save()
     api = Api(driver.user)

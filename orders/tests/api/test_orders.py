@@ -16,7 +16,7 @@ from customers.models import Customer
 from dispatch.models import Driver
 from orders.models import ConfirmationType, Order, OrderStatusChange, Priority
 from orders.models.order import Proof
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import (
     make_customer,
@@ -46,7 +46,7 @@ def test_delete_and_put_are_not_allowed(path: str) -> None:
 
 def test_driver_moves_own_order() -> None:
     driver = make_driver()
-    order = make_order(Status.ASSIGNED, driver=driver)
+    order = make_order(OrderStatus.ASSIGNED, driver=driver)
     answer = Api(driver.user).patch(f"orders/{order.pk}/status/", {"status": "delivering", "version": order.version})
     row = OrderStatusChange.objects.last()
     assert row is not None
@@ -57,12 +57,12 @@ def test_driver_moves_own_order() -> None:
 @pytest.mark.parametrize(
     ("role", "before", "payload", "found"),
     [
-        ("office", Status.PENDING, {"status": "delivered"}, (409, [("invalid_transition", "status")])),
-        ("office", Status.PENDING, {"status": "cancelled"}, (400, [("reason_required", "reason")])),
-        ("office", Status.CONFIRMED, {"status": "assigned"}, (400, [("driver_required", "driver")])),
-        ("office", Status.CONFIRMED, {"status": "assigned", "driver": True}, (200, [])),
-        ("customer", Status.PENDING, {"status": "confirmed"}, (403, [("forbidden", "status")])),
-        ("customer", Status.PENDING, {"status": "cancelled", "reason": "買錯"}, (200, [])),
+        ("office", OrderStatus.PENDING, {"status": "delivered"}, (409, [("invalid_transition", "status")])),
+        ("office", OrderStatus.PENDING, {"status": "cancelled"}, (400, [("reason_required", "reason")])),
+        ("office", OrderStatus.CONFIRMED, {"status": "assigned"}, (400, [("driver_required", "driver")])),
+        ("office", OrderStatus.CONFIRMED, {"status": "assigned", "driver": True}, (200, [])),
+        ("customer", OrderStatus.PENDING, {"status": "confirmed"}, (403, [("forbidden", "status")])),
+        ("customer", OrderStatus.PENDING, {"status": "cancelled", "reason": "買錯"}, (200, [])),
     ],
 )
 def test_move_depends_on_role_and_status(
@@ -79,7 +79,7 @@ def test_move_depends_on_role_and_status(
 
 
 def test_stale_version_is_409_with_current_version() -> None:
-    order = make_order(Status.CONFIRMED)
+    order = make_order(OrderStatus.CONFIRMED)
     answer = make_api("office").patch(
         f"orders/{order.pk}/status/", {"status": "cancelled", "reason": "x", "version": 1}
     )
@@ -90,7 +90,7 @@ def test_repeated_ref_returns_same_answer_and_moves_once() -> None:
     order, api = make_order(), make_api("office")
     payload = {"status": "confirmed", "ref": "a1"}
     first = api.patch(f"orders/{order.pk}/status/", payload)
-    order.transition_to(Status.CANCELLED, reason="x")
+    order.transition_to(OrderStatus.CANCELLED, reason="x")
     again = api.patch(f"orders/{order.pk}/status/", payload)
     assert (again.status_code, again.json(), again["ETag"]) == (200, first.json(), first["ETag"])
     assert order.history.count() == 3
@@ -98,10 +98,10 @@ def test_repeated_ref_returns_same_answer_and_moves_once() -> None:
 
 def test_repeated_ref_is_answered_after_reassignment() -> None:
     driver = make_driver()
-    order, api = make_order(Status.ARRIVING, driver=driver), Api(driver.user)
+    order, api = make_order(OrderStatus.ARRIVING, driver=driver), Api(driver.user)
     payload = {"confirmation_type": "manual", "ref": "d-1"}
     first = api.post(f"orders/{order.pk}/confirm-delivery/", payload)
-    order.transition_to(Status.CANCELLED, reason="測試")
+    order.transition_to(OrderStatus.CANCELLED, reason="測試")
     order.driver = make_driver()
     order.save()
     assert api.get(f"orders/{order.pk}/").status_code == 404
@@ -115,7 +115,7 @@ def test_repeated_ref_is_answered_after_reassignment() -> None:
 
 
 def test_offline_move_records_when_it_happened() -> None:
-    order = make_order(Status.ASSIGNED, created_at=timezone.now() - timedelta(hours=2))
+    order = make_order(OrderStatus.ASSIGNED, created_at=timezone.now() - timedelta(hours=2))
     at = timezone.now() - timedelta(hours=1)
     make_api("office").patch(f"orders/{order.pk}/status/", {"status": "delivering", "at": at.isoformat()})
     row = order.history.last()
@@ -125,7 +125,7 @@ def test_offline_move_records_when_it_happened() -> None:
 
 def test_confirm_delivery_writes_the_proof_and_moves() -> None:
     driver = make_driver()
-    order = make_order(Status.ARRIVING, driver=driver, quantity=3)
+    order = make_order(OrderStatus.ARRIVING, driver=driver, quantity=3)
     product = order.items.get().product
     payload = {
         "confirmation_type": "qr_code", "cylinder_serials": ["ＣＹＬ789", "cyl789 "],
@@ -137,7 +137,7 @@ def test_confirm_delivery_writes_the_proof_and_moves() -> None:
     product.refresh_from_db()
     proof = order.confirmations.get()
     assert (answer.status_code, answer.json()["status"]) == (200, "delivered")
-    assert (order.status, order.amount_collected, product.stock) == (Status.DELIVERED, 1600, 98)
+    assert (order.status, order.amount_collected, product.stock) == (OrderStatus.DELIVERED, 1600, 98)
     assert (proof.confirmation_type, proof.cylinder_serials, proof.latitude) == ("qr_code", ["CYL789"], 25.03)
 
 
@@ -157,14 +157,14 @@ def test_confirm_delivery_writes_the_proof_and_moves() -> None:
     ],
 )
 def test_invalid_confirmation_is_refused(payload: dict[str, Any], code: str, attr: str) -> None:
-    order = make_order(Status.ARRIVING)
+    order = make_order(OrderStatus.ARRIVING)
     answer = make_api("office").post(f"orders/{order.pk}/confirm-delivery/", payload)
     assert (answer.status_code, codes(answer)) == (400, [(code, attr)])
-    assert Order.objects.get().status == Status.ARRIVING
+    assert Order.objects.get().status == OrderStatus.ARRIVING
 
 
 def test_bulk_update_handles_each_order_separately() -> None:
-    good, bad = make_order(), make_order(Status.CANCELLED)
+    good, bad = make_order(), make_order(OrderStatus.CANCELLED)
     answer = make_api("office").post("orders/bulk-update/", {"ids": [good.pk, bad.pk, 10**18], "status": "confirmed"})
     body = answer.json()
     assert (answer.status_code, body["updated"]) == (200, [good.pk])
@@ -174,7 +174,7 @@ def test_bulk_update_handles_each_order_separately() -> None:
 
 
 def test_clerk_cannot_cancel_delivered_orders_in_bulk() -> None:
-    order = make_order(Status.DELIVERED)
+    order = make_order(OrderStatus.DELIVERED)
     payload = {"ids": [order.pk], "status": "cancelled", "reason": "x"}
     refused = Api(make_staff("clerk")).post("orders/bulk-update/", payload).json()
     assert (refused["updated"], [failure["code"] for failure in refused["failed"]]) == ([], ["forbidden"])
@@ -188,7 +188,7 @@ def test_bulk_update_refuses_stale_versions() -> None:
     assert api.post("orders/bulk-update/", payload | {"priority": "urgent"}).json()["updated"] == [order.pk]
     refused = api.post("orders/bulk-update/", payload | {"status": "confirmed"}).json()["failed"]
     assert [row["code"] for row in refused] == ["version_conflict"]
-    assert Order.objects.get().status == Status.PENDING
+    assert Order.objects.get().status == OrderStatus.PENDING
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_invalid_bulk_update_is_refused(payload: dict[str, Any], code: str, attr
 
 def test_urgent_lists_open_orders_only() -> None:
     make_order()
-    make_order(Status.CANCELLED, priority=Priority.URGENT)
+    make_order(OrderStatus.CANCELLED, priority=Priority.URGENT)
     order = make_order(priority=Priority.URGENT)
     rows = make_api("office").get("orders/urgent/").json()["results"]
     assert [row["id"] for row in rows] == [order.pk]
@@ -489,7 +489,7 @@ def test_incomplete_item_is_refused_in_patch(missing: str) -> None:
 
 
 def test_patch_with_stale_version_is_conflict_with_current_version() -> None:
-    order = make_order(Status.CONFIRMED)
+    order = make_order(OrderStatus.CONFIRMED)
     answer = make_api("office").patch(f"orders/{order.pk}/", {"notes": "late", "version": 1})
     assert (answer.status_code, codes(answer), answer["ETag"]) == (409, [("version_conflict", "version")], '"2"')
     assert "2" in answer.json()["errors"][0]["detail"]
@@ -499,10 +499,10 @@ def test_patch_with_stale_version_is_conflict_with_current_version() -> None:
 @pytest.mark.parametrize(
     ("before", "payload", "after"),
     [
-        (Status.CONFIRMED, {"driver": True, "notes": "快"}, Status.ASSIGNED),
-        (Status.ASSIGNED, {"driver": True}, Status.ASSIGNED),
-        (Status.ASSIGNED, {"driver": None}, Status.CONFIRMED),
-        (Status.CONFIRMED, {"route": True, "stop_sequence": 3}, Status.ASSIGNED),
+        (OrderStatus.CONFIRMED, {"driver": True, "notes": "快"}, OrderStatus.ASSIGNED),
+        (OrderStatus.ASSIGNED, {"driver": True}, OrderStatus.ASSIGNED),
+        (OrderStatus.ASSIGNED, {"driver": None}, OrderStatus.CONFIRMED),
+        (OrderStatus.CONFIRMED, {"route": True, "stop_sequence": 3}, OrderStatus.ASSIGNED),
     ],
 )
 def test_patch_assigns_and_unassigns_driver(before: str, payload: dict[str, Any], after: str) -> None:
@@ -523,13 +523,13 @@ def test_patch_is_all_or_nothing() -> None:
 
 
 def test_route_of_other_driver_is_refused_on_the_road() -> None:
-    order, route = make_order(Status.DELIVERING), make_route(driver=make_driver())
+    order, route = make_order(OrderStatus.DELIVERING), make_route(driver=make_driver())
     answer = make_api("office").patch(f"orders/{order.pk}/", {"route": route.pk})
     assert (answer.status_code, codes(answer)) == (409, [("route_of_other_driver", "route")])
 
 
 def test_only_notes_of_closed_order_can_change() -> None:
-    order, api = make_order(Status.DELIVERED), make_api("office")
+    order, api = make_order(OrderStatus.DELIVERED), make_api("office")
     assert api.patch(f"orders/{order.pk}/", {"notes": "少一桶"}).status_code == 200
     assert codes(api.patch(f"orders/{order.pk}/", {"priority": "urgent"})) == [("order_closed", "priority")]
 
@@ -564,10 +564,10 @@ def test_invalid_change_is_refused(payload: dict[str, Any], code: str, attr: str
 @pytest.mark.parametrize(
     ("role", "status", "payload", "found"),
     [
-        ("customer", Status.PENDING, {"notes": "請打電話", "time_slot": "evening"}, (200, [])),
-        ("customer", Status.PENDING, {"priority": "urgent"}, (403, [("forbidden", "priority")])),
-        ("customer", Status.CONFIRMED, {"notes": "x"}, (403, [("forbidden", None)])),
-        ("driver", Status.ASSIGNED, {"notes": "x"}, (403, [("forbidden", None)])),
+        ("customer", OrderStatus.PENDING, {"notes": "請打電話", "time_slot": "evening"}, (200, [])),
+        ("customer", OrderStatus.PENDING, {"priority": "urgent"}, (403, [("forbidden", "priority")])),
+        ("customer", OrderStatus.CONFIRMED, {"notes": "x"}, (403, [("forbidden", None)])),
+        ("driver", OrderStatus.ASSIGNED, {"notes": "x"}, (403, [("forbidden", None)])),
     ],
 )
 def test_who_may_change_which_fields_of_own_order(
@@ -607,7 +607,7 @@ SEEN = {"office": OFFICE, "driver": DRIVER, "customer": CUSTOMER}
 WHOLE = {"history", "confirmations", "proof_images"}
 
 
-def make_driven(status: str = Status.DELIVERING, **more: Any) -> tuple[Driver, dict[str, Api], int]:
+def make_driven(status: str = OrderStatus.DELIVERING, **more: Any) -> tuple[Driver, dict[str, Api], int]:
     """An order on the road, its driver, and API clients of office, driver and customer."""
     driver = make_driver(name="陳司機", phone="0911-222-333")
     customer = make_customer(user=make_user(), phone="0912-345-678", latitude=25.03, longitude=121.54)
@@ -632,9 +632,9 @@ def test_each_side_sees_its_fields_in_list_and_detail(side: str) -> None:
 @pytest.mark.parametrize(
     ("side", "status", "number"),
     [
-        ("office", Status.DELIVERING, "0912-***-678"),
-        ("driver", Status.DELIVERING, "+886912345678"),
-        ("driver", Status.DELIVERED, "0912-***-678"),
+        ("office", OrderStatus.DELIVERING, "0912-***-678"),
+        ("driver", OrderStatus.DELIVERING, "+886912345678"),
+        ("driver", OrderStatus.DELIVERED, "0912-***-678"),
     ],
 )
 def test_only_driver_sees_full_telephone_of_open_order(side: str, status: str, number: str) -> None:
@@ -651,18 +651,18 @@ def test_coordinates_exist_only_for_customers_own_address(address: str, door: An
 
 def test_office_sees_when_late_reported_move_happened() -> None:
     half_an_hour_ago = timezone.now() - timedelta(minutes=30)
-    order = make_order(Status.ASSIGNED, created_at=half_an_hour_ago - timedelta(minutes=30))
-    order.transition_to(Status.DELIVERING, at=half_an_hour_ago)
+    order = make_order(OrderStatus.ASSIGNED, created_at=half_an_hour_ago - timedelta(minutes=30))
+    order.transition_to(OrderStatus.DELIVERING, at=half_an_hour_ago)
     office = make_api("office")
     (row,) = office.get("orders/").json()["results"]
     assert row["reported_later"] == timezone.localtime(half_an_hour_ago).isoformat()
-    order.transition_to(Status.ARRIVING)
+    order.transition_to(OrderStatus.ARRIVING)
     assert office.get(f"orders/{order.pk}/").json()["reported_later"] is None
 
 
 def test_office_reads_the_history_with_names_and_reasons() -> None:
     order, clerk = make_order(), make_office(first_name="小美", last_name="林")
-    order.transition_to(Status.CANCELLED, by=clerk, source="rest", reason="客人不在")
+    order.transition_to(OrderStatus.CANCELLED, by=clerk, source="rest", reason="客人不在")
     row = make_api("office").get(f"orders/{order.pk}/").json()["history"][-1]
     assert (row["from_status"], row["to_status"], row["changed_by"], row["reason"]) == (
         "pending", "cancelled", "小美 林", "客人不在",
@@ -670,9 +670,9 @@ def test_office_reads_the_history_with_names_and_reasons() -> None:
 
 
 def test_office_reads_proofs_of_delivery() -> None:
-    order = make_order(Status.ARRIVING)
+    order = make_order(OrderStatus.ARRIVING)
     proof = Proof(ConfirmationType.QR_CODE, ["CYL789"])
-    order.transition_to(Status.DELIVERED, proof=proof)
+    order.transition_to(OrderStatus.DELIVERED, proof=proof)
     (row,) = make_api("office").get(f"orders/{order.pk}/").json()["confirmations"]
     assert (row["confirmation_type"], row["cylinder_serials"], row["confirmed_by"]) == ("qr_code", ["CYL789"], None)
 

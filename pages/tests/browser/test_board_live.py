@@ -17,7 +17,7 @@ from dispatch.models import Route as DeliveryRoute
 from luckygas.testing.browser import until
 from luckygas.testing.site import Site
 from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for_async
-from notifications.states import Status as SmsStatus
+from notifications.states import MessageStatus as SmsStatus
 from notifications.tests.factories import make_message
 from orders.models import Order
 from orders.tests.factories import make_customer, make_driver, make_route

@@ -20,7 +20,7 @@ from luckygas.testing.waiting import wait_for_async
 from orders.models import Order, ProofImage
 from orders.models.order import Proof
 from orders.services import assign_route
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_product, make_route
 from pages.tests.browser.phone import PHOTO, RESTED, Phone, fresh, make_stop, reports, until_true
 from web.actors import Actor
@@ -171,14 +171,14 @@ async def test_office_changes_appear_on_the_open_page(phone: Phone, driver: Driv
     names = [stay.customer.name, came.customer.name]
     await make(came.assign)(None)
     await phone.shows("#next h2", stay.customer.name)
-    await make(stay.transition_to)(Status.DELIVERING)
+    await make(stay.transition_to)(OrderStatus.DELIVERING)
     await phone.page.locator("#next [data-status=delivering]").wait_for()
     told = await make(make_stop)(driver, "arriving")
     names.append(told.customer.name)
     await phone.shows("main", told.customer.name)
-    await make(told.transition_to)(Status.DELIVERED, proof=Proof(parts={"amount_collected": 730}))
+    await make(told.transition_to)(OrderStatus.DELIVERED, proof=Proof(parts={"amount_collected": 730}))
     await phone.shows("#done-title", "730")
-    await make(stay.transition_to)(Status.CANCELLED, reason="改日")
+    await make(stay.transition_to)(OrderStatus.CANCELLED, reason="改日")
     await phone.page.locator("#nothing").wait_for()
     # Each change shows one toast, however many events it causes.
     said = await phone.page.evaluate("heard")
@@ -433,7 +433,7 @@ async def test_failing_image_does_not_block_reports(phone: Phone, driver: Driver
     await phone.open()
     await phone.deliver("CYL-1")
     await phone.go("delivering")
-    await until_true(lambda: Order.objects.filter(pk=second.pk, status=Status.DELIVERING).exists())
+    await until_true(lambda: Order.objects.filter(pk=second.pk, status=OrderStatus.DELIVERING).exists())
     await until(phone.page, "document.querySelectorAll('#waiting li').length === 1")
     await phone.page.context.unroute("**/proof-images/")
     await phone.server_has(first, "delivered")
@@ -458,7 +458,7 @@ async def test_proof_is_kept_if_the_office_delivered_first(phone: Phone, driver:
     await phone.open()
     await phone.page.context.set_offline(True)
     await phone.deliver("CYL-1")
-    for status in (Status.DELIVERING, Status.ARRIVING, Status.DELIVERED):
+    for status in (OrderStatus.DELIVERING, OrderStatus.ARRIVING, OrderStatus.DELIVERED):
         await make(order.transition_to)(status)
     await phone.page.context.set_offline(False)
     notice = phone.page.locator("#refused .notice")
@@ -483,7 +483,7 @@ async def test_phone_without_storage_works_online(phone: Phone, driver: Driver, 
     await phone.go()
     await phone.shows("notification-toasts", "could not save the report")
     assert await phone.page.locator("#waiting").is_hidden()
-    assert (await fresh(order)).status == Status.DELIVERING
+    assert (await fresh(order)).status == OrderStatus.DELIVERING
 
 
 @pytest.mark.long

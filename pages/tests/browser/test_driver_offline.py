@@ -17,7 +17,7 @@ from luckygas.testing.site import Site
 from luckygas.testing.waiting import wait_for_async
 from notifications.models import NotificationHistory
 from orders.models import Order, OrderStatusChange, ProofImage
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import PASSWORD, make_driver
 from pages.tests.browser.phone import Phone, fresh, make_stop, reports, until_true
 
@@ -95,7 +95,7 @@ async def test_server_killed_during_a_report_loses_and_repeats_nothing(phone: Ph
     for number in range(3):
         await phone.deliver(f"CYL-{number}")
     await phone.page.context.set_offline(False)
-    await until_true(lambda: OrderStatusChange.objects.filter(to_status=Status.DELIVERED).exists())
+    await until_true(lambda: OrderStatusChange.objects.filter(to_status=OrderStatus.DELIVERED).exists())
     phone.site.kill()
     await asyncio.to_thread(phone.site.start)
     for stop in stops:
@@ -139,7 +139,7 @@ async def test_failing_report_does_not_block_other_stops(phone: Phone, driver: D
     await phone.go("delivering")
     await phone.choose()
     await phone.go("delivering")
-    await until_true(lambda: Order.objects.filter(pk=other.pk, status=Status.DELIVERING).exists())
+    await until_true(lambda: Order.objects.filter(pk=other.pk, status=OrderStatus.DELIVERING).exists())
     await until(phone.page, "document.querySelectorAll('#waiting li').length === 1")
     await phone.page.context.unroute(path)
     await phone.server_has(failing, "delivering")
@@ -231,7 +231,7 @@ async def test_refusal_stays_until_read_and_does_not_block_others(phone: Phone, 
     await phone.page.context.set_offline(True)
     await phone.go("delivering")
     await phone.go("arriving")
-    await make(refused.transition_to)(Status.CANCELLED, reason="改日再訂")
+    await make(refused.transition_to)(OrderStatus.CANCELLED, reason="改日再訂")
     await phone.choose()
     await phone.go("delivering")
     await phone.page.context.set_offline(False)
@@ -240,7 +240,7 @@ async def test_refusal_stays_until_read_and_does_not_block_others(phone: Phone, 
     await notice.wait_for()
     assert refused.order_number in await notice.inner_text()
     assert await notice.locator("[data-show=later]").is_visible()
-    assert (await fresh(refused)).status == Status.CANCELLED
+    assert (await fresh(refused)).status == OrderStatus.CANCELLED
     await phone.page.reload()
     await notice.get_by_role("button").click()
     await notice.wait_for(state="hidden")
@@ -268,7 +268,7 @@ async def test_second_driver_on_the_phone_neither_sees_nor_sends_the_firsts_data
     await phone.page.locator("#nothing").wait_for()
     assert order.customer.name not in await phone.text("main")
     assert await phone.page.locator("#waiting").is_hidden()
-    assert (await fresh(order)).status == Status.ASSIGNED
+    assert (await fresh(order)).status == OrderStatus.ASSIGNED
     await second.close()
     # The first driver signs in again, and their waiting reports are sent. The abandoned page does not notice.
     await phone.page.goto("about:blank")
@@ -500,7 +500,7 @@ async def test_reports_from_before_a_database_failure_are_sent(phone: Phone, dri
     await phone.go("delivering")
     await page.evaluate(BROKEN)
     await page.context.set_offline(False)
-    await until_true(lambda: Order.objects.filter(status=Status.DELIVERING).count() == 2)
+    await until_true(lambda: Order.objects.filter(status=OrderStatus.DELIVERING).count() == 2)
     await phone.server_has(first, "delivering")
     await phone.server_has(second, "delivering")
     assert await page.locator(".pending:visible").count() == 0

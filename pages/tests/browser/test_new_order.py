@@ -18,7 +18,7 @@ from customers.models import Customer
 from luckygas.testing.browser import INSECURE, serious_faults, sign_in, until
 from luckygas.testing.site import Site
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_office, make_order, make_product
 from pages.tests.browser.phone import DAY_MS, give_clock, set_clock
 
@@ -30,7 +30,7 @@ async def call(page: Page, site: Site) -> Page:
     """The open page. The customer 王太太 usually orders two of 20 kg."""
     product = await make(make_product)(price=900)
     customer = await make(make_customer)(name="王太太", phone="0912-777-888")
-    await make(make_order)(Status.DELIVERED, customer=customer, product=product, quantity=2)
+    await make(make_order)(OrderStatus.DELIVERED, customer=customer, product=product, quantity=2)
     await sign_in(page, site, await make(make_office)(), "/orders/new/")
     return page
 

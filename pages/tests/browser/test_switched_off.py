@@ -11,7 +11,7 @@ from luckygas.testing.browser import until
 from luckygas.testing.site import Site
 from luckygas.tests.test_switches import let_in
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_order, turn
 from pages.tests.browser.phone import Phone, make_stop, until_true
 from web import flags
@@ -36,14 +36,14 @@ async def test_driver_page_works_while_a_switch_is_off(phone: Phone, driver: Dri
 
 @pytest.mark.parametrize("switch", [flags.WEBSOCKETS, flags.REAL_TIME])
 async def test_customer_page_shows_that_it_reloads_while_a_switch_is_off(page: Page, site: Site, switch: str) -> None:
-    order = await make(make_order)(Status.CONFIRMED)
+    order = await make(make_order)(OrderStatus.CONFIRMED)
     await page.clock.install()
     await page.goto(f"{site.url}/t/{order.tracking_token}/")
     status = page.locator("connection-status")
     await expect(status).to_have_attribute("data-state", "live")
     await make(turn)(switch, False)
     await expect(status).to_have_attribute("data-state", "reloading")
-    await make(order.transition_to)(Status.CANCELLED, reason="改期")
+    await make(order.transition_to)(OrderStatus.CANCELLED, reason="改期")
     await page.clock.fast_forward(45_000)
     await expect(page.locator("#state")).to_have_attribute("data-status", "cancelled")
     await expect(status).to_have_attribute("data-state", "reloading")

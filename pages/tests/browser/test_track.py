@@ -15,7 +15,7 @@ from luckygas.testing.browser import serious_faults
 from luckygas.testing.site import Site
 from luckygas.testing.waiting import PATIENCE_SECONDS
 from orders.models import Order
-from orders.states import Status
+from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_order
 from pages.tests.browser.phone import DAY_MS, give_clock
 from realtime.tests.client import open_client, token_for
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def driven() -> tuple[Order, str]:
     """An order, and its driver's token."""
     customer, driver = make_customer(latitude=25.0330, longitude=121.5654), make_driver(name="陳志明")
-    return make_order(Status.ASSIGNED, customer=customer, driver=driver), token_for(driver.user)
+    return make_order(OrderStatus.ASSIGNED, customer=customer, driver=driver), token_for(driver.user)
 
 
 async def test_page_follows_the_order_to_the_receipt(page: Page, site: Site) -> None:
@@ -35,7 +35,7 @@ async def test_page_follows_the_order_to_the_receipt(page: Page, site: Site) -> 
     await page.goto(f"{site.url}/t/{order.tracking_token}/")
     await expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
     await expect(page.locator("#place")).to_be_hidden()
-    await make(order.transition_to)(Status.DELIVERING)
+    await make(order.transition_to)(OrderStatus.DELIVERING)
     await expect(page.locator("#state")).to_have_attribute("data-status", "delivering")
     async with open_client(f"{site.ws}/driver?token={jwt}") as driver:
         await driver.send(type="location_update", latitude=25.04, longitude=121.56)
@@ -43,8 +43,8 @@ async def test_page_follows_the_order_to_the_receipt(page: Page, site: Site) -> 
         await expect(page.locator("#place .pin.stop")).to_be_visible()
     await expect(page.locator(".steps .done")).to_have_count(2)
     assert await serious_faults(page) == []
-    await make(order.transition_to)(Status.ARRIVING)
-    await make(order.transition_to)(Status.DELIVERED)
+    await make(order.transition_to)(OrderStatus.ARRIVING)
+    await make(order.transition_to)(OrderStatus.DELIVERED)
     await expect(page.locator(".receipt")).to_be_visible()
     await expect(page.locator("#place")).to_be_hidden()
     await page.emulate_media(color_scheme="dark")
@@ -61,7 +61,7 @@ async def test_read_after_an_event_is_retried_until_it_succeeds(page: Page, site
     await page.goto(f"{site.url}/t/{order.tracking_token}/")
     await expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
     await page.route("**/t/**", lambda route: route.fulfill(**answer), times=2)
-    await make(order.transition_to)(Status.DELIVERING)
+    await make(order.transition_to)(OrderStatus.DELIVERING)
     await expect(page.locator("#state")).to_have_attribute("data-status", "delivering")
 
 
@@ -71,10 +71,10 @@ async def test_overtaken_response_shows_nothing_stale(page: Page, site: Site) ->
     await expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
     held = asyncio.Queue[Route]()
     await page.route("**/t/**", held.put, times=1)
-    await make(order.transition_to)(Status.DELIVERING)
+    await make(order.transition_to)(OrderStatus.DELIVERING)
     route = await asyncio.wait_for(held.get(), PATIENCE_SECONDS)
     answer = await route.fetch()
-    await make(order.transition_to)(Status.ARRIVING)
+    await make(order.transition_to)(OrderStatus.ARRIVING)
     await page.evaluate("new Promise((done) => setTimeout(done, 500))")  # the event is here
     await route.fulfill(response=answer)
     await expect(page.locator("#state")).to_have_attribute("data-status", "arriving")
@@ -85,7 +85,7 @@ async def test_overtaken_response_shows_nothing_stale(page: Page, site: Site) ->
 @pytest.mark.parametrize("off", [-DAY_MS, pytest.param(DAY_MS, marks=pytest.mark.long)])
 async def test_driver_is_on_the_map_with_a_wrong_phone_date(page: Page, site: Site, off: int) -> None:
     order, jwt = await driven()
-    await make(order.transition_to)(Status.DELIVERING)
+    await make(order.transition_to)(OrderStatus.DELIVERING)
     await give_clock(page, off)
     await page.goto(f"{site.url}/t/{order.tracking_token}/")
     await expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
@@ -95,7 +95,7 @@ async def test_driver_is_on_the_map_with_a_wrong_phone_date(page: Page, site: Si
 
 
 async def test_page_shows_that_its_link_expired(page: Page, site: Site) -> None:
-    order = await make(make_order)(Status.DELIVERED)
+    order = await make(make_order)(OrderStatus.DELIVERED)
     await page.clock.install()
     await page.goto(f"{site.url}/t/{order.tracking_token}/")
     await expect(page.locator(".receipt")).to_be_visible()
@@ -107,7 +107,7 @@ async def test_page_shows_that_its_link_expired(page: Page, site: Site) -> None:
 
 
 async def test_language_can_be_chosen_and_page_survives_a_short_outage(page: Page, site: Site) -> None:
-    order = await make(make_order)(Status.CONFIRMED)
+    order = await make(make_order)(OrderStatus.CONFIRMED)
     await page.clock.install()
     await page.goto(f"{site.url}/t/{order.tracking_token}/")
     await page.click(".language button")
@@ -116,5 +116,5 @@ async def test_language_can_be_chosen_and_page_survives_a_short_outage(page: Pag
     await page.clock.fast_forward("01:01")
     await expect(page.locator("h1")).to_have_text("Your order is confirmed.")
     await page.unroute("**/t/**")
-    await make(order.transition_to)(Status.CANCELLED, reason="改期")
+    await make(order.transition_to)(OrderStatus.CANCELLED, reason="改期")
     await expect(page.locator("#said")).to_have_text("Your order was cancelled.")

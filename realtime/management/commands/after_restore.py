@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from notifications.models import NotificationHistory
-from notifications.states import Reason, Status, Type
+from notifications.states import MessageStatus, MessageType, Reason
 from realtime import log
 from web import system_metrics
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         system_metrics.count_from_now()
         # A sender may have sent what became due since the backup. Messages due later were not sent.
         due = Q(pk__in=NotificationHistory.objects.due().values("pk"))
-        held = sum(map(hold, list(NotificationHistory.objects.filter(Q(status=Status.SENDING) | due))))
+        held = sum(map(hold, list(NotificationHistory.objects.filter(Q(status=MessageStatus.SENDING) | due))))
         self.stdout.write(
             _("The event log starts again. %d messages that may have been sent since the backup are now unknown.")
             % held
@@ -37,5 +37,5 @@ def hold(row: NotificationHistory) -> bool:
 
     Returns whether the status was changed.
     """
-    gateway = row.gateway or (settings.SMS_GATEWAY if row.type == Type.SMS else "")
-    return row.move(row.status, Status.UNKNOWN, status_reason=Reason.INTERRUPTED, gateway=gateway)
+    gateway = row.gateway or (settings.SMS_GATEWAY if row.type == MessageType.SMS else "")
+    return row.move(row.status, MessageStatus.UNKNOWN, status_reason=Reason.INTERRUPTED, gateway=gateway)
