@@ -28,10 +28,10 @@ from web.api.resources import LastEventId
 from web.limits import MAX_ID
 from web.refusals import Refusal
 
-# The most events in one response, and the most log rows read for it. A client of few channels needs more pages.
+# Maximum number of events in one response, and of log rows read for it. A client of few channels needs more pages.
 MAX_EVENTS = 500
 MAX_ROWS = 5000
-# `Retry-After` while live updates are turned off: how often pages reload their data.
+# The `Retry-After` header while live updates are turned off: how often pages reload their data.
 RELOAD_SECONDS = 30
 
 
@@ -50,7 +50,7 @@ class EventPage(serializers.Serializer[Any]):
 
 
 class NewEvent(Strict):
-    """A custom event: to a channel or to one user; `system.message` and `maintenance.alert` to all unless named."""
+    """A custom event for a channel or a user. If neither is given, system.message and maintenance.alert go to all."""
 
     type = serializers.CharField(
         max_length=LONGEST_TYPE, help_text=_("system.message, maintenance.alert, notification, or custom.…")
@@ -104,7 +104,7 @@ class Events(LastEventId):
 
 
 def _channels(identity: Identity, channel: str) -> set[str]:
-    """The channels to look for in events: those of `channel`, or all of the caller's own if it is empty."""
+    """The channels of the events to return: those of `channel`, or all of the caller's own if `channel` is empty."""
     if not channel:
         endpoints = ["ws", *(name for name, right in channels.ENDPOINTS.items() if identity.reach(right) is not NO)]
         return {name for endpoint in endpoints for name in channels.own(identity, endpoint)}
@@ -119,7 +119,7 @@ def _page(wanted: set[str], since: int, epoch: str, limit: int, **_rest: Any) ->
     head = log.head()
     kept = log.covers(since, epoch, floor=head.floor, seq=head.seq, log_epoch=head.epoch, past=head.past)
     rows = log.read(since, MAX_ROWS) if kept else []
-    # If the rows begin later, they were pruned after the head was read.
+    # If the rows do not begin right after `since`, earlier ones were pruned after the head was read.
     if not kept or (rows and rows[0].seq != since + 1):
         detail = _("Events after this one are no longer stored. Load the current state and resume from its cursor.")
         raise Refusal("cursor_gone", detail, attr="since", status=410)

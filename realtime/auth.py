@@ -1,4 +1,8 @@
-"""Authenticates sockets by token, ticket, session cookie or the link from an SMS. The first one present is used."""
+"""Authenticates sockets.
+
+The endpoint `track` uses the token of the link from an SMS. The others use a token, else a ticket, else the session
+cookie: the first one that is present decides.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +40,14 @@ from web.refusals import Refusal
 from web.text import visible
 
 TICKET_SECONDS = 30
-# Scheme of a socket (RFC 6455, 3) → scheme of its page.
+# The scheme of a WebSocket URL (RFC 6455, 3), and the scheme of a page at the same origin.
 PAGES = {"ws": "http", "wss": "https"}
 
 Scope = dict[str, Any]
 
 
 def query(scope: Scope) -> dict[str, str]:
-    """The parameters of the URL. The last value of a repeated one counts. Raises Refusal if there are too many."""
+    """The parameters of the URL, with the last value of a repeated one. Raises Refusal if there are too many."""
     try:
         parsed = parse_qs(scope["query_string"].decode("utf-8", "replace"), max_num_fields=20)
     except ValueError:
@@ -66,7 +70,7 @@ async def identify(scope: Scope, endpoint: str) -> Identity:
     try:
         identity = await _by_secret(scope, address)
     except Refusal as refusal:
-        # Counted in memory, so that a wrong token costs neither a thread nor a query.
+        # Failures are counted in memory, so that a wrong token costs neither a thread nor a query.
         if refusal.status == UNAUTHORIZED and throttling.wait_for("wrong_secret", address, here=True) is not None:
             raise throttled() from None
         raise
@@ -78,7 +82,7 @@ async def identify(scope: Scope, endpoint: str) -> Identity:
 
 
 async def _by_secret(scope: Scope, address: str | None) -> Identity:
-    """Authenticates by token, ticket or session. A throttled address is refused before any query."""
+    """Authenticates by token, ticket or session. A throttled address may only use a token, which needs no query."""
     parameters = query(scope)
     if "token" in parameters:
         return of_token(parameters["token"])
@@ -107,9 +111,9 @@ def of_token(token: str) -> Identity:
 
 
 def new_ticket(user: User, session: str = "") -> str:
-    """Creates a ticket for one socket, valid for TICKET_SECONDS, and stores its hash.
+    """Creates a ticket for one socket, valid for TICKET_SECONDS, and stores its hash. Deletes expired tickets.
 
-    `session` is a session name (`rights.session_name`): signing out of it closes the socket.
+    `session` is a session name (`rights.session_name`): signing out of that session closes the socket.
     """
     ticket = secrets.token_urlsafe(24)
     ends = timezone.now() + timedelta(seconds=TICKET_SECONDS)
@@ -129,21 +133,21 @@ def _hash(ticket: str) -> str:
 def of_ticket(ticket: str) -> Identity:
     valid = WebSocketTicket.objects.filter(key_hash=_hash(ticket), expires_at__gt=timezone.now())
     row = valid.select_related("user__staff_role").first()
-    # Deleting the row claims the ticket: of two sockets with the same one, only one deletes it.
+    # Deleting the row claims the ticket: of two sockets with the same ticket, only one deletes the row.
     if row is None or not WebSocketTicket.objects.filter(pk=row.pk).delete()[0]:
         raise Refusal("ticket_not_valid", _("The ticket was already used or has expired."), status=UNAUTHORIZED)
     return _of_user(row.user, row.session)
 
 
 def session_of(request: Request) -> str:
-    """The name of the session that an API request belongs to, by token or by cookie; empty if it has none."""
+    """The session name of an API request, from its token or its cookie; empty if it has no session."""
     if isinstance(request.auth, Token):
         return str(request.auth.get("session", ""))
     return session_name(request.session.session_key) if request.session.session_key else ""
 
 
 async def of_session(scope: Scope) -> Identity:
-    """Authenticates by session cookie. Checks the origin, because browsers send cookies for any page that connects."""
+    """Authenticates by session cookie. Checks the origin, because browsers send the cookie for pages of any origin."""
     if not may_use_session(scope):
         raise Refusal(
             "origin_not_allowed",
@@ -159,10 +163,10 @@ async def of_session(scope: Scope) -> Identity:
 def may_use_session(scope: dict[str, Any]) -> bool:
     """Whether the page may open a socket with the session cookie, by the rules of Django's CSRF check.
 
-    Its origin must have this site's scheme, host and port, or be one of CSRF_TRUSTED_ORIGINS.
+    The page's origin must have this site's scheme, host and port, or match one of CSRF_TRUSTED_ORIGINS.
     """
     header = dict(scope["headers"]).get(b"origin", b"").decode("ascii", "replace")
-    # Django writes `https://*.example.tw`, Channels `https://.example.tw`.
+    # For subdomains Django expects `https://*.example.tw`, Channels `https://.example.tw`.
     allowed = [url.replace("://*.", "://.") for url in settings.CSRF_TRUSTED_ORIGINS]
     with suppress(DisallowedHost):
         request = as_request(scope)  # applies the forwarding headers of our own proxies
@@ -188,7 +192,7 @@ def _of_user(user: User, session: str) -> Identity:
 
 
 def of_link(token: str, address: str | None) -> Identity:
-    """Authenticates by the token of an order's link, valid until a day after delivery. Throttled by client IP."""
+    """Authenticates by the token of an order's link, valid until a day after delivery. Throttles by client IP."""
     if throttling.wait_for("track_socket", address) is not None:
         raise throttled()
     order = permissions.linked_orders(token, Order.objects.all()).values("pk", "customer_id").first()

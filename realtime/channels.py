@@ -26,14 +26,14 @@ from orders.models import Order
 
 NOT_YOURS = _("You may not read this channel.")
 SWITCHED_OFF = _("Live updates are turned off. Please reload the data from time to time.")
-# The right that each endpoint and office channel requires. Office channels require it for all rows.
+# The right that each endpoint requires, and each office channel. Office channels require the right for all rows.
 ENDPOINTS = {"office": "realtime.open_office", "driver": "dispatch.drive"}
 OFFICE = {
     "staff": "realtime.open_office", "orders": "orders.view_order", "drivers": "dispatch.view_driver",
     "routes": "dispatch.view_route", "customers": "customers.view_customer", "inventory": "catalogue.view_product",
     "notifications": "notifications.view_notificationhistory",
 }  # fmt: skip
-# The right for a numbered channel that is not the reader's own.
+# The right that channels with a number require, except for the reader's own.
 OTHERS = {"driver": "dispatch.view_driver", "route": "dispatch.view_route", "order": "orders.view_order"}
 NUMBERED = re.compile(r"(user|driver|route|order|customer|track):([1-9]\d{0,17})")
 
@@ -42,8 +42,8 @@ NUMBERED = re.compile(r"(user|driver|route|order|customer|track):([1-9]\d{0,17})
 class Identity:
     """Who opened a socket, read from a token's claims without a query, or from the user.
 
-    `expires_at` is in seconds since 1970. `role` is the `Side` that clients see, `staff` the office role (owner,
-    manager, clerk). `session` and `password` are fingerprints of the sign-in and the password, not secrets.
+    `expires_at` is in seconds since 1970. `role` is the `Side` that clients receive, `staff` the office role (owner,
+    manager, clerk). `session` and `password` are fingerprints of the session and the password, not secrets.
     """
 
     user_id: int | None = None
@@ -86,7 +86,7 @@ class Identity:
 
     @property
     def owner(self) -> str:
-        """The key that the connection limit counts by: the user, or the order whose link it is."""
+        """The key by which the connection limit counts: the user, or the order of the tracking link."""
         return f"user:{self.user_id}" if self.tracked_order_id is None else f"track:{self.tracked_order_id}"
 
     @property
@@ -95,13 +95,13 @@ class Identity:
 
     @property
     def rights(self) -> str:
-        """A fingerprint of what permissions depend on. If the user's current one differs, the rights are revoked."""
+        """A fingerprint of what permissions depend on. If the user's current one differs, these rights are revoked."""
         parts = (self.role, self.staff, self.driver_id, self.customer_id)
         return f"{' '.join(str(part or '-') for part in parts)} {self.password}"
 
 
 def own(identity: Identity, endpoint: str = "ws") -> list[str]:
-    """The channels that a socket of this endpoint (`ws`, `driver`, `office`, `track`) is subscribed to at once."""
+    """The channels to which a socket of this endpoint (`ws`, `driver`, `office`, `track`) is subscribed at once."""
     if identity.tracked_order_id is not None:
         return [f"track:{identity.tracked_order_id}"]
     channels = [f"user:{identity.user_id}"]
@@ -124,10 +124,10 @@ def needs_query(identity: Identity, channel: str) -> bool:
 
 
 def read_as(identity: Identity, channel: str) -> list[str]:
-    """The event channels (`frames.with_pairs`) that a subscription to `channel` receives.
+    """The channels of events (see `frames.with_pairs`) that a subscription to `channel` receives.
 
-    Users without the right to all orders receive only events that name them as driver or customer. So nothing has to be
-    revoked when an order gets another driver or customer.
+    Users without the right to all orders receive only events that name them as driver or customer. So a subscription
+    need not end when the order gets another driver or customer.
     """
     if identity.tracked_order_id is not None or needs_query(identity, channel):
         return [f"{kind}:{pk}/{channel}" for kind, pk in identity.people.items()]
@@ -135,7 +135,7 @@ def read_as(identity: Identity, channel: str) -> list[str]:
 
 
 def may_read(identity: Identity, channel: str) -> bool:
-    """Whether the identity may subscribe to a channel. Blocks on a query if `needs_query`."""
+    """Whether the identity may subscribe to a channel. Runs a query if `needs_query` is true for them."""
     if identity.tracked_order_id is not None:
         return channel == f"track:{identity.tracked_order_id}"
     mine = identity.people | {"user": identity.user_id}

@@ -1,4 +1,4 @@
-"""Handles the messages that a client sends on its socket. A refusal is sent as an error; the socket stays open."""
+"""Handles the messages that a client sends on its socket. A refused message gets an error; the socket stays open."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ from web.text import visible_json
 logger = logging.getLogger(__name__)
 Message = dict[str, Any]
 Handler = Callable[[Hub, Connection, Message], Awaitable[None]]
-# The most channels of one connection; a board needs a dozen.
+# Maximum number of channels of one connection. A board needs a dozen.
 MAX_CHANNELS = 100
 DRIVE = channels.ENDPOINTS["driver"]
-# Separate threads for commands, so that slow ones delay no handshake and no event. Twice as many as may wait for a
-# locked row (luckygas.lock_waiters), so that commands on other orders continue.
+# The threads of order commands. They are separate, so that slow commands do not delay handshakes and events. There are
+# twice as many as may wait for a locked row (luckygas.lock_waiters), so that commands on other orders continue.
 THREADS = ThreadPoolExecutor(max(4, settings.DATABASE_POOL // 2), thread_name_prefix="command")
 # Status names that older driver apps send.
 SYNONYMS = {"driver_arrived": OrderStatus.ARRIVING.value}
 
 
 async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
-    """Executes one message, or answers with an error."""
+    """Executes one message, or answers it with an error."""
     ref: Any = None
     allowed = connection.count_message()
     metrics.MESSAGES.inc()
@@ -71,7 +71,7 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
     except Error as error:
         if (problem := temporary_failure(error)) is None:
             raise
-        # The client may retry: either nothing was done, or the same `ref` returns the receipt of what was.
+        # The client may retry: either nothing was done, or a retry with the same `ref` gets the first receipt.
         _refuse(hub, connection, str(problem.get_codes()), problem.detail, ref)
 
 
@@ -81,12 +81,12 @@ def _refuse(hub: Hub, connection: Connection, code: str, detail: Any, ref: Any) 
 
 
 def parse(text: str | None) -> Message:
-    """A JSON object with a `type`. Raises Refusal."""
+    """Parses a message: a JSON object with a `type`. Raises Refusal."""
     if text is None:
         raise Refusal("invalid_message", _("Please send text, not binary data."))
     try:
         message = json.loads(text, parse_constant=_no_constant)
-        # Refuses lone surrogates: they cannot be encoded in an answer.
+        # Refuses lone surrogates, because UTF-8 cannot encode them in an answer.
         json.dumps(visible_json(message), ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Refusal("invalid_json", _("This is not JSON.")) from None
@@ -123,7 +123,7 @@ async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> Non
 
 
 async def location_update(hub: Hub, connection: Connection, message: Message) -> None:
-    """Takes a driver's position. Sends no answer unless it is refused."""
+    """Accepts a driver's position. Only a refused one gets an answer: an error."""
     driver_id = connection.identity.driver_id
     if driver_id is None or connection.identity.reach(DRIVE) is not OWN:
         raise refused(DRIVE)
@@ -131,7 +131,7 @@ async def location_update(hub: Hub, connection: Connection, message: Message) ->
 
 
 async def authenticate(hub: Hub, connection: Connection, message: Message) -> None:
-    """Replaces the token before it expires. A token with other rights is refused: it needs another connection."""
+    """Replaces the token before it expires. Refuses a token with other rights, which needs a new connection."""
     token, old = message.get("token"), connection.identity
     if not isinstance(token, str):
         raise Refusal("invalid_message", _("Please send the new token as text."))
@@ -170,7 +170,7 @@ async def may_read(identity: Identity, channel: str) -> bool:
 async def requested_channels(
     identity: Identity, endpoint: str, parameters: dict[str, str]
 ) -> tuple[list[str], list[str]]:
-    """Returns the channels a connection starts with, and the requested ones (`?channels=a,b`) it may not read."""
+    """Returns the first channels of a connection, and those requested by `?channels=a,b` that it may not read."""
     wanted, refused = channels.own(identity, endpoint), list[str]()
     for channel in parameters.get("channels", "").split(",")[:MAX_CHANNELS]:
         if channel and channel not in wanted:
@@ -191,7 +191,7 @@ def cursor(parameters: dict[str, str]) -> tuple[int | None, str | None]:
 
 
 async def order_command(hub: Hub, connection: Connection, message: Message) -> None:
-    """Executes the command on a thread, logs its outcome and sends the receipt."""
+    """Executes an order command on a thread, logs its outcome and sends the receipt."""
     run = database_sync_to_async(carry_out, thread_sensitive=False, executor=THREADS)
     started, outcome = perf_counter(), "broken"
     try:
@@ -207,12 +207,12 @@ async def order_command(hub: Hub, connection: Connection, message: Message) -> N
 
 
 def carry_out(identity: Identity, message: Message) -> dict[str, Any]:
-    """Executes an order command and returns its receipt. Blocks on the database, not on SMS. Raises Refusal."""
+    """Executes an order command and returns its receipt. Waits for the database, not for SMS. Raises Refusal."""
     if identity.reach(permissions.DELIVER_ORDER) is NO:
         raise refused(permissions.DELIVER_ORDER)
     found = accounts(identity.session).select_related("staff_role", "driver", "customer")
     user = found.filter(pk=identity.user_id or 0, is_active=True).first()
-    # The hub will close this socket. Refuse the commands that arrive until then.
+    # The hub is about to close this socket. Refuse the commands that arrive before.
     if user is None or user.signed_out or Identity.of(user).rights != identity.rights:
         raise rights.revoked()
     with no_waiting():

@@ -1,4 +1,4 @@
-"""The ASGI application of one socket: authenticates it, passes its messages on and joins it to the hub."""
+"""The ASGI application of one socket: authenticates it, joins it to the hub and passes its messages to `commands`."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from web.refusals import Refusal
 
 logger = logging.getLogger(__name__)
 
-# Seconds between the heartbeats a client is asked to send.
+# The seconds between two heartbeats of a client. The connection frame tells it.
 HEARTBEAT_INTERVAL = 30
-# The longest time that authentication may take.
+# Maximum number of seconds that authentication may take.
 HANDSHAKE_SECONDS = 20.0
 # Close codes from here on are for private use (RFC 6455, 7.4.2).
 PRIVATE_CODES = 4000
@@ -46,8 +46,8 @@ class Disconnected(Exception):
 class EventConsumer:
     """One socket of any endpoint: `ws`, `driver`, `office`, `track`.
 
-    A consumer of Channels would need an extra task for each socket (4 KB). It would also close old database connections
-    before each message, on the one thread that all sockets share.
+    It is not a consumer of Channels, which would need an extra task for each socket (4 KB). Channels also closes old
+    database connections before each message, on the one thread that all sockets share.
     """
 
     hub: Hub
@@ -103,7 +103,7 @@ class EventConsumer:
         bind_contextvars(connection_id=str(connection.id))
         try:
             await self._welcome(connection, parameters)
-        except CursorGone:  # it reads more slowly than events arrive: it reconnects and loads a snapshot
+        except CursorGone:  # the client reads more slowly than events arrive: it reconnects and loads a snapshot
             await self.close(SERVICE_RESTART)
 
     async def _identity(self) -> Identity:
@@ -139,7 +139,7 @@ class EventConsumer:
 
     def _join(self, connection: Connection, channels: list[str]) -> None:
         self.connection = connection
-        connection.last_message_at = monotonic()  # its messages were not read during the replay
+        connection.last_message_at = monotonic()  # the client's messages were not read during the replay
         self.hub.readers.join(connection, channels)
         connection.closing.add_done_callback(self._on_closing)
         if isinstance(connection.out, Queue):
@@ -188,9 +188,7 @@ class EventConsumer:
     async def send(self, message: dict[str, Any]) -> None:
         try:
             await self._asgi_send(message)
-        except (
-            OSError
-        ):  # raised by the server when the client has closed (ASGI, “Send after the connection was closed”)
+        except OSError:  # the client has disconnected (ASGI, “Send after the connection was closed”)
             raise Disconnected from None
 
     async def send_text(self, text: str) -> None:
@@ -204,5 +202,5 @@ class EventConsumer:
             except Exception:
                 if code >= PRIVATE_CODES:
                     raise
-                # Daphne refuses to send standard codes other than 1000: send 4009 for 1009, 4012 for 1012.
+                # Daphne sends no standard codes but 1000: send 4009 instead of 1009, and 4012 instead of 1012.
                 await self.send({"type": "websocket.close", "code": PRIVATE_CODES + code - 1000})

@@ -1,8 +1,8 @@
 """Detects that the database was replaced, and then begins a new epoch of the log.
 
-A promoted standby, a restored backup or a copied data directory may lack events. It gives their numbers to other
-events, which a cursor beyond the end would skip. So the log head stores the database that numbered last, and each
-process remembers how far it read the log (docs/realtime.md).
+A promoted standby, a restored backup or a copied data directory may lack events. It assigns their ids to other events,
+which clients with a cursor beyond its end would miss. So the log head stores which database last assigned event ids,
+and each process remembers how far it read the log (docs/realtime.md).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from django.db.models import Func, TextField
 
 from realtime.models import LogHead, new_epoch
 
-# Earlier epochs, oldest first, each with the last position that this log shares with it.
+# Earlier epochs, oldest first, each with the last position that the log has in common with it.
 Past = Iterable[tuple[str, int]]
-# The most earlier epochs whose cursors may still resume.
+# Maximum number of earlier epochs whose cursors can still resume.
 MAX_PAST_EPOCHS = 20
 # Identifies a PostgreSQL database: the cluster (SYSTEM), and FACTS: the timeline (changes with a promotion), the
 # database and the table (change with every restore).
@@ -28,12 +28,12 @@ FACTS = (
     "(SELECT oid FROM pg_database WHERE datname = current_database())",
     "realtime_loghead.tableoid",
 )
-# Changes when a copied data directory starts, but also when PostgreSQL restarts.
+# The start of PostgreSQL. It changes when a copied data directory starts, but also at every restart.
 STARTED = "extract(epoch FROM pg_postmaster_start_time())"
 
 
 def here() -> Func:
-    """SQL for the database that a `LogHead` is read from, as `facts@start`. PostgreSQL only."""
+    """SQL that identifies the database a `LogHead` is read from, as `facts@start`. PostgreSQL only."""
     facts = (SYSTEM, *FACTS) if may_ask_system() else FACTS
     template = f"concat_ws('/', {', '.join(facts)}) || '@' || {STARTED}"
     return Func(template=template, output_field=TextField())
@@ -66,21 +66,21 @@ _seen = ReadPosition()
 
 
 def seen() -> ReadPosition:
-    """Call this before reading the log to compare with: another thread may read further in between."""
+    """How far this process read the log. Call it before reading the log, because another thread may read further."""
     return _seen
 
 
 def remember(epoch: str, seq: int, stamp: str) -> None:
     """Remembers a committed log end. Ignores a shorter log of the same epoch, because it lost events."""
-    global _seen  # noqa: PLW0603  (one a process)
+    global _seen  # noqa: PLW0603  (one per process)
     if epoch != _seen.epoch or seq > _seen.seq:
         _seen = ReadPosition(epoch, seq, stamp)
 
 
 def has_moved(log: LogHead, seen: ReadPosition) -> bool:
-    """Whether `log` was last numbered in another database than the one it was read from (`here`).
+    """Whether another database last assigned event ids (`origin`) than the one from which `log` was read (`here`).
 
-    A restart of PostgreSQL does not count, if this process read the log before and the log still holds all of that.
+    A restart of PostgreSQL does not count if this process read the log before and the log holds all of what it read.
     """
     if not log.origin or not log.here or log.origin == log.here:
         return False
@@ -89,14 +89,14 @@ def has_moved(log: LogHead, seen: ReadPosition) -> bool:
 
 
 def begin(log: LogHead, *, keeps_past: bool) -> None:
-    """Gives `log` a new epoch, unsaved. `keeps_past`: cursors of earlier epochs up to the current end still resume."""
+    """Sets a new epoch, unsaved. `keeps_past`: cursors of earlier epochs up to the current end can still resume."""
     log.past = [*log.past, [log.epoch, log.seq]][-MAX_PAST_EPOCHS:] if keeps_past else []
     log.epoch = new_epoch()
     log.origin = log.here
 
 
 def check(log: LogHead, seen: ReadPosition) -> None:
-    """Begins a new epoch, unsaved, if the database was replaced. Call before numbering."""
+    """Begins a new epoch, unsaved, if the database was replaced. Call it before assigning event ids."""
     if has_moved(log, seen):
         begin(log, keeps_past=True)
     elif seen.is_lost_in(log):

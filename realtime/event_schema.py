@@ -22,7 +22,7 @@ class ProductCount(serializers.Serializer[Any]):
 
 
 class OrderEventData(OrderFieldsSerializer):
-    """Order data for its driver and its customer. `previous_status`: only in `order.status_changed`."""
+    """Order data for the order's driver and customer. `previous_status`: only in `order.status_changed`."""
 
     side = Side.CUSTOMER
     customer_name = serializers.CharField()
@@ -94,7 +94,7 @@ EVENTS = (
 
 
 class AnyEvent(serializers.DictField):
-    """One of `EVENTS`."""
+    """Any of `EVENTS`."""
 
 
 class AnyEventExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

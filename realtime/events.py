@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class EventDraft:
-    """An event without a number. Its envelope names the first channel."""
+    """An event that has no id yet. Its envelope will name the first channel."""
 
     type: str
     channels: list[str]
@@ -40,7 +40,7 @@ class EventDraft:
 def drafts(rows: Sequence[Outbox]) -> list[list[EventDraft]]:
     """Returns the events of each row. The number of queries does not grow with the number of rows."""
     orders = [row for row in rows if row.subject.startswith("order:") and "customer_id" in row.delta]
-    # A route's number of stops is sent once in a batch, after the last order that joined or left the route.
+    # A route's number of stops is sent once per batch, after the events of the last order that joined or left it.
     last = {route: place for place, row in enumerate(rows) for route in row.delta.get("routes_touched", ())}
     routes = {_pk(row) for row in rows if row.subject.startswith("route:")} | last.keys()
     customers = [row.delta["customer_id"] for row in orders]
@@ -80,7 +80,7 @@ def _drafts_of(row: Outbox, facts: Facts) -> list[EventDraft]:
         case "notification":
             return [EventDraft(row.type, ["notifications"], {"notification_id": name} | row.delta)]
         case "user":
-            # The rights at the time of numbering: neither of two concurrent changes saw the other.
+            # The current rights, not those when the change was saved: two concurrent changes do not see each other.
             return [_revocation(row.subject, facts.rights.get(int(name)))]
         case "session":
             return [_revocation(row.subject, None)]
@@ -125,7 +125,7 @@ def _fields_for(delta: dict[str, Any], side: Side) -> dict[str, Any]:
 
 
 def _extra_types(delta: dict[str, Any]) -> Iterable[str]:
-    """Further event types of the change. The office's screens show a toast for each."""
+    """Further event types of the change. Office screens show a toast for each of them."""
     if delta["now_urgent"]:
         yield "order.urgent"
     if delta["previous_status"] and delta["status"] == "cancelled":
@@ -147,7 +147,7 @@ def order_channels(order: int, customer: int, driver: int | None) -> list[str]:
 
 
 def _unassigned(data: dict[str, Any], delta: dict[str, Any]) -> list[EventDraft]:
-    """Events for the former driver and customer, sent before the others. A new customer revokes the old link."""
+    """Events for the former driver and customer, sent before the others. A new customer also revokes the old link."""
     # The envelope names the first channel, so the customer's comes first, as in `order_channels`.
     former = {"customer": delta["previous_customer"], "driver": delta["previous_driver"]}
     channels = [f"{kind}:{pk}" for kind, pk in former.items() if pk]
@@ -192,7 +192,7 @@ def _product(row: Outbox) -> list[EventDraft]:
     return [EventDraft(type_, ["inventory"], data) for type_ in types]
 
 
-# --- facts read at numbering: they rarely change, or did not exist when the change was saved ----------------------
+# --- facts that are read when events get their ids: they rarely change, or did not exist at the change -------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ def _read(
 ) -> Facts:
     """Reads each kind with one query, or none if there are no ids: just building a query takes half a millisecond.
 
-    The customers are those at the time of the change. If an order has another one by now, the event must not name them.
+    `customer_ids` are the customers at the time of the change. The event must not name a customer the order got later.
     """
     return Facts(_products(order_ids), _customers(customer_ids), _routes(route_ids), rights.current(user_ids))
 

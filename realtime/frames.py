@@ -1,4 +1,4 @@
-"""Encodes frames: events in their envelope, and flat messages such as errors (docs/realtime.md)."""
+"""Encodes messages to clients: events in their envelope, and flat messages such as errors (docs/realtime.md)."""
 
 from __future__ import annotations
 
@@ -61,10 +61,11 @@ def restart() -> str:
 
 
 def with_pairs(channels: Iterable[str]) -> frozenset[str]:
-    """Adds to the channels of an order's event one for each person it names: `customer:5/order:17`.
+    """Adds pairs such as `customer:5/order:17` to the channels of an order's event: each customer and driver channel
+    with each `order:` and `track:` channel.
 
-    Drivers, customers and link holders receive an order's events only through these. So they receive none that does not
-    name them.
+    Drivers, customers and link holders receive an order's events only through these pairs. So they receive only events
+    that name them.
     """
     orders = [name for name in channels if name.startswith(("order:", "track:"))]
     people = [name for name in channels if name.startswith(("customer:", "driver:"))] if orders else []
@@ -73,7 +74,7 @@ def with_pairs(channels: Iterable[str]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """An event, encoded once for all readers. `channels` are those from `with_pairs`."""
+    """An event, encoded once for all readers. `channels` includes the pairs (`with_pairs`)."""
 
     seq: int
     type: str
@@ -96,5 +97,5 @@ class Encoded:
 
 
 def error(code: str, detail: str | Promise, ref: Any = None) -> str:
-    """The message for a refusal. `ref` is that of the client's message."""
+    """The message for a refusal. `ref` is copied from the client's message."""
     return encode({"type": "error", "code": code, "detail": str(detail), "ref": ref})

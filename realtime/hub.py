@@ -1,7 +1,7 @@
-"""The hub reads new events from the log and writes each one to the sockets subscribed to its channels.
+"""The hub reads new events from the log and writes them to the sockets that are subscribed to their channels.
 
 Each event loop of each process has one hub. It wakes on a bell and on a timer, so events arrive within a second even
-when Redis is down or hangs. Code that touches connections runs on the event loop and does not await in between.
+when Redis is down or hangs. Code that changes connections runs on the event loop and does not await in between.
 Queries run on the hub's own threads, so slow commands and SMS providers cannot delay them.
 """
 
@@ -36,29 +36,29 @@ from web.timings import measured
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-# The longest delay of an event when every bell is lost.
+# How often to read the log without a bell: the maximum delay of an event when every bell is lost.
 TIMER_SECONDS = 1.0
-# How soon to retry when another process holds the numbering lock.
+# The pause before a retry while another process holds the lock on the log head.
 BUSY_SECONDS = 0.05
-# The most events read in one round.
+# Maximum number of events that are read in one round.
 ROUND = 1000
-# Events kept in memory, so that resuming needs no query. A client that missed more loads a snapshot, which is cheaper
-# than a longer replay.
+# Maximum number of events in memory, from which clients resume without a query. A client that missed more loads a
+# snapshot, which is cheaper than a longer replay.
 RECENT = 5000
-# The most request ids in one log line.
+# Maximum number of request ids in one log line.
 MAX_NAMED = 20
-# A client may resume from a hub that has read further. Read this often before its cursor counts as ahead of the log.
+# A client may come from a hub that has read further. Its cursor is refused if it is still ahead after this many reads.
 CATCH_UP_TRIES = 10
-# The pause after an error. The usual one is that the database is down.
+# The pause after an error. The usual error is that the database is down.
 RETRY_SECONDS = 1.0
-# How often to query the rights of all connected users. This finds changes that sent no signal, such as those by SQL.
+# How often to query the rights of all connected users. This finds changes that sent no signal, for example by SQL.
 RIGHTS_SECONDS = 45.0
 # How many times per WEBSOCKET_SILENCE_SECONDS to look for silent clients.
 SILENCE_CHECKS = 15
 
 
 class Hub:
-    """Use `await Hub.current()`."""
+    """The hub of one event loop. Get it with `await Hub.current()`."""
 
     _hubs: ClassVar[dict[asyncio.AbstractEventLoop, Hub]] = {}
 
@@ -128,7 +128,7 @@ class Hub:
         return head, past, rights.recent()
 
     def begin(self, head: LogHead, recent: list[Encoded], revocations: list[Encoded]) -> None:
-        """Sets the cursor to the end of the log, and replaces the events and revocations in memory."""
+        """Sets the cursor to the end of the log. Replaces the events and revocations in memory; applies the latter."""
         self._recent.clear()
         self._recent.extend(recent)
         self.epoch, self.past = head.epoch, head.past
@@ -138,7 +138,7 @@ class Hub:
             self.readers.revoke(event)
 
     async def stop(self) -> None:
-        """Cancels the hub's tasks and closes its database connections."""
+        """Cancels the hub's tasks, closes its database connections and ends its threads."""
         outbox.unregister(self.wake)
         self._hubs.pop(self.loop, None)
         for task in self._tasks:
@@ -176,7 +176,7 @@ class Hub:
         return await asyncio.get_running_loop().run_in_executor(thread, call)
 
     def wake(self) -> None:
-        """Tells the hub that this process committed a change. Safe to call from any thread."""
+        """Wakes the hub after this process committed a change. Safe to call from any thread."""
         self.loop.call_soon_threadsafe(self._on_commit)
 
     def _on_commit(self) -> None:
@@ -217,7 +217,7 @@ class Hub:
             self.loop.call_later(BUSY_SECONDS, self._woken.set)
         if numbered.full or len(events) >= ROUND:
             self._woken.set()
-        # The process that committed rings for the others, even when another process numbered the change.
+        # The process that committed sends the bell to the others, even if another process assigned the event ids.
         if events and (numbered.events or committed_here):
             self._spawn(outbox.broadcast({"type": "bell", "head": events[-1].seq}))
         self.deliver(events)
@@ -228,10 +228,10 @@ class Hub:
     def _look(
         cursor: int, epoch: str, by_bell: bool, last: Encoded | None = None
     ) -> tuple[log.Numbered, list[Encoded] | None]:
-        """Numbers the outbox and reads the events after `cursor`.
+        """Assigns ids to the changes in the outbox and reads the events after `cursor`.
 
         Returns None for the events when the log was replaced or pruned past the cursor. `last` is the event at the
-        cursor, if it is in memory.
+        cursor, if that event is in memory.
         """
         seen = epochs.seen()
         numbered = log.number_waiting(by_bell=by_bell)
@@ -251,7 +251,7 @@ class Hub:
         return numbered, [Encoded.of(event) for event in new]
 
     async def _reload(self) -> None:
-        """Reloads the log after it was replaced (by a restore) or pruned past the cursor. All clients reconnect."""
+        """Reloads the log after it was replaced (by a restore) or pruned past the cursor. Closes all sockets."""
         logger.warning("The event log was replaced or pruned. All sockets are closed and reconnect.")
         self.begin(*await self._run(self._log_thread, self._load))
         self.readers.close_all(SERVICE_RESTART)
@@ -264,7 +264,7 @@ class Hub:
         return flags.on_from_memory(flags.WEBSOCKETS) and flags.on_from_memory(flags.REAL_TIME)
 
     async def _refresh_switches(self, by_bell: bool) -> None:
-        """Reads the switches on every timer, so an idle hub follows within a second. On a bell, only when stale."""
+        """Reads the switches: on the timer always, so an idle hub follows within a second; on a bell only if stale."""
         older_than = flags.MEMORY_SECONDS if by_bell else 0
         if flags.age() > older_than:
             await self._run(self._log_thread, flags.refresh, older_than)
@@ -273,7 +273,7 @@ class Hub:
 
     @measured("hub.deliver")
     def deliver(self, events: Sequence[Encoded]) -> None:
-        """Writes the events of one round. Events before a revocation are written before it closes any socket."""
+        """Writes the events of one round. Writes those before a revocation before the revocation closes sockets."""
         first = 0
         for place, event in enumerate(events, start=1):
             self._recent.append(event)
@@ -309,7 +309,7 @@ class Hub:
     # --- clients that resume ---------------------------------------------------------------------------------------
 
     async def resumable(self, since: int, epoch: str | None) -> bool:
-        """Whether the hub can replay every event after `since`. Waits up to half a second for the log to catch up."""
+        """Whether the hub can replay every event after `since`. Waits up to half a second until it read that far."""
         for _ in range(CATCH_UP_TRIES):
             if since <= self.cursor and epoch in (None, "", self.epoch, *dict(self.past)):
                 break
@@ -333,7 +333,7 @@ class Hub:
     # --- other processes -------------------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
-        """Receives bells and positions from other processes. Without the channel layer only the timer wakes the hub."""
+        """Receives bells and positions from other processes. If the channel layer fails, only the timer wakes the hub."""
         while True:
             layer = get_channel_layer()
             try:
@@ -356,12 +356,12 @@ class Hub:
 
 
 def _read_new(cursor: int, numbered: log.Numbered) -> list[Event]:
-    """Returns the events after the cursor; preceded by the event at the cursor if they had to be queried."""
+    """Returns the events after the cursor. If they must be queried, the event at the cursor comes first."""
     if numbered.events and numbered.events[0].seq == cursor + 1:
         return numbered.events[:ROUND]
     return log.read(cursor - 1, ROUND + 1) if numbered.events or numbered.head.seq > cursor else []
 
 
 def is_replaced(known: Encoded, events: Sequence[Event]) -> bool:
-    """Whether the log now has a different event at this position, so the log was replaced."""
+    """Whether the log now has a different event at the position of `known`, which means that the log was replaced."""
     return bool(events) and events[0].seq == known.seq and events[0].created_at != known.created_at

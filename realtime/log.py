@@ -1,4 +1,4 @@
-"""The event log numbers committed changes without gaps, so that one integer is a safe cursor.
+"""The event log. It assigns ids to committed changes without gaps, so that one integer is a safe cursor.
 
 An auto-increment id is no safe cursor: on PostgreSQL, 6 can become visible before 5. So a change writes an outbox row,
 and `number()` moves committed rows into the log under one lock.
@@ -24,28 +24,29 @@ from web.timings import measured
 
 logger = logging.getLogger(__name__)
 
-# Outbox rows numbered in one transaction: enough for a burst, few enough to hold the lock only briefly.
+# Maximum number of outbox rows that get event ids in one transaction, so that it holds the lock only briefly.
 BATCH = 1000
+# The primary key of the one `LogHead` row.
 HEAD = 1
-# PostgreSQL ends the transaction of a process that freezes for 2 s while it holds the lock. Then another process takes
-# over. Until then no events are delivered. Selected with the row, so it costs no extra query.
+# Sets a timeout: PostgreSQL ends the transaction of a process that freezes for 2 s while it holds the lock. Until then
+# no events are delivered; then another process takes over. It is selected with the row, so it costs no extra query.
 FREEZE_TIMEOUT = Func(
     template="set_config('idle_in_transaction_session_timeout', '2s', true)", output_field=TextField()
 )
-# The longest quiet time to expect, as over a weekend. A longer gap between two events means the clock was set.
+# The longest time without events to expect, such as a weekend. A longer gap means that the server's clock was set.
 LONGEST_PAUSE = timedelta(days=2)
 
 
 class CursorGone(Exception):
-    """The cursor was pruned, is ahead of the log, or has another epoch: the client must load a snapshot."""
+    """The cursor was pruned, is ahead of the log, or has an unknown epoch: the client must load a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """The result of numbering one batch.
+    """The result of assigning event ids to one batch.
 
-    `head` is the log head before `events`, with their epoch; `stamp` is the stamp after them. `busy`: another process
-    holds the lock and numbers for all. `full`: the outbox may hold more.
+    `head` is the log head before `events`, but with their epoch; `stamp` is the stamp after them. `busy`: another
+    process holds the lock and assigns the ids. `full`: the outbox may hold more rows.
     """
 
     head: LogHead
@@ -56,12 +57,12 @@ class Numbered:
 
 
 def head() -> LogHead:
-    """The committed log head; created if the log is new."""
+    """The committed log head. Creates it if the log is new."""
     return LogHead.objects.get_or_create(pk=HEAD)[0]
 
 
 def peek() -> tuple[LogHead, bool]:
-    """Returns the log head and whether the outbox holds rows. An idle hub runs only this one query."""
+    """Returns the log head, and whether the outbox holds rows. An idle hub runs only this one query."""
     end = LogHead.objects.annotate(waiting=Exists(Outbox.objects.all())).filter(pk=HEAD).first()
     if end is None:
         return head(), True
@@ -76,7 +77,7 @@ def position() -> Position:
 
 
 def oldest_waiting() -> datetime | None:
-    """When the oldest committed change in the outbox was made; None if the outbox is empty."""
+    """The time of the oldest committed change in the outbox; None if the outbox is empty."""
     oldest: datetime | None = Outbox.objects.aggregate(oldest=Min("created_at"))["oldest"]
     return oldest
 
@@ -94,7 +95,7 @@ def number() -> int:
 
 
 def number_waiting(*, by_bell: bool) -> Numbered:
-    """Numbers one batch. After a bell (`by_bell`) it tries at once; otherwise it first looks whether rows wait."""
+    """Assigns event ids to one batch. Unless a bell came (`by_bell`), first checks whether the outbox holds rows."""
     if by_bell and (numbered := number_batch()):
         return numbered
     end, waiting = peek()
@@ -104,7 +105,7 @@ def number_waiting(*, by_bell: bool) -> Numbered:
 
 @measured("number")
 def number_batch() -> Numbered | None:
-    """Numbers up to BATCH outbox rows. Returns None when another process holds the lock."""
+    """Assigns event ids to up to BATCH outbox rows. Returns None when another process holds the lock."""
     with transaction.atomic():
         done = _number_batch(epochs.seen())
     if done is not None and done.events:
@@ -114,7 +115,7 @@ def number_batch() -> Numbered | None:
 
 
 def _number_batch(seen: epochs.ReadPosition) -> Numbered | None:
-    # Lock the head row, not the outbox rows: otherwise a second process could number the rest out of order.
+    # Lock the head row, not the outbox rows: otherwise a second process could assign ids to the rest out of order.
     log = _locked(skip_locked=connection.features.has_select_for_update_skip_locked).first()
     if log is None:
         log, created = LogHead.objects.get_or_create(pk=HEAD)
@@ -139,11 +140,11 @@ def _number_batch(seen: epochs.ReadPosition) -> Numbered | None:
 
 
 def _locked(*, skip_locked: bool = False) -> QuerySet[LogHead]:
-    """Locks the log head. On PostgreSQL a frozen process loses the lock after 2 s."""
+    """A query that locks the log head. On PostgreSQL a frozen process loses the lock after 2 s."""
     locked = LogHead.objects.select_for_update(skip_locked=skip_locked).filter(pk=HEAD)
     if connection.vendor == "postgresql":
         locked = locked.annotate(here=epochs.here())  # type: ignore[no-redef]  # `LogHead.here` is declared for this
-        if not connection.savepoint_ids:  # inside an outer transaction, the timeout would last until that one ends
+        if not connection.savepoint_ids:  # in an outer transaction, the timeout would apply until that one ends
             locked = locked.annotate(patience=FREEZE_TIMEOUT)
     return locked
 
@@ -153,7 +154,7 @@ def _save(log: LogHead, **columns: Any) -> None:
 
 
 def covers(since: int, epoch: str | None, *, floor: int, seq: int, log_epoch: str, past: epochs.Past = ()) -> bool:
-    """Whether a log from `floor` to `seq` still holds every event after `since`, a cursor of `epoch`."""
+    """Whether a log from `floor` to `seq` still holds every event after `since`, which is a cursor of `epoch`."""
     end = seq if epoch in (None, "", log_epoch) else min(seq, dict(past).get(epoch, -1))
     return floor <= since <= end
 
@@ -162,8 +163,8 @@ def covers(since: int, epoch: str | None, *, floor: int, seq: int, log_epoch: st
 def begin_epoch(head: LogHead, *, keeps_past: bool = True) -> None:
     """Begins a new epoch, because the log lacks events that were read from it: the database was replaced.
 
-    Old cursors become invalid. Those up to the end stay valid if `keeps_past` is true and nothing was numbered in the
-    new database yet. Does nothing if another process began an epoch since `head` was read.
+    Old cursors become invalid. But cursors up to the end of the log stay valid if `keeps_past` is true and the new
+    database has not assigned any event id yet. Does nothing if another process began an epoch since `head` was read.
     """
     log = _locked().get(pk=HEAD)
     if log.epoch == head.epoch:
@@ -177,9 +178,9 @@ def read(since: int, limit: int) -> list[Event]:
 
 
 def move_floor(age: timedelta) -> int:
-    """Moves the floor past the events older than `age` and returns it. Deletes nothing: see `prune`.
+    """Moves the floor past the events older than `age` and returns the floor. `prune` then deletes these events.
 
-    The floor moves before the deletion, so that an old cursor is refused and never skips a gap.
+    The floor moves first, so that a client with an old cursor is refused instead of missing deleted events.
     """
     floor = min(head().seq, _last_older_than(age))
     LogHead.objects.filter(pk=HEAD, floor__lt=floor).update(floor=floor)
@@ -189,8 +190,8 @@ def move_floor(age: timedelta) -> int:
 def _last_older_than(age: timedelta) -> int:
     """The position of the last event older than `age`; 0 if there is none.
 
-    A gap longer than LONGEST_PAUSE and `age` adds nothing to the age. Otherwise a clock that jumped would make every
-    event old at once.
+    A gap that is longer than both LONGEST_PAUSE and `age` does not count. Otherwise a clock that jumped ahead would
+    make every event old at once.
     """
     older, moment, longest = timedelta(), timezone.now(), max(age, LONGEST_PAUSE)
     for seq, created_at in Event.objects.order_by("-seq").values_list("seq", "created_at").iterator():
@@ -204,6 +205,6 @@ def _last_older_than(age: timedelta) -> int:
 
 
 def prune(floor: int) -> Iterator[int]:
-    """Deletes the events up to the floor, in one short transaction per batch. Yields the number deleted."""
+    """Deletes the events up to the floor, in one short transaction per batch. Yields each batch's number of events."""
     while batch := list(Event.objects.filter(seq__lte=floor).order_by("seq").values_list("seq", flat=True)[:BATCH]):
         yield Event.objects.filter(seq__lte=batch[-1]).delete()[0]

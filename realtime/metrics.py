@@ -12,14 +12,14 @@ from prometheus_client import Counter, Histogram, Summary
 
 from web.metrics import persistent
 
-# Upper bounds of the histogram in milliseconds, from the change to the write to sockets.
+# Upper bounds of the lag histogram in milliseconds. The lag is the time from a change to the write to sockets.
 LAGS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-# Close codes with their own label: standard ones and ours. Clients may send any other.
+# Close codes with their own label: the standard ones and ours. Clients may send any other code.
 KNOWN_CODES = {*range(1000, 1016), 4008, *range(4400, 4500)}
 # How long `Pulse` looks back, and how many rounds with events it remembers.
 LATELY_SECONDS = 60.0
 MAX_ROUNDS = 100
-# Bells are lost if at least this many events of the last minute, and more than half of them, came without one.
+# Bells count as lost if, in the last minute, this many events and more than half of all came without a bell.
 MANY_MISSED = 5
 
 LAG = persistent(
@@ -48,15 +48,15 @@ RECONNECTS = persistent(
 
 
 class Pulse:
-    """The health of one hub: when it last read the log, and whether bells reach it. Read by the health check."""
+    """The health of one hub, for the health check: when the hub last read the log, and whether bells reach it."""
 
     def __init__(self) -> None:
         self._looked = monotonic()
-        # For each round: when it ended, its events, and how many of them came without a bell.
+        # For each round: when it ended, its number of events, and how many of them came without a bell.
         self._rounds: deque[tuple[float, int, int]] = deque(maxlen=MAX_ROUNDS)
 
     def record_round(self, changed_at: Iterable[datetime] = (), *, by_bell: bool = True) -> None:
-        """Records a finished round whose events were made at `changed_at`. `by_bell`: a bell started it."""
+        """Records a finished round. `changed_at` are the times of its events. `by_bell`: a bell started the round."""
         self._looked, now, moments = monotonic(), timezone.now(), list(changed_at)
         missed = 0 if by_bell else len(moments)
         if moments:
@@ -72,7 +72,7 @@ class Pulse:
 
     @property
     def misses_bells(self) -> bool:
-        """Whether bells are lost: most events of the last minute were found by the timer."""
+        """Whether bells are lost: the timer found most events of the last minute, and at least MIN_MISSED."""
         since = monotonic() - LATELY_SECONDS
         lately = [(events, missed) for at, events, missed in tuple(self._rounds) if at >= since]
         missed = sum(missed for _events, missed in lately)

@@ -1,7 +1,8 @@
 """Stores the open sockets of all processes in the database, and announces which drivers are online.
 
-A driver is offline when no server has a live row for them. The announced state is a row too, changed in the transaction
-of the announcement. So each change is announced once, however many servers look.
+A driver is offline when no server has had a live row of theirs for GRACE. The announced state is a row too
+(`OnlineDriver`), changed in the transaction of the announcement. So each change is announced once, even if several
+servers check.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from realtime.outbox import announce
 from realtime.readers import Readers
 from web.timings import instance
 
-# Rows not refreshed for this long are stale: their server died.
+# A row that was not refreshed for this long is stale: its server has stopped without deleting it.
 DEAD = timedelta(seconds=30)
-# How often all rows are refreshed. With the pause below, every server sees a user's sixth socket within 5 s.
+# How often all rows are refreshed. Together with PAUSE_SECONDS, sockets above the connection limit close within 5 s.
 REFRESH_SECONDS = 4.0
-# The most rows in one query.
+# Maximum number of rows in one query.
 BATCH = 1000
-# New and closed sockets are written at most once in this many seconds, however many connect at once.
+# Minimum pause between two writes of new and closed sockets, even if many connect at once.
 PAUSE_SECONDS = 1.0
-# How long a driver stays online without a socket, as in a tunnel or while a server restarts.
+# How long a driver stays online without a socket, for example in a tunnel or while a server restarts.
 GRACE = timedelta(seconds=4.5)
 
 
 def write(fresh: Iterable[Connection], gone: Collection[UUID], now: datetime) -> None:
-    """Inserts the rows of `fresh` and deletes those of `gone`."""
+    """Inserts the rows of `opened`, or refreshes those that exist, and deletes the rows of `closed`."""
     rows = [
         WebSocketConnection(
             connection_id=open_.id, user_id=open_.identity.user_id, role=open_.identity.role or open_.endpoint,
@@ -63,12 +64,12 @@ def refresh(connections: Sequence[Connection], now: datetime) -> None:
 
 
 def live() -> QuerySet[WebSocketConnection]:
-    """The open sockets of all processes, without stale rows."""
+    """The rows of all processes' open sockets, without stale ones."""
     return WebSocketConnection.objects.filter(last_ping__gte=timezone.now() - DEAD)
 
 
 def too_many() -> set[UUID]:
-    """The oldest connections, of all processes, above their owner's connection limit."""
+    """The ids of the oldest connections above their owner's connection limit, counted over all processes."""
     found: set[UUID] = set()
     for owner, count in live().order_by().values_list("owner").annotate(count=Count("pk")).filter(count__gt=1):
         if count > (most := most_connections(owner)):
@@ -78,7 +79,7 @@ def too_many() -> set[UUID]:
 
 
 def announce_drivers(now: datetime) -> None:
-    """Announces the drivers that came online or went offline since the last check of any server."""
+    """Announces the drivers that came online since the last check of any server, or have been unseen for GRACE."""
     here = set(live().filter(user__driver__isnull=False).values_list("user__driver", flat=True))
     known = dict(OnlineDriver.objects.values_list("driver_id", "unseen_since"))
     for driver in sorted(here - known.keys()):
@@ -102,7 +103,7 @@ def _announce_online(driver: int) -> None:
 
 @transaction.atomic
 def _announce_offline(driver: int, unseen_since: datetime) -> None:
-    # Only the server that deletes the row announces. Another server may have seen the driver again meanwhile.
+    # Only the server that deletes the row announces. The row has changed if another server saw the driver again.
     if OnlineDriver.objects.filter(pk=driver, unseen_since=unseen_since).delete()[0]:
         announce("driver.offline", f"driver:{driver}", {})
 
@@ -113,7 +114,7 @@ def online_driver_ids() -> set[int]:
 
 
 class Presence:
-    """Writes the rows of one hub's connections. Runs on the event loop; `ask` runs a function on a thread."""
+    """Writes the rows of one hub's connections. Runs on the event loop, but `run_on_thread` runs the queries."""
 
     def __init__(self, readers: Readers, ask: Callable[..., Awaitable[set[UUID]]]) -> None:
         self._readers, self._ask = readers, ask
@@ -121,13 +122,16 @@ class Presence:
         self._refreshed = -math.inf
 
     async def turn(self) -> None:
-        """Writes changes as soon as a socket opened or closed, and refreshes all rows every REFRESH_SECONDS."""
+        """Waits until a socket opens or closes, or until the next refresh, and writes the rows.
+
+        Closes the sockets of this process whose owner exceeds the connection limit.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self._refreshed + REFRESH_SECONDS):
                 await self._readers.changed.wait()
         self._readers.changed.clear()
         now, readers = asyncio.get_running_loop().time(), {reader.id: reader for reader in self._readers.open}
-        # Refresh already if it is due within the next pause: the turn after that would be too late.
+        # Refresh now if a refresh is due within the next pause: the run after that pause would be too late.
         due = now >= self._refreshed + REFRESH_SECONDS - PAUSE_SECONDS
         fresh = [reader for key, reader in readers.items() if key not in self._written]
         still = [reader for key, reader in readers.items() if due and key in self._written]
@@ -143,9 +147,10 @@ class Presence:
 def update(
     fresh: Sequence[Connection], still: Sequence[Connection], gone: Sequence[Connection], due: bool
 ) -> set[UUID]:
-    """Updates the database and returns the connections to close because their owner has too many.
+    """Updates the database and returns the ids of connections to close because their owner has too many.
 
-    `due`: refresh everything. Otherwise do only what the new and closed sockets require.
+    `due`: also refreshes the rows of `unchanged`, deletes stale rows and checks everything. Otherwise checks only what
+    the new and closed sockets can change.
     """
     now = timezone.now()
     write(fresh, [left.id for left in gone], now)

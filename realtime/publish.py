@@ -1,4 +1,4 @@
-"""Publishes custom events of programs and the office, through the same log as all events (docs/realtime.md)."""
+"""Publishes custom events for programs and the office, through the same log as all events (docs/realtime.md)."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ from web.api.parsers import unstorable
 from web.limits import MAX_ID
 from web.refusals import Refusal
 
-MAX_BYTES = 16 * 1024  # as JSON in UTF-8: every reader gets a copy
+# Maximum size of an event's data, as JSON in UTF-8. Every subscriber receives a copy.
+MAX_BYTES = 16 * 1024
+# Maximum number of nested objects and lists in it.
 MAX_DEPTH = 20
 CUSTOM = re.compile(r"custom(\.[A-Za-z0-9_-]+)+")
 LONGEST_TYPE = 64
 SEVERITIES = ("info", "success", "warning", "error")
-# Without `track`: a customer's link shows only data of the order.
+# The rows that a channel with a number can name. `track` is missing: a tracking link shows only data of its order.
 ROWS: dict[str, QuerySet[Any]] = {
     "user": User.objects.filter(is_active=True),
     "driver": Driver.objects.all(),
     "customer": Customer.objects.all(),
     "route": Route.objects.all(),
-    "order": Order.objects.locked(),  # locked, so that its driver and customer are those at this point of the log
+    "order": Order.objects.locked(),  # locked until the commit, so that its driver and customer cannot change before
 }
 
 
@@ -64,11 +66,11 @@ FORMS: dict[str, type[Strict]] = {
 
 @transaction.atomic
 def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, user: int | None = None) -> EventDraft:
-    """Publishes an event to a channel (`staff`: all staff), or to all screens of the user with the id `user`.
+    """Publishes an event to a channel (`staff`: all office screens), or to all screens of the user with the id `user`.
 
-    It is written to the log in the open transaction; clients that are offline get it when they resume. The types
-    `system.message` and `maintenance.alert` go to `system` by default. `custom.*` carries any JSON object. Raises
-    Refusal.
+    It is written to the outbox in the open transaction; clients that are offline get it when they resume. The types
+    `system.message` and `maintenance.alert` go to the channel `system` by default. `custom.*` carries any JSON object.
+    Raises Refusal.
     """
     if type_ not in FORMS and (len(type_) > LONGEST_TYPE or not CUSTOM.fullmatch(type_)):
         detail = _("The type must be system.message, maintenance.alert, notification, or custom. followed by a name.")
@@ -81,7 +83,7 @@ def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, 
 
 
 def _target(type_: str, channel: str | None, user: int | None) -> list[str]:
-    """The channels to publish to, the named one first. Raises Refusal."""
+    """The channels to publish to, the requested one first. Raises Refusal."""
     if channel and user is not None:
         raise Refusal("two_targets", _("Please give a channel or a user, not both."), attr="user")
     if user is not None:
@@ -97,7 +99,7 @@ def _target(type_: str, channel: str | None, user: int | None) -> list[str]:
 
 
 def _channels(channel: str) -> list[str]:
-    """The channel, or for an order also those of its driver and customer. Empty if it does not exist."""
+    """The channel; for an order also the channels of its customer and driver. Empty if the channel does not exist."""
     kind, _colon, number = channel.partition(":")
     if not channels.exists(channel) or not number:
         return [channel] if channels.exists(channel) else []

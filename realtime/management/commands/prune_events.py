@@ -18,13 +18,13 @@ from realtime import auth, log
 from realtime.models import Event
 from web.text import plain
 
-# Longer than any phone stays offline. A client that missed many events loads a snapshot anyway.
+# How long events are stored by default. No phone stays offline for longer.
 DEFAULT = "7d"
 UNITS = {"h": "hours", "d": "days"}
 
 
 class Command(BaseCommand):
-    """Safe while servers run: clients with a pruned cursor are refused and load a snapshot."""
+    """Can run while servers run: a client with a pruned cursor is refused and loads a snapshot."""
 
     help = _("Deletes old events, expired tickets and tokens, and sheets that were checked but not imported.")
 
@@ -50,7 +50,7 @@ class Command(BaseCommand):
 
 
 def age(text: str) -> timedelta:
-    """Parses hours or days: `12h`, `7d`. At least an hour, so that clients survive a short time offline."""
+    """Parses hours or days: `12h`, `7d`. At least an hour, so that clients can resume after a short time offline."""
     found = re.fullmatch("([1-9][0-9]{0,3})([hd])", plain(text))
     if found is None:
         raise ArgumentTypeError(_("“%s” is not a period. Write 12h or 7d.") % text[:40])
