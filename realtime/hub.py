@@ -333,7 +333,7 @@ class Hub:
     # --- other processes -------------------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
-        """Receives bells and positions from other processes. If the channel layer fails, only the timer wakes the hub."""
+        """Receives bells and positions from other processes. While the channel layer fails, the timer wakes the hub."""
         while True:
             layer = get_channel_layer()
             try:

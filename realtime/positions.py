@@ -119,7 +119,7 @@ class Positions:
         self._latest: dict[int, DriverPosition] = {}
 
     def take(self, location: DriverLocation) -> None:
-        """Accepts a position from a driver's socket. Drops one within EVERY_SECONDS of another, or older than RECENT."""
+        """Accepts a position from a driver's socket. Drops one within EVERY_SECONDS of another or older than RECENT."""
         driver, now = location.driver_id, asyncio.get_running_loop().time()
         if (
             now - self._accepted_at.get(driver, -math.inf) < EVERY_SECONDS
