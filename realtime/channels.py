@@ -28,14 +28,14 @@ NOT_YOURS = _("You may not read this channel.")
 SWITCHED_OFF = _("Live updates are turned off. Please reload the data from time to time.")
 # The right that each endpoint requires, and each office channel. Office channels require the right for all rows.
 ENDPOINTS = {"office": "realtime.open_office", "driver": "dispatch.drive"}
-OFFICE = {
+OFFICE_CHANNELS = {
     "staff": "realtime.open_office", "orders": "orders.view_order", "drivers": "dispatch.view_driver",
     "routes": "dispatch.view_route", "customers": "customers.view_customer", "inventory": "catalogue.view_product",
     "notifications": "notifications.view_notificationhistory",
 }  # fmt: skip
 # The right that channels with a number require, except for the reader's own.
-OTHERS = {"driver": "dispatch.view_driver", "route": "dispatch.view_route", "order": "orders.view_order"}
-NUMBERED = re.compile(r"(user|driver|route|order|customer|track):([1-9]\d{0,17})")
+RIGHTS_FOR_OTHERS = {"driver": "dispatch.view_driver", "route": "dispatch.view_route", "order": "orders.view_order"}
+NUMBERED_CHANNEL = re.compile(r"(user|driver|route|order|customer|track):([1-9]\d{0,17})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Identity:
         return cls(role=Side.CUSTOMER, customer_id=customer_id, tracked_order_id=order_id)
 
     @property
-    def people(self) -> dict[str, int]:
+    def profiles(self) -> dict[str, int]:
         """The ids of this user's driver and customer records, by kind."""
         ids = {"driver": self.driver_id, "customer": self.customer_id}
         return {kind: pk for kind, pk in ids.items() if pk is not None}
@@ -77,9 +77,9 @@ class Identity:
     @property
     def roles(self) -> list[Role]:
         """The roles, widest first. Office staff without a role count as clerks."""
-        held = [Role(self.staff or Role.CLERK)] if self.is_office else []
-        held += [Role.DRIVER] if self.driver_id is not None else []
-        return [*held, *([Role.CUSTOMER] if self.customer_id is not None else [])]
+        roles = [Role(self.staff or Role.CLERK)] if self.is_office else []
+        roles += [Role.DRIVER] if self.driver_id is not None else []
+        return [*roles, *([Role.CUSTOMER] if self.customer_id is not None else [])]
 
     def reach(self, right: str) -> Reach:
         return reach_of(self.roles, right)
@@ -100,13 +100,13 @@ class Identity:
         return f"{' '.join(str(part or '-') for part in parts)} {self.password}"
 
 
-def own(identity: Identity, endpoint: str = "ws") -> list[str]:
+def own_channels(identity: Identity, endpoint: str = "ws") -> list[str]:
     """The channels to which a socket of this endpoint (`ws`, `driver`, `office`, `track`) is subscribed at once."""
     if identity.tracked_order_id is not None:
         return [f"track:{identity.tracked_order_id}"]
     channels = [f"user:{identity.user_id}"]
     if endpoint == "office":
-        channels += [name for name, right in OFFICE.items() if identity.reach(right) is ALL]
+        channels += [name for name, right in OFFICE_CHANNELS.items() if identity.reach(right) is ALL]
     if endpoint == "driver":
         channels.append(f"driver:{identity.driver_id}")
     if endpoint == "ws" and identity.customer_id is not None:
@@ -115,22 +115,22 @@ def own(identity: Identity, endpoint: str = "ws") -> list[str]:
 
 
 def exists(channel: str) -> bool:
-    return channel in OFFICE or channel == "system" or NUMBERED.fullmatch(channel) is not None
+    return channel in OFFICE_CHANNELS or channel == "system" or NUMBERED_CHANNEL.fullmatch(channel) is not None
 
 
 def needs_query(identity: Identity, channel: str) -> bool:
     """Whether `may_read` needs a query for this channel."""
-    return channel.startswith("order:") and identity.reach(OTHERS["order"]) is OWN
+    return channel.startswith("order:") and identity.reach(RIGHTS_FOR_OTHERS["order"]) is OWN
 
 
-def read_as(identity: Identity, channel: str) -> list[str]:
-    """The channels of events (see `frames.with_pairs`) that a subscription to `channel` receives.
+def event_channels(identity: Identity, channel: str) -> list[str]:
+    """The channels of events (see `frames.add_pairs`) that a subscription to `channel` receives.
 
     Users without the right to all orders receive only events that name them as driver or customer. So a subscription
     need not end when the order gets another driver or customer.
     """
     if identity.tracked_order_id is not None or needs_query(identity, channel):
-        return [f"{kind}:{pk}/{channel}" for kind, pk in identity.people.items()]
+        return [f"{kind}:{pk}/{channel}" for kind, pk in identity.profiles.items()]
     return [channel]
 
 
@@ -138,15 +138,15 @@ def may_read(identity: Identity, channel: str) -> bool:
     """Whether the identity may subscribe to a channel. Runs a query if `needs_query` is true for them."""
     if identity.tracked_order_id is not None:
         return channel == f"track:{identity.tracked_order_id}"
-    mine = identity.people | {"user": identity.user_id}
+    mine = identity.profiles | {"user": identity.user_id}
     if channel == "system" or channel in {f"{kind}:{pk}" for kind, pk in mine.items()}:
         return True
     kind, _colon, number = channel.partition(":")
-    right = OTHERS.get(kind) if number else OFFICE.get(channel)
+    right = RIGHTS_FOR_OTHERS.get(kind) if number else OFFICE_CHANNELS.get(channel)
     if right is None or identity.reach(right) is ALL:
         return right is not None
     return needs_query(identity, channel) and _concerns(identity, int(number))
 
 
 def _concerns(identity: Identity, order_id: int) -> bool:
-    return Order.objects.filter(Q(**identity.people, _connector=Q.OR), pk=order_id).exists()
+    return Order.objects.filter(Q(**identity.profiles, _connector=Q.OR), pk=order_id).exists()

@@ -43,7 +43,7 @@ Message = dict[str, Any]
 Handler = Callable[[Hub, Connection, Message], Awaitable[None]]
 # Maximum number of channels of one connection. A board needs a dozen.
 MAX_CHANNELS = 100
-DRIVE = channels.ENDPOINTS["driver"]
+DRIVE_RIGHT = channels.ENDPOINTS["driver"]
 # The threads of order commands. They are separate, so that slow commands do not delay handshakes and events. There are
 # twice as many as may wait for a locked row (luckygas.lock_waiters), so that commands on other orders continue.
 THREADS = ThreadPoolExecutor(max(4, settings.DATABASE_POOL // 2), thread_name_prefix="command")
@@ -77,7 +77,7 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
 
 def _refuse(hub: Hub, connection: Connection, code: str, detail: Any, ref: Any) -> None:
     metrics.ERRORS.labels(code).inc()
-    connection.write(frames.error(code, detail, ref))
+    connection.write(frames.error_message(code, detail, ref))
 
 
 def parse(text: str | None) -> Message:
@@ -85,7 +85,7 @@ def parse(text: str | None) -> Message:
     if text is None:
         raise Refusal("invalid_message", _("Please send text, not binary data."))
     try:
-        message = json.loads(text, parse_constant=_no_constant)
+        message = json.loads(text, parse_constant=_refuse_constant)
         # Refuses lone surrogates, because UTF-8 cannot encode them in an answer.
         json.dumps(visible_json(message), ensure_ascii=False).encode()
     except (ValueError, RecursionError):
@@ -95,7 +95,7 @@ def parse(text: str | None) -> Message:
     return message
 
 
-def _no_constant(name: str) -> None:
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON (RFC 8259, 6)")
 
 
@@ -113,7 +113,7 @@ async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
         raise Refusal("forbidden", channels.NOT_YOURS)
     hub.readers.subscribe(connection, [channel])
     _confirm_subscription(hub, connection, "subscribed", channel)
-    hub.positions.subscribed(connection, [channel])
+    hub.positions.schedule_latest(connection, [channel])
 
 
 async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> None:
@@ -125,9 +125,9 @@ async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> Non
 async def location_update(hub: Hub, connection: Connection, message: Message) -> None:
     """Accepts a driver's position. Only a refused one gets an answer: an error."""
     driver_id = connection.identity.driver_id
-    if driver_id is None or connection.identity.reach(DRIVE) is not OWN:
-        raise refused(DRIVE)
-    hub.positions.take(positions.newest(driver_id, message))
+    if driver_id is None or connection.identity.reach(DRIVE_RIGHT) is not OWN:
+        raise refused(DRIVE_RIGHT)
+    hub.positions.accept(positions.newest_location(driver_id, message))
 
 
 async def authenticate(hub: Hub, connection: Connection, message: Message) -> None:
@@ -135,7 +135,7 @@ async def authenticate(hub: Hub, connection: Connection, message: Message) -> No
     token, old = message.get("token"), connection.identity
     if not isinstance(token, str):
         raise Refusal("invalid_message", _("Please send the new token as text."))
-    new = auth.of_token(token)
+    new = auth.identity_of_token(token)
     hub.readers.revocations.check(new)
     if old.expires_at is None or new.user_id != old.user_id:
         raise Refusal(
@@ -146,7 +146,7 @@ async def authenticate(hub: Hub, connection: Connection, message: Message) -> No
         raise Refusal("rights_ended", _("Your account was changed. Please connect again with the new token."))
     connection.identity = new
     connection.schedule_expiry()
-    frame = {"type": "authenticated", "expires_at": frames.moment(new.expires_at)}
+    frame = {"type": "authenticated", "expires_at": frames.iso_of_timestamp(new.expires_at)}
     connection.write(frames.encode(frame | {"timestamp": frames.iso(timezone.now())}))
 
 
@@ -171,7 +171,7 @@ async def requested_channels(
     identity: Identity, endpoint: str, parameters: dict[str, str]
 ) -> tuple[list[str], list[str]]:
     """Returns the first channels of a connection, and those requested by `?channels=a,b` that it may not read."""
-    wanted, refused = channels.own(identity, endpoint), list[str]()
+    wanted, refused = channels.own_channels(identity, endpoint), list[str]()
     for channel in parameters.get("channels", "").split(",")[:MAX_CHANNELS]:
         if channel and channel not in wanted:
             allowed = channels.exists(channel) and await may_read(identity, channel)
@@ -179,7 +179,7 @@ async def requested_channels(
     return wanted, refused
 
 
-def cursor(parameters: dict[str, str]) -> tuple[int | None, str | None]:
+def parse_cursor(parameters: dict[str, str]) -> tuple[int | None, str | None]:
     """Reads `since` and `epoch` from the URL. An invalid `since` becomes -1, which is treated as pruned."""
     since = parameters.get("since")
     if since is None:
@@ -192,7 +192,7 @@ def cursor(parameters: dict[str, str]) -> tuple[int | None, str | None]:
 
 async def order_command(hub: Hub, connection: Connection, message: Message) -> None:
     """Executes an order command on a thread, logs its outcome and sends the receipt."""
-    run = database_sync_to_async(carry_out, thread_sensitive=False, executor=THREADS)
+    run = database_sync_to_async(execute, thread_sensitive=False, executor=THREADS)
     started, outcome = perf_counter(), "broken"
     try:
         answer = await run(connection.identity, message)
@@ -206,7 +206,7 @@ async def order_command(hub: Hub, connection: Connection, message: Message) -> N
     connection.write(frames.encode(answer))
 
 
-def carry_out(identity: Identity, message: Message) -> dict[str, Any]:
+def execute(identity: Identity, message: Message) -> dict[str, Any]:
     """Executes an order command and returns its receipt. Waits for the database, not for SMS. Raises Refusal."""
     if identity.reach(permissions.DELIVER_ORDER) is NO:
         raise refused(permissions.DELIVER_ORDER)
@@ -214,45 +214,45 @@ def carry_out(identity: Identity, message: Message) -> dict[str, Any]:
     user = found.filter(pk=identity.user_id or 0, is_active=True).first()
     # The hub is about to close this socket. Refuse the commands that arrive before.
     if user is None or user.signed_out or Identity.of(user).rights != identity.rights:
-        raise rights.revoked()
+        raise rights.revoked_refusal()
     with no_waiting():
-        done = WORK[message["type"]](user, message)
+        done = ORDER_COMMANDS[message["type"]](user, message)
     return {
         "type": "ack", "ref": done.ref, "order_id": done.order_id, "status": done.to_status, "version": done.version,
     }  # fmt: skip
 
 
-def _update(user: User, message: Message) -> OrderStatusChange:
+def _update_order(user: User, message: Message) -> OrderStatusChange:
     status = message.get("status")
-    details = _checked(MoveDetails(data=message.get("details") or {}))
+    details = _validated_data(MoveDetails(data=message.get("details") or {}))
     data = {name: message[name] for name in ("at", "ref", "version") if message.get(name) is not None}
     data["status"] = SYNONYMS.get(status, status) if isinstance(status, str) else status
-    valid = _checked(StatusInput(data=data))
+    valid = _validated_data(StatusInput(data=data))
     eta, reason, to = details.pop("eta", None), details.pop("reason", ""), valid.pop("status")
     return Order.move_one(
-        _named(message), to, by=user, source=Source.SOCKET, eta=eta, reason=reason, details=details, **valid
+        _find_order(message), to, by=user, source=Source.SOCKET, eta=eta, reason=reason, details=details, **valid
     )
 
 
-def _confirm(user: User, message: Message) -> OrderStatusChange:
+def _confirm_delivery(user: User, message: Message) -> OrderStatusChange:
     """Confirms a delivery. A single `cylinder_serial` is added to `cylinder_serials`."""
     data = {name: value for name, value in message.items() if name not in ("type", "order_id", "cylinder_serial")}
     if message.get("cylinder_serial") is not None:
         more = message.get("cylinder_serials", [])
         data["cylinder_serials"] = [message["cylinder_serial"], *more] if isinstance(more, list) else more
     form = ConfirmationInput(data=data)
-    valid = _checked(form)
+    valid = _validated_data(form)
     circumstances = {name: valid[name] for name in ("version", "ref") if name in valid}
     at, proof = valid.get("confirmed_at"), form.proof()
     return Order.move_one(
-        _named(message), OrderStatus.DELIVERED, by=user, source=Source.SOCKET, at=at, proof=proof, **circumstances
+        _find_order(message), OrderStatus.DELIVERED, by=user, source=Source.SOCKET, at=at, proof=proof, **circumstances
     )
 
 
-WORK = {"order_update": _update, "delivery.confirmed": _confirm}
+ORDER_COMMANDS = {"order_update": _update_order, "delivery.confirmed": _confirm_delivery}
 
 
-def _named(message: Message) -> OrderQuerySet:
+def _find_order(message: Message) -> OrderQuerySet:
     """A queryset of the order with this id or order number; empty if the value is neither."""
     named = message.get("order_id")
     if isinstance(named, int) and not isinstance(named, bool) and 0 < named <= MAX_ID:
@@ -262,7 +262,7 @@ def _named(message: Message) -> OrderQuerySet:
     return Order.objects.none()
 
 
-def _checked(form: serializers.Serializer[Any]) -> dict[str, Any]:
+def _validated_data(form: serializers.Serializer[Any]) -> dict[str, Any]:
     """Returns the validated data. Raises Refusal with the first error."""
     if not form.is_valid():
         error = flatten_errors(form.errors)[0]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from django.conf import settings
 from django.utils import timezone
 
-from realtime.frames import Encoded, frame
+from realtime.frames import Encoded, encode_frame
 
 if TYPE_CHECKING:  # a worker of uvicorn imports `--ws`, and so this, before the application and its models
     from realtime.channels import Identity
@@ -35,11 +35,11 @@ TOO_MANY_CONNECTIONS = 4409
 TOO_FAST = 4429
 
 # Maximum number of sockets per tracking link. A family or an office may share one link.
-LINK_CONNECTIONS = 20
+MAX_LINK_CONNECTIONS = 20
 # A client is closed when this many of its messages exceeded the rate limit. The count falls by 10 each second.
 MAX_REFUSALS = 100
 REFUSALS_FORGOTTEN_PER_SECOND = 10.0
-# The key in the ASGI scope's extensions under which a server provides its `Out`.
+# The key in the ASGI scope's extensions under which a server provides its `FrameWriter`.
 EXTENSION = "luckygas.frames"
 
 
@@ -63,9 +63,9 @@ class RateLimit:
         return True
 
 
-def most_connections(owner: str) -> int:
+def connection_limit(owner: str) -> int:
     """The maximum number of sockets of an `Identity.owner`, such as `user:17` or `track:5`."""
-    return LINK_CONNECTIONS if owner.startswith("track:") else settings.WEBSOCKET_CONNECTIONS_PER_USER
+    return MAX_LINK_CONNECTIONS if owner.startswith("track:") else settings.WEBSOCKET_CONNECTIONS_PER_USER
 
 
 class Batch:
@@ -77,10 +77,10 @@ class Batch:
     @cached_property
     def frames(self) -> bytes:
         """All messages as consecutive WebSocket frames."""
-        return b"".join(map(frame, self.texts))
+        return b"".join(map(encode_frame, self.texts))
 
 
-class Out(Protocol):
+class FrameWriter(Protocol):
     """Where a connection writes: the server's transport (`uvicorn_protocols`), or a queue for ASGI's `send`."""
 
     def write(self, batch: Batch) -> None:
@@ -93,7 +93,7 @@ class Out(Protocol):
         """Discards the waiting bytes, where possible, and closes a client that does not read."""
 
 
-class Queue:
+class SendQueue:
     """Queues messages for ASGI's `send`, on servers without EXTENSION (daphne, tests). A task must run `drain`."""
 
     def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
@@ -133,7 +133,7 @@ def size(text: str) -> int:
 class Connection:
     """An open socket. `closing` resolves to the close code; after that, events and messages are discarded."""
 
-    def __init__(self, identity: Identity, endpoint: str, out: Out) -> None:
+    def __init__(self, identity: Identity, endpoint: str, out: FrameWriter) -> None:
         self.id = uuid.uuid4()
         self.identity, self.endpoint, self.out = identity, endpoint, out
         self.connected_at: datetime = timezone.now()
@@ -204,17 +204,17 @@ class Connection:
 
 def batches(events: Sequence[Encoded], by_channel: Mapping[str, Set[Connection]]) -> Iterator[tuple[Connection, Batch]]:
     """Yields each reader with a batch of its events, without duplicates. Readers of the same events share a batch."""
-    kinds: defaultdict[frozenset[str], list[Encoded]] = defaultdict(list)
+    by_channels: defaultdict[frozenset[str], list[Encoded]] = defaultdict(list)
     for event in events:
-        kinds[event.channels].append(event)
+        by_channels[event.channels].append(event)
     reads: defaultdict[Connection, list[frozenset[str]]] = defaultdict(list)
-    for channels in kinds:
+    for channels in by_channels:
         for reader in set().union(*(by_channel.get(channel, ()) for channel in channels)):
             reads[reader].append(channels)
     batches: dict[tuple[frozenset[str], ...], Batch] = {}
-    for reader, its in reads.items():
-        key = tuple(its)
+    for reader, channel_sets in reads.items():
+        key = tuple(channel_sets)
         if key not in batches:
-            read = sorted(chain.from_iterable(map(kinds.__getitem__, its)), key=attrgetter("seq"))
+            read = sorted(chain.from_iterable(map(by_channels.__getitem__, channel_sets)), key=attrgetter("seq"))
             batches[key] = Batch([event.text for event in read])
         yield reader, batches[key]

@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 from structlog.contextvars import bind_contextvars
 
 from realtime import commands, frames, metrics
-from realtime.auth import as_request, identify, query
+from realtime.auth import as_request, identify, query_parameters
 from realtime.channels import NOT_YOURS, SWITCHED_OFF, Identity
 from realtime.connection import (
     EXTENSION,
@@ -22,7 +22,7 @@ from realtime.connection import (
     TOO_BIG,
     TRY_AGAIN_LATER,
     Connection,
-    Queue,
+    SendQueue,
 )
 from realtime.hub import Hub
 from realtime.log import CursorGone
@@ -90,14 +90,14 @@ class EventConsumer:
         try:
             if not self.hub.serves:
                 raise Refusal("switched_off", SWITCHED_OFF, status=TRY_AGAIN_LATER)
-            identity, parameters = await self._identity(), query(self.scope)
+            identity, parameters = await self._identity(), query_parameters(self.scope)
             self.hub.readers.revocations.check(identity)
         except Refusal as refusal:
             metrics.ERRORS.labels(refusal.code).inc()
-            await self.send_text(frames.error(refusal.code, refusal.detail))
+            await self.send_text(frames.error_message(refusal.code, refusal.detail))
             await self.close(refusal.status)
             return
-        out = self.scope.get("extensions", {}).get(EXTENSION) or Queue(self.send_text)
+        out = self.scope.get("extensions", {}).get(EXTENSION) or SendQueue(self.send_text)
         connection = Connection(identity, self.endpoint, out)
         # Bind this after the hub has started: otherwise the hub's tasks inherit it, and all their log lines show it.
         bind_contextvars(connection_id=str(connection.id))
@@ -118,12 +118,12 @@ class EventConsumer:
         """Sends the connection frame and replays missed events, then joins the hub."""
         hub = self.hub
         wanted, refused = await commands.requested_channels(connection.identity, self.endpoint, parameters)
-        since, epoch = commands.cursor(parameters)
-        recovered = None if since is None else await hub.resumable(since, epoch)
+        since, epoch = commands.parse_cursor(parameters)
+        recovered = None if since is None else await hub.can_resume(since, epoch)
         log_epoch, sent = hub.epoch, since if recovered and since is not None else hub.cursor
         await self.send_text(self._connection_frame(connection, wanted, recovered))
         while sent < hub.cursor and hub.epoch == log_epoch:
-            missed, sent = hub.missed(sent, connection.identity, wanted), hub.cursor
+            missed, sent = hub.missed_events(sent, connection.identity, wanted), hub.cursor
             for event in missed:
                 await self.send_text(event.text)
         # Nothing below awaits, so this client cannot miss an event between the replay and the join.
@@ -131,7 +131,7 @@ class EventConsumer:
             connection.close(SERVICE_RESTART)
         for channel in refused:
             metrics.ERRORS.labels("forbidden").inc()
-            connection.write(frames.error("forbidden", NOT_YOURS, channel))
+            connection.write(frames.error_message("forbidden", NOT_YOURS, channel))
         metrics.CONNECTS.inc()
         if recovered is not None:
             metrics.RECONNECTS.labels(str(recovered).lower()).inc()
@@ -142,10 +142,10 @@ class EventConsumer:
         connection.last_message_at = monotonic()  # the client's messages were not read during the replay
         self.hub.readers.join(connection, channels)
         connection.closing.add_done_callback(self._on_closing)
-        if isinstance(connection.out, Queue):
+        if isinstance(connection.out, SendQueue):
             self.tasks.append(asyncio.create_task(connection.out.drain()))
             self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
-        self.hub.positions.subscribed(connection, channels)
+        self.hub.positions.schedule_latest(connection, channels)
         connection.schedule_expiry()
 
     def _connection_frame(self, connection: Connection, wanted: list[str], recovered: bool | None) -> str:
@@ -154,7 +154,7 @@ class EventConsumer:
             "timestamp": frames.iso(timezone.now()), "role": connection.identity.role, "channels": wanted,
             "last_event_id": self.hub.cursor, "epoch": self.hub.epoch, "recovered": recovered,
             "heartbeat_interval": HEARTBEAT_INTERVAL,
-            "expires_at": frames.moment(connection.identity.expires_at),
+            "expires_at": frames.iso_of_timestamp(connection.identity.expires_at),
         })  # fmt: skip
 
     async def _receive(self, message: dict[str, Any]) -> None:

@@ -41,12 +41,12 @@ TIMER_SECONDS = 1.0
 # The pause before a retry while another process holds the lock on the log head.
 BUSY_SECONDS = 0.05
 # Maximum number of events that are read in one round.
-ROUND = 1000
+MAX_ROUND_EVENTS = 1000
 # Maximum number of events in memory, from which clients resume without a query. A client that missed more loads a
 # snapshot, which is cheaper than a longer replay.
-RECENT = 5000
+MAX_RECENT_EVENTS = 5000
 # Maximum number of request ids in one log line.
-MAX_NAMED = 20
+MAX_LOGGED_REQUESTS = 20
 # A client may come from a hub that has read further. Its cursor is refused if it is still ahead after this many reads.
 CATCH_UP_TRIES = 10
 # The pause after an error. The usual error is that the database is down.
@@ -69,7 +69,7 @@ class Hub:
         self.past: epochs.Past = ()
         self.readers = Readers()
         self.pulse = Pulse()
-        self._recent: deque[Encoded] = deque(maxlen=RECENT)
+        self._recent: deque[Encoded] = deque(maxlen=MAX_RECENT_EVENTS)
         self._woken = asyncio.Event()
         self._committed_here = False
         # One thread reads the log. The other writes presence and positions, so that these cannot delay events.
@@ -96,7 +96,7 @@ class Hub:
         return hub
 
     @classmethod
-    def running(cls) -> list[Hub]:
+    def instances(cls) -> list[Hub]:
         """The hubs of this process, for health checks and tests."""
         return list(cls._hubs.values())
 
@@ -110,9 +110,9 @@ class Hub:
         outbox.register(self.wake)
         self._spawn(self._listen())
         for work, pause in (
-            (self._turn, 0.0),
-            (self.positions.turn, positions.PAUSE_SECONDS),
-            (self._presence.turn, presence.PAUSE_SECONDS),
+            (self._run_once, 0.0),
+            (self.positions.run_once, positions.PAUSE_SECONDS),
+            (self._presence.run_once, presence.PAUSE_SECONDS),
             (partial(self._run_aside, system_metrics.write), system_metrics.WRITE_SECONDS),
             (self._check_rights, RIGHTS_SECONDS),
             (self._close_silent, settings.WEBSOCKET_SILENCE_SECONDS / SILENCE_CHECKS),
@@ -122,10 +122,12 @@ class Hub:
     @staticmethod
     def _load() -> tuple[LogHead, list[Encoded], list[Encoded]]:
         """Returns the log head, the latest events and the revocations that valid tokens may predate."""
-        log.number()
+        log.assign_event_ids()
         head = log.head()
-        past = [Encoded.of(event) for event in log.read(max(head.seq - RECENT, head.floor), RECENT)]
-        return head, past, rights.recent()
+        past = [
+            Encoded.of(event) for event in log.read(max(head.seq - MAX_RECENT_EVENTS, head.floor), MAX_RECENT_EVENTS)
+        ]
+        return head, past, rights.recent_revocations()
 
     def begin(self, head: LogHead, recent: list[Encoded], revocations: list[Encoded]) -> None:
         """Sets the cursor to the end of the log. Replaces the events and revocations in memory; applies the latter."""
@@ -195,27 +197,29 @@ class Hub:
         self._woken.clear()
         return True
 
-    async def _turn(self) -> None:
+    async def _run_once(self) -> None:
         by_bell = await self._wait()
         try:
-            await self._round(by_bell)
+            await self._run_round(by_bell)
         except Exception:
             self._woken.set()  # the failed round is retried without waiting for another bell
             raise
 
-    async def _round(self, by_bell: bool) -> None:
+    async def _run_round(self, by_bell: bool) -> None:
         await self._refresh_switches(by_bell)
         if not self.serves:
             self.readers.close_all(TRY_AGAIN_LATER)
         committed_here, self._committed_here = self._committed_here, False
         last = self._recent[-1] if self._recent else None
-        numbered, events = await self._run(self._log_thread, self._look, self.cursor, self.epoch, committed_here, last)
+        numbered, events = await self._run(
+            self._log_thread, self._assign_and_read, self.cursor, self.epoch, committed_here, last
+        )
         if events is None:
             await self._reload()
             return
         if numbered.busy:
             self.loop.call_later(BUSY_SECONDS, self._woken.set)
-        if numbered.full or len(events) >= ROUND:
+        if numbered.full or len(events) >= MAX_ROUND_EVENTS:
             self._woken.set()
         # The process that committed sends the bell to the others, even if another process assigned the event ids.
         if events and (numbered.events or committed_here):
@@ -225,16 +229,16 @@ class Hub:
 
     @staticmethod
     @measured("hub.look")
-    def _look(
+    def _assign_and_read(
         cursor: int, epoch: str, by_bell: bool, last: Encoded | None = None
-    ) -> tuple[log.Numbered, list[Encoded] | None]:
+    ) -> tuple[log.AssignedBatch, list[Encoded] | None]:
         """Assigns ids to the changes in the outbox and reads the events after `cursor`.
 
         Returns None for the events when the log was replaced or pruned past the cursor. `last` is the event at the
         cursor, if that event is in memory.
         """
-        seen = epochs.seen()
-        numbered = log.number_waiting(by_bell=by_bell)
+        seen = epochs.last_read()
+        numbered = log.assign_next_batch(by_bell=by_bell)
         head = numbered.head
         if head.epoch != epoch or head.floor > cursor:
             return numbered, None
@@ -246,7 +250,10 @@ class Hub:
         if new and new[0].seq != cursor + 1:
             return numbered, None
         if requests := sorted({event.request_id for event in numbered.events} - {""}):
-            extra = {"events": [numbered.events[0].seq, numbered.events[-1].seq], "requests": requests[:MAX_NAMED]}
+            extra = {
+                "events": [numbered.events[0].seq, numbered.events[-1].seq],
+                "requests": requests[:MAX_LOGGED_REQUESTS],
+            }
             logger.info("numbered", extra=extra)
         return numbered, [Encoded.of(event) for event in new]
 
@@ -295,7 +302,7 @@ class Hub:
 
     async def _check_rights(self) -> None:
         users = {reader: user for reader in self.readers.open if (user := reader.identity.user_id) is not None}
-        present = await self._run_aside(rights.current, users.values())
+        present = await self._run_aside(rights.current_rights, users.values())
         for reader, user in users.items():
             if present.get(user) != reader.identity.rights:
                 reader.close(UNAUTHORIZED)
@@ -308,7 +315,7 @@ class Hub:
 
     # --- clients that resume ---------------------------------------------------------------------------------------
 
-    async def resumable(self, since: int, epoch: str | None) -> bool:
+    async def can_resume(self, since: int, epoch: str | None) -> bool:
         """Whether the hub can replay every event after `since`. Waits up to half a second until it read that far."""
         for _ in range(CATCH_UP_TRIES):
             if since <= self.cursor and epoch in (None, "", self.epoch, *dict(self.past)):
@@ -318,7 +325,7 @@ class Hub:
         floor = self.cursor - len(self._recent)
         return log.covers(since, epoch, floor=floor, seq=self.cursor, log_epoch=self.epoch, past=self.past)
 
-    def missed(self, since: int, identity: Identity, subscribed: Iterable[str]) -> list[Encoded]:
+    def missed_events(self, since: int, identity: Identity, subscribed: Iterable[str]) -> list[Encoded]:
         """Returns the events of these channels after `since`, up to `cursor`; none if the rights were revoked.
 
         Raises CursorGone when `since` is older than the events in memory.
@@ -327,7 +334,7 @@ class Hub:
             raise log.CursorGone
         if self.readers.revocations.cover(identity):
             return []
-        names = {name for channel in subscribed for name in channels.read_as(identity, channel)}
+        names = {name for channel in subscribed for name in channels.event_channels(identity, channel)}
         return [event for event in self._recent if event.seq > since and not names.isdisjoint(event.channels)]
 
     # --- other processes -------------------------------------------------------------------------------------------
@@ -337,7 +344,7 @@ class Hub:
         while True:
             layer = get_channel_layer()
             try:
-                async with asyncio.timeout(outbox.RING_SECONDS):
+                async with asyncio.timeout(outbox.TIMEOUT_SECONDS):
                     channel = await layer.new_channel()
                     await layer.group_add(outbox.GROUP, channel)
                 self._woken.set()  # a bell may have come before the subscription
@@ -350,16 +357,16 @@ class Hub:
             except Exception as error:  # whatever the layer raises
                 logger.warning("The channel layer failed (%s). The log is read every second.", error or "timeout")
                 with suppress(Exception):  # frees the memory that the failed attempt left in the layer
-                    async with asyncio.timeout(outbox.RING_SECONDS):
+                    async with asyncio.timeout(outbox.TIMEOUT_SECONDS):
                         await layer.flush()
                 await asyncio.sleep(TIMER_SECONDS)
 
 
-def _read_new(cursor: int, numbered: log.Numbered) -> list[Event]:
+def _read_new(cursor: int, numbered: log.AssignedBatch) -> list[Event]:
     """Returns the events after the cursor. If they must be queried, the event at the cursor comes first."""
     if numbered.events and numbered.events[0].seq == cursor + 1:
-        return numbered.events[:ROUND]
-    return log.read(cursor - 1, ROUND + 1) if numbered.events or numbered.head.seq > cursor else []
+        return numbered.events[:MAX_ROUND_EVENTS]
+    return log.read(cursor - 1, MAX_ROUND_EVENTS + 1) if numbered.events or numbered.head.seq > cursor else []
 
 
 def is_replaced(known: Encoded, events: Sequence[Event]) -> bool:

@@ -71,8 +71,8 @@ class LogHead(models.Model):
     past = models.JSONField(default=list, db_default=[])
     origin = models.CharField(max_length=200, default="", db_default="")
     stamp = models.CharField(max_length=32, default="", db_default="")
-    # The database that the row was read from, if annotated with `epochs.here`. Empty on SQLite.
-    here: str = ""
+    # The database that the row was read from, if annotated with `epochs.database_identity`. Empty on SQLite.
+    database: str = ""
 
     def __str__(self) -> str:
         return f"{self.epoch}:{self.seq}"

@@ -23,56 +23,56 @@ logger = logging.getLogger(__name__)
 # The channel layer's only group. All hubs join it; sockets do not, because the hub writes to them.
 GROUP = "hub"
 # Timeout of a call to the channel layer: how long a frozen or half-open Redis can delay it.
-RING_SECONDS = 1.0
+TIMEOUT_SECONDS = 1.0
 # The callbacks that wake this process's hubs. The in-memory layer would wake other event loops too late.
-_local: set[Callable[[], None]] = set()
+_wake_callbacks: set[Callable[[], None]] = set()
 # Sends bells from a process without a hub, so that no caller waits. Waiting bells are sent before the process ends.
-ringer = ThreadPoolExecutor(1, thread_name_prefix="bell")
+bell_thread = ThreadPoolExecutor(1, thread_name_prefix="bell")
 # Set while a bell waits for the thread. That bell covers all changes that commit before it is sent.
-_bell_waits = threading.Event()
+_bell_is_queued = threading.Event()
 # During shutdown several threads may send bells themselves, and they share one event loop.
-_ring_lock = threading.Lock()
+_bell_lock = threading.Lock()
 
 
 def announce(type_: str, subject: str, delta: dict[str, Any]) -> None:
     """Adds a change of `subject` (`order:17`) to the outbox, in the open transaction. Its commit wakes the hubs."""
     Outbox.objects.create(type=type_, subject=subject, delta=delta)
-    once_after_commit(ring)
+    once_after_commit(wake_hubs)
 
 
 def register(wake: Callable[[], None]) -> None:
     """Registers a callback for this process's commits with changes. `wake` must be safe to call from any thread."""
-    _local.add(wake)
+    _wake_callbacks.add(wake)
 
 
 def unregister(wake: Callable[[], None]) -> None:
-    _local.discard(wake)
+    _wake_callbacks.discard(wake)
 
 
-def ring() -> None:
+def wake_hubs() -> None:
     """Wakes the hubs after a commit: those of this process, which then send the bell to the others; else by a bell."""
-    if _local:
-        for wake in tuple(_local):
+    if _wake_callbacks:
+        for wake in tuple(_wake_callbacks):
             try:
                 wake()
             except RuntimeError:  # the hub's event loop was closed without unregistering
-                _local.discard(wake)
-    elif not isinstance(get_channel_layer(), InMemoryChannelLayer) and not _bell_waits.is_set():
-        _bell_waits.set()
+                _wake_callbacks.discard(wake)
+    elif not isinstance(get_channel_layer(), InMemoryChannelLayer) and not _bell_is_queued.is_set():
+        _bell_is_queued.set()
         try:
-            ringer.submit(_ring_others)
+            bell_thread.submit(_send_bell)
         except RuntimeError:  # the interpreter is shutting down and the executor refuses work
-            _ring_others()
+            _send_bell()
 
 
-def _ring_others() -> None:
-    _bell_waits.clear()
-    with _ring_lock:
-        _loop().run(broadcast({"type": "bell"}))
+def _send_bell() -> None:
+    _bell_is_queued.clear()
+    with _bell_lock:
+        _event_loop().run(broadcast({"type": "bell"}))
 
 
 @cache
-def _loop() -> asyncio.Runner:
+def _event_loop() -> asyncio.Runner:
     """The event loop that sends all bells, so that they share one connection of the channel layer."""
     return asyncio.Runner()
 
@@ -80,7 +80,7 @@ def _loop() -> asyncio.Runner:
 async def broadcast(message: dict[str, Any]) -> None:
     """Sends a message to every hub on the channel layer. Only logs failures, because hubs also read on a timer."""
     try:
-        async with asyncio.timeout(RING_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await get_channel_layer().group_send(GROUP, message)
     except Exception as error:  # any error of the layer: Redis is down, frozen or refuses
         logger.warning(

@@ -93,14 +93,14 @@ def store(locations: Collection[DriverLocation]) -> list[DriverPosition]:
     # Two servers may write the same drivers at once. Locking the rows in the same order prevents a deadlock.
     ordered = sorted((row for row in locations if row.driver_id in known), key=lambda row: row.driver_id)
     with transaction.atomic():
-        return _places([row for row in ordered if DriverLocation.objects.save_if_newer(row)])
+        return _positions_of([row for row in ordered if DriverLocation.objects.save_if_newer(row)])
 
 
-def latest() -> list[DriverPosition]:
-    return _places(list(DriverLocation.objects.recent()))
+def latest_positions() -> list[DriverPosition]:
+    return _positions_of(list(DriverLocation.objects.recent()))
 
 
-def _places(rows: Collection[DriverLocation]) -> list[DriverPosition]:
+def _positions_of(rows: Collection[DriverLocation]) -> list[DriverPosition]:
     stops = Order.objects.next_stops([row.driver_id for row in rows])
     customers = dict(Order.objects.filter(pk__in=stops.values()).values_list("pk", "customer_id"))
     return [DriverPosition.of(row, order := stops.get(row.driver_id), customers.get(order or 0)) for row in rows]
@@ -109,8 +109,8 @@ def _places(rows: Collection[DriverLocation]) -> list[DriverPosition]:
 class Positions:
     """The positions of one hub. Runs on the event loop, but `run_on_thread` runs the queries."""
 
-    def __init__(self, readers: Readers, ask: Callable[..., Awaitable[list[DriverPosition]]]) -> None:
-        self._readers, self._ask = readers, ask
+    def __init__(self, readers: Readers, run_on_thread: Callable[..., Awaitable[list[DriverPosition]]]) -> None:
+        self._readers, self._run_on_thread = readers, run_on_thread
         self._waiting: dict[int, DriverLocation] = {}
         # New subscribers that have not received the latest positions. Weak, so that closed connections are not kept.
         self._new = WeakSet[Connection]()
@@ -118,7 +118,7 @@ class Positions:
         self._accepted_at: dict[int, float] = {}
         self._latest: dict[int, DriverPosition] = {}
 
-    def take(self, location: DriverLocation) -> None:
+    def accept(self, location: DriverLocation) -> None:
         """Accepts a position from a driver's socket. Drops one within EVERY_SECONDS of another or older than RECENT."""
         driver, now = location.driver_id, asyncio.get_running_loop().time()
         if (
@@ -130,7 +130,7 @@ class Positions:
         self._waiting[driver] = location
         self._filled.set()
 
-    def subscribed(self, reader: Connection, channels: Iterable[str]) -> None:
+    def schedule_latest(self, reader: Connection, channels: Iterable[str]) -> None:
         """Schedules the latest positions for a new subscriber of `channels`, if one of them carries positions."""
         if any(channel.partition(":")[0] in ("drivers", "driver", "track") for channel in channels):
             self._new.add(reader)
@@ -144,18 +144,18 @@ class Positions:
         )
         self._accepted_at.update((place.driver_id, now) for place in new)
 
-    async def turn(self) -> None:
+    async def run_once(self) -> None:
         """Waits for positions and writes them. Positions lost by an error are replaced by the drivers' next ones."""
         await self._filled.wait()
         if new := set(self._new):
-            places = await self._ask(latest)
+            places = await self._run_on_thread(latest_positions)
             self._write_new(places)  # these include positions that the channel layer lost
             # `max` returns the first of two equally old ones: the one just read, which has the current next order.
             self._write([max(place, self._latest[place.driver_id], key=attrgetter("at")) for place in places], to=new)
             self._new -= new
         if waiting := self._waiting:
             self._waiting = {}
-            places = await self._ask(store, waiting.values())
+            places = await self._run_on_thread(store, waiting.values())
             self._write_new(places)
             if places:
                 await outbox.broadcast({"type": "positions", "places": [place.message() for place in places]})
@@ -187,7 +187,7 @@ class Positions:
 # --- reading messages of phones (docs/realtime.md, “Positions”) ---------------------------------------------------
 
 
-def newest(driver_id: int, message: dict[str, Any]) -> DriverLocation:
+def newest_location(driver_id: int, message: dict[str, Any]) -> DriverLocation:
     """Returns the latest position in a message. Skips invalid positions; raises Refusal if all are invalid."""
     positions = message.get("locations", [message])
     if not isinstance(positions, list) or not 1 <= len(positions) <= MAX_POSITIONS:
@@ -207,20 +207,20 @@ def newest(driver_id: int, message: dict[str, Any]) -> DriverLocation:
 def _location(driver_id: int, position: Any, now: datetime) -> DriverLocation:
     if not isinstance(position, dict):
         raise Refusal("invalid_message", _("A position must be a JSON object."))
-    figures = {name: _figure(name, position.get(name), *bounds) for name, bounds in PLACE.items()}
+    figures = {name: _validated_number(name, position.get(name), *bounds) for name, bounds in PLACE.items()}
     figures |= {
-        name: _figure(name, position[name], *bounds)
+        name: _validated_number(name, position[name], *bounds)
         for name, bounds in MOTION.items()
         if position.get(name) is not None
     }
     return DriverLocation(driver_id=driver_id, recorded_at=_recorded_at(position.get("timestamp"), now), **figures)
 
 
-def _figure(name: str, value: Any, least: float, most: float) -> float:
+def _validated_number(name: str, value: Any, least: float, most: float) -> float:
     # Not isinstance, because True is an int in Python.
     if type(value) not in (int, float) or not least <= value <= most:
-        words = {"name": name, "least": least, "most": most}
-        raise Refusal("invalid_message", _("“%(name)s” must be a number from %(least)d to %(most)d.") % words)
+        bounds = {"name": name, "least": least, "most": most}
+        raise Refusal("invalid_message", _("“%(name)s” must be a number from %(least)d to %(most)d.") % bounds)
     return float(value)
 
 

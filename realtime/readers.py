@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from realtime import channels
-from realtime.connection import TOO_MANY_CONNECTIONS, UNAUTHORIZED, Connection, most_connections
+from realtime.connection import TOO_MANY_CONNECTIONS, UNAUTHORIZED, Connection, connection_limit
 from realtime.frames import Encoded
 from realtime.rights import Revocations
 
@@ -46,12 +46,12 @@ class Readers:
         """Subscribes a reader from the next event on. Do not await between reading the hub's cursor and this call."""
         for channel in subscribed:
             reader.channels.add(channel)
-            for name in channels.read_as(reader.identity, channel):
+            for name in channels.event_channels(reader.identity, channel):
                 self.by_channel[name].add(reader)
 
     def unsubscribe(self, reader: Connection, channel: str) -> None:
         reader.channels.discard(channel)
-        for name in channels.read_as(reader.identity, channel):
+        for name in channels.event_channels(reader.identity, channel):
             self.by_channel[name].discard(reader)
             if not self.by_channel[name]:
                 del self.by_channel[name]
@@ -70,5 +70,5 @@ class Readers:
     def _close_oldest(self, owner: str) -> None:
         """Applies the connection limit. Closes the oldest connections, because the user most likely uses the newest."""
         of_owner = [reader for reader in self._by_owner[owner] if not reader.closing.done()]
-        for reader in of_owner[: max(len(of_owner) - most_connections(owner), 0)]:
+        for reader in of_owner[: max(len(of_owner) - connection_limit(owner), 0)]:
             reader.close(TOO_MANY_CONNECTIONS)

@@ -36,9 +36,9 @@ from realtime.outbox import announce
 from realtime.publish import publish
 
 
-def order_saved(sender: type[Order], instance: Order, created: bool, **kwargs: Any) -> None:
-    moved = "status" in instance.before
-    type_ = "order.created" if created else "order.status_changed" if moved else "order.updated"
+def on_order_saved(sender: type[Order], instance: Order, created: bool, **kwargs: Any) -> None:
+    status_changed = "status" in instance.before
+    type_ = "order.created" if created else "order.status_changed" if status_changed else "order.updated"
     announce(type_, f"order:{instance.pk}", order_delta(instance, created))
 
 
@@ -66,7 +66,7 @@ def _routes_touched(order: Order, created: bool) -> list[int]:
     return sorted(pk for pk in touched if pk is not None)
 
 
-def route_saved(sender: type[Route], instance: Route, created: bool, **kwargs: Any) -> None:
+def on_route_saved(sender: type[Route], instance: Route, created: bool, **kwargs: Any) -> None:
     if not created and not instance.before:
         return
     driven = instance.driver_id is not None and (created or "driver_id" in instance.before)
@@ -78,13 +78,13 @@ def route_saved(sender: type[Route], instance: Route, created: bool, **kwargs: A
     announce("route.assigned" if driven else "route.updated", f"route:{instance.pk}", facts)
 
 
-def customer_saved(sender: type[Customer], instance: Customer, created: bool, **kwargs: Any) -> None:
+def on_customer_saved(sender: type[Customer], instance: Customer, created: bool, **kwargs: Any) -> None:
     if created or instance.before:
         type_ = "customer.created" if created else "customer.updated"
         announce(type_, f"customer:{instance.pk}", {"name": instance.name})
 
 
-def product_saved(sender: type[Product], instance: Product, created: bool, **kwargs: Any) -> None:
+def on_product_saved(sender: type[Product], instance: Product, created: bool, **kwargs: Any) -> None:
     if created or instance.before:
         announce("inventory.updated", f"product:{instance.pk}", product_delta(instance, created))
 
@@ -92,8 +92,8 @@ def product_saved(sender: type[Product], instance: Product, created: bool, **kwa
 def product_delta(product: Product, created: bool) -> dict[str, Any]:
     """The facts of the change. `now_low`: with this change the stock became lower than the threshold."""
     stock, threshold = product.stock, product.low_stock_threshold
-    was = (product.before.get("stock", stock), product.before.get("low_stock_threshold", threshold))
-    now_low = stock < threshold and (created or was[0] >= was[1])
+    before = (product.before.get("stock", stock), product.before.get("low_stock_threshold", threshold))
+    now_low = stock < threshold and (created or before[0] >= before[1])
     return {"name": product.name, "stock": stock, "threshold": threshold, "now_low": now_low}
 
 
@@ -152,56 +152,56 @@ def revoke_rights(whose: str) -> None:
 
 
 # The user fields that permissions depend on. A change of other fields, such as `last_login`, revokes nothing.
-ACCOUNT = frozenset({"password", "is_active", "is_staff", "is_superuser"})
+ACCOUNT_FIELDS = frozenset({"password", "is_active", "is_staff", "is_superuser"})
 
 
-def user_changed(
+def on_user_changed(
     sender: type[User], instance: User, created: bool = False, update_fields: Any = None, **kwargs: Any
 ) -> None:
     """Revokes rights after a user was deleted, or after a field of ACCOUNT_FIELDS may have changed."""
-    if not created and (update_fields is None or not ACCOUNT.isdisjoint(update_fields)):
+    if not created and (update_fields is None or not ACCOUNT_FIELDS.isdisjoint(update_fields)):
         revoke_rights(f"user:{instance.pk}")
 
 
-def role_changed(sender: type[StaffRole], instance: StaffRole, **kwargs: Any) -> None:
+def on_role_changed(sender: type[StaffRole], instance: StaffRole, **kwargs: Any) -> None:
     """Revokes rights after a role was given, changed or removed."""
     revoke_rights(f"user:{instance.user_id}")
 
 
-def driver_or_customer_saved(sender: type[Any], instance: Driver | Customer, created: bool, **kwargs: Any) -> None:
+def on_driver_or_customer_saved(sender: type[Any], instance: Driver | Customer, created: bool, **kwargs: Any) -> None:
     """Revokes rights after a driver or customer was created, linked to another account, activated or deactivated."""
     if created or not {"user_id", "is_active"}.isdisjoint(instance.before):
         for pk in {instance.user_id, instance.before.get("user_id")} - {None}:
             revoke_rights(f"user:{pk}")
 
 
-def session_signed_out(sender: Any, request: Any, **kwargs: Any) -> None:
+def on_session_signed_out(sender: Any, request: Any, **kwargs: Any) -> None:
     if request.session.session_key:
         revoke_rights(f"session:{rights.session_name(request.session.session_key)}")
 
 
-def token_signed_out(sender: Any, session: str | None, **kwargs: Any) -> None:
+def on_token_signed_out(sender: Any, session: str | None, **kwargs: Any) -> None:
     if session:
         revoke_rights(f"session:{session}")
 
 
 RECEIVERS: list[tuple[Signal, Any, Any]] = [
-    (post_save, Order, order_saved),
-    (post_save, Route, route_saved),
-    (post_save, Customer, customer_saved),
-    (post_save, Product, product_saved),
+    (post_save, Order, on_order_saved),
+    (post_save, Route, on_route_saved),
+    (post_save, Customer, on_customer_saved),
+    (post_save, Product, on_product_saved),
     (order_delivered, None, on_order_delivered),
     (message_moved, None, on_message_moved),
     (reply_received, None, on_reply_received),
     (gateway_changed, None, on_gateway_changed),
-    (post_save, Driver, driver_or_customer_saved),
-    (post_save, Customer, driver_or_customer_saved),
-    (post_save, User, user_changed),
-    (post_save, StaffRole, role_changed),
-    (post_delete, StaffRole, role_changed),
-    (post_delete, User, user_changed),
-    (user_logged_out, None, session_signed_out),
-    (signed_out, None, token_signed_out),
+    (post_save, Driver, on_driver_or_customer_saved),
+    (post_save, Customer, on_driver_or_customer_saved),
+    (post_save, User, on_user_changed),
+    (post_save, StaffRole, on_role_changed),
+    (post_delete, StaffRole, on_role_changed),
+    (post_delete, User, on_user_changed),
+    (user_logged_out, None, on_session_signed_out),
+    (signed_out, None, on_token_signed_out),
 ]
 
 

@@ -30,7 +30,7 @@ def session_name(session_key: str) -> str:
     return hashlib.sha256(session_key.encode()).hexdigest()[:32]
 
 
-def current(user_ids: Iterable[int]) -> dict[int, str]:
+def current_rights(user_ids: Iterable[int]) -> dict[int, str]:
     """The current `Identity.rights` by user id, in one query. Inactive and deleted users are left out."""
     if not (wanted := set(user_ids)):
         return {}
@@ -38,7 +38,7 @@ def current(user_ids: Iterable[int]) -> dict[int, str]:
     return {user.pk: Identity.of(user).rights for user in users}
 
 
-def recent() -> list[Encoded]:
+def recent_revocations() -> list[Encoded]:
     """The revocations that may be newer than a token that has not expired yet, in the order of the log."""
     ends = Event.objects.filter(created_at__gt=timezone.now() - _retention(), type=TYPE)
     return [Encoded.of(event) for event in ends.order_by("seq")]
@@ -50,7 +50,7 @@ def _retention() -> timedelta:
     return 2 * lifetime
 
 
-def revoked() -> Refusal:
+def revoked_refusal() -> Refusal:
     """The refusal of a token or socket whose rights were revoked. Its `status` is the close code."""
     return Refusal(
         "rights_ended", _("You signed out or your account was changed. Please sign in again."), status=UNAUTHORIZED
@@ -81,4 +81,4 @@ class Revocations:
     def check(self, identity: Identity) -> None:
         """Raises a Refusal if the rights were revoked. Its `status` is the close code."""
         if self.cover(identity):
-            raise revoked()
+            raise revoked_refusal()

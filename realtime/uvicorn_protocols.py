@@ -24,12 +24,12 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from realtime.connection import EXTENSION, Batch
-from realtime.frames import restart
+from realtime.frames import restart_message
 
 # Maximum number of bytes of request line and headers. Browsers send a few KB; nginx accepts 32 KB.
-MAX_BYTES = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 # Maximum time for a request head, from the connection or, for later requests, from their first byte.
-LONGEST_SECONDS = 20.0
+MAX_HEAD_SECONDS = 20.0
 # How long a refused client has to read the reason and disconnect.
 ABORT_SECONDS = 5.0
 
@@ -55,7 +55,7 @@ class HttpProtocol(HttpToolsProtocol):
             return  # discard it: closing with unread data would reset the connection, and the client miss the reason
         super().data_received(data)
         self._received += len(data)
-        if self._deadline is not None and self._received > MAX_BYTES:
+        if self._deadline is not None and self._received > MAX_HEAD_BYTES:
             self._refuse(431)
 
     def on_message_begin(self) -> None:
@@ -64,7 +64,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._end_deadline()
-        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_BYTES:
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES:
             self._refuse(431)
             raise ValueError("the head of the request is too large")  # so that httptools stops parsing
         super().on_headers_complete()
@@ -77,7 +77,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _await_head(self) -> None:
         if self._deadline is None:
             self._received = 0
-            self._deadline = self.loop.call_later(LONGEST_SECONDS, self._refuse, 408)
+            self._deadline = self.loop.call_later(MAX_HEAD_SECONDS, self._refuse, 408)
 
     def _end_deadline(self) -> None:
         if self._deadline is not None:
@@ -91,7 +91,7 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class FrameProtocol(WebSocketsSansIOProtocol):
-    """Writes encoded frames, as the `Out` of a connection (`realtime.connection`). Provides itself under EXTENSION."""
+    """The `FrameWriter` of a connection (`realtime.connection`). Provides itself in the scope's extensions."""
 
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
         # websockets refuses a large message after its frame header. Compression would cost 300 KB per connection.
@@ -153,7 +153,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
 
     def shutdown(self) -> None:
         """Sends the client a random time to reconnect at, so that not all do at once, and closes with 1012."""
-        self.write(Batch([restart()]))
+        self.write(Batch([restart_message()]))
         super().shutdown()
 
 

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from accounts.api.tokens import Refresh
 from luckygas.testing.waiting import PATIENCE_SECONDS
-from realtime.connection import Queue
+from realtime.connection import SendQueue
 
 
 def token_for(user: User | None) -> str:
@@ -27,9 +27,9 @@ async def _no_reader(text: str) -> None:
     await asyncio.Event().wait()
 
 
-def nowhere() -> Queue:
-    """An `Out` that discards everything."""
-    return Queue(_no_reader)
+def nowhere() -> SendQueue:
+    """An `FrameWriter` that discards everything."""
+    return SendQueue(_no_reader)
 
 
 def on_orders(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:

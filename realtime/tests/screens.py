@@ -75,8 +75,8 @@ class Screen(Connection):
 
     async def connect(self, hub: Hub) -> None:
         """Replays missed events, then joins the hub, as the consumer does."""
-        wanted = set(channels.own(self.identity, self.endpoint))
-        self.deliver(Batch([event.text for event in hub.missed(self.since, self.identity, wanted)]))
+        wanted = set(channels.own_channels(self.identity, self.endpoint))
+        self.deliver(Batch([event.text for event in hub.missed_events(self.since, self.identity, wanted)]))
         hub.readers.join(self, wanted)
         self.connected = True
 

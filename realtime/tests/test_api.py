@@ -86,7 +86,7 @@ def test_invalid_queries_are_refused(query: dict[str, Any], status: int, code: s
 def test_prune_during_a_request_reports_cursor_gone() -> None:
     for _ in range(3):
         make_customer()
-    log.number()
+    log.assign_event_ids()
     Event.objects.filter(seq__lte=2).delete()  # the request read the floor before it moved
     assert [events(make_office(), since=since).status_code for since in (0, 1, 2)] == [410, 410, 200]
 
@@ -110,4 +110,4 @@ def test_any_signed_in_user_gets_a_ticket() -> None:
     client.force_login(driver.user)
     answer = client.post("/api/v1/websocket/ticket/")
     assert (answer.status_code, answer.json()["expires_in"]) == (201, 30)
-    assert auth.of_ticket(answer.json()["ticket"]).driver_id == driver.pk
+    assert auth.identity_of_ticket(answer.json()["ticket"]).driver_id == driver.pk

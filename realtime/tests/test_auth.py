@@ -27,7 +27,7 @@ def test_token_identifies_the_user_without_a_query(django_assert_num_queries) ->
     driver = make_driver()
     token = token_for(driver.user)
     with django_assert_num_queries(0):
-        identity = auth.of_token(token)
+        identity = auth.identity_of_token(token)
     assert (identity.user_id, identity.role, identity.driver_id) == (driver.user_id, "driver", driver.pk)
     assert identity.expires_at is not None
 
@@ -35,23 +35,23 @@ def test_token_identifies_the_user_without_a_query(django_assert_num_queries) ->
 def test_expired_token_is_refused() -> None:
     token = token_for(make_office())
     with time_machine.travel(timezone.now() + timedelta(hours=1)), pytest.raises(Refusal, match=r"."):
-        auth.of_token(token)
+        auth.identity_of_token(token)
 
 
 def test_refresh_token_is_refused() -> None:
     from rest_framework_simplejwt.tokens import RefreshToken
 
     with pytest.raises(Refusal):
-        auth.of_token(str(RefreshToken.for_user(make_office())))
+        auth.identity_of_token(str(RefreshToken.for_user(make_office())))
 
 
 def test_ticket_works_once_and_only_its_hash_is_stored() -> None:
     user = make_office()
     ticket = auth.new_ticket(user)
     assert ticket not in str(WebSocketTicket.objects.values().get())
-    assert auth.of_ticket(ticket).user_id == user.pk
+    assert auth.identity_of_ticket(ticket).user_id == user.pk
     with pytest.raises(Refusal):
-        auth.of_ticket(ticket)
+        auth.identity_of_ticket(ticket)
 
 
 def scope_of(query: str, address: str = "203.0.113.5") -> dict[str, object]:
@@ -89,14 +89,14 @@ def test_ticket_expires_after_30_seconds_and_the_next_one_deletes_it() -> None:
     ticket = auth.new_ticket(make_office())
     with time_machine.travel(timezone.now() + timedelta(seconds=31)):
         with pytest.raises(Refusal):
-            auth.of_ticket(ticket)
+            auth.identity_of_ticket(ticket)
         auth.new_ticket(make_office())
         assert WebSocketTicket.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_uses_of_one_ticket_admit_one() -> None:
-    outcomes = at_once(auth.of_ticket, [auth.new_ticket(make_office())] * 8)
+    outcomes = at_once(auth.identity_of_ticket, [auth.new_ticket(make_office())] * 8)
     assert outcomes.count("ticket_not_valid") == 7
 
 
@@ -106,14 +106,14 @@ def test_ticket_of_deactivated_account_is_refused() -> None:
     user.is_active = False
     user.save()
     with pytest.raises(Refusal):
-        auth.of_ticket(ticket)
+        auth.identity_of_ticket(ticket)
 
 
 def test_link_works_until_a_day_after_delivery() -> None:
     order = make_order(OrderStatus.DELIVERED)
-    assert auth.of_link(order.tracking_token, None).tracked_order_id == order.pk
+    assert auth.identity_of_link(order.tracking_token, None).tracked_order_id == order.pk
     with time_machine.travel(timezone.now() + timedelta(hours=25)), pytest.raises(Refusal):
-        auth.of_link(order.tracking_token, None)
+        auth.identity_of_link(order.tracking_token, None)
 
 
 def test_links_are_throttled_by_client_ip(rates: Callable[..., None]) -> None:
@@ -121,11 +121,11 @@ def test_links_are_throttled_by_client_ip(rates: Callable[..., None]) -> None:
     order = make_order()
     for token in ("guessed", "also guessed", order.tracking_token):
         with suppress(Refusal):
-            auth.of_link(token, "203.0.113.7")
+            auth.identity_of_link(token, "203.0.113.7")
     with pytest.raises(Refusal) as refused:
-        auth.of_link(order.tracking_token, "203.0.113.7")
+        auth.identity_of_link(order.tracking_token, "203.0.113.7")
     assert (refused.value.code, refused.value.status) == ("rate_limited", 4429)
-    assert auth.of_link(order.tracking_token, "198.51.100.9").tracked_order_id == order.pk
+    assert auth.identity_of_link(order.tracking_token, "198.51.100.9").tracked_order_id == order.pk
 
 
 def scope(origin: str | bytes, host: str = "gas.example.tw", scheme: str = "ws", **headers: str) -> dict[str, Any]:

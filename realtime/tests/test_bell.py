@@ -42,10 +42,10 @@ def use_redis(settings: Settings, port: int) -> None:
 def test_frozen_redis_delays_no_change_and_the_exit_by_at_most_two_seconds(frozen_redis: None) -> None:
     started = time.monotonic()
     for _ in range(50):
-        outbox.ring()
+        outbox.wake_hubs()
     assert time.monotonic() - started < 0.2
-    outbox.ringer.submit(time.monotonic).result()
-    assert time.monotonic() - started < 2 * outbox.RING_SECONDS + 0.5
+    outbox.bell_thread.submit(time.monotonic).result()
+    assert time.monotonic() - started < 2 * outbox.TIMEOUT_SECONDS + 0.5
 
 
 def test_waiting_bells_are_joined(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,16 +58,16 @@ def test_waiting_bells_are_joined(settings: Settings, monkeypatch: pytest.Monkey
     use_redis(settings, 1)
     monkeypatch.setattr(outbox, "broadcast", slow)
     for _ in range(50):
-        outbox.ring()
-    outbox.ringer.submit(time.monotonic).result()
+        outbox.wake_hubs()
+    outbox.bell_thread.submit(time.monotonic).result()
     assert 1 <= len(rung) <= 2
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize("act", ["ring()", "import atexit; atexit.register(ring)"])
+@pytest.mark.parametrize("act", ["wake_hubs()", "import atexit; atexit.register(wake_hubs)"])
 def test_process_rings_before_it_exits(act: str) -> None:
     """Runs in its own process, which exits right after. The sender rings in `atexit`, where it finishes its SMS."""
-    code = f"import django; django.setup(); from realtime.outbox import ring; {act}"
+    code = f"import django; django.setup(); from realtime.outbox import wake_hubs; {act}"
     layer = redis.Redis.from_url(os.environ["REDIS_URL"])
     with layer.pubsub(ignore_subscribe_messages=True) as messages:  # type: ignore[no-untyped-call]
         messages.psubscribe("*")
@@ -82,7 +82,7 @@ async def test_bell_from_a_process_without_a_hub_wakes_hubs() -> None:
     layer = get_channel_layer()
     channel = await layer.new_channel()
     await layer.group_add(outbox.GROUP, channel)
-    await sync_to_async(outbox.ring)()
+    await sync_to_async(outbox.wake_hubs)()
     async with asyncio.timeout(2):
         assert (await layer.receive(channel))["type"] == "bell"
 

@@ -209,7 +209,7 @@ async def test_pages_resume_with_cursor_and_epoch_of_their_rows(page: Page, site
     """With the id alone, a page loaded from a database that was lost since would miss events."""
     driver = await make(make_driver)()
     order = await make(make_order)(OrderStatus.ASSIGNED, driver=driver)
-    await make(log.number)()
+    await make(log.assign_event_ids)()
     user = driver.user if path == "/driver/" else await make(make_office)(is_superuser=True)
     async with page.expect_websocket() as opened:
         await sign_in(page, site, user, path.format(order.tracking_token))

@@ -20,7 +20,7 @@ from orders.tests.api.client import Api, codes
 from orders.tests.factories import make_driver, make_office, make_order
 from realtime import commands, positions
 from realtime.channels import Identity
-from realtime.commands import carry_out
+from realtime.commands import execute
 from web.refusals import Refusal
 
 FAR = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00"]
@@ -34,7 +34,7 @@ def say(user: Any, order: Order, **fields: Any) -> str:
 def say_as(identity: Identity, order: Order, **fields: Any) -> str:
     message = {"type": "order_update", "order_id": order.pk, "status": "arriving"} | fields
     try:
-        return str(commands.carry_out(identity, message)["type"])
+        return str(commands.execute(identity, message)["type"])
     except Refusal as refusal:
         return refusal.code
 
@@ -94,11 +94,11 @@ def test_sms_of_late_reports_wait_for_later_reports() -> None:
     for status, minutes in (("delivering", 2), ("driver_arrived", 1)):
         at = (now - timedelta(minutes=minutes)).isoformat()
         message = {"type": "order_update", "order_id": order.pk, "status": status, "at": at}
-        assert carry_out(identity, message)["type"] == "ack"
+        assert execute(identity, message)["type"] == "ack"
     rows = NotificationHistory.objects.filter(order=order)
     assert {(row.status, row.send_after is None) for row in rows} == {("pending", False)}
     message = {"type": "delivery.confirmed", "order_id": order.pk, "confirmation_type": "manual"}
-    assert carry_out(identity, message)["type"] == "ack"
+    assert execute(identity, message)["type"] == "ack"
     assert sender.pool().drain(10)
     assert rows.get(kind="order_delivered").status == "sent"
 
@@ -113,7 +113,7 @@ def in_(**delta: float) -> str:
 
 def test_position_is_read_with_all_fields() -> None:
     stamp = timezone.now() - timedelta(hours=1)
-    location = positions.newest(
+    location = positions.newest_location(
         7, HERE | {"speed": 30, "heading": 45.5, "accuracy": 10, "timestamp": stamp.astimezone(TAIPEI).isoformat()}
     )
     assert (location.driver_id, location.latitude, location.longitude) == (7, 25.0330, 121.5654)
@@ -122,7 +122,7 @@ def test_position_is_read_with_all_fields() -> None:
 
 
 def test_timestamp_and_motion_are_optional() -> None:
-    location = positions.newest(7, HERE | {"speed": None})
+    location = positions.newest_location(7, HERE | {"speed": None})
     assert abs(timezone.now() - location.recorded_at) < timedelta(seconds=5)
     assert (location.speed, location.heading, location.accuracy) == (None, None, None)
 
@@ -130,11 +130,11 @@ def test_timestamp_and_motion_are_optional() -> None:
 def test_newest_position_of_a_batch_counts() -> None:
     minutes = [3, 1, 2]
     batch = [HERE | {"speed": ago, "timestamp": in_(minutes=-ago)} for ago in minutes]
-    assert positions.newest(7, {"locations": batch}).speed == 1
+    assert positions.newest_location(7, {"locations": batch}).speed == 1
 
 
 def test_last_position_of_a_batch_without_times_counts() -> None:
-    assert positions.newest(7, {"locations": [HERE, HERE | {"speed": 1}, HERE | {"speed": 2}]}).speed == 2
+    assert positions.newest_location(7, {"locations": [HERE, HERE | {"speed": 1}, HERE | {"speed": 2}]}).speed == 2
 
 
 BAD = [
@@ -167,11 +167,11 @@ BAD = [
 def test_invalid_position_is_refused_and_skipped_in_a_batch(wrong: dict[str, Any]) -> None:
     for message in (HERE | wrong, {"locations": [HERE | wrong, HERE | wrong]}):
         with pytest.raises(Refusal) as refused:
-            positions.newest(7, message)
+            positions.newest_location(7, message)
         assert refused.value.code == "invalid_message"
         assert next(iter(wrong)) in str(refused.value)
     for batch in ([HERE | {"accuracy": 1}, HERE | wrong], [HERE | wrong, HERE | {"accuracy": 1}, 1]):
-        assert positions.newest(7, {"locations": batch}).accuracy == 1
+        assert positions.newest_location(7, {"locations": batch}).accuracy == 1
 
 
 IMPOSSIBLE = [
@@ -191,16 +191,16 @@ def test_impossible_timestamp_becomes_the_time_of_receipt(stamp: Any) -> None:
         HERE | {"timestamp": stamp},
         {"locations": [HERE | {"timestamp": in_(minutes=-5)}, HERE | {"timestamp": stamp}]},
     ):
-        assert before <= positions.newest(7, message).recorded_at <= timezone.now()
+        assert before <= positions.newest_location(7, message).recorded_at <= timezone.now()
 
 
 def test_position_stored_offline_keeps_its_time() -> None:
     for delta in ({"seconds": -1}, {"hours": -13}, {"days": -29}):
         stamp = in_(**delta)
-        assert positions.newest(7, HERE | {"timestamp": stamp}).recorded_at == datetime.fromisoformat(stamp)
+        assert positions.newest_location(7, HERE | {"timestamp": stamp}).recorded_at == datetime.fromisoformat(stamp)
 
 
 @pytest.mark.parametrize("batch", [[], [HERE] * 101, {}, None, "x", [1], [None]], ids=lambda batch: str(batch)[:10])
 def test_invalid_batch_is_refused(batch: Any) -> None:
     with pytest.raises(Refusal):
-        positions.newest(7, {"locations": batch})
+        positions.newest_location(7, {"locations": batch})

@@ -9,7 +9,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from realtime.channels import Identity
-from realtime.connection import MAX_REFUSALS, SLOW_CLIENT, TOO_FAST, Batch, Connection, Out, Queue
+from realtime.connection import MAX_REFUSALS, SLOW_CLIENT, TOO_FAST, Batch, Connection, FrameWriter, SendQueue
 from realtime.tests.client import nowhere
 
 
@@ -17,7 +17,7 @@ def batch(*texts: str) -> Batch:
     return Batch(texts)
 
 
-def connect(out: Out) -> Connection:
+def connect(out: FrameWriter) -> Connection:
     return Connection(Identity(), "ws", out)
 
 
@@ -28,7 +28,7 @@ async def test_messages_are_sent_in_order() -> None:
         await asyncio.sleep(0)
         sent.append(text)
 
-    queue = Queue(send)
+    queue = SendQueue(send)
     connection = connect(queue)
     writer = asyncio.create_task(queue.drain())
     for number in range(60):
@@ -61,7 +61,7 @@ async def test_ephemeral_events_are_dropped_while_data_waits() -> None:
     async def send(text: str) -> None:
         sent.append(text)
 
-    queue = Queue(send)
+    queue = SendQueue(send)
     connection = connect(queue)
     connection.offer(batch("a", "b"))
     for _ in range(1000):

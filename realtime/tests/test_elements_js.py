@@ -13,7 +13,7 @@ from luckygas.testing.browser import sign_in, until
 from luckygas.testing.site import ROOT, Site
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_order, make_user
-from realtime.log import number
+from realtime.log import assign_event_ids
 from realtime.models import Outbox
 from realtime.tests.browser import PlayedServer
 
@@ -136,7 +136,7 @@ async def test_number_of_toasts_is_limited(toasts: PlayedServer) -> None:
 async def test_list_marks_changed_rows_and_offers_new_ones(page: Page, site: Site) -> None:
     boss = await make(make_user)(is_staff=True, is_superuser=True)
     changed, same = await make(make_order)(), await make(make_order)()
-    await make(number)()
+    await make(assign_event_ids)()
     await sign_in(page, site, boss, "/admin/orders/order/")
     await expect(page.locator("#live-list connection-status")).to_have_attribute("data-state", "live")
     await expect(page.locator("#live-news")).to_be_hidden()
@@ -168,7 +168,7 @@ async def test_event_of_a_change_already_in_the_list_marks_nothing(page: Page, s
 async def test_change_between_page_load_and_connect_is_marked(page: Page, site: Site) -> None:
     boss = await make(make_user)(is_staff=True, is_superuser=True)
     customer = await make(make_customer)()
-    await make(number)()
+    await make(assign_event_ids)()
     held = []
 
     async def hold(route: object) -> None:

@@ -71,7 +71,7 @@ def test_log_lacks_events_that_were_read(seen: ReadPosition, lost: bool) -> None
 )
 def test_log_moved_to_another_database(origin: str, here: str, seen: ReadPosition, moved: bool) -> None:
     head = LogHead(epoch="this", seq=5, stamp="a", origin=origin)
-    head.here = here
+    head.database = here
     assert epochs.has_moved(head, seen) is moved
 
 
@@ -89,7 +89,7 @@ def test_cursors_of_earlier_epochs(since: int, epoch: str, held: bool) -> None:
 def numbered(*customers: int) -> LogHead:
     for pk in customers:
         announce("customer.updated", f"customer:{pk}", {"name": "王"})
-    log.number()
+    log.assign_event_ids()
     return log.head()
 
 
@@ -141,7 +141,7 @@ def test_restored_log_begins_one_epoch_and_refuses_old_cursors() -> None:
 @pytest.mark.sqlite
 @pytest.mark.servers
 def test_numbering_works_without_the_right_to_read_the_system_identifier(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(epochs, "may_ask_system", lambda: False)
+    monkeypatch.setattr(epochs, "may_read_system_identifier", lambda: False)
     assert numbered(1).origin.count("/") == 2
 
 
@@ -153,7 +153,7 @@ def test_every_role_may_read_the_system_identifier() -> None:
         cursor.execute("CREATE ROLE anybody")
         try:
             cursor.execute("SET ROLE anybody")
-            assert epochs.may_ask_system.__wrapped__()
+            assert epochs.may_read_system_identifier.__wrapped__()
         finally:
             cursor.execute("RESET ROLE; DROP ROLE anybody")
 
@@ -184,7 +184,7 @@ async def test_idle_hub_detects_a_replaced_log(hub: Hub, lost: dict[str, Any]) -
     epoch = hub.epoch
     await make(LogHead.objects.update)(**lost)
     await sent_away(reader)
-    assert await hub.resumable(2, epoch) is False
+    assert await hub.can_resume(2, epoch) is False
 
 
 @pytest.mark.django_db(transaction=True)
@@ -226,9 +226,9 @@ async def test_hub_waits_for_the_epoch_of_a_resuming_client(hub: Hub) -> None:
     await until(hub, 1)
     before = hub.epoch
     await make(LogHead.objects.update)(epoch="new", past=[[before, 1]])
-    assert await hub.resumable(1, "new") is True
-    assert await hub.resumable(1, before) is True
-    assert await hub.resumable(1, "neither") is False
+    assert await hub.can_resume(1, "new") is True
+    assert await hub.can_resume(1, before) is True
+    assert await hub.can_resume(1, "neither") is False
 
 
 def after_restore() -> None:
@@ -292,7 +292,7 @@ def test_prune_deletes_old_events_and_reports_them(capsys: pytest.CaptureFixture
     for seq, days in enumerate((9, 8, 6, 1), start=1):
         at = timezone.now() - timedelta(days=days)
         Event.objects.create(seq=seq, type="x", channels=["system"], data={}, created_at=at)
-    LogHead.objects.create(pk=log.HEAD, seq=4)
+    LogHead.objects.create(pk=log.HEAD_ID, seq=4)
     call_command("prune_events")
     assert [event.seq for event in log.read(0, 10)] == [3, 4]
     assert {"2", "2."} <= set(capsys.readouterr().out.split())
@@ -308,7 +308,7 @@ def test_prune_deletes_nothing_while_the_clock_is_ahead(ahead: timedelta) -> Non
     for seq, days in enumerate((6, 5, 1, 0), start=1):
         at = timezone.now() - timedelta(days=days)
         Event.objects.create(seq=seq, type="x", channels=["system"], data={}, created_at=at)
-    LogHead.objects.create(pk=log.HEAD, seq=4)
+    LogHead.objects.create(pk=log.HEAD_ID, seq=4)
     with time_machine.travel(timezone.now() + ahead):
         call_command("prune_events")
         Event.objects.create(seq=5, type="x", channels=["system"], data={}, created_at=timezone.now())

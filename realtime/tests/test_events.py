@@ -52,7 +52,7 @@ PUBLISHED = {"notification", "system.message", "maintenance.alert", "custom.shif
 
 
 def events() -> list[Event]:
-    log.number()
+    log.assign_event_ids()
     return log.read(0, 10_000)
 
 
@@ -194,7 +194,7 @@ def test_route_sends_its_stop_count_once_per_batch() -> None:
     before = log.head().seq
     for _ in range(3):
         make_order(route=route)
-    log.number()
+    log.assign_event_ids()
     written = [event for event in log.read(before, 100) if event.type == "route.updated"]
     assert [event.data["total_stops"] for event in written] == [3]
 
@@ -208,13 +208,13 @@ def test_inventory_low_is_sent_once_when_stock_becomes_low() -> None:
 
 def test_query_count_does_not_depend_on_batch_size() -> None:
     make_order()
-    log.number()  # reads what is cached once per process
+    log.assign_event_ids()  # reads what is cached once per process
     counts = []
     for orders in (2, 12):
         for _ in range(orders):
             make_order(OrderStatus.CONFIRMED)
         with CaptureQueriesContext(connection) as queries:
-            assert log.number() > orders
+            assert log.assign_event_ids() > orders
         counts.append(len(queries))
     assert counts[0] == counts[1]
 

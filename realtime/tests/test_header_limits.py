@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 
 from luckygas.testing.waiting import wait_for_async
 from realtime import uvicorn_protocols
-from realtime.uvicorn_protocols import MAX_BYTES, FrameProtocol, HttpProtocol
+from realtime.uvicorn_protocols import MAX_HEAD_BYTES, FrameProtocol, HttpProtocol
 
 HTTP = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 WEBSOCKET = (
@@ -78,7 +78,7 @@ REFUSED = {
     "a POST": (405, WEBSOCKET.replace(b"GET", b"POST") + b"\r\n"),
     "a body": (400, WEBSOCKET + b"Content-Length: 5\r\n\r\nhello"),
     "no key": (400, WEBSOCKET.replace(b"Sec-WebSocket-Key", b"X-Key") + b"\r\n"),
-    "a request with too much in one header": (431, HTTP + b"X: " + b"x" * MAX_BYTES + b"\r\n\r\n"),
+    "a request with too much in one header": (431, HTTP + b"X: " + b"x" * MAX_HEAD_BYTES + b"\r\n\r\n"),
     "a request with too many headers": (431, HTTP + b"X: 1234567890\r\n" * 8_000 + b"\r\n"),
     "a request with an endless header": (431, HTTP + b"X: " + b"x" * 3_000_000),
 }
@@ -106,18 +106,18 @@ async def test_body_does_not_count_as_head(port: int) -> None:
 
 @pytest.mark.parametrize("head", [b"", b"GET /", HTTP, WEBSOCKET])
 async def test_slow_head_is_refused_after_the_deadline(port: int, head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uvicorn_protocols, "LONGEST_SECONDS", 0.1)
+    monkeypatch.setattr(uvicorn_protocols, "MAX_HEAD_SECONDS", 0.1)
     assert status(await answer_to(port, head)) == 408
 
 
 async def test_each_request_has_its_own_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uvicorn_protocols, "LONGEST_SECONDS", 0.3)
+    monkeypatch.setattr(uvicorn_protocols, "MAX_HEAD_SECONDS", 0.3)
     answered = await answer_to(port, *[HTTP + b"\r\n"] * 4, HTTP, pause=0.15)
     assert [int(part.split()[0]) for part in answered.split(b"HTTP/1.1")[1:]] == [200, 200, 200, 200, 408]
 
 
 async def test_open_socket_has_no_deadline(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uvicorn_protocols, "LONGEST_SECONDS", 0.1)
+    monkeypatch.setattr(uvicorn_protocols, "MAX_HEAD_SECONDS", 0.1)
     # The application's close code.
     closed = b"\x88\x02" + (4000).to_bytes(2, "big")
     assert status(await answer_to(port, WEBSOCKET + b"\r\n", end=closed)) == 101

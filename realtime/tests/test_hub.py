@@ -109,7 +109,7 @@ async def test_event_without_a_bell_comes_with_the_timer_and_is_counted(hub: Hub
 
 
 def missed(hub: Hub, since: int, *channels: str, identity: Identity | None = None) -> list[int]:
-    return [event.seq for event in hub.missed(since, identity or Identity(user_id=1), channels)]
+    return [event.seq for event in hub.missed_events(since, identity or Identity(user_id=1), channels)]
 
 
 async def test_missed_events_are_filtered_by_channel(hub: Hub) -> None:
@@ -121,12 +121,12 @@ async def test_missed_events_are_filtered_by_channel(hub: Hub) -> None:
 
 
 async def test_resume_beyond_the_events_in_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RECENT", 3)
+    monkeypatch.setattr(module, "MAX_RECENT_EVENTS", 3)
     hub = await Hub.current()
     try:
         await change(*range(1, 6))
         await until(hub, 5)
-        assert (await hub.resumable(1, None), await hub.resumable(2, None)) == (False, True)
+        assert (await hub.can_resume(1, None), await hub.can_resume(2, None)) == (False, True)
         assert missed(hub, 2, "customers") == [3, 4, 5]
         with pytest.raises(log.CursorGone):
             missed(hub, 1, "customers")
@@ -136,11 +136,11 @@ async def test_resume_beyond_the_events_in_memory_is_refused(monkeypatch: pytest
 
 async def test_new_hub_can_resume_from_the_log() -> None:
     await change(1, 2, 3)
-    await sync_to_async(log.number)()
+    await sync_to_async(log.assign_event_ids)()
     await sync_to_async(LogHead.objects.update)(floor=1)
     hub = await Hub.current()
     try:
-        assert (await hub.resumable(0, None), await hub.resumable(1, None)) == (False, True)
+        assert (await hub.can_resume(0, None), await hub.can_resume(1, None)) == (False, True)
         assert missed(hub, 1, "customers") == [2, 3]
     finally:
         await hub.stop()
@@ -149,10 +149,10 @@ async def test_new_hub_can_resume_from_the_log() -> None:
 async def test_hub_waits_for_a_client_from_a_hub_ahead(hub: Hub) -> None:
     await change(1)
     await until(hub, 1)
-    asking = asyncio.create_task(hub.resumable(2, hub.epoch))
+    asking = asyncio.create_task(hub.can_resume(2, hub.epoch))
     await change(2)
     assert await asking is True
-    assert await hub.resumable(99, hub.epoch) is False
+    assert await hub.can_resume(99, hub.epoch) is False
 
 
 async def test_replaced_log_closes_all_sockets(hub: Hub) -> None:
@@ -176,15 +176,15 @@ async def test_closed_connection_is_removed_and_gets_no_events(hub: Hub) -> None
 
 async def test_hub_survives_a_database_outage(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     reader, broken = join(hub, Reader("customers")), [True, True]
-    number = log.number_batch
+    number = log.assign_batch
 
-    def sometimes() -> log.Numbered | None:
+    def sometimes() -> log.AssignedBatch | None:
         if broken:
             broken.pop()
             raise ConnectionError("away")
         return number()
 
-    monkeypatch.setattr(log, "number_batch", sometimes)
+    monkeypatch.setattr(log, "assign_batch", sometimes)
     await change(1)
     await until(hub, 1)
     assert (reader.ids, broken) == ([1], [])
@@ -200,7 +200,7 @@ async def test_restored_backup_makes_old_cursors_invalid(hub: Hub) -> None:
     async with asyncio.timeout(5):
         while hub.epoch == epoch:
             await asyncio.sleep(0.05)
-    assert await hub.resumable(20, epoch) is False
+    assert await hub.can_resume(20, epoch) is False
 
 
 async def test_burst_closes_no_client_and_is_one_write(hub: Hub) -> None:
@@ -220,8 +220,8 @@ async def test_committing_process_rings_even_if_another_numbered(hub: Hub, monke
 
     def write() -> None:
         Outbox.objects.create(type="customer.updated", subject="customer:7", delta={"name": "王"})
-        log.number()
-        outbox.ring()
+        log.assign_event_ids()
+        outbox.wake_hubs()
 
     await sync_to_async(write)()
     await until(hub, 1)
@@ -236,7 +236,7 @@ async def test_hub_with_a_closed_loop_is_dropped_and_blocks_no_bell(transactiona
     await until(hub, 1)
     await hub.stop()
     next_one = await Hub.current()
-    assert Hub.running() == [next_one]
+    assert Hub.instances() == [next_one]
     await next_one.stop()
 
 
@@ -248,7 +248,7 @@ async def test_failed_start_leaves_no_hub_and_no_task(transactional_db: None, mo
     for _ in range(3):
         with pytest.raises(ConnectionError):
             await Hub.current()
-    assert Hub.running() == []
+    assert Hub.instances() == []
     async with asyncio.timeout(5):
         while any(thread.name.startswith("hub") for thread in threading.enumerate()):
             await asyncio.sleep(0.01)
@@ -264,7 +264,7 @@ async def test_hub_behind_the_pruned_log_closes_all_sockets(hub: Hub, at_its_pla
         with transaction.atomic():  # the hub sees only the committed result
             for pk in (2, 3, 4):
                 Outbox.objects.create(type="customer.updated", subject=f"customer:{pk}", delta={"name": "王"})
-            log.number()
+            log.assign_event_ids()
             if at_its_place:
                 list(log.prune(log.move_floor(timedelta(hours=-1))))
             else:
@@ -273,7 +273,7 @@ async def test_hub_behind_the_pruned_log_closes_all_sockets(hub: Hub, at_its_pla
     await sync_to_async(sleep_and_prune)()
     async with asyncio.timeout(5):
         assert await reader.closing == SERVICE_RESTART
-    assert (hub.cursor, await hub.resumable(1, hub.epoch)) == (4, not at_its_place)
+    assert (hub.cursor, await hub.can_resume(1, hub.epoch)) == (4, not at_its_place)
 
 
 async def test_round_is_counted(hub: Hub) -> None:

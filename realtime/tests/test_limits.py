@@ -56,7 +56,7 @@ async def test_closing_connections_do_not_count_for_the_limit(settings: Any) -> 
 async def test_sockets_of_one_link_share_a_limit(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
     readers = Readers()
-    holders = [join(readers, Identity(tracked_order_id=7)) for _ in range(limits.LINK_CONNECTIONS)]
+    holders = [join(readers, Identity(tracked_order_id=7)) for _ in range(limits.MAX_LINK_CONNECTIONS)]
     other = join(readers, Identity(tracked_order_id=8))
     assert set(codes([*holders, other])) == {None}
     join(readers, Identity(tracked_order_id=7))

@@ -78,7 +78,7 @@ async def test_position_reaches_each_reader_once_and_hides_the_driver_from_custo
     office = track(hub, "drivers", f"driver:{driver.pk}")
     own, customer = track(hub, f"driver:{driver.pk}"), follow(hub, order.pk, order.customer_id)
     other, former = track(hub, "driver:999", "track:999", "orders"), follow(hub, order.pk, 10**9)
-    hub.positions.take(fix(driver.pk, speed=30, heading=90))
+    hub.positions.accept(fix(driver.pk, speed=30, heading=90))
     await wait_for_async(lambda: customer.frames)
     await asyncio.sleep(0.2)
     assert [len(reader.frames) for reader in (office, own, customer, other, former)] == [1, 1, 1, 0, 0]
@@ -94,8 +94,8 @@ async def test_one_position_per_second_is_accepted(hub: Hub) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
     office = track(hub, "drivers")
     for number in range(5):
-        hub.positions.take(fix(driver.pk, latitude=number))
-    hub.positions.take(fix(other.pk, latitude=9))
+        hub.positions.accept(fix(driver.pk, latitude=number))
+    hub.positions.accept(fix(other.pk, latitude=9))
     await wait_for_async(lambda: len(office.frames) == 2)
     await asyncio.sleep(0.3)
     assert office.latitudes == [0, 9]
@@ -104,9 +104,9 @@ async def test_one_position_per_second_is_accepted(hub: Hub) -> None:
 async def test_older_position_is_neither_stored_nor_sent(hub: Hub, at_once: None) -> None:
     driver = await make(make_driver)()
     office = track(hub, "drivers")
-    hub.positions.take(fix(driver.pk, latitude=1))
+    hub.positions.accept(fix(driver.pk, latitude=1))
     await wait_for_async(lambda: office.frames)
-    hub.positions.take(fix(driver.pk, latitude=2, ago=10))
+    hub.positions.accept(fix(driver.pk, latitude=2, ago=10))
     await asyncio.sleep(0.3)
     assert office.latitudes == [1]
     assert await make(lambda: DriverLocation.objects.get().latitude)() == 1
@@ -114,8 +114,8 @@ async def test_older_position_is_neither_stored_nor_sent(hub: Hub, at_once: None
 
 async def test_stale_position_is_dropped(hub: Hub) -> None:
     driver, office = await make(make_driver)(), track(hub, "drivers")
-    hub.positions.take(fix(driver.pk, ago=13 * 3600))
-    hub.positions.take(fix(driver.pk))
+    hub.positions.accept(fix(driver.pk, ago=13 * 3600))
+    hub.positions.accept(fix(driver.pk))
     await wait_for_async(lambda: office.frames)
     assert await make(lambda: DriverLocation.objects.get().recorded_at > timezone.now() - timedelta(minutes=1))()
 
@@ -130,7 +130,7 @@ async def test_position_of_inactive_driver_is_dropped(hub: Hub) -> None:
 
     await make(leave)()
     for pk in (former.pk, gone.pk, 10**9, driver.pk):
-        hub.positions.take(fix(pk))
+        hub.positions.accept(fix(pk))
     await wait_for_async(lambda: office.frames)
     assert [frame["data"]["driver_id"] for frame in office.frames] == [driver.pk]
 
@@ -141,7 +141,7 @@ async def test_latest_position_of_each_driver_waits_for_a_busy_database(hub: Hub
     office = track(hub, "drivers")
     with forgotten("SELECT 1 FROM dispatch_driverlocation FOR UPDATE"):
         for latitude in range(10):
-            hub.positions.take(fix(driver.pk, latitude))
+            hub.positions.accept(fix(driver.pk, latitude))
             await asyncio.sleep(0.01)
     await wait_for_async(lambda: 9 in office.latitudes)
     assert office.latitudes == [0, 9]
@@ -157,16 +157,16 @@ async def test_database_outage_loses_only_positions(hub: Hub, at_once: None, mon
 
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.05)
     monkeypatch.setattr(positions, "store", away)
-    hub.positions.take(fix(driver.pk, latitude=1))
+    hub.positions.accept(fix(driver.pk, latitude=1))
     await asyncio.sleep(0.2)
-    hub.positions.take(fix(driver.pk, latitude=2))
+    hub.positions.accept(fix(driver.pk, latitude=2))
     await wait_for_async(lambda: office.frames)
     assert office.latitudes == [2]
 
 
 async def greeted(hub: Hub, reader: Tracker) -> Tracker:
     """Adds a reader and returns the first positions it receives."""
-    hub.positions.subscribed(reader, reader.channels)
+    hub.positions.schedule_latest(reader, reader.channels)
     await asyncio.sleep(0.3)
     return reader
 
@@ -186,7 +186,7 @@ async def test_new_subscriber_gets_the_latest_positions(hub: Hub) -> None:
 
 
 async def test_new_subscriber_never_sees_an_older_position(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    driver, latest = await make(make_driver)(), positions.latest
+    driver, latest = await make(make_driver)(), positions.latest_positions
     early, late = track(hub, "drivers"), track(hub, "drivers")
     elsewhere = from_elsewhere(driver.pk, 2, ago=10)
 
@@ -196,7 +196,7 @@ async def test_new_subscriber_never_sees_an_older_position(hub: Hub, monkeypatch
         return found
 
     await make(fix(driver.pk, 1, ago=20).save)()
-    monkeypatch.setattr(positions, "latest", overtaken)
+    monkeypatch.setattr(positions, "latest_positions", overtaken)
     await greeted(hub, late)
     hub.positions.receive(elsewhere)
     assert (early.latitudes, late.latitudes) == ([2], [2])
@@ -215,7 +215,7 @@ async def test_unsubscribed_reader_gets_no_positions(hub: Hub) -> None:
     driver = await make(make_driver)()
     await make(fix(driver.pk).save)()
     reader = track(hub, "drivers")
-    hub.positions.subscribed(reader, ["drivers"])
+    hub.positions.schedule_latest(reader, ["drivers"])
     hub.readers.leave(reader)
     await asyncio.sleep(0.3)
     assert reader.frames == []
@@ -240,7 +240,7 @@ async def test_position_from_another_release_is_accepted(hub: Hub) -> None:
 async def test_rate_limit_of_positions_holds_across_servers(hub: Hub) -> None:
     driver, office = await make(make_driver)(), track(hub, "drivers")
     hub.positions.receive(from_elsewhere(driver.pk, latitude=5, ago=1))
-    hub.positions.take(fix(driver.pk, latitude=6))
+    hub.positions.accept(fix(driver.pk, latitude=6))
     await asyncio.sleep(0.3)
     assert office.latitudes == [5]
 
@@ -254,7 +254,7 @@ async def test_own_position_from_the_channel_layer_is_not_sent_again(hub: Hub, m
         await broadcast(message)
 
     monkeypatch.setattr(outbox, "broadcast", keep)
-    hub.positions.take(fix(driver.pk))
+    hub.positions.accept(fix(driver.pk))
     await wait_for_async(lambda: broadcasts)
     await asyncio.sleep(0.2)
     hub.positions.receive(broadcasts[0])
@@ -264,16 +264,16 @@ async def test_own_position_from_the_channel_layer_is_not_sent_again(hub: Hub, m
 async def test_many_new_subscribers_cause_few_queries(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = await make(make_driver)()
     await make(lambda: fix(driver.pk, latitude=24).save())()
-    looks, latest = list[int](), positions.latest
+    looks, latest = list[int](), positions.latest_positions
 
     def counting() -> list[positions.DriverPosition]:
         looks.append(1)
         return latest()
 
-    monkeypatch.setattr(positions, "latest", counting)
+    monkeypatch.setattr(positions, "latest_positions", counting)
     readers = [track(hub, "drivers") for _ in range(50)]
     for reader in readers:
-        hub.positions.subscribed(reader, ["drivers"])
+        hub.positions.schedule_latest(reader, ["drivers"])
         await asyncio.sleep(0)
     await wait_for_async(lambda: all(reader.frames for reader in readers))
     assert [reader.latitudes for reader in readers] == [[24]] * 50
@@ -292,7 +292,7 @@ async def test_new_subscriber_gets_positions_even_with_data_waiting(hub: Hub) ->
     await make(fix(driver.pk, 1, ago=20).save)()
     busy = Busy("drivers")
     join(hub, busy)
-    hub.positions.subscribed(busy, ["drivers"])
+    hub.positions.schedule_latest(busy, ["drivers"])
     hub.positions.receive(from_elsewhere(driver.pk, 2))
     await wait_for_async(lambda: busy.frames)
     hub.positions.receive(from_elsewhere(driver.pk, 3))

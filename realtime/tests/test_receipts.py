@@ -14,18 +14,18 @@ from notifications.gateways import get_gateway
 from notifications.gateways.base import Receipt, Reply
 from notifications.states import MessageStatus
 from notifications.tests.factories import make_message
-from realtime.log import number
+from realtime.log import assign_event_ids
 from realtime.models import Event, Outbox
 
 pytestmark = pytest.mark.django_db
 
 
 def announced(what: Any) -> list[tuple[str, list[str], dict[str, Any]]]:
-    number()
+    assign_event_ids()
     before = Event.objects.count()
     for _ in range(2):
         receipts.record(get_gateway(), what)
-    number()
+    assign_event_ids()
     assert not Outbox.objects.exists()
     return [(event.type, event.channels, event.data) for event in Event.objects.order_by("seq")[before:]]
 
@@ -51,8 +51,8 @@ def test_customer_reply_is_announced_once_to_all_staff() -> None:
 @pytest.mark.parametrize(("reason", "types"), [("switched_off", []), ("opt_out", ["notification.failed"])])
 def test_message_skipped_by_a_global_switch_is_not_announced(reason: str, types: list[str]) -> None:
     row = make_message()
-    number()
+    assign_event_ids()
     before = Event.objects.count()
     row.move(MessageStatus.PENDING, MessageStatus.SUPPRESSED, status_reason=reason)
-    number()
+    assign_event_ids()
     assert [event.type for event in Event.objects.order_by("seq")[before:]] == types

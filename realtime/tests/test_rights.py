@@ -99,7 +99,7 @@ ENDS: list[tuple[Callable[[], Any], Callable[[Any], None]]] = [
 
 async def reader_of(user: User, hub: Hub) -> Reader:
     """Opens a socket of the user with a token."""
-    return join(hub, Reader("system", identity=auth.of_token(await make(token_for)(user))))
+    return join(hub, Reader("system", identity=auth.identity_of_token(await make(token_for)(user))))
 
 
 @pytest.mark.parametrize(("made", "end"), ENDS)
@@ -173,10 +173,10 @@ async def test_events_before_a_revocation_are_written_and_none_after(hub: Hub) -
 
 async def test_token_older_than_a_revocation_is_refused(hub: Hub) -> None:
     user = await make(make_office)()
-    older = auth.of_token(await make(token_for)(user))
+    older = auth.identity_of_token(await make(token_for)(user))
     await make(lose_staff)(user)
     await until(hub, 1)
-    newer = auth.of_token(await make(token_for)(user))
+    newer = auth.identity_of_token(await make(token_for)(user))
     with pytest.raises(Refusal) as caught:
         hub.readers.revocations.check(older)
     assert (caught.value.code, caught.value.status) == ("rights_ended", 4401)
@@ -191,7 +191,7 @@ async def test_token_older_than_a_revocation_is_refused(hub: Hub) -> None:
 
 async def test_new_hub_loads_recent_revocations(transactional_db: None) -> None:
     user = await make(make_office)()
-    older = auth.of_token(await make(token_for)(user))
+    older = auth.identity_of_token(await make(token_for)(user))
     await make(lose_staff)(user)
     later = await Hub.current()
     assert later.readers.revocations.cover(older)
@@ -200,11 +200,11 @@ async def test_new_hub_loads_recent_revocations(transactional_db: None) -> None:
 
 async def test_reactivated_account_may_connect(hub: Hub) -> None:
     user = await make(make_office)()
-    token = auth.of_token(await make(token_for)(user))
+    token = auth.identity_of_token(await make(token_for)(user))
 
     def away_and_back() -> None:
         deactivate(user)
-        log.number()
+        log.assign_event_ids()
         user.is_active = True
         user.save()
 
@@ -239,16 +239,16 @@ def test_revocations_outlive_tokens() -> None:
     user, revocations = make_office(), rights.Revocations()
     older = Identity.of(user)
     lose_staff(user)
-    log.number()
-    (end,) = rights.recent()
+    log.assign_event_ids()
+    (end,) = rights.recent_revocations()
     revocations.add(end)
     with time_machine.travel(timezone.now() + timedelta(minutes=16)):
-        assert (rights.recent(), revocations.cover(older)) == ([end], True)
+        assert (rights.recent_revocations(), revocations.cover(older)) == ([end], True)
     with time_machine.travel(timezone.now() + timedelta(minutes=31)):
-        assert rights.recent() == []
+        assert rights.recent_revocations() == []
         lose_staff(make_office())
-        log.number()
-        revocations.add(rights.recent()[-1])
+        log.assign_event_ids()
+        revocations.add(rights.recent_revocations()[-1])
     assert not revocations.cover(older)
 
 
@@ -258,8 +258,8 @@ def test_clock_ahead_drops_no_revocation() -> None:
     lose_staff(users[0])
     with time_machine.travel(timezone.now() + timedelta(days=366)):
         lose_staff(users[1])
-    log.number()
-    for event in rights.recent():
+    log.assign_event_ids()
+    for event in rights.recent_revocations():
         revocations.add(event)
     assert all(map(revocations.cover, identities))
 
@@ -270,7 +270,7 @@ def test_log_contains_neither_session_nor_password() -> None:
     key = browser.cookies["sessionid"].value
     browser.logout()
     new_password(user)
-    log.number()
+    log.assign_event_ids()
     text = str([event.data for event in log.read(0, 10)])
     assert rights.session_name(key) in text
     assert key not in text

@@ -186,14 +186,14 @@ async def test_order_reassigned_while_connecting_is_not_readable(hub: Hub, monke
     order = await make(make_order)(OrderStatus.ASSIGNED, driver=old)
     await until(hub, 1)
     await asyncio.sleep(0.3)
-    resumable = Hub.resumable
+    resumable = Hub.can_resume
 
     async def slow(self: Hub, *args: Any) -> bool:
         await make(order.assign)(new)
         await asyncio.sleep(0.3)
         return await resumable(self, *args)
 
-    monkeypatch.setattr(Hub, "resumable", slow)
+    monkeypatch.setattr(Hub, "can_resume", slow)
     socket = await connect(old.user, f"&since={hub.cursor}&channels=order:{order.pk}")
     await make(order.transition_to)(OrderStatus.DELIVERING)
     await asyncio.sleep(0.5)
@@ -227,7 +227,7 @@ async def test_replay_slower_than_new_events_closes_the_socket(hub: Hub, monkeyp
     def forgotten(*args: Any) -> list[Any]:
         raise CursorGone
 
-    monkeypatch.setattr(hub, "missed", forgotten)
+    monkeypatch.setattr(hub, "missed_events", forgotten)
     socket = await connect(await make(make_office)(), "&since=1", endpoint="office")
     await wait_for_async(lambda: socket.closed_with)
     assert (socket.closed_with, hub.readers.open) == ([1012], set())
@@ -237,13 +237,13 @@ async def test_replay_slower_than_new_events_closes_the_socket(hub: Hub, monkeyp
 
 @pytest.mark.sqlite
 async def test_replay_time_does_not_count_as_silence(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    resumable, began = Hub.resumable, monotonic()
+    resumable, began = Hub.can_resume, monotonic()
 
     async def slow(self: Hub, *args: Any) -> bool:
         await asyncio.sleep(0.2)
         return await resumable(self, *args)
 
-    monkeypatch.setattr(Hub, "resumable", slow)
+    monkeypatch.setattr(Hub, "can_resume", slow)
     socket = await connect(await make(make_office)(), "&since=0")
     await asyncio.sleep(0.05)
     (reader,) = hub.readers.open
@@ -284,7 +284,7 @@ async def test_sockets_are_counted(hub: Hub) -> None:
 async def end_of_log() -> int:
     """The end of the log once the outbox is empty. If the hub holds the lock, `number` leaves the rest to it."""
     while await make(Outbox.objects.exists)():
-        await make(log.number)()
+        await make(log.assign_event_ids)()
     return (await make(log.head)()).seq
 
 

@@ -154,7 +154,7 @@ class Play:
     def __init__(self) -> None:
         self.runner = asyncio.Runner()
         self.depot = depot = Depot()
-        log.number()
+        log.assign_event_ids()
         self.hub = self.runner.run(make_hub(log.head()))
         people: list[tuple[Any, str]] = [
             (depot.office, "office"),
@@ -172,7 +172,7 @@ class Play:
             self.depot.renamed |= action is rename
 
     def read(self) -> None:
-        log.number()
+        log.assign_event_ids()
         self.hub.deliver([Encoded.of(event) for event in log.read(self.hub.cursor, 1000)])
 
     def connect(self, screen: Screen) -> None:

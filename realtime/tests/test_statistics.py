@@ -52,7 +52,7 @@ def test_hub_is_healthy_once_bells_arrive_again(monkeypatch: pytest.MonkeyPatch)
     hub = Pulse()
     hub.record_round([timezone.now()] * 5, by_bell=False)
     assert hub.misses_bells
-    now[0] += metrics.LATELY_SECONDS + 1
+    now[0] += metrics.WINDOW_SECONDS + 1
     assert not hub.misses_bells
 
 
@@ -82,12 +82,12 @@ def test_sockets_are_counted_by_role_and_endpoint() -> None:
     assert driver is not None
     for role, endpoint in (("office", "office"), ("office", "ws"), ("driver", "driver")):
         open_elsewhere(office, now, role=role, endpoint=endpoint)
-    open_elsewhere(driver, now - presence.DEAD)
+    open_elsewhere(driver, now - presence.STALE_AFTER)
     figures = summary()
     assert (figures["connections"], figures["servers"], figures["by_role"]) == (3, 1, {"office": 2, "driver": 1})
     assert figures["by_endpoint"] == {"office": 1, "ws": 1, "driver": 1}
     found = {
-        (sample.name, *sample.labels.values()): sample.value for row in statistics.rows() for sample in row.samples
+        (sample.name, *sample.labels.values()): sample.value for row in statistics.gauges() for sample in row.samples
     }
     sockets = {key[1:]: count for key, count in found.items() if key[0] == "luckygas_websocket_connections"}
     opened = {("office", "office"): 1, ("office", "ws"): 1, ("driver", "driver"): 1}
@@ -98,7 +98,7 @@ def test_sockets_are_counted_by_role_and_endpoint() -> None:
 def test_prometheus_shows_the_age_of_the_oldest_outbox_row() -> None:
     waiting = timezone.now() - timedelta(minutes=1)
     Outbox.objects.create(type="customer.updated", subject="customer:7", delta={"name": "王"}, created_at=waiting)
-    (oldest,) = (row for row in statistics.rows() if row.name == "luckygas_outbox_oldest_seconds")
+    (oldest,) = (row for row in statistics.gauges() if row.name == "luckygas_outbox_oldest_seconds")
     assert 59 < oldest.samples[0].value < 90
 
 

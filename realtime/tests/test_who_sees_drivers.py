@@ -22,7 +22,7 @@ from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from realtime.models import WebSocketConnection
-from realtime.presence import DEAD
+from realtime.presence import STALE_AFTER
 from realtime.tests.client import Client, open_client, token_for
 
 pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True), pytest.mark.servers]
@@ -220,7 +220,7 @@ async def test_drivers_of_a_killed_server_go_offline(transactional_db: None) -> 
             async with open_client(f"{site.ws}/office?token={jwt}") as office:
                 await office.until("driver.online")
             site.kill()
-        old = timezone.now() - DEAD
+        old = timezone.now() - STALE_AFTER
         await make(WebSocketConnection.objects.update)(last_ping=old)
         await asyncio.to_thread(site.start)
         async with open_client(f"{site.ws}/office?token={jwt}") as office:

@@ -34,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, older_than: timedelta, **options: Any) -> None:
         floor = log.move_floor(older_than)
         deleted = self.delete(floor)
-        auth.delete_ended_tickets()
+        auth.delete_expired_tickets()
         tokens.delete_expired()
         CheckedSheet.delete_expired()
         figures = {"deleted": deleted, "floor": floor, "kept": Event.objects.count()}
