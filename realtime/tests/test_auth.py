@@ -58,8 +58,8 @@ def scope_of(query: str, address: str = "203.0.113.5") -> dict[str, object]:
     return {"query_string": query.encode(), "headers": [], "client": (address, 50_000), "url_route": {"kwargs": {}}}
 
 
-def identified(query: str, **scope: str) -> str:
-    """Returns the role, or the refusal's code and close code."""
+def identify(query: str, **scope: str) -> str:
+    """Authenticates a handshake. Returns the role, or the refusal's code and close code."""
     try:
         return str(async_to_sync(auth.identify)(scope_of(query, **scope), "ws").role)
     except Refusal as refusal:
@@ -76,13 +76,13 @@ def test_wrong_tickets_and_tokens_are_throttled_without_a_query(
     rates(wrong_secret="2/h")
     user = make_office()
     ticket, elsewhere, token = auth.new_ticket(user), auth.new_ticket(user), token_for(user)
-    assert {identified(wrong) for _ in range(2)} <= {"ticket_not_valid 4401", "token_not_valid 4401"}
-    assert identified(wrong) == "rate_limited 4429"
+    assert {identify(wrong) for _ in range(2)} <= {"ticket_not_valid 4401", "token_not_valid 4401"}
+    assert identify(wrong) == "rate_limited 4429"
     with django_assert_num_queries(0):
-        assert identified("ticket=other") == "rate_limited 4429"
-        assert identified(f"ticket={ticket}") == "rate_limited 4429"
-        assert identified(f"token={token}") == "office"
-    assert identified(f"ticket={elsewhere}", address="203.0.113.6") == "office"
+        assert identify("ticket=other") == "rate_limited 4429"
+        assert identify(f"ticket={ticket}") == "rate_limited 4429"
+        assert identify(f"token={token}") == "office"
+    assert identify(f"ticket={elsewhere}", address="203.0.113.6") == "office"
 
 
 def test_ticket_expires_after_30_seconds_and_the_next_one_deletes_it() -> None:
@@ -128,11 +128,13 @@ def test_links_are_throttled_by_client_ip(rates: Callable[..., None]) -> None:
     assert auth.identity_of_link(order.tracking_token, "198.51.100.9").tracked_order_id == order.pk
 
 
-def scope(origin: str | bytes, host: str = "gas.example.tw", scheme: str = "ws", **headers: str) -> dict[str, Any]:
+def browser_scope(
+    origin: str | bytes, host: str = "gas.example.tw", scheme: str = "ws", **headers: str
+) -> dict[str, Any]:
     raw = origin.encode() if isinstance(origin, str) else origin
-    found = [(b"origin", raw), (b"host", host.encode())]
-    found += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return {"type": "websocket", "path": "/", "scheme": scheme, "query_string": b"", "headers": found}
+    fields = [(b"origin", raw), (b"host", host.encode())]
+    fields += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return {"type": "websocket", "path": "/", "scheme": scheme, "query_string": b"", "headers": fields}
 
 
 @pytest.fixture
@@ -155,7 +157,7 @@ def _site(settings: Settings) -> None:
     ],
 )
 def test_page_of_this_site_may_use_the_session(origin: str, host: str, scheme: str) -> None:
-    assert may_use_session(scope(origin, host, scheme))
+    assert may_use_session(browser_scope(origin, host, scheme))
 
 
 @pytest.mark.usefixtures("_site")
@@ -181,12 +183,12 @@ def test_page_of_this_site_may_use_the_session(origin: str, host: str, scheme: s
     ],
 )
 def test_other_scheme_host_or_port_may_not_use_the_session(origin: str | bytes, host: str, scheme: str) -> None:
-    assert not may_use_session(scope(origin, host, scheme))
+    assert not may_use_session(browser_scope(origin, host, scheme))
 
 
 @pytest.mark.usefixtures("_site")
 def test_missing_origin_may_not_use_the_session() -> None:
-    without = scope("")
+    without = browser_scope("")
     without["headers"] = without["headers"][1:]
     assert not may_use_session(without)
 
@@ -194,20 +196,20 @@ def test_missing_origin_may_not_use_the_session() -> None:
 @pytest.mark.usefixtures("_site")
 def test_scheme_comes_from_the_trusted_proxy(settings: Settings) -> None:
     secure, plain = ({"x_forwarded_proto": scheme} for scheme in ("https", "http"))
-    assert not may_use_session(scope("https://gas.example.tw", **secure))  # the proxy is not trusted yet
+    assert not may_use_session(browser_scope("https://gas.example.tw", **secure))  # the proxy is not trusted yet
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    assert may_use_session(scope("https://gas.example.tw", **secure))
-    assert not may_use_session(scope("http://gas.example.tw", **secure))
-    assert not may_use_session(scope("https://gas.example.tw", **plain))
+    assert may_use_session(browser_scope("https://gas.example.tw", **secure))
+    assert not may_use_session(browser_scope("http://gas.example.tw", **secure))
+    assert not may_use_session(browser_scope("https://gas.example.tw", **plain))
 
 
 @pytest.mark.usefixtures("_site")
 def test_only_trusted_origins_may_use_the_session(settings: Settings) -> None:
     settings.CSRF_TRUSTED_ORIGINS = ["https://office.example.tw:8443", "https://*.depot.example.tw"]
     for origin in ("https://office.example.tw:8443", "https://a.depot.example.tw", "https://a.b.depot.example.tw:443"):
-        assert may_use_session(scope(origin)), origin
+        assert may_use_session(browser_scope(origin)), origin
     for origin in (
         "https://office.example.tw", "http://office.example.tw:8443", "http://a.depot.example.tw",
         "https://a.depot.example.tw:8443", "https://evildepot.example.tw",
     ):  # fmt: skip
-        assert not may_use_session(scope(origin)), origin
+        assert not may_use_session(browser_scope(origin)), origin

@@ -1,4 +1,4 @@
-"""Replaced logs, restores and pruning. luckygas/tests/test_another_database.py tests this with real databases."""
+"""Replaced logs, restores and pruning. luckygas/tests/test_another_database.py tests replaced databases for real."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from realtime.tests.test_hub import Reader, change, join, until
         (ReadPosition("this", 6, "z"), True), (ReadPosition("this", 5, "z"), True),
     ],
 )  # fmt: skip
-def test_log_lacks_events_that_were_read(seen: ReadPosition, lost: bool) -> None:
+def test_log_that_lacks_read_events_is_detected(seen: ReadPosition, lost: bool) -> None:
     assert seen.is_lost_in(LogHead(epoch="this", seq=5, stamp="a")) is lost
 
 
@@ -69,7 +69,7 @@ def test_log_lacks_events_that_were_read(seen: ReadPosition, lost: bool) -> None
         ("db@1", "db@2", ReadPosition(), True),
     ],
 )
-def test_log_moved_to_another_database(origin: str, here: str, seen: ReadPosition, moved: bool) -> None:
+def test_move_to_another_database_is_detected(origin: str, here: str, seen: ReadPosition, moved: bool) -> None:
     head = LogHead(epoch="this", seq=5, stamp="a", origin=origin)
     head.database = here
     assert epochs.has_moved(head, seen) is moved
@@ -78,15 +78,15 @@ def test_log_moved_to_another_database(origin: str, here: str, seen: ReadPositio
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
 @pytest.mark.parametrize(
-    ("since", "epoch", "held"),
+    ("since", "epoch", "covered"),
     [(3, "before", True), (4, "before", False), (1, "long ago", True), (2, "long ago", False), (0, "unknown", False)],
 )
-def test_cursors_of_earlier_epochs(since: int, epoch: str, held: bool) -> None:
+def test_earlier_epochs_are_covered_up_to_their_end(since: int, epoch: str, covered: bool) -> None:
     past = [("long ago", 1), ("before", 3)]
-    assert log.covers(since, epoch, floor=0, seq=9, log_epoch="this", past=past) is held
+    assert log.covers(since, epoch, floor=0, seq=9, log_epoch="this", past=past) is covered
 
 
-def numbered(*customers: int) -> LogHead:
+def log_changes_of(*customers: int) -> LogHead:
     for pk in customers:
         announce("customer.updated", f"customer:{pk}", {"name": "王"})
     log.assign_event_ids()
@@ -95,10 +95,10 @@ def numbered(*customers: int) -> LogHead:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-def test_change_without_events_begins_no_epoch() -> None:
-    before = numbered(1)
+def test_row_without_events_does_not_change_the_log_head() -> None:
+    before = log_changes_of(1)
     Outbox.objects.create(type="order.created", subject="van:1", delta={})
-    after = numbered()
+    after = log_changes_of()
     assert (Outbox.objects.count(), after.seq, after.stamp) == (0, before.seq, before.stamp)
 
 
@@ -106,12 +106,12 @@ def test_change_without_events_begins_no_epoch() -> None:
 @pytest.mark.sqlite
 @pytest.mark.servers
 def test_another_database_begins_a_new_epoch() -> None:
-    before = numbered(1, 2)
-    assert numbered(3).epoch == before.epoch
+    before = log_changes_of(1, 2)
+    assert log_changes_of(3).epoch == before.epoch
     LogHead.objects.update(origin="another@1")
-    after = numbered(4)
+    after = log_changes_of(4)
     assert (after.epoch != before.epoch, after.seq, after.past) == (True, 4, [[before.epoch, 3]])
-    assert numbered(5).epoch == after.epoch
+    assert log_changes_of(5).epoch == after.epoch
 
 
 @pytest.mark.django_db(transaction=True)
@@ -119,10 +119,10 @@ def test_another_database_begins_a_new_epoch() -> None:
 @pytest.mark.servers
 def test_oldest_epochs_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epochs, "MAX_PAST_EPOCHS", 2)
-    numbered(1)
+    log_changes_of(1)
     for number in range(3):
         LogHead.objects.update(origin=f"{number}@1")
-        numbered(number)
+        log_changes_of(number)
     assert [seq for _, seq in log.head().past] == [2, 3]
 
 
@@ -130,19 +130,19 @@ def test_oldest_epochs_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.sqlite
 @pytest.mark.servers
 def test_restored_log_begins_one_epoch_and_refuses_old_cursors() -> None:
-    numbered(1)
+    log_changes_of(1)
     LogHead.objects.update(origin="another@1", past=[["before", 1]])
     log.begin_epoch(log.head(), keeps_past=False)
     restored = log.head()
-    assert (numbered(2).epoch, log.head().past) == (restored.epoch, [])
+    assert (log_changes_of(2).epoch, log.head().past) == (restored.epoch, [])
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
 @pytest.mark.servers
-def test_numbering_works_without_the_right_to_read_the_system_identifier(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_works_without_the_right_to_read_the_system_identifier(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epochs, "may_read_system_identifier", lambda: False)
-    assert numbered(1).origin.count("/") == 2
+    assert log_changes_of(1).origin.count("/") == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -161,7 +161,7 @@ def test_every_role_may_read_the_system_identifier() -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
 def test_api_resumes_cursors_of_an_earlier_epoch() -> None:
-    head = numbered(1, 2, 3)
+    head = log_changes_of(1, 2, 3)
     LogHead.objects.update(past=[["before", 2]])
     api = make_api("office")
     answer = api.get("events/?since=1&epoch=before&channel=customers")
@@ -169,21 +169,21 @@ def test_api_resumes_cursors_of_an_earlier_epoch() -> None:
     assert api.get("events/?since=3&epoch=before&channel=customers").status_code == 410
 
 
-async def sent_away(reader: Reader) -> None:
+async def expect_restart(reader: Reader) -> None:
     async with asyncio.timeout(5):
         assert await reader.closing == SERVICE_RESTART
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-@pytest.mark.parametrize("lost", [{"stamp": "another"}, {"seq": F("seq") - 1}], ids=["as long", "shorter"])
+@pytest.mark.parametrize("lost", [{"stamp": "another"}, {"seq": F("seq") - 1}], ids=["equally long log", "shorter log"])
 async def test_idle_hub_detects_a_replaced_log(hub: Hub, lost: dict[str, Any]) -> None:
     reader = join(hub, Reader("customers"))
     await change(1, 2)
     await until(hub, 2)
     epoch = hub.epoch
     await make(LogHead.objects.update)(**lost)
-    await sent_away(reader)
+    await expect_restart(reader)
     assert await hub.can_resume(2, epoch) is False
 
 
@@ -201,13 +201,13 @@ async def test_hub_detects_a_different_event_at_its_cursor(hub: Hub) -> None:
         LogHead.objects.update(seq=3, stamp="another")
 
     await make(replace)()
-    await sent_away(reader)
+    await expect_restart(reader)
     assert reader.ids == [1, 2]
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-async def test_revocation_in_a_lost_log_is_dropped(hub: Hub) -> None:
+async def test_hub_drops_revocations_of_a_lost_log(hub: Hub) -> None:
     whose = {"whose": "user:9", "rights": "of then"}
     end = Event(seq=1, type=rights.TYPE, channels=[rights.CHANNEL], data=whose, created_at=timezone.now())
     hub.readers.revoke(Encoded.of(end))
@@ -231,7 +231,7 @@ async def test_hub_waits_for_the_epoch_of_a_resuming_client(hub: Hub) -> None:
     assert await hub.can_resume(1, "neither") is False
 
 
-def after_restore() -> None:
+def run_after_restore() -> None:
     with translation.override("en"):
         call_command("after_restore")
 
@@ -239,7 +239,7 @@ def after_restore() -> None:
 @pytest.mark.django_db
 def test_after_restore_old_cursors_are_refused() -> None:
     before = log.head()
-    after_restore()
+    run_after_restore()
     after = log.head()
     assert not log.covers(before.seq, before.epoch, floor=after.floor, seq=after.seq, log_epoch=after.epoch)
 
@@ -250,7 +250,7 @@ def test_after_restore_messages_possibly_sent_become_unknown(
     status: MessageStatus, capsys: pytest.CaptureFixture[str]
 ) -> None:
     row = make_message(status)
-    after_restore()
+    run_after_restore()
     row.refresh_from_db()
     # The gateway is stored, so that an idempotent one can retry it.
     assert (row.status, row.status_reason, row.gateway) == (MessageStatus.UNKNOWN, Reason.INTERRUPTED, "memory")
@@ -258,10 +258,10 @@ def test_after_restore_messages_possibly_sent_become_unknown(
 
 
 @pytest.mark.django_db
-def test_after_restore_future_and_settled_messages_stay() -> None:
+def test_after_restore_future_and_final_messages_are_unchanged() -> None:
     morning = make_message(send_after=timezone.now() + timedelta(hours=8))
     sent = make_message(MessageStatus.SENT)
-    after_restore()
+    run_after_restore()
     assert dict(NotificationHistory.objects.values_list("pk", "status")) == {
         morning.pk: MessageStatus.PENDING, sent.pk: MessageStatus.SENT,
     }  # fmt: skip

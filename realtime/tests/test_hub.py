@@ -20,7 +20,7 @@ from realtime.connection import SERVICE_RESTART, Batch, Connection
 from realtime.hub import Hub
 from realtime.models import Event, LogHead, Outbox
 from realtime.outbox import announce
-from realtime.tests.client import nowhere
+from realtime.tests.client import unread_queue
 from web.system_metrics import counted, growth
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
@@ -31,7 +31,7 @@ class Reader(Connection):
     """Records frames instead of sending them."""
 
     def __init__(self, *channels: str, identity: Identity | None = None) -> None:
-        super().__init__(identity or Identity(user_id=1), "ws", nowhere())
+        super().__init__(identity or Identity(user_id=1), "ws", unread_queue())
         self.wanted, self.frames = channels, list[dict[str, Any]]()
 
     def deliver(self, batch: Batch) -> None:
@@ -47,14 +47,14 @@ def join(hub: Hub, reader: Reader) -> Reader:
     return reader
 
 
-def customer_changed(pk: int) -> None:
+def announce_customer(pk: int) -> None:
     announce("customer.updated", f"customer:{pk}", {"name": "王"})
 
 
 async def change(*customers: int) -> None:
     def write() -> None:
         for pk in customers:
-            customer_changed(pk)
+            announce_customer(pk)
 
     await sync_to_async(write)()
 
@@ -77,7 +77,7 @@ async def test_next_round_of_a_large_burst_does_not_wait_for_the_timer(
 ) -> None:
     def write() -> None:
         for pk in range(1, 8):
-            customer_changed(pk)
+            announce_customer(pk)
 
     monkeypatch.setattr(log, "BATCH", 2)
     monkeypatch.setattr(module, "TIMER_SECONDS", 3600.0)
@@ -146,12 +146,12 @@ async def test_new_hub_can_resume_from_the_log() -> None:
         await hub.stop()
 
 
-async def test_hub_waits_for_a_client_from_a_hub_ahead(hub: Hub) -> None:
+async def test_hub_catches_up_for_a_client_from_a_hub_ahead(hub: Hub) -> None:
     await change(1)
     await until(hub, 1)
-    asking = asyncio.create_task(hub.can_resume(2, hub.epoch))
+    resuming = asyncio.create_task(hub.can_resume(2, hub.epoch))
     await change(2)
-    assert await asking is True
+    assert await resuming is True
     assert await hub.can_resume(99, hub.epoch) is False
 
 
@@ -176,15 +176,15 @@ async def test_closed_connection_is_removed_and_gets_no_events(hub: Hub) -> None
 
 async def test_hub_survives_a_database_outage(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     reader, broken = join(hub, Reader("customers")), [True, True]
-    number = log.assign_batch
+    assign_batch = log.assign_batch
 
-    def sometimes() -> log.AssignedBatch | None:
+    def fail_twice() -> log.AssignedBatch | None:
         if broken:
             broken.pop()
             raise ConnectionError("away")
-        return number()
+        return assign_batch()
 
-    monkeypatch.setattr(log, "assign_batch", sometimes)
+    monkeypatch.setattr(log, "assign_batch", fail_twice)
     await change(1)
     await until(hub, 1)
     assert (reader.ids, broken) == ([1], [])
@@ -203,14 +203,16 @@ async def test_restored_backup_makes_old_cursors_invalid(hub: Hub) -> None:
     assert await hub.can_resume(20, epoch) is False
 
 
-async def test_burst_closes_no_client_and_is_one_write(hub: Hub) -> None:
+async def test_burst_is_delivered_completely_and_in_order(hub: Hub) -> None:
     reader = join(hub, Reader("customers"))
     await change(*range(1, 301))
     await until(hub, 300)
     assert reader.ids == list(range(1, 301))
 
 
-async def test_committing_process_rings_even_if_another_numbered(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_committing_process_sends_the_bell_if_another_assigned_ids(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent: list[dict[str, Any]] = []
 
     async def broadcast(message: dict[str, Any]) -> None:
@@ -254,26 +256,26 @@ async def test_failed_start_leaves_no_hub_and_no_task(transactional_db: None, mo
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("at_its_place", [True, False])
-async def test_hub_behind_the_pruned_log_closes_all_sockets(hub: Hub, at_its_place: bool) -> None:
+@pytest.mark.parametrize("by_prune", [True, False])
+async def test_hub_behind_the_pruned_log_closes_all_sockets(hub: Hub, by_prune: bool) -> None:
     reader = join(hub, Reader("customers"))
     await change(1)
     await until(hub, 1)
 
-    def sleep_and_prune() -> None:
+    def log_and_prune() -> None:
         with transaction.atomic():  # the hub sees only the committed result
             for pk in (2, 3, 4):
                 Outbox.objects.create(type="customer.updated", subject=f"customer:{pk}", delta={"name": "王"})
             log.assign_event_ids()
-            if at_its_place:
+            if by_prune:
                 list(log.prune(log.move_floor(timedelta(hours=-1))))
             else:
                 Event.objects.filter(seq=2).delete()
 
-    await sync_to_async(sleep_and_prune)()
+    await sync_to_async(log_and_prune)()
     async with asyncio.timeout(5):
         assert await reader.closing == SERVICE_RESTART
-    assert (hub.cursor, await hub.can_resume(1, hub.epoch)) == (4, not at_its_place)
+    assert (hub.cursor, await hub.can_resume(1, hub.epoch)) == (4, not by_prune)
 
 
 async def test_round_is_counted(hub: Hub) -> None:

@@ -46,7 +46,7 @@ def test_lag_is_counted_in_its_bucket() -> None:
     assert (at_most, found["luckygas_hub_events_total"]) == ([1, 3, 4, 4, 5], 5)
 
 
-def test_hub_is_healthy_once_bells_arrive_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missed_bells_count_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(metrics, "monotonic", lambda: now[0])
     hub = Pulse()
@@ -57,7 +57,7 @@ def test_hub_is_healthy_once_bells_arrive_again(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.django_db
-def test_summary_covers_all_servers(clock: time_machine.Traveller) -> None:
+def test_summary_covers_the_last_minute_and_the_last_hour(clock: time_machine.Traveller) -> None:
     make_minute(NOW - 30 * MINUTE, {
         f"{SOCKETS}_errors_total x": 1, f"{SOCKETS}_open_seconds_count": 2, f"{SOCKETS}_open_seconds_sum": 12.0,
         f"{SOCKETS}_reconnects_total false": 1, f"{SOCKETS}_disconnects_total 1001": 2, "luckygas_bell_missed_total": 4,
@@ -108,8 +108,8 @@ def test_statistics_are_for_the_office_only(client: Client) -> None:
     client.force_login(make_driver().user)
     assert client.get(PATH).status_code == 403
     client.force_login(make_office())
-    answer = client.get(PATH)
-    assert (answer.status_code, answer.json()["connections"]) == (200, 0)
+    response = client.get(PATH)
+    assert (response.status_code, response.json()["connections"]) == (200, 0)
 
 
 @pytest.mark.django_db
@@ -121,8 +121,8 @@ def test_statistics_are_shown_above_the_list_of_connections(client: Client, cloc
     assert "<td>1.0</td>" in page.content.decode()
 
 
-async def written() -> Any:
-    """The statistics, once they include a connection, an error and an event."""
+async def wait_for_statistics() -> Any:
+    """Returns the statistics once they include a connection, an error and an event."""
     async with asyncio.timeout(15):
         while True:
             figures = await sync_to_async(summary)()
@@ -141,7 +141,7 @@ async def test_statistics_include_other_processes(transactional_db: None) -> Non
         async with open_client(f"{site.ws}/office?token={jwt}&since=0") as client:
             await client.send(type="nonsense")
             await sync_to_async(order.transition_to)(OrderStatus.CONFIRMED)
-            figures = await written()
+            figures = await wait_for_statistics()
     assert (figures["by_endpoint"], figures["by_role"]) == ({"office": 1}, {"office": 1})
     assert figures["errors"] == {"unknown_type": 1}
     assert (figures["reconnects"], figures["resyncs"]) == (1, 0)
