@@ -184,7 +184,10 @@ class Simulation:
             self.runner.run(client.connect(self.hub))
 
     def comparable_state(self, state: dict[str, dict[int, Any]], client: SimulatedClient) -> dict[str, Any]:
-        """The state to compare. After a rename, omits names that no event updates: of products, and for drivers of customers."""
+        """The state to compare. After a rename it lacks product names, and for drivers customer names.
+
+        No event updates these names.
+        """
         if not self.depot.renamed or isinstance(client, SimulatedLink):
             return dict(state)
         outdated = {"customer_name": None} if client.endpoint == "driver" else {}
