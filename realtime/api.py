@@ -28,7 +28,7 @@ from web.api.resources import LastEventId
 from web.limits import MAX_ID
 from web.refusals import Refusal
 
-# Maximum number of events in one response, and of log rows read for it. A client of few channels needs more pages.
+# Maximum number of events in one response, and of log rows read for it. A client of few channels needs more requests.
 MAX_EVENTS = 500
 MAX_ROWS = 5000
 # The `Retry-After` header while live updates are turned off: how often pages reload their data.

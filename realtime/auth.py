@@ -100,7 +100,7 @@ def throttling_refusal() -> Refusal:
 def identity_of_token(token: str) -> Identity:
     """Reads the identity from the token's claims, without a query. Raises Refusal."""
     try:
-        claims = AccessToken(token).payload  # type: ignore[arg-type]  # it takes text
+        claims = AccessToken(token).payload  # type: ignore[arg-type]  # accepts text too
         user_id = int(claims["user_id"])
     except (TokenError, KeyError, TypeError, ValueError):
         raise Refusal("token_not_valid", _("The token is invalid or has expired."), status=UNAUTHORIZED) from None

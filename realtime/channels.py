@@ -65,7 +65,7 @@ class Identity:
 
     @classmethod
     def of_link(cls, order_id: int, customer_id: int) -> Identity:
-        """Anyone who holds the link to this customer's order."""
+        """The identity of anyone who holds the link to this customer's order."""
         return cls(role=Side.CUSTOMER, customer_id=customer_id, tracked_order_id=order_id)
 
     @property
@@ -135,7 +135,7 @@ def event_channels(identity: Identity, channel: str) -> list[str]:
 
 
 def may_read(identity: Identity, channel: str) -> bool:
-    """Whether the identity may subscribe to a channel. Runs a query if `needs_query` is true for them."""
+    """Whether the identity may subscribe to a channel. Runs a query only if `needs_query` says so."""
     if identity.tracked_order_id is not None:
         return channel == f"track:{identity.tracked_order_id}"
     mine = identity.profiles | {"user": identity.user_id}

@@ -170,7 +170,7 @@ async def may_read(identity: Identity, channel: str) -> bool:
 async def requested_channels(
     identity: Identity, endpoint: str, parameters: dict[str, str]
 ) -> tuple[list[str], list[str]]:
-    """Returns the first channels of a connection, and those requested by `?channels=a,b` that it may not read."""
+    """Returns the channels that a new connection subscribes to, and those of `?channels=a,b` that it may not read."""
     wanted, refused = channels.own_channels(identity, endpoint), list[str]()
     for channel in parameters.get("channels", "").split(",")[:MAX_CHANNELS]:
         if channel and channel not in wanted:

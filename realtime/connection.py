@@ -36,7 +36,7 @@ TOO_FAST = 4429
 
 # Maximum number of sockets per tracking link. A family or an office may share one link.
 MAX_LINK_CONNECTIONS = 20
-# A client is closed when this many of its messages exceeded the rate limit. The count falls by 10 each second.
+# A client is closed when more than this many messages exceed the rate limit. The count falls by 10 each second.
 MAX_REFUSALS = 100
 REFUSALS_FORGOTTEN_PER_SECOND = 10.0
 # The key in the ASGI scope's extensions under which a server provides its `FrameWriter`.
@@ -147,7 +147,7 @@ class Connection:
         self._refusals = RateLimit(REFUSALS_FORGOTTEN_PER_SECOND, MAX_REFUSALS)
 
     def count_message(self) -> bool:
-        """Counts a client's message. Returns false if it exceeds the rate limit. Each message shows a live client.
+        """Counts a client's message and records its time. Returns false if it exceeds the rate limit.
 
         Closes a client that exceeds the limit too often.
         """

@@ -31,7 +31,7 @@ from web.refusals import Refusal
 
 logger = logging.getLogger(__name__)
 
-# The seconds between two heartbeats of a client. The connection frame tells it.
+# Clients send a heartbeat this many seconds apart. The connection frame contains the number.
 HEARTBEAT_INTERVAL = 30
 # Maximum number of seconds that authentication may take.
 HANDSHAKE_SECONDS = 20.0

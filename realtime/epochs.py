@@ -1,6 +1,6 @@
 """Detects that the database was replaced, and then begins a new epoch of the log.
 
-A promoted standby, a restored backup or a copied data directory may lack events. It assigns their ids to other events,
+A promoted standby, a restored backup or a copied data directory may lack events. It then assigns their ids to others,
 which clients with a cursor beyond its end would miss. So the log head stores which database last assigned event ids,
 and each process remembers how far it read the log (docs/realtime.md).
 """
@@ -89,14 +89,14 @@ def has_moved(log: LogHead, seen: ReadPosition) -> bool:
 
 
 def begin(log: LogHead, *, keeps_past: bool) -> None:
-    """Sets a new epoch, unsaved. `keeps_past`: cursors of earlier epochs up to the current end can still resume."""
+    """Gives `log` a new epoch without saving. `keeps_past`: older cursors up to the present end can still resume."""
     log.past = [*log.past, [log.epoch, log.seq]][-MAX_PAST_EPOCHS:] if keeps_past else []
     log.epoch = new_epoch()
     log.origin = log.database
 
 
 def begin_if_replaced(log: LogHead, seen: ReadPosition) -> None:
-    """Begins a new epoch, unsaved, if the database was replaced. Call it before assigning event ids."""
+    """Begins a new epoch, without saving, if the database was replaced. Call it before assigning event ids."""
     if has_moved(log, seen):
         begin(log, keeps_past=True)
     elif seen.is_lost_in(log):

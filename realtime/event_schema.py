@@ -30,12 +30,12 @@ class OrderEventData(OrderFieldsSerializer):
     previous_status = serializers.ChoiceField(OrderStatus.choices, required=False)
 
     def get_fields(self) -> dict[str, Any]:
-        made = super().get_fields()
+        declared = super().get_fields()
         fields = {}
         for field in in_events(self.side):
-            fields[field.event] = made[field.name]
+            fields[field.event] = declared[field.name]
             fields[field.event].source = field.name if field.name != field.event else None
-        return fields | {name: made[name] for name in self._declared_fields}
+        return fields | {name: declared[name] for name in self._declared_fields}
 
 
 class OfficeOrderEventData(OrderEventData):

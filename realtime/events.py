@@ -2,7 +2,7 @@
 
 Events on office channels carry every field. Those on `driver:`, `customer:`, `order:` and `track:` carry only fields
 that people outside the office may see: no reasons, staff names or ids of other people. Custom events
-(`realtime.publish`) are delivered as written.
+(`realtime.publish`) are delivered as published.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ def build_drafts(rows: Sequence[Outbox]) -> list[list[EventDraft]]:
     customers = [row.delta["customer_id"] for row in orders]
     users = [_pk(row) for row in rows if row.subject.startswith("user:")]
     facts = _read_facts(map(_pk, orders), customers, routes, users)
-    made = [_build(row, facts) for row in rows]
+    drafts = [_build_or_skip(row, facts) for row in rows]
     for route, place in last.items():
-        made[place].append(_route_draft("route.updated", route, facts.routes[route]))
-    return made
+        drafts[place].append(_route_draft("route.updated", route, facts.routes[route]))
+    return drafts
 
 
-def _build(row: Outbox, facts: Facts) -> list[EventDraft]:
-    """Returns no events for an invalid row (written by another release), so that it cannot block those after it."""
+def _build_or_skip(row: Outbox, facts: Facts) -> list[EventDraft]:
+    """Returns no events for an invalid row (written by another release), so that it cannot block later rows."""
     try:
         return _drafts_of(row, facts)
     except (KeyError, TypeError, ValueError):
@@ -109,14 +109,14 @@ def _order_drafts(row: Outbox, facts: Facts) -> list[EventDraft]:
     data |= {"customer_name": name, "products": facts.products.get(_pk(row), [])}
     office = data | _fields_for(delta, Side.OFFICE)
     types = [row.type, *_extra_types(delta)]
-    made = _unassigned_drafts(data, delta) + _assigned_drafts(data, delta)
+    drafts = _unassigned_drafts(data, delta) + _assigned_drafts(data, delta)
     for type_ in types:
         details = type_ == "order.status_changed"
-        made.append(EventDraft(type_, ["orders"], office | (_status_fields(delta) if details else {})))
+        drafts.append(EventDraft(type_, ["orders"], office | (_status_fields(delta) if details else {})))
         previous = {"previous_status": delta["previous_status"]} if details else {}
         concerned = order_channels(_pk(row), customer, delta["driver_id"])
-        made.append(EventDraft(type_, concerned, data | previous))
-    return made + _delivery_update_drafts(data, delta, language)
+        drafts.append(EventDraft(type_, concerned, data | previous))
+    return drafts + _delivery_update_drafts(data, delta, language)
 
 
 def _fields_for(delta: dict[str, Any], side: Side) -> dict[str, Any]:
@@ -151,12 +151,12 @@ def _unassigned_drafts(data: dict[str, Any], delta: dict[str, Any]) -> list[Even
     # The envelope names the first channel, so the customer's comes first, as in `order_channels`.
     former = {"customer": delta["previous_customer"], "driver": delta["previous_driver"]}
     channels = [f"{kind}:{pk}" for kind, pk in former.items() if pk]
-    few = {name: data[name] for name in ("order_id", "order_number", "version")}
-    gone = [EventDraft("order.unassigned", channels, few)] if channels else []
+    fields = {name: data[name] for name in ("order_id", "order_number", "version")}
+    unassigned = [EventDraft("order.unassigned", channels, fields)] if channels else []
     if not delta["previous_customer"]:
-        return gone
+        return unassigned
     link = Identity.of_link(data["order_id"], data["customer_id"])
-    return [*gone, _revocation_draft(link.owner, link.rights)]
+    return [*unassigned, _revocation_draft(link.owner, link.rights)]
 
 
 def _assigned_drafts(data: dict[str, Any], delta: dict[str, Any]) -> list[EventDraft]:
@@ -168,8 +168,8 @@ def _delivery_update_drafts(data: dict[str, Any], delta: dict[str, Any], languag
     if not (delta["previous_status"] or delta.get("now_expected")):
         return []
     channels = [f"customer:{data['customer_id']}", f"track:{data['order_id']}"]
-    few = {name: data[name] for name in ("order_id", "order_number", "status", "eta")}
-    return [EventDraft("delivery.update", channels, few | {"message": states.sentence(data["status"], language)})]
+    fields = {name: data[name] for name in ("order_id", "order_number", "status", "eta")}
+    return [EventDraft("delivery.update", channels, fields | {"message": states.sentence(data["status"], language)})]
 
 
 def _route_drafts(row: Outbox, facts: Facts) -> list[EventDraft]:

@@ -61,15 +61,14 @@ def restart_message() -> str:
 
 
 def add_pairs(channels: Iterable[str]) -> frozenset[str]:
-    """Adds pairs such as `customer:5/order:17` to the channels of an order's event: each customer and driver channel
-    with each `order:` and `track:` channel.
+    """Adds pairs such as `customer:5/order:17` to the channels of an order's event.
 
-    Drivers, customers and link holders receive an order's events only through these pairs. So they receive only events
-    that name them.
+    They combine each customer and driver channel with each `order:` and `track:` channel. Drivers, customers and link
+    holders receive an order's events only through these pairs. So they receive only events that name them.
     """
     orders = [name for name in channels if name.startswith(("order:", "track:"))]
-    people = [name for name in channels if name.startswith(("customer:", "driver:"))] if orders else []
-    return frozenset([*channels, *(f"{who}/{order}" for who in people for order in orders)])
+    profiles = [name for name in channels if name.startswith(("customer:", "driver:"))] if orders else []
+    return frozenset([*channels, *(f"{profile}/{order}" for profile in profiles for order in orders)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,9 +75,9 @@ class Hub:
         # One thread reads the log. The other writes presence and positions, so that these cannot delay events.
         self._log_thread = ThreadPoolExecutor(1, thread_name_prefix="hub")
         self._side_thread = ThreadPoolExecutor(1, thread_name_prefix="hub-note")
-        self._run_aside = partial(self._run, self._side_thread)
-        self.positions = Positions(self.readers, self._run_aside)
-        self._presence = Presence(self.readers, self._run_aside)
+        self._run_on_side_thread = partial(self._run, self._side_thread)
+        self.positions = Positions(self.readers, self._run_on_side_thread)
+        self._presence = Presence(self.readers, self._run_on_side_thread)
         self._started: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -113,7 +113,7 @@ class Hub:
             (self._run_once, 0.0),
             (self.positions.run_once, positions.PAUSE_SECONDS),
             (self._presence.run_once, presence.PAUSE_SECONDS),
-            (partial(self._run_aside, system_metrics.write), system_metrics.WRITE_SECONDS),
+            (partial(self._run_on_side_thread, system_metrics.write), system_metrics.WRITE_SECONDS),
             (self._check_rights, RIGHTS_SECONDS),
             (self._close_silent, settings.WEBSOCKET_SILENCE_SECONDS / SILENCE_CHECKS),
         ):
@@ -130,7 +130,7 @@ class Hub:
         return head, past, rights.recent_revocations()
 
     def begin(self, head: LogHead, recent: list[Encoded], revocations: list[Encoded]) -> None:
-        """Sets the cursor to the end of the log. Replaces the events and revocations in memory; applies the latter."""
+        """Sets the cursor to the end of the log, replaces the events in memory, and applies the revocations."""
         self._recent.clear()
         self._recent.extend(recent)
         self.epoch, self.past = head.epoch, head.past
@@ -211,18 +211,18 @@ class Hub:
             self.readers.close_all(TRY_AGAIN_LATER)
         committed_here, self._committed_here = self._committed_here, False
         last = self._recent[-1] if self._recent else None
-        numbered, events = await self._run(
+        assigned, events = await self._run(
             self._log_thread, self._assign_and_read, self.cursor, self.epoch, committed_here, last
         )
         if events is None:
             await self._reload()
             return
-        if numbered.busy:
+        if assigned.busy:
             self.loop.call_later(BUSY_SECONDS, self._woken.set)
-        if numbered.full or len(events) >= MAX_ROUND_EVENTS:
+        if assigned.full or len(events) >= MAX_ROUND_EVENTS:
             self._woken.set()
         # The process that committed sends the bell to the others, even if another process assigned the event ids.
-        if events and (numbered.events or committed_here):
+        if events and (assigned.events or committed_here):
             self._spawn(outbox.broadcast({"type": "bell", "head": events[-1].seq}))
         self.deliver(events)
         self.pulse.record_round((event.created_at for event in events), by_bell=by_bell)
@@ -238,24 +238,24 @@ class Hub:
         cursor, if that event is in memory.
         """
         seen = epochs.last_read()
-        numbered = log.assign_next_batch(by_bell=by_bell)
-        head = numbered.head
+        assigned = log.assign_next_batch(by_bell=by_bell)
+        head = assigned.head
         if head.epoch != epoch or head.floor > cursor:
-            return numbered, None
-        events = _read_new(cursor, numbered)
+            return assigned, None
+        events = _read_new(cursor, assigned)
         if head.seq < cursor or seen.is_lost_in(head) or (last and is_replaced(last, events)):
             log.begin_epoch(head)
-            return numbered, None
+            return assigned, None
         new = [event for event in events if event.seq > cursor]
         if new and new[0].seq != cursor + 1:
-            return numbered, None
-        if requests := sorted({event.request_id for event in numbered.events} - {""}):
+            return assigned, None
+        if requests := sorted({event.request_id for event in assigned.events} - {""}):
             extra = {
-                "events": [numbered.events[0].seq, numbered.events[-1].seq],
+                "events": [assigned.events[0].seq, assigned.events[-1].seq],
                 "requests": requests[:MAX_LOGGED_REQUESTS],
             }
             logger.info("numbered", extra=extra)
-        return numbered, [Encoded.of(event) for event in new]
+        return assigned, [Encoded.of(event) for event in new]
 
     async def _reload(self) -> None:
         """Reloads the log after it was replaced (by a restore) or pruned past the cursor. Closes all sockets."""
@@ -302,9 +302,9 @@ class Hub:
 
     async def _check_rights(self) -> None:
         users = {reader: user for reader in self.readers.open if (user := reader.identity.user_id) is not None}
-        present = await self._run_aside(rights.current_rights, users.values())
+        current = await self._run_on_side_thread(rights.current_rights, users.values())
         for reader, user in users.items():
-            if present.get(user) != reader.identity.rights:
+            if current.get(user) != reader.identity.rights:
                 reader.close(UNAUTHORIZED)
 
     async def _close_silent(self) -> None:
@@ -316,7 +316,7 @@ class Hub:
     # --- clients that resume ---------------------------------------------------------------------------------------
 
     async def can_resume(self, since: int, epoch: str | None) -> bool:
-        """Whether the hub can replay every event after `since`. Waits up to half a second until it read that far."""
+        """Whether the hub can replay every event after `since`. Waits up to half a second for it to read that far."""
         for _ in range(CATCH_UP_TRIES):
             if since <= self.cursor and epoch in (None, "", self.epoch, *dict(self.past)):
                 break
@@ -362,11 +362,11 @@ class Hub:
                 await asyncio.sleep(TIMER_SECONDS)
 
 
-def _read_new(cursor: int, numbered: log.AssignedBatch) -> list[Event]:
+def _read_new(cursor: int, assigned: log.AssignedBatch) -> list[Event]:
     """Returns the events after the cursor. If they must be queried, the event at the cursor comes first."""
-    if numbered.events and numbered.events[0].seq == cursor + 1:
-        return numbered.events[:MAX_ROUND_EVENTS]
-    return log.read(cursor - 1, MAX_ROUND_EVENTS + 1) if numbered.events or numbered.head.seq > cursor else []
+    if assigned.events and assigned.events[0].seq == cursor + 1:
+        return assigned.events[:MAX_ROUND_EVENTS]
+    return log.read(cursor - 1, MAX_ROUND_EVENTS + 1) if assigned.events or assigned.head.seq > cursor else []
 
 
 def is_replaced(known: Encoded, events: Sequence[Event]) -> bool:

@@ -96,11 +96,11 @@ def assign_event_ids() -> int:
 
 def assign_next_batch(*, by_bell: bool) -> AssignedBatch:
     """Assigns event ids to one batch. Unless a bell came (`by_bell`), first checks whether the outbox holds rows."""
-    if by_bell and (numbered := assign_batch()):
-        return numbered
+    if by_bell and (assigned := assign_batch()):
+        return assigned
     end, waiting = peek()
-    numbered = assign_batch() if waiting else AssignedBatch(end)
-    return numbered or AssignedBatch(end, busy=True)
+    assigned = assign_batch() if waiting else AssignedBatch(end)
+    return assigned or AssignedBatch(end, busy=True)
 
 
 @measured("number")
@@ -124,13 +124,13 @@ def _assign_batch(seen: epochs.ReadPosition) -> AssignedBatch | None:
     if not rows:
         return AssignedBatch(log)
     epochs.begin_if_replaced(log, seen)
-    made = [(row, draft) for row, found in zip(rows, build_drafts(rows), strict=True) for draft in found]
+    drafts = [(row, draft) for row, found in zip(rows, build_drafts(rows), strict=True) for draft in found]
     events = [
         Event(
             seq=log.seq + place, type=draft.type, channels=draft.channels, data=draft.data, created_at=row.created_at,
             request_id=row.request_id,
         )
-        for place, (row, draft) in enumerate(made, start=1)
+        for place, (row, draft) in enumerate(drafts, start=1)
     ]  # fmt: skip
     Event.objects.bulk_create(events)
     Outbox.objects.filter(pk__in=[row.pk for row in rows]).delete()

@@ -50,7 +50,10 @@ def unregister(wake: Callable[[], None]) -> None:
 
 
 def wake_hubs() -> None:
-    """Wakes the hubs after a commit: those of this process, which then send the bell to the others; else by a bell."""
+    """Wakes the hubs after a commit.
+
+    A hub of this process is woken directly and sends the bell to other processes. Without one, a thread sends it.
+    """
     if _wake_callbacks:
         for wake in tuple(_wake_callbacks):
             try:

@@ -193,7 +193,7 @@ def newest_location(driver_id: int, message: dict[str, Any]) -> DriverLocation:
     if not isinstance(positions, list) or not 1 <= len(positions) <= MAX_POSITIONS:
         raise Refusal("invalid_message", _("“locations” must be a list of 1 to %d positions.") % MAX_POSITIONS)
     now, locations, refusals = timezone.now(), list[DriverLocation](), list[Refusal]()
-    # Reversed, because `max` returns the first of equal times: of positions without a time, the last one counts.
+    # Reversed, because `max` returns the first of equal times. So of positions without a time, the last one counts.
     for position in reversed(positions):
         try:
             locations.append(_location(driver_id, position, now))

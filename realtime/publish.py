@@ -27,7 +27,7 @@ from web.refusals import Refusal
 
 # Maximum size of an event's data, as JSON in UTF-8. Every subscriber receives a copy.
 MAX_BYTES = 16 * 1024
-# Maximum number of nested objects and lists in it.
+# Maximum depth of nested objects and lists in the data.
 MAX_DEPTH = 20
 CUSTOM = re.compile(r"custom(\.[A-Za-z0-9_-]+)+")
 MAX_TYPE_LENGTH = 64
@@ -68,9 +68,9 @@ FORMS: dict[str, type[Strict]] = {
 def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, user: int | None = None) -> EventDraft:
     """Publishes an event to a channel (`staff`: all office screens), or to all screens of the user with the id `user`.
 
-    It is written to the outbox in the open transaction; clients that are offline get it when they resume. The types
-    `system.message` and `maintenance.alert` go to the channel `system` by default. `custom.*` carries any JSON object.
-    Raises Refusal.
+    The event is written to the outbox in the open transaction. Clients that are offline get it when they resume. The
+    types `system.message` and `maintenance.alert` go to the channel `system` by default. `custom.*` carries any JSON
+    object. Raises Refusal.
     """
     if type_ not in FORMS and (len(type_) > MAX_TYPE_LENGTH or not CUSTOM.fullmatch(type_)):
         detail = _("The type must be system.message, maintenance.alert, notification, or custom. followed by a name.")

@@ -33,7 +33,7 @@ OPEN_SECONDS = "luckygas_websocket_open_seconds"
 
 
 def summary() -> Figures:
-    """Statistics of all servers: sockets now, rates and lag (ms) of the last minute, the rest of the last hour."""
+    """Statistics of all servers: open sockets now, rates and lag (ms) of the last minute, counts of the last hour."""
     hour, minute = lately(HOUR), lately(MINUTE)
     counts, reconnects = hour.counts, by_label(hour.counts, RECONNECTS)
     rates = {name: round(count / minute.seconds, 3) for name, count in _rate_counts(minute.counts).items()}

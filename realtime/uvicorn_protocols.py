@@ -44,15 +44,15 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        self._await_head()
+        self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end_deadline()
+        self._cancel_deadline()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
-            return  # discard it: closing with unread data would reset the connection, and the client miss the reason
+            return  # discard it: closing with unread data would reset the connection before the client reads why
         super().data_received(data)
         self._received += len(data)
         if self._deadline is not None and self._received > MAX_HEAD_BYTES:
@@ -60,10 +60,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._await_head()
+        self._start_deadline()
 
     def on_headers_complete(self) -> None:
-        self._end_deadline()
+        self._cancel_deadline()
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES:
             self._refuse(431)
             raise ValueError("the head of the request is too large")  # so that httptools stops parsing
@@ -71,22 +71,22 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         if not self._is_refused:
-            self._end_deadline()
+            self._cancel_deadline()
             super().send_400_response(msg)
 
-    def _await_head(self) -> None:
+    def _start_deadline(self) -> None:
         if self._deadline is None:
             self._received = 0
             self._deadline = self.loop.call_later(MAX_HEAD_SECONDS, self._refuse, 408)
 
-    def _end_deadline(self) -> None:
+    def _cancel_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
     def _refuse(self, status: int) -> None:
         self._is_refused = True
-        self._end_deadline()
+        self._cancel_deadline()
         refuse(self.transport, status)
 
 

@@ -32,7 +32,7 @@ from realtime.connection import SERVICE_RESTART
 from realtime.epochs import ReadPosition
 from realtime.frames import Encoded
 from realtime.hub import Hub
-from realtime.management.commands.prune_events import age
+from realtime.management.commands.prune_events import parse_age
 from realtime.models import Event, LogHead, Outbox, WebSocketTicket
 from realtime.outbox import announce
 from realtime.tests.client import open_client, token_for
@@ -276,14 +276,14 @@ def english() -> Iterator[None]:
 @pytest.mark.usefixtures("english")
 @pytest.mark.parametrize(("text", "hours"), [("1h", 1), ("12h", 12), ("7d", 168), ("9999d", 239_976)])
 def test_age_is_parsed(text: str, hours: int) -> None:
-    assert age(text) == timedelta(hours=hours)
+    assert parse_age(text) == timedelta(hours=hours)
 
 
 @pytest.mark.usefixtures("english")
 @pytest.mark.parametrize("text", ["", "7", "d", "0d", "-1d", "1.5d", "7w", "7 d", "99999d", "٧d", "7D"])
 def test_invalid_age_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="12h or 7d"):
-        age(text)
+        parse_age(text)
 
 
 @pytest.mark.usefixtures("english")

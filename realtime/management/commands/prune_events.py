@@ -19,7 +19,7 @@ from realtime.models import Event
 from web.text import plain
 
 # How long events are stored by default. No phone stays offline for longer.
-DEFAULT = "7d"
+DEFAULT_AGE = "7d"
 UNITS = {"h": "hours", "d": "days"}
 
 
@@ -29,7 +29,9 @@ class Command(BaseCommand):
     help = _("Deletes old events, expired tickets and tokens, and sheets that were checked but not imported.")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--older-than", type=age, default=DEFAULT, help=_("such as 12h or 7d (default 7d)"))
+        parser.add_argument(
+            "--older-than", type=parse_age, default=DEFAULT_AGE, help=_("such as 12h or 7d (default 7d)")
+        )
 
     def handle(self, *args: Any, older_than: timedelta, **options: Any) -> None:
         floor = log.move_floor(older_than)
@@ -49,7 +51,7 @@ class Command(BaseCommand):
         return deleted
 
 
-def age(text: str) -> timedelta:
+def parse_age(text: str) -> timedelta:
     """Parses hours or days: `12h`, `7d`. At least an hour, so that clients can resume after a short time offline."""
     found = re.fullmatch("([1-9][0-9]{0,3})([hd])", plain(text))
     if found is None:
