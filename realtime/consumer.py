@@ -102,7 +102,7 @@ class EventConsumer:
         # Bind this after the hub has started: otherwise the hub's tasks inherit it, and all their log lines show it.
         bind_contextvars(connection_id=str(connection.id))
         try:
-            await self._welcome(connection, parameters)
+            await self._replay_and_join(connection, parameters)
         except CursorGone:  # the client reads more slowly than events arrive: it reconnects and loads a snapshot
             await self.close(SERVICE_RESTART)
 
@@ -114,7 +114,7 @@ class EventConsumer:
         except TimeoutError:
             raise Refusal("busy", Busy.default_detail, status=TRY_AGAIN_LATER) from None
 
-    async def _welcome(self, connection: Connection, parameters: dict[str, str]) -> None:
+    async def _replay_and_join(self, connection: Connection, parameters: dict[str, str]) -> None:
         """Sends the connection frame and replays missed events, then joins the hub."""
         hub = self.hub
         wanted, refused = await commands.requested_channels(connection.identity, self.endpoint, parameters)

@@ -35,7 +35,7 @@ class BrowserScreen:
         """Opens a `LuckyGasSocket`. `options` is the JavaScript object for its constructor."""
         await self.page.evaluate(OPEN_SOCKET % (endpoint, options))
 
-    async def state(self, state: str) -> None:
+    async def wait_for_state(self, state: str) -> None:
         """Waits until the socket has this state."""
         await until(self.page, "(state) => socket.state === state", state)
 
@@ -84,16 +84,16 @@ class SimulatedServer(BrowserScreen):
         socket.on_message(lambda text: None)
         self.sockets.append(socket)
 
-    async def tell(self, frame: dict[str, Any]) -> None:
+    async def send(self, frame: dict[str, Any]) -> None:
         self.sockets[-1].send(json.dumps(frame))
 
-    async def hang_up(self, code: int = 1011) -> None:
+    async def close_socket(self, code: int = 1011) -> None:
         await self.sockets[-1].close(code=code)
 
-    async def live(self) -> None:
+    async def open_live(self) -> None:
         """Opens the page's socket and sends the connection frame."""
         await self.open()
         await wait_for_async(lambda: len(self.sockets) == 1)
         usual = {"epoch": "e1", "channels": ["user:1", "system"], "heartbeat_interval": 30}
-        await self.tell({"type": "connection", "last_event_id": 10, "recovered": None} | usual)
-        await self.state("live")
+        await self.send({"type": "connection", "last_event_id": 10, "recovered": None} | usual)
+        await self.wait_for_state("live")

@@ -49,7 +49,7 @@ class Client:
     async def send(self, **message: Any) -> None:
         await self.socket.send(json.dumps(message))
 
-    async def ask(self, **message: Any) -> dict[str, Any]:
+    async def request(self, **message: Any) -> dict[str, Any]:
         await self.send(**message)
         return await self.receive()
 

@@ -23,6 +23,6 @@ async def server(page: Page) -> SimulatedServer:
 @pytest.fixture
 async def hub(transactional_db: None) -> AsyncIterator[Hub]:
     hub = await Hub.current()
-    await asyncio.sleep(0.1)  # until it has joined the channel layer and read the log once
+    await asyncio.sleep(0.1)  # until the hub has joined the channel layer and read the log once
     yield hub
     await hub.stop()

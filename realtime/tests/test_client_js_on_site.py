@@ -50,7 +50,7 @@ async def ids_are_ordered_and_unique(board: BrowserScreen) -> bool:
 async def test_change_reaches_the_page(board: BrowserScreen) -> None:
     order = await make(make_order)()
     await board.open()
-    await board.state("live")
+    await board.wait_for_state("live")
     await confirm(order)
     assert await confirmed_orders(board, 1) == [order.pk]
     assert [frame["role"] for frame in await board.received("connected")] == ["office"]
@@ -61,7 +61,7 @@ async def test_token_works_without_a_session(page: Page, site: Site) -> None:
     jwt = await make(token_for)(await make(make_office)())
     await page.goto(f"{site.url}/health/live")
     await board.open(options=f"{{token: async () => '{jwt}'}}")
-    await board.state("live")
+    await board.wait_for_state("live")
 
 
 async def test_token_is_renewed_on_the_open_socket(page: Page, site: Site) -> None:
@@ -70,7 +70,7 @@ async def test_token_is_renewed_on_the_open_socket(page: Page, site: Site) -> No
     await page.clock.install()
     await page.goto(f"{site.url}/health/live")
     await board.open(options=f"{{token: () => '{jwt}'}}")
-    await board.state("live")
+    await board.wait_for_state("live")
     await page.clock.fast_forward("14:01")
     await until(page, "received.some(([n, f]) => n === '*' && f.type === 'authenticated')")
     assert await board.received("close") == []
@@ -80,21 +80,21 @@ async def test_page_without_sign_in_receives_the_refusal(page: Page, site: Site)
     board = BrowserScreen(page)
     await page.goto(f"{site.url}/health/live")
     await board.open()
-    await board.state("closed")
+    await board.wait_for_state("closed")
     assert len(await board.received("unauthenticated")) == 1
 
 
 async def test_killed_server_causes_no_loss_and_no_duplicate(board: BrowserScreen, site: Site) -> None:
     before, meanwhile, after = [await make(make_order)() for _ in range(3)]
     await board.open()
-    await board.state("live")
+    await board.wait_for_state("live")
     await confirm(before)
     await confirmed_orders(board, 1)
     site.kill()
-    await board.state("reconnecting")
+    await board.wait_for_state("reconnecting")
     await confirm(meanwhile)
     await asyncio.to_thread(site.start)
-    await board.state("live")
+    await board.wait_for_state("live")
     await confirm(after)
     assert await confirmed_orders(board, 3) == [before.pk, meanwhile.pk, after.pk]
     assert await ids_are_ordered_and_unique(board)
@@ -104,12 +104,12 @@ async def test_killed_server_causes_no_loss_and_no_duplicate(board: BrowserScree
 async def test_network_outage_causes_no_loss_and_no_duplicate(board: BrowserScreen) -> None:
     meanwhile, after = [await make(make_order)() for _ in range(2)]
     await board.open()
-    await board.state("live")
+    await board.wait_for_state("live")
     await board.page.context.set_offline(True)
-    await board.state("offline")
+    await board.wait_for_state("offline")
     await confirm(meanwhile)
     await board.page.context.set_offline(False)
-    await board.state("live")
+    await board.wait_for_state("live")
     await confirm(after)
     assert await confirmed_orders(board, 2) == [meanwhile.pk, after.pk]
     assert await ids_are_ordered_and_unique(board)
@@ -119,7 +119,7 @@ async def test_network_outage_causes_no_loss_and_no_duplicate(board: BrowserScre
 async def test_suspended_tab_gets_missed_events(board: BrowserScreen, site: Site, chromium: Chromium) -> None:
     asleep, after = [await make(make_order)() for _ in range(2)]
     await board.open()
-    await board.state("live")
+    await board.wait_for_state("live")
     with chromium.asleep():
         site.kill()  # the connection is lost when the tab wakes
         await confirm(asleep)
@@ -135,7 +135,7 @@ async def test_suspended_tab_gets_missed_events(board: BrowserScreen, site: Site
 async def test_cursor_ahead_of_the_log_causes_a_resync_and_later_events_arrive(board: BrowserScreen) -> None:
     order = await make(make_order)()
     await board.open(options="{since: 999999}")
-    await board.state("live")
+    await board.wait_for_state("live")
     assert len(await board.received("resync")) == 1
     await confirm(order)
     assert await confirmed_orders(board, 1) == [order.pk]
@@ -156,13 +156,13 @@ async def test_blocked_socket_falls_back_to_polling_until_it_works(board: Browse
     await board.page.reload()
     await board.page.evaluate("Math.random = () => 0.05")
     await board.open()
-    await board.state("polling")
+    await board.wait_for_state("polling")
     await confirm(polled)
     await board.page.clock.fast_forward(3_000)
     assert await confirmed_orders(board, 1) == [polled.pk]
     blocked = False
     await board.page.clock.fast_forward(60_000)
-    await board.state("live")
+    await board.wait_for_state("live")
     await confirm(live)
     assert await confirmed_orders(board, 2) == [polled.pk, live.pk]
     assert await ids_are_ordered_and_unique(board)
@@ -172,7 +172,7 @@ async def test_browser_without_websockets_polls(board: BrowserScreen) -> None:
     order = await make(make_order)()
     await board.page.evaluate("Math.random = () => 0.05; window.WebSocket = function () { throw Error('blocked'); }; 0")
     await board.open()
-    await board.state("polling")
+    await board.wait_for_state("polling")
     await confirm(order)
     assert await confirmed_orders(board, 1) == [order.pk]
 
@@ -180,7 +180,7 @@ async def test_browser_without_websockets_polls(board: BrowserScreen) -> None:
 async def test_next_visit_gets_events_missed_since_the_last(board: BrowserScreen) -> None:
     seen, away = [await make(make_order)() for _ in range(2)]
     await board.open()
-    await board.state("live")
+    await board.wait_for_state("live")
     await confirm(seen)
     await confirmed_orders(board, 1)
     path = board.page.url
@@ -194,7 +194,7 @@ async def test_next_visit_gets_events_missed_since_the_last(board: BrowserScreen
 async def test_subscription_survives_a_server_restart(board: BrowserScreen, site: Site) -> None:
     order = await make(make_order)()
     await board.open("/api/v1/websocket/ws")
-    await board.state("live")
+    await board.wait_for_state("live")
     await board.page.evaluate(f"socket.subscribe('order:{order.pk}').subscribe('customer:99'); 0")
     await until(board.page, "received.some(([n, f]) => n === '*' && f.type === 'subscribed')")
     site.kill()

@@ -55,7 +55,7 @@ def test_eta_more_than_a_year_away_is_refused_by_socket_and_rest(far: str | int)
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("at", FAR_TIMES)
-def test_impossible_at_is_refused_by_socket_and_rest(at: str) -> None:
+def test_impossible_time_of_a_report_is_refused_by_socket_and_rest(at: str) -> None:
     driver = make_driver()
     order = make_order(OrderStatus.DELIVERING, driver=driver)
     refused = send_update(driver.user, order, at=at)
@@ -87,7 +87,7 @@ def test_command_on_a_socket_with_revoked_rights_is_refused() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_sms_of_late_reports_wait_for_later_reports() -> None:
+def test_sms_of_late_reports_are_delayed() -> None:
     driver, now = make_driver(), timezone.now()
     order = make_quiet_order("assigned", driver=driver, created_at=now - timedelta(hours=1))
     identity = Identity.of(driver.user)

@@ -163,18 +163,18 @@ async def test_invalid_message_gets_an_error_and_the_socket_stays_open(site: Sit
             answer = await client.receive()
             assert (answer["type"], answer["code"]) == ("error", code), text
             assert answer["ref"] == ("a1" if code == "unknown_type" else None)
-        assert (await client.ask(type="heartbeat"))["type"] == "heartbeat"
+        assert (await client.request(type="heartbeat"))["type"] == "heartbeat"
 
 
 async def test_events_arrive_only_between_subscribe_and_unsubscribe(site: Site) -> None:
     order, office = await make(make_order)(), await make(make_office)()
     async with open_client(f"{site.ws}?token={await token(office)}") as client:
-        answer = await client.ask(type="subscribe", channel="orders")
+        answer = await client.request(type="subscribe", channel="orders")
         assert (answer["type"], answer["channel"]) == ("subscribed", "orders")
         await make(order.transition_to)(OrderStatus.CONFIRMED)
         (event,) = await client.orders(1)
         assert event["id"] > answer["last_event_id"]
-        await client.ask(type="unsubscribe", channel="orders")
+        await client.request(type="unsubscribe", channel="orders")
         await make(order.transition_to)(OrderStatus.CANCELLED, reason="測試")
         await asyncio.sleep(1.2)
         assert await client.everything() == []
@@ -196,7 +196,7 @@ async def test_former_driver_gets_no_more_events_of_the_order(site: Site) -> Non
     order = await make(make_order)(OrderStatus.ASSIGNED, driver=old)
     async with open_client(f"{site.ws}/driver?token={await token(old.user)}") as client:
         await client.everything()
-        assert (await client.ask(type="subscribe", channel=f"order:{order.pk}"))["type"] == "subscribed"
+        assert (await client.request(type="subscribe", channel=f"order:{order.pk}"))["type"] == "subscribed"
         await make(order.assign)(new)
         await make(order.transition_to)(OrderStatus.DELIVERING)
         await asyncio.sleep(1.2)
@@ -217,7 +217,7 @@ async def test_link_holder_follows_one_order(site: Site) -> None:
     order, other = await make(make_order)(), await make(make_order)()
     async with open_client(f"{site.ws}/track/{order.tracking_token}") as client:
         assert client.welcome["channels"] == [f"track:{order.pk}"]
-        assert (await client.ask(type="subscribe", channel=f"order:{order.pk}"))["code"] == "forbidden"
+        assert (await client.request(type="subscribe", channel=f"order:{order.pk}"))["code"] == "forbidden"
         await make(other.transition_to)(OrderStatus.CONFIRMED)
         await make(order.transition_to)(OrderStatus.CONFIRMED)
         event = await client.receive()
@@ -297,8 +297,8 @@ async def test_customer_reads_only_their_events(site: Site) -> None:
     customer = await make(make_customer)(user=await make(make_user)())
     order, other = await make(make_order)(customer=customer), await make(make_order)()
     async with open_client(f"{site.ws}?token={await token(customer.user)}") as client:
-        assert (await client.ask(type="subscribe", channel=f"order:{other.pk}"))["code"] == "forbidden"
-        assert (await client.ask(type="subscribe", channel=f"order:{order.pk}"))["type"] == "subscribed"
+        assert (await client.request(type="subscribe", channel=f"order:{other.pk}"))["code"] == "forbidden"
+        assert (await client.request(type="subscribe", channel=f"order:{order.pk}"))["type"] == "subscribed"
         await make(other.transition_to)(OrderStatus.CONFIRMED)
         await make(order.transition_to)(OrderStatus.CONFIRMED)
         await asyncio.sleep(1.2)

@@ -38,15 +38,15 @@ async def status_text(page: Page) -> str:
 
 
 async def test_status_shows_the_connection_state_in_the_pages_language(server: SimulatedServer) -> None:
-    await server.live()
+    await server.open_live()
     await server.page.evaluate(SHOW_STATUS)
     assert await status_text(server.page) == "即時更新中"
-    await server.hang_up()
+    await server.close_socket()
     await until(server.page, "document.querySelector('connection-status').innerText.includes('重新連線中')")
 
 
 async def test_status_can_be_hidden(server: SimulatedServer) -> None:
-    await server.live()
+    await server.open_live()
     await server.page.evaluate(SHOW_STATUS)
     await server.page.add_style_tag(path=ROOT / "realtime/static/realtime/elements.css")
     assert await server.page.is_visible("connection-status")
@@ -55,10 +55,10 @@ async def test_status_can_be_hidden(server: SimulatedServer) -> None:
 
 
 async def test_status_shows_the_age_of_the_data(server: SimulatedServer) -> None:
-    await server.live()
+    await server.open_live()
     await server.page.evaluate(SHOW_STATUS)
     await server.page.context.set_offline(True)
-    await server.state("offline")
+    await server.wait_for_state("offline")
     await server.page.clock.fast_forward(185_000)
     await until(server.page, "document.querySelector('connection-status').innerText.includes('3 分鐘前 的資料')")
     spoken = await server.page.inner_text("connection-status [role=status][aria-live=polite]")
@@ -67,13 +67,13 @@ async def test_status_shows_the_age_of_the_data(server: SimulatedServer) -> None
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def toasts(server: SimulatedServer) -> SimulatedServer:
-    await server.live()
+    await server.open_live()
     await server.page.evaluate(SHOW_TOASTS)
     return server
 
 
 async def show_toast(server: SimulatedServer, type_: str = "notification", **data: Any) -> None:
-    await server.tell({"type": type_, "id": 11 + len(await server.ids()), "channel": "staff", "data": data})
+    await server.send({"type": type_, "id": 11 + len(await server.ids()), "channel": "staff", "data": data})
     await server.page.wait_for_selector(".toast")
 
 
@@ -122,7 +122,7 @@ async def test_toast_stays_while_hovered_or_focused(toasts: SimulatedServer) -> 
 
 async def test_number_of_toasts_is_limited(toasts: SimulatedServer) -> None:
     for count in range(7):
-        await toasts.tell(
+        await toasts.send(
             {"type": "notification", "id": 11 + count, "channel": "staff", "data": {"message": str(count)}}
         )
     await toasts.ids(7)

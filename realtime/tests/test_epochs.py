@@ -129,7 +129,7 @@ def test_oldest_epochs_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
 @pytest.mark.servers
-def test_restored_log_begins_one_epoch_and_refuses_old_cursors() -> None:
+def test_restored_log_begins_one_epoch_and_drops_earlier_ones() -> None:
     log_changes_of(1)
     LogHead.objects.update(origin="another@1", past=[["before", 1]])
     log.begin_epoch(log.head(), keeps_past=False)
@@ -252,7 +252,7 @@ def test_after_restore_messages_possibly_sent_become_unknown(
     row = make_message(status)
     run_after_restore()
     row.refresh_from_db()
-    # The gateway is stored, so that an idempotent one can retry it.
+    # The gateway is stored, because an idempotent gateway retries the message.
     assert (row.status, row.status_reason, row.gateway) == (MessageStatus.UNKNOWN, Reason.INTERRUPTED, "memory")
     assert "1 messages that may have been sent" in capsys.readouterr().out
 

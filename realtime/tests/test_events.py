@@ -139,7 +139,7 @@ def test_office_event_has_the_stop_sequence() -> None:
     assert (data["route_id"], data["stop_sequence"]) == (order.route_id, 7)
 
 
-def test_track_channel_carries_only_the_status() -> None:
+def test_track_channel_carries_no_personal_data() -> None:
     make_order(OrderStatus.CONFIRMED)
     (data,) = [e.data for e in read_events() if e.channels[-1].startswith("track:")]
     assert set(data) == {"order_id", "order_number", "status", "eta", "message"}

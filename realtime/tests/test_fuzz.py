@@ -106,14 +106,14 @@ def test_no_message_closes_a_socket(url: str) -> None:
 
     @settings(max_examples=150, deadline=None)
     @given(commands(order))
-    def say(message: str | bytes) -> None:
+    def send(message: str | bytes) -> None:
         sender.send(message)
 
     with sender.stack:
         for name, field in product(HANDLERS, FIELDS):
             for value in WRONG_VALUES:
                 sender.send(json.dumps({"order_id": order.pk, "cylinder_serial": "C1", "type": name, field: value}))
-        say()
+        send()
 
 
 def frame(first: int, payload: bytes, *, mask: bool = True) -> bytes:
@@ -142,7 +142,7 @@ def test_broken_frame_closes_only_its_own_socket(url: str) -> None:
                 broken.recv(timeout=5)
                 broken.socket.sendall(sent)
                 broken.recv_events_thread.join(5)
-                # Daphne has its own code for too large messages, and drops protocol errors without one.
+                # Daphne has its own code for too large messages, and closes after protocol errors without a close code.
                 assert broken.close_code in {code, code + 3000, 1006}, case
         other.send('{"type": "heartbeat"}')
         assert json.loads(other.recv(timeout=5))["type"] == "heartbeat"

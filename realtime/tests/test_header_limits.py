@@ -52,7 +52,7 @@ async def port() -> AsyncIterator[int]:
 async def response_to(port: int, *parts: bytes, pause: float = 0.0, end: bytes = b"") -> bytes:
     """The bytes received until the connection closes, or up to `end`.
 
-    Raises TimeoutError if it stays open, OSError if it is reset.
+    Raises TimeoutError if the connection stays open, OSError if it is reset.
     """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     async with asyncio.timeout(4):

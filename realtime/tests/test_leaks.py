@@ -87,7 +87,7 @@ async def open_and_end_connections(site: Site, tokens: list[str]) -> None:
     await asyncio.gather(*(work() for _ in range(AT_ONCE)))
 
 
-async def count_objects(site: Site) -> dict[str, int]:
+async def count_resources(site: Site) -> dict[str, int]:
     response = await asyncio.to_thread(requests.get, f"{site.url}/inspect", headers={"Connection": "close"}, timeout=5)
     found: dict[str, int] = response.json()
     return found
@@ -101,7 +101,7 @@ async def wait_until_released(site: Site, before: dict[str, int]) -> dict[str, i
     allowed = {**before, "objects": before["objects"] + MAX_GROWTH}
     deadline = time.monotonic() + 30
     while True:
-        left = await count_objects(site)
+        left = await count_resources(site)
         if all(left[name] <= limit for name, limit in allowed.items()) or time.monotonic() > deadline:
             return left
         await asyncio.sleep(0.2)
@@ -111,7 +111,7 @@ async def wait_until_released(site: Site, before: dict[str, int]) -> dict[str, i
 async def test_thousand_closed_connections_leak_nothing(inspected: Site) -> None:
     tokens = [await make(token_for)(await make(make_office)()) for _ in range(AT_ONCE)]
     await close_normally(inspected, tokens[0])
-    before = await count_objects(inspected)
+    before = await count_resources(inspected)
     for _ in range(3):
         await open_and_end_connections(inspected, tokens)
         async with asyncio.timeout(10):

@@ -90,7 +90,7 @@ async def test_limit_across_servers_is_applied_within_five_seconds(transactional
             assert await windows[0].closed() == 4409
             assert asyncio.get_running_loop().time() - started < 5.5
             for window in windows[1:]:
-                assert (await window.ask(type="heartbeat"))["type"] == "heartbeat"
+                assert (await window.request(type="heartbeat"))["type"] == "heartbeat"
 
 
 def count_allowed(limit: RateLimit, times: int) -> int:
@@ -145,11 +145,11 @@ async def test_messages_beyond_the_burst_are_refused_then_close_the_socket(eithe
         refused = [answer["ref"] for answer in answers if answer["type"] == "error"]
         assert refused == sorted(set(refused), key=int)
         await asyncio.sleep(0.5)
-        assert (await client.ask(type="heartbeat"))["type"] == "heartbeat"
+        assert (await client.request(type="heartbeat"))["type"] == "heartbeat"
         for _ in range(300):
             await client.send(type="heartbeat")
         assert await client.closed() == limits.TOO_FAST
-        assert (await other.ask(type="heartbeat"))["type"] == "heartbeat"
+        assert (await other.request(type="heartbeat"))["type"] == "heartbeat"
     async with open_client(url) as again:
         assert again.welcome["status"] == "connected"
 
@@ -161,9 +161,9 @@ async def test_only_silent_clients_are_closed(impatient_site: Site) -> None:
     async with open_client(url) as silent, open_client(url) as speaking:
         for _ in range(4):
             await asyncio.sleep(0.5)
-            assert (await speaking.ask(type="nonsense"))["code"] == "unknown_type"
+            assert (await speaking.request(type="nonsense"))["code"] == "unknown_type"
         assert await silent.closed() == limits.SILENT
-        assert (await speaking.ask(type="heartbeat"))["type"] == "heartbeat"
+        assert (await speaking.request(type="heartbeat"))["type"] == "heartbeat"
 
 
 def message_of(size: int) -> str:

@@ -213,7 +213,7 @@ async def test_position_lost_by_the_channel_layer_is_sent_on_the_next_subscripti
     assert (early.latitudes, late.latitudes) == ([1], [1])
 
 
-async def test_unsubscribed_reader_gets_no_positions(hub: Hub) -> None:
+async def test_reader_that_left_gets_no_positions(hub: Hub) -> None:
     driver = await make(make_driver)()
     await make(make_location(driver.pk).save)()
     reader = track(hub, "drivers")

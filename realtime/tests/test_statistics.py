@@ -39,7 +39,7 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 def test_lag_is_counted_in_its_bucket() -> None:
     before, now = counted(), timezone.now()
-    # The last one comes from a machine whose clock is ahead.
+    # The last event comes from a machine whose clock is ahead.
     Pulse().record_round(now - timedelta(milliseconds=ms) for ms in (150, 150, 1500, 100_000, -500))
     found = growth(counted(), before)
     at_most = [found[f"luckygas_hub_lag_seconds_bucket {bound}"] for bound in ("0.001", "0.2", "2.0", "5.0", "+Inf")]

@@ -151,7 +151,7 @@ async def test_invalid_position_gets_an_error_and_is_not_sent(either_site: Site)
     async with make_scene(either_site) as scene:
         driver, office = scene.clients["driver"], scene.clients["office"]
         for fields, code in INVALID_FIELDS:
-            answer = await driver.ask(type="location_update", **(HERE | fields))
+            answer = await driver.request(type="location_update", **(HERE | fields))
             assert (answer["type"], answer["code"]) == ("error", code), fields
         await driver.socket.send(json.dumps({"type": "location_update", **HERE}).replace("25.033", "1e999"))
         assert (await driver.receive())["code"] == "invalid_message"
@@ -162,7 +162,7 @@ async def test_invalid_position_gets_an_error_and_is_not_sent(either_site: Site)
         await asyncio.sleep(0.3)
         assert await locations(office) == []
         await driver.send(type="location_update", **HERE)
-        await location(office)  # a valid one right after it is accepted
+        await location(office)  # a valid position right after the invalid ones is accepted
 
 
 async def test_second_server_sends_each_position_once(transactional_db: None) -> None:

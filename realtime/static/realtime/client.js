@@ -361,7 +361,7 @@ export class LuckyGasSocket extends Emitter {
 
   /** @param {EventFrame} frame of the log */
   #receiveEvent(frame) {
-    if (this.#cursor.take(frame.id ?? 0)) this.#deliver(frame);
+    if (this.#cursor.advance(frame.id ?? 0)) this.#deliver(frame);
   }
 
   /** @param {Exclude<FlatFrame, Connected>} frame */

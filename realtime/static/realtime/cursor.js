@@ -69,7 +69,7 @@ export class Cursor {
    * Moves the cursor to the event `id`. Returns false if the page received the event before.
    * @param {number} id
    */
-  take(id) {
+  advance(id) {
     if (this.id !== null && id <= this.id) return false;
     this.id = id;
     this.#isGuess = false;
@@ -82,7 +82,7 @@ export class Cursor {
    * @param {number} id
    */
   move(id) {
-    if (Number.isSafeInteger(id)) this.take(id);
+    if (Number.isSafeInteger(id)) this.advance(id);
   }
 
   /**
