@@ -135,7 +135,7 @@ def event_channels(identity: Identity, channel: str) -> list[str]:
 
 
 def may_read(identity: Identity, channel: str) -> bool:
-    """Whether the identity may subscribe to a channel. Runs a query only if `needs_query` says so."""
+    """Whether the identity may subscribe to a channel. Runs a query only if `needs_query` returns true."""
     if identity.tracked_order_id is not None:
         return channel == f"track:{identity.tracked_order_id}"
     mine = identity.profiles | {"user": identity.user_id}

@@ -64,7 +64,7 @@ def add_pairs(channels: Iterable[str]) -> frozenset[str]:
     """Adds pairs such as `customer:5/order:17` to the channels of an order's event.
 
     They combine each customer and driver channel with each `order:` and `track:` channel. Drivers, customers and link
-    holders receive an order's events only through these pairs. So they receive only events that name them.
+    holders who subscribe to such a channel receive only events with their own pair, which are those that name them.
     """
     orders = [name for name in channels if name.startswith(("order:", "track:"))]
     profiles = [name for name in channels if name.startswith(("customer:", "driver:"))] if orders else []

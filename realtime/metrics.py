@@ -19,7 +19,7 @@ KNOWN_CODES = {*range(1000, 1016), 4008, *range(4400, 4500)}
 # How long `Pulse` looks back, and how many rounds with events it remembers.
 WINDOW_SECONDS = 60.0
 MAX_ROUNDS = 100
-# Bells count as lost if, in the last minute, this many events and more than half of all came without a bell.
+# Bells count as lost if at least this many events, and more than half of all, came without one in the last minute.
 MIN_MISSED = 5
 
 LAG = persistent(

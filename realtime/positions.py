@@ -34,7 +34,8 @@ EVERY_SECONDS = 1.0
 PAUSE_SECONDS = 0.1
 # Maximum number of positions in one message. A phone that was offline sends several at once.
 MAX_POSITIONS = 100
-# Maximum age of a timestamp. An older one comes from a wrong clock or the GPS week rollover (1,024 weeks).
+# Maximum age of a timestamp. Phones store no older positions, so an older one comes from a wrong clock or the GPS week
+# rollover (1,024 weeks).
 OLDEST = timedelta(days=30)
 # ISO 8601 with a six-digit year. It is wrong: the phone took microseconds for milliseconds.
 FAR_YEAR = re.compile(r"[+-]\d{6}-\d\d-\d\dT")

@@ -24,7 +24,7 @@ from realtime.outbox import announce
 from realtime.readers import Readers
 from web.timings import instance
 
-# A row that was not refreshed for this long is stale: its server has stopped without deleting it.
+# A row that was not refreshed for this long is stale: its server has stopped or hangs.
 STALE_AFTER = timedelta(seconds=30)
 # How often all rows are refreshed. Together with PAUSE_SECONDS, sockets above the connection limit close within 5 s.
 REFRESH_SECONDS = 4.0

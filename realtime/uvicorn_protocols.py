@@ -142,7 +142,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         if not self.close_sent and self.conn.close_sent is not None:
             self._end(self.conn.close_sent.code, self.conn.close_sent.reason)
             if self.transport.can_write_eof():
-                self.transport.write_eof()  # the client's close frame cannot be parsed after the error
+                self.transport.write_eof()  # the client's answer is not read after an error
 
     def _end(self, code: int, reason: str = "") -> None:
         """Sends the close frame and gives the client ABORT_SECONDS to read it."""

@@ -330,12 +330,15 @@ def test_prune_deletes_expired_tickets() -> None:
 @pytest.mark.django_db
 def test_prune_deletes_only_expired_tokens() -> None:
     api, user = Api(), make_office()
-    old, kept = Refresh.for_user(user), Refresh.for_user(user)
-    OutstandingToken.objects.filter(jti=old["jti"]).update(expires_at=timezone.now())
-    api.post("auth/logout/", {"refresh": str(kept)})
+    expired, signed_out = Refresh.for_user(user), Refresh.for_user(user)
+    OutstandingToken.objects.filter(jti=expired["jti"]).update(expires_at=timezone.now())
+    api.post("auth/logout/", {"refresh": str(signed_out)})
     call_command("prune_events")
-    assert set(OutstandingToken.objects.values_list("jti", flat=True)) == {kept["jti"], f"session:{kept['session']}"}
-    assert api.post("auth/token/refresh/", {"refresh": str(kept)}).status_code == 401
+    assert set(OutstandingToken.objects.values_list("jti", flat=True)) == {
+        signed_out["jti"],
+        f"session:{signed_out['session']}",
+    }
+    assert api.post("auth/token/refresh/", {"refresh": str(signed_out)}).status_code == 401
 
 
 @pytest.mark.usefixtures("english")

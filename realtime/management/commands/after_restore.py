@@ -25,10 +25,10 @@ class Command(BaseCommand):
         system_metrics.count_from_now()
         # A sender may have sent the messages that became due since the backup. Those due later cannot have been sent.
         due = Q(pk__in=NotificationHistory.objects.due().values("pk"))
-        held = sum(map(mark_unknown, list(NotificationHistory.objects.filter(Q(status=MessageStatus.SENDING) | due))))
+        count = sum(map(mark_unknown, list(NotificationHistory.objects.filter(Q(status=MessageStatus.SENDING) | due))))
         self.stdout.write(
             _("The event log starts again. %d messages that may have been sent since the backup are now unknown.")
-            % held
+            % count
         )
 
 

@@ -18,7 +18,8 @@ from realtime import auth, log
 from realtime.models import Event
 from web.text import plain
 
-# How long events are stored by default. No phone stays offline for longer.
+# How long events are stored by default. No phone stays offline for longer, and a client that missed many events loads a
+# snapshot anyway.
 DEFAULT_AGE = "7d"
 UNITS = {"h": "hours", "d": "days"}
 

@@ -3,7 +3,7 @@
 /** @typedef {string | null} Value */
 /** @typedef {() => Value | Promise<Value>} Source */
 
-/** How long before its expiry a token is renewed. A token with less than twice this left is renewed after half of that time. */
+/** How long before its expiry a token is renewed. With less than twice this left, it is renewed after half of what is left. */
 const EARLY_MS = 60_000;
 /** The minimum wait before a renewal, also after a failed one. */
 const MIN_MS = 5_000;
