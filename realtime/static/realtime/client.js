@@ -105,7 +105,7 @@ export class LuckyGasSocket extends Emitter {
    * - `token`: a JWT, or a function that returns one or a promise of one. Without it the session cookie is used.
    * - `since`, `epoch`: resume after this event (`Last-Event-Id` of the rows that the page shows) of this log
    *   (`Last-Event-Epoch`). Without them the client resumes from the user's stored cursor.
-   * - `user`: the id of the user, if the page knows it. It saves a second connection on the first visit.
+   * - `user`: the id of the user, if the page knows it. With it, a first visit needs no second connection.
    * - `remember`: if false, the client neither stores nor uses the user's cursor.
    * - `poll`: if false, the client does not poll the event log over HTTP while sockets are blocked.
    * - `batch`: `{type: "driver.location", ms: 250}`: handlers of that type get arrays of frames, at most one array in `ms` milliseconds.
