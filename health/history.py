@@ -62,7 +62,7 @@ def snapshot(hour: datetime, now: datetime) -> Figures:
     messages = parts.count_messages(now)
     names = ("notifications_sent_today", "notifications_failed_today", "pending", "unknown")
     return {
-        "websocket_connections": presence.live().count(),
+        "websocket_connections": presence.live_rows().count(),
         **{name: messages[name] for name in names},
         "orders": open_orders(),
         **summed(list(minutes(hour - HOUR, hour))),
@@ -93,7 +93,7 @@ def summed(rows: Sequence[SystemMetric]) -> Figures:
         "events_per_second": round(events / (60 * len(rows)), 3) if rows else None,
         "latency_p50_ms": statistics.lag_ms(counts, 0.5),
         "latency_p99_ms": statistics.lag_ms(counts, 0.99),
-        "errors": int(statistics.errors(counts)),
+        "errors": int(statistics.count_errors(counts)),
         "failed_requests": failed_requests(counts),
     }
 

@@ -95,8 +95,8 @@ def ask_websocket() -> Answer:
     link, figures = ask_redis(), statistics.summary()
     # Without a server nobody needs the changes; the next hub to start numbers them.
     waited = unnumbered_seconds() if figures["servers"] else 0.0
-    is_stuck = any(hub.pulse.seconds_since_look > LONGEST_LOOK_SECONDS for hub in Hub.running())
-    deaf = bool(settings.REDIS_URL) and any(hub.pulse.misses_bells for hub in Hub.running())
+    is_stuck = any(hub.pulse.seconds_since_round > LONGEST_LOOK_SECONDS for hub in Hub.instances())
+    deaf = bool(settings.REDIS_URL) and any(hub.pulse.misses_bells for hub in Hub.instances())
     redis_health = HealthStatus.DEGRADED if deaf else HealthStatus(link["status"])
     return {
         "status": HealthStatus.UNHEALTHY if is_stuck or waited else redis_health,
@@ -110,13 +110,13 @@ def unnumbered_seconds() -> float:
 
     Changes of a long import are old when it commits. So it checks again whether the oldest one is still the same.
     """
-    oldest = log.oldest_waiting()
+    oldest = log.oldest_waiting_time()
     if oldest is None or _age(oldest) + RECHECK_SECONDS <= LONGEST_WAIT_SECONDS:
         return 0.0
     until, changed = time.monotonic() + RECHECK_SECONDS, False
     while not changed and (left := until - time.monotonic()) > 0:
         time.sleep(min(POLL_SECONDS, left))
-        changed = log.oldest_waiting() != oldest
+        changed = log.oldest_waiting_time() != oldest
     waited = _age(oldest)
     return 0.0 if changed or waited <= LONGEST_WAIT_SECONDS else waited
 

@@ -1513,7 +1513,7 @@ export interface components {
             /** @example 大安區信義路1號 */
             address: string;
         };
-        /** @description A custom event: to a channel or to one user; `system.message` and `maintenance.alert` to all unless named. */
+        /** @description A custom event for a channel or a user. If neither is given, system.message and maintenance.alert go to all. */
         NewEvent: {
             /**
              * @description system.message, maintenance.alert, notification, or custom.…
@@ -1899,7 +1899,7 @@ export interface components {
              */
             timestamp: string;
         };
-        /** @description Order data for its driver and its customer. `previous_status`: only in `order.status_changed`. */
+        /** @description Order data for the order's driver and customer. `previous_status`: only in `order.status_changed`. */
         OrderEventData: {
             /**
              * ID

@@ -53,7 +53,7 @@ document.addEventListener("DOMContentLoaded", () => new MutationObserver((change
 def run(bench: Bench) -> None:
     product.bring_orders_to(bench.size.board_orders)
     Customer.objects.unannounced().update(latitude=25.03, longitude=121.54)  # so that they are shown on the map
-    log.number()
+    log.assign_event_ids()
     browser = Chromium()
     try:
         browser.start()

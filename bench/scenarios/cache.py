@@ -122,7 +122,7 @@ def day(client: APIClient, view: str, reads: int, counting: bool) -> Counter[str
     while found["counted" if counting else "timed"] < reads:
         if chosen.random() * (DAY["change"] + DAY[view]) < DAY["change"]:
             next(change)()
-            log.number()  # as the hub does some ms later
+            log.assign_event_ids()  # as the hub does some ms later
         elif counting:
             with CaptureQueriesContext(connection) as captured:
                 ask(client, view)

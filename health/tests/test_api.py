@@ -117,8 +117,8 @@ def test_websocket_figures(office: Client) -> None:
 
 
 def test_stuck_hub_is_unhealthy(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = SimpleNamespace(pulse=SimpleNamespace(seconds_since_look=6.0, misses_bells=False))
-    monkeypatch.setattr(Hub, "running", lambda: [hub])
+    hub = SimpleNamespace(pulse=SimpleNamespace(seconds_since_round=6.0, misses_bells=False))
+    monkeypatch.setattr(Hub, "instances", lambda: [hub])
     answer = office.get("/health/websocket")
     assert (answer.status_code, answer.json()["hub_stuck"]) == (503, True)
 
@@ -133,7 +133,7 @@ def test_missed_bells_degrade_although_redis_answers(
     pulse, now = Pulse(), timezone.now()
     pulse.record_round([now] * by_bell)
     pulse.record_round([now] * missed, by_bell=False)
-    monkeypatch.setattr(Hub, "running", lambda: [SimpleNamespace(pulse=pulse)])
+    monkeypatch.setattr(Hub, "instances", lambda: [SimpleNamespace(pulse=pulse)])
     answer = office.get("/health/websocket").json()
     assert (answer["status"], answer["redis"]) == (status, "healthy")
 
@@ -154,7 +154,7 @@ def test_unnumbered_change_is_unhealthy_while_a_server_runs(
 @pytest.mark.servers
 def test_old_change_that_is_being_numbered_is_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     now, looks = timezone.now(), iter((50, 50, 50, 49))
-    monkeypatch.setattr(log, "oldest_waiting", lambda: now - timedelta(seconds=next(looks)))
+    monkeypatch.setattr(log, "oldest_waiting_time", lambda: now - timedelta(seconds=next(looks)))
     assert parts.unnumbered_seconds() == 0
 
 

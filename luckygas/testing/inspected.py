@@ -23,7 +23,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 def inside() -> dict[str, int]:
     """Counts what a closed connection must not leave behind."""
     gc.collect()  # uncollected cycles are not a leak
-    hubs = Hub.running()
+    hubs = Hub.instances()
     readers = [hub.readers for hub in hubs]
     return {
         "readers": sum(len(each.open) for each in readers),

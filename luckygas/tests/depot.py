@@ -64,7 +64,7 @@ def make_depot() -> Depot:
     )
     delivered = Order.objects.filter(status=OrderStatus.DELIVERED)
     image = proof.store(delivered, ProofImageKind.PHOTO, sent(encoded()), by=office)
-    events = log.number()
+    events = log.assign_event_ids()
     today = timezone.localdate()
     ids: dict[str, list[Any]] = {
         "orders": [order.pk for order in orders], "customers": [customer.pk], "drivers": [driver.pk],

@@ -291,7 +291,7 @@ PAGES: dict[str, Ask] = {
 
 def identity(house: House, who: str) -> Identity:
     """Returns the identity in the user's token."""
-    return auth.of_token(str(Refresh.for_user(house.depot.users[who]).access_token))
+    return auth.identity_of_token(str(Refresh.for_user(house.depot.users[who]).access_token))
 
 
 def refusing(work: Callable[[], Any]) -> Outcome:
@@ -328,7 +328,7 @@ def command(type_: str, before: OrderStatus, **said: Any) -> Ask:
         if who == "nobody":
             return REFUSED
         message = {"type": type_, "order_id": house.order(before).pk, **said}
-        return refusing(lambda: commands.carry_out(identity(house, who), message))
+        return refusing(lambda: commands.execute(identity(house, who), message))
 
     return ask
 
@@ -344,7 +344,7 @@ def position(house: House, who: str) -> Outcome:
 
 SOCKETS: dict[str, Ask] = {
     **{f"/{name}": endpoint(name) for name in ("ws", "office", "driver")},
-    **{name: channel(name) for name in (*channels.OFFICE, "system")},
+    **{name: channel(name) for name in (*channels.OFFICE_CHANNELS, "system")},
     "driver:{the driver}": channel(lambda house: f"driver:{house.row(Driver).pk}"),
     "driver:{another}": channel("driver:999999"),
     "route:{any}": channel(lambda house: f"route:{house.row(Route).pk}"),

@@ -97,7 +97,7 @@ def test_restored_database_is_complete_and_sends_nothing_twice(keeper: Keeper, f
     order = make_order()
     order.transition_to(OrderStatus.CONFIRMED)
     due = make_message()
-    log.number()
+    log.assign_event_ids()
     (keeper.media / "proof").mkdir()
     (keeper.media / "proof/signature.jpg").write_bytes(b"signed")
     keeper.restore(keeper.backup(), fresh)
@@ -116,7 +116,7 @@ async def test_client_from_before_restore_gets_a_snapshot(keeper: Keeper, fresh:
     """Restores under a running server: each hub notices that the log has changed."""
     token = await make(lambda: token_for(make_office()))()
     await make(make_order)()
-    await make(log.number)()
+    await make(log.assign_event_ids)()
     backup = await make(keeper.backup)()
     await make(keeper.restore)(backup, fresh)
     with running(Site("uvicorn", DATABASE_URL=fresh)) as site:

@@ -26,7 +26,7 @@ from notifications.models import NotificationHistory
 from orders.models import Order
 from orders.tests.factories import make_customer, make_office, make_order, make_product, make_user
 from orders.tests.threads import in_thread
-from realtime.tests.client import Client, on_orders, open_client
+from realtime.tests.client import Client, open_client, order_frames
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 PASSWORD = "correct horse"
@@ -266,7 +266,7 @@ async def test_last_event_id_leaves_no_gap_between_page_and_socket(site: Site) -
         since = state.headers["Last-Event-Id"]
         async with open_client(f"{site.ws}/office?token={rest.token}&since={since}") as page:
             assert page.welcome["recovered"] is True
-            seen = on_orders(await page.everything())
+            seen = order_frames(await page.everything())
             while not any(event["data"]["status"] == "confirmed" for event in seen):
                 seen += await page.orders(1)
         polled = (await asyncio.to_thread(rest.call, "GET", f"events/?since={since}&channel=orders")).json()

@@ -176,6 +176,6 @@ def test_socket_accepts_fields_only_from_roles_of_the_table(role: Side) -> None:
 
 def outcome(identity: Identity, said: dict[str, Any]) -> str:
     try:
-        return str(commands.carry_out(identity, said)["type"])
+        return str(commands.execute(identity, said)["type"])
     except Refusal as refusal:
         return refusal.code

@@ -269,7 +269,7 @@ def test_command_has_a_request_id(tmp_path: Path) -> None:
     tomorrow = str(timezone.localdate() + timedelta(days=1))
     file.write_bytes(make_sheet(*(row(number, date=tomorrow) for number in (1, 2))))
     manage("import_orders", str(file))
-    log.number()
+    log.assign_event_ids()
     ids = set(Event.objects.filter(type="order.created").values_list("request_id", flat=True))
     assert len(ids) == 1
     assert len(ids.pop()) == 32

@@ -33,7 +33,7 @@ from orders.tests.admin.browser import page, sign_in
 from orders.tests.api.client import V1, Api, codes, make_api
 from orders.tests.factories import PASSWORD, make_customer, make_office, make_order, make_user
 from realtime import commands
-from realtime.auth import query
+from realtime.auth import query_parameters
 
 pytestmark = pytest.mark.django_db
 
@@ -304,7 +304,7 @@ def test_socket_drops_invisible_characters() -> None:
     assert commands.parse('{"type": "order\\u200b_update", "details": {"notes": "\ufeff急"}}') == {
         "type": "order_update", "details": {"notes": "急"},
     }  # fmt: skip
-    assert query({"query_string": b"channels=orders%E2%80%8B"}) == {"channels": "orders"}
+    assert query_parameters({"query_string": b"channels=orders%E2%80%8B"}) == {"channels": "orders"}
 
 
 def test_command_drops_invisible_characters(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ SWITCHES = (flags.WEBSOCKETS, flags.REAL_TIME)
 
 
 @pytest.fixture(autouse=True)
-async def _asked_of_the_database(all_switches_on: None) -> AsyncIterator[None]:
+async def _without_switches_in_memory(all_switches_on: None) -> AsyncIterator[None]:
     flags.forget()
     yield
     flags.forget()
@@ -48,15 +48,15 @@ async def test_switch_closes_and_refuses_sockets_until_it_is_on_again(hub: Hub, 
     assert [frame["data"]["customer_id"] for frame in again.frames[1:3]] == [1, 2]
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "turned off"), ("zh-TW", "關閉")])
-def test_event_api_is_off_with_live_updates(language: str, words: str) -> None:
+@pytest.mark.parametrize(("language", "text"), [("en", "turned off"), ("zh-TW", "關閉")])
+def test_event_api_answers_503_while_live_updates_are_off(language: str, text: str) -> None:
     api = make_api("office")
     turn(flags.REAL_TIME, False)
     flags.forget()
     answer = api.client.get("/api/v1/events/", HTTP_ACCEPT_LANGUAGE=language)
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["code"], answer.headers["Retry-After"]) == (503, "switched_off", "30")
-    assert words in error["detail"]
+    assert text in error["detail"]
 
 
 def test_event_api_works_while_only_sockets_are_off() -> None:

@@ -18,23 +18,26 @@ from realtime import auth, log
 from realtime.models import Event
 from web.text import plain
 
-# Longer than any phone stays offline. A client that missed many events loads a snapshot anyway.
-DEFAULT = "7d"
+# How long events are stored by default. No phone stays offline for longer, and a client that missed many events loads a
+# snapshot anyway.
+DEFAULT_AGE = "7d"
 UNITS = {"h": "hours", "d": "days"}
 
 
 class Command(BaseCommand):
-    """Safe while servers run: clients with a pruned cursor are refused and load a snapshot."""
+    """Can run while servers run: a client with a pruned cursor is refused and loads a snapshot."""
 
     help = _("Deletes old events, expired tickets and tokens, and sheets that were checked but not imported.")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--older-than", type=age, default=DEFAULT, help=_("such as 12h or 7d (default 7d)"))
+        parser.add_argument(
+            "--older-than", type=parse_age, default=DEFAULT_AGE, help=_("such as 12h or 7d (default 7d)")
+        )
 
     def handle(self, *args: Any, older_than: timedelta, **options: Any) -> None:
         floor = log.move_floor(older_than)
         deleted = self.delete(floor)
-        auth.delete_ended_tickets()
+        auth.delete_expired_tickets()
         tokens.delete_expired()
         CheckedSheet.delete_expired()
         figures = {"deleted": deleted, "floor": floor, "kept": Event.objects.count()}
@@ -49,8 +52,8 @@ class Command(BaseCommand):
         return deleted
 
 
-def age(text: str) -> timedelta:
-    """Parses hours or days: `12h`, `7d`. At least an hour, so that clients survive a short time offline."""
+def parse_age(text: str) -> timedelta:
+    """Parses hours or days: `12h`, `7d`. At least an hour, so that clients can resume after a short time offline."""
     found = re.fullmatch("([1-9][0-9]{0,3})([hd])", plain(text))
     if found is None:
         raise ArgumentTypeError(_("“%s” is not a period. Write 12h or 7d.") % text[:40])

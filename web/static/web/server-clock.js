@@ -12,7 +12,7 @@ const KEY = "luckygas:clock";
 /** The response header with the server's time, in milliseconds since 1970. */
 const TIME = "X-Server-Time";
 const DAY_MS = 86_400_000;
-/** The longest time that a frame takes: slower sockets count as dead (ANSWER_MS of `realtime/link.js`). */
+/** The longest time that a frame takes: slower sockets count as dead (ANSWER_MS of `realtime/connection.js`). */
 const FRAME_MS = 10_000;
 const LOOK_MS = 1_000;
 /** If the device's clock differs by this much from the elapsed time, the clock was set or the device slept. */
