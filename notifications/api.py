@@ -126,18 +126,18 @@ class NotificationFilters(Filters):
     kind = ChoicesFilter(choices=MessageKind.choices, help_text=_("One or more, separated by commas."))
     order = IdFilter()
     customer = IdFilter()
-    created_at_from = filters.DateFilter(method="made_from", help_text=_("Created on or after this day."))
-    created_at_to = filters.DateFilter(method="made_to", help_text=_("Created on or before this day."))
+    created_at_from = filters.DateFilter(method="created_from", help_text=_("Created on or after this day."))
+    created_at_to = filters.DateFilter(method="created_to", help_text=_("Created on or before this day."))
     ordering = ordering("created_at", "sent_at")
 
     class Meta:
         model = NotificationHistory
         fields: list[str] = []
 
-    def made_from(self, rows: Rows, name: str, day: date) -> Rows:
+    def created_from(self, rows: Rows, name: str, day: date) -> Rows:
         return rows.filter(created_at__gte=midnight(day))
 
-    def made_to(self, rows: Rows, name: str, day: date) -> Rows:
+    def created_to(self, rows: Rows, name: str, day: date) -> Rows:
         return rows.filter(created_at__lt=midnight(day + timedelta(days=1)))
 
 
@@ -157,10 +157,10 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
         pagination_class=None,
     )  # fmt: skip
     def resend(self, request: Request, pk: str) -> Response:
-        """Sends the message again. Answers with the message that replaces it, and its outcome if known in time."""
-        asked = ResendSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        row = queue.resend(self.get_object(), by=cast(User, request.user), **asked.validated_data)
+        """Sends the message again. Answers with the same or a new message, and its outcome if known in time."""
+        options = ResendSerializer(data=request.data)
+        options.is_valid(raise_exception=True)
+        row = queue.resend(self.get_object(), by=cast(User, request.user), **options.validated_data)
         return Response(self.get_serializer(row).data)
 
     @extend_schema(request=None, responses=AllReportedSerializer)
@@ -175,7 +175,7 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
         the wait. It may be repeated.
         """
         with no_waiting():
-            count = queue.send_waiting_reports(cast(User, request.user))
+            count = queue.end_wait_for_reports(cast(User, request.user))
         return Response(AllReportedSerializer({"messages": count}).data)
 
     @extend_schema(parameters=PERIOD, responses=StatisticsSerializer)

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.utils.translation import override
 
-from notifications.middleware import HEADER, tell
+from notifications.middleware import HEADER, report_outcomes
 from notifications.models import NotificationHistory
 from notifications.states import MessageKind, MessageStatus, Reason
 
@@ -18,7 +18,7 @@ def told(path: str, *statuses: str, reason: str = "") -> tuple[HttpRequest, Http
     MessageMiddleware(lambda _: HttpResponse()).process_request(request)
     rows = [NotificationHistory(kind=MessageKind.ORDER_CONFIRMED, status=one, status_reason=reason) for one in statuses]
     with override("en"):
-        return request, tell(request, HttpResponse(), rows)
+        return request, report_outcomes(request, HttpResponse(), rows)
 
 
 def test_api_gets_header_and_no_page_message() -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from luckygas.testing.waiting import wait_for
 from notifications import queue, sender
 from notifications.gateways.local import Memory
-from notifications.management.batch import moment
+from notifications.management.batch import parse_time
 from notifications.models import NotificationHistory
 from notifications.states import MessageKind, MessageStatus, Reason
 from notifications.tests import child
@@ -260,10 +260,10 @@ def test_invalid_option_sends_nothing(run: Any, wrong: list[str]) -> None:
 
 
 def test_times_without_zone_are_taipeis() -> None:
-    assert moment("2026-11-23").astimezone(UTC) == datetime(2026, 11, 22, 16, tzinfo=UTC)
-    assert moment("2026-11-23T08:00").astimezone(UTC) == datetime(2026, 11, 23, 0, tzinfo=UTC)
-    assert moment("2026-11-23T08:00Z") == datetime(2026, 11, 23, 8, tzinfo=UTC)
-    assert abs(moment("2d") - (timezone.now() - timedelta(days=2))) < timedelta(seconds=5)
+    assert parse_time("2026-11-23").astimezone(UTC) == datetime(2026, 11, 22, 16, tzinfo=UTC)
+    assert parse_time("2026-11-23T08:00").astimezone(UTC) == datetime(2026, 11, 23, 0, tzinfo=UTC)
+    assert parse_time("2026-11-23T08:00Z") == datetime(2026, 11, 23, 8, tzinfo=UTC)
+    assert abs(parse_time("2d") - (timezone.now() - timedelta(days=2))) < timedelta(seconds=5)
 
 
 def test_dry_run_shows_cost_and_changes_nothing(run: Any) -> None:

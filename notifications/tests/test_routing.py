@@ -228,11 +228,11 @@ def test_how_long_a_retry_is_safe(settings: Any, gateway: str, hours: float, rep
     row = make_message(MessageStatus.UNKNOWN, gateway=gateway)
     row.trail.create(status=MessageStatus.SENDING, at=timezone.now() - timedelta(hours=hours))
     row.trail.create(status=MessageStatus.SENDING)
-    assert gateways.repeatable(row) == repeatable
+    assert gateways.is_repeatable(row) == repeatable
 
 
 def test_gateway_no_longer_in_use_is_not_retried() -> None:
-    assert not gateways.repeatable(make_message(MessageStatus.UNKNOWN, gateway="http"))
+    assert not gateways.is_repeatable(make_message(MessageStatus.UNKNOWN, gateway="http"))
 
 
 def test_message_too_old_for_retry_becomes_unknown() -> None:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from luckygas.testing.waiting import wait_for
 from notifications.gateways.local import Memory
 from notifications.management import batch
-from notifications.management.commands.send_pending_sms import NICENESS, Service, make_way
+from notifications.management.commands.send_pending_sms import NICENESS, Service, lower_priority
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import MessageStatus, Reason
 from notifications.tests import child
@@ -150,5 +150,5 @@ def test_priority_is_lowered_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     monkeypatch.setattr(os, "nice", asked.append)
     monkeypatch.setattr(os, "getpriority", lambda *process: NICENESS)
-    make_way()
+    lower_priority()
     assert asked == []

@@ -260,7 +260,7 @@ def test_turned_away_sends_a_correction() -> None:
 def test_server_leaves_large_batches_to_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "MAX_AT_ONCE", 2)
     orders = [make_order() for _ in range(3)]
-    with sender.collecting() as told, transaction.atomic():
+    with sender.collect_outcomes() as told, transaction.atomic():
         for order in orders:
             order.transition_to(OrderStatus.CONFIRMED)
     assert sorted(row.status for row in told) == ["pending", "sent", "sent"]

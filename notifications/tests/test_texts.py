@@ -66,9 +66,9 @@ def test_check_uses_the_longest_text(settings: Any) -> None:
     settings.TRACKING_URL = "https://lg.tw/t/"
     longest = max([*every_text(), *every_text(eta=datetime(2026, 12, 31, 6, tzinfo=UTC))], key=len)
     settings.SMS_SENDER += "氣" * (70 - len(longest))
-    assert texts.segments_at_worst(settings.TRACKING_URL) == 1
+    assert texts.max_default_segments(settings.TRACKING_URL) == 1
     settings.SMS_SENDER += "氣"
-    assert texts.segments_at_worst(settings.TRACKING_URL) == 2
+    assert texts.max_default_segments(settings.TRACKING_URL) == 2
 
 
 def test_on_the_way_has_time_and_link(settings: Any) -> None:

@@ -27,7 +27,8 @@ function watch(area) {
       });
       show(await answer.json());
     } catch (error) {
-      // The next keystroke aborts this request. Without an answer, problems show when the form is saved.
+      // After an abort a newer request is under way. After another error the preview stays empty, and the form shows
+      // problems when it is saved.
       if (!(error instanceof DOMException && error.name === "AbortError")) show({});
     }
   }

@@ -21,7 +21,7 @@ from notifications.gateways.local import Memory
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
 from notifications.states import MessageKind, MessageStatus, Reason
 from notifications.tests.factories import make_message, make_quiet_order
-from notifications.timeline import moment, story
+from notifications.timeline import format_time, render_timeline
 from orders import numbers
 from orders.models import Change
 from orders.states import OrderStatus
@@ -315,7 +315,7 @@ AT = datetime.fromisoformat("2026-11-23T10:02:07+08:00")
 
 def told(row: NotificationHistory) -> str:
     with translation.override("en"):
-        return story(row)
+        return render_timeline(row)
 
 
 def test_timeline_begins_with_cause_and_user() -> None:
@@ -350,7 +350,7 @@ def shown(client: Client, row: NotificationHistory) -> tuple[str, bool]:
 
 def test_waiting_message_shows_until_when(admin_client: Client, settings: Any) -> None:
     row = make_message(send_after=timezone.now() + timedelta(hours=1))
-    said = f"Will be sent at {moment(row.send_after)}."
+    said = f"Will be sent at {format_time(row.send_after)}."
     assert shown(admin_client, row) == (said, False)
     row.send_after, settings.SMS_QUIET_HOURS = None, "00:00-23:59"
     row.save()

@@ -12,7 +12,7 @@ import pytest
 from luckygas import settings as settings_of_the_project
 from notifications.gateways import base, get_gateway
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Message
-from notifications.gateways.form_gateway import moment
+from notifications.gateways.form_gateway import parse_time
 from notifications.gateways.local import Memory
 from notifications.states import Reason
 from notifications.tests import provider as doing
@@ -113,7 +113,7 @@ AT = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
     ],
 )  # fmt: skip
 def test_time_is_parsed_in_taipeis_zone(text: str) -> None:
-    assert moment(text) == AT
+    assert parse_time(text) == AT
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_time_is_parsed_in_taipeis_zone(text: str) -> None:
     ],
 )  # fmt: skip
 def test_half_of_the_day_is_parsed(half: str, hour: int) -> None:
-    at = moment(f"2026/11/22 {half}")
+    at = parse_time(f"2026/11/22 {half}")
     assert at == datetime(2026, 11, 22, hour, tzinfo=timezone(timedelta(hours=8)))
 
 
@@ -147,7 +147,7 @@ def test_half_of_the_day_is_parsed(half: str, hour: int) -> None:
     ],
 )
 def test_invalid_time_is_none(text: str) -> None:
-    assert moment(text) is None
+    assert parse_time(text) is None
 
 
 UNREACHABLE = GatewayError("down", reason=Reason.UNREACHABLE)
