@@ -217,7 +217,7 @@ class NotificationHistory(models.Model):
     def move(self, before: str, to: str, *, by: User | None = None, **columns: Any) -> bool:
         """Changes the status with a conditional UPDATE: only if it is still `before` and no further attempt was made.
 
-        Adds a step to the trail (`by`: who asked for it) and sends `message_moved`. False: another process was faster,
+        Adds a step to the trail (`by`: who requested the change) and sends `message_moved`. False: another process was faster,
         and nothing changed. Raises ValueError for a change that is not in MOVES.
         """
         if to not in MOVES[before]:

@@ -61,8 +61,8 @@ class ProviderResponse:
 def status_reason(status: int) -> Reason:
     """Returns why a request with a status other than 200 is not accepted.
 
-    A redirect or an unnamed 4xx is an unknown code, so that a person checks the settings. Any other status leaves open
-    whether the message was sent.
+    A redirect or an unnamed 4xx other than 409 is an unknown code, so that a person checks the settings. Any other
+    status leaves open whether the message was sent.
     """
     if status in STATUS_REASONS:
         return STATUS_REASONS[status]
@@ -89,7 +89,7 @@ def exchange(
         try:
             request.endheaders(body)
             response = request.getresponse()
-            text, whole = body_of(response)
+            text, whole = read_body(response)
         except (OSError, HTTPException, ValueError) as error:
             text = f"No answer from the provider within {seconds:g} s ({type(error).__name__})."
             raise GatewayError(text, reason=Reason.NO_ANSWER) from None
@@ -151,7 +151,7 @@ def shut_down_at(until: float, sock: socket.socket) -> Iterator[None]:
         timer.cancel()
 
 
-def body_of(response: HTTPResponse) -> tuple[str, bool]:
+def read_body(response: HTTPResponse) -> tuple[str, bool]:
     """Returns what came of the body, and whether it is complete. For some providers the status alone decides."""
     body, ended = b"", False
     # Reads in pieces, because `read` discards what it has received when the connection is reset.

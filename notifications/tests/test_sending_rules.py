@@ -37,7 +37,7 @@ def message(
 
 
 @pytest.mark.parametrize(
-    ("kind", "true"),
+    ("kind", "statuses"),
     [
         (MessageKind.ORDER_CONFIRMED, {OrderStatus.CONFIRMED, OrderStatus.ASSIGNED, OrderStatus.DELIVERING}),
         (MessageKind.DRIVER_ON_THE_WAY, {OrderStatus.DELIVERING}),
@@ -46,8 +46,10 @@ def message(
         (MessageKind.ORDER_DELIVERED, {OrderStatus.DELIVERED}),
     ],
 )
-def test_a_message_is_true_while(kind: str, true: set[str]) -> None:
-    assert {status for status in OrderStatus if sending_rules.blocking_verdict(message(kind, status)) is None} == true
+def test_message_is_sent_only_in_some_statuses_of_its_order(kind: str, statuses: set[str]) -> None:
+    assert {
+        status for status in OrderStatus if sending_rules.blocking_verdict(message(kind, status)) is None
+    } == statuses
 
 
 def suppressed(reason: Reason) -> sending_rules.Verdict:
@@ -89,8 +91,8 @@ def test_rules_block_messages_and_some_can_be_overruled(
     row: NotificationHistory, changes: dict[str, Any], verdict: object, overruled: object
 ) -> None:
     for name, value in changes.items():
-        *of, column = name.split(".")
-        setattr(getattr(row, of[0]) if of else row, column, value)
+        *path, column = name.split(".")
+        setattr(getattr(row, path[0]) if path else row, column, value)
     assert sending_rules.blocking_verdict(row) == verdict
     row.overruled = True
     assert sending_rules.blocking_verdict(row) == overruled
@@ -101,7 +103,7 @@ def test_first_mobile_is_the_recipient() -> None:
 
 
 @pytest.mark.parametrize("kind", MessageKind)
-def test_every_kind_has_its_rules(kind: MessageKind) -> None:
+def test_every_kind_has_a_switch_and_statuses(kind: MessageKind) -> None:
     assert hasattr(Customer(), sending_rules.SWITCH[kind])
     assert sending_rules.TRUE_WHILE[kind]
 
@@ -130,7 +132,7 @@ def test_old_event_is_outdated(kind: MessageKind, minutes: int) -> None:
     assert sending_rules.blocking_verdict(row) == OVERTAKEN
 
 
-def test_unregistered_link_is_suppressed(settings: Any) -> None:
+def test_message_with_unregistered_link_is_suppressed(settings: Any) -> None:
     settings.SMS_LINK_HOSTS = ["lg.tw"]
     row = message(MessageKind.DRIVER_ON_THE_WAY, OrderStatus.DELIVERING)
     assert sending_rules.blocking_verdict(row) == suppressed(Reason.NOT_REGISTERED)
@@ -147,7 +149,7 @@ def test_email_is_used_without_a_mobile() -> None:
 
 
 @pytest.mark.parametrize("kind", MessageKind)
-def test_quiet_hours_allow_only_messages_about_the_driver(settings: Any, kind: MessageKind) -> None:
+def test_quiet_hours_delay_all_but_arrival_turn_away_and_delivery(settings: Any, kind: MessageKind) -> None:
     settings.SMS_QUIET_HOURS = "21:00-08:00"
     row = NotificationHistory(kind=kind)
     with time_machine.travel(datetime(2026, 11, 23, 14, tzinfo=UTC), tick=False):  # 22:00 in Taipei
@@ -203,7 +205,9 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
         ("", at(23, 3), None),
     ],
 )
-def test_end_of_quiet_hours(settings: Any, hours: str, moment: datetime, ends: datetime | None) -> None:
+def test_quiet_hours_end_at_the_configured_time(
+    settings: Any, hours: str, moment: datetime, ends: datetime | None
+) -> None:
     settings.SMS_QUIET_HOURS = hours
     assert sending_rules.end_of_quiet_hours(moment) == ends
 
@@ -229,14 +233,14 @@ def test_message_waits_for_end_of_quiet_hours(settings: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_message_about_the_driver_ignores_quiet_hours(settings: Any) -> None:
+def test_arrival_message_ignores_quiet_hours(settings: Any) -> None:
     settings.SMS_QUIET_HOURS = "21:00-08:00"
     with time_machine.travel(at(23, 22, 30), tick=False):
         make_quiet_order(OrderStatus.DELIVERING).transition_to(OrderStatus.ARRIVING)
     assert len(Memory.outbox) == 1
 
 
-# `sms_notifications` off: everything waits and says why, and goes out when it is on again, if it is still true.
+# While the switch `sms_notifications` is off, messages wait. When it is on again, those that are still true are sent.
 
 
 @pytest.fixture
