@@ -82,7 +82,7 @@ class GatewayStateAdmin(BaseAdmin):
     fields = readonly_fields = (*list_display, "doubted_because", "doubted_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """The system creates the rows."""
+        """Always False: the system creates the rows."""
         return False
 
     def buttons(self, request: HttpRequest, obj: GatewayState) -> Sequence[Button]:
@@ -132,7 +132,7 @@ class MessageTemplateAdmin(BaseAdmin):
         css = {"all": ("notifications/preview.css",)}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Every kind already has its row."""
+        """Always False: every kind already has a row."""
         return False
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -269,7 +269,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
             changes = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return redirect("admin:notifications_notificationhistory_changelist")
-        return csv_export.stream(request, sheet(changes.queryset), f"messages-{timezone.localdate()}.csv")
+        return csv_export.stream(request, csv_lines(changes.queryset), f"messages-{timezone.localdate()}.csv")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[NotificationHistory], search_term: str
@@ -359,7 +359,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
             return row
 
 
-def sheet(rows: QuerySet[NotificationHistory]) -> Iterator[list[Any]]:
+def csv_lines(rows: QuerySet[NotificationHistory]) -> Iterator[list[Any]]:
     """Returns the lines of the CSV with masked numbers. After MAX_ROWS rows, a last line says that more exist."""
     head = [str(label_for_field(name, NotificationHistory)) for name in CSV_COLUMNS]
     labels = {

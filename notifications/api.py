@@ -28,7 +28,7 @@ from web.api.resources import ReadOnlyResource
 
 
 class NotificationSerializer(serializers.ModelSerializer[NotificationHistory]):
-    """A message as lists show it: the number masked."""
+    """A message in a list. The recipient is masked."""
 
     recipient = serializers.SerializerMethodField()
     status_reason = serializers.ChoiceField(Reason.choices, read_only=True, allow_blank=True)
@@ -61,7 +61,7 @@ class StepSerializer(serializers.ModelSerializer[StatusNote]):
 
 
 class NotificationDetailSerializer(NotificationSerializer):
-    """One message with its trail; the whole number for those who may see it."""
+    """One message with its trail. Users with the permission see the whole recipient."""
 
     trail = StepSerializer(many=True, read_only=True)
 
@@ -169,10 +169,10 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
         filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def all_reported(self, request: Request) -> Response:
-        """A driver's telephone has sent all reports that waited for a signal.
+        """Called when a driver's telephone has sent all reports that waited for a signal.
 
         The message of a late report waits for a minute, because a later report may make it untrue. This call ends
-        the wait. It may be repeated.
+        the wait. Repeated calls do no harm.
         """
         with no_waiting():
             count = queue.end_wait_for_reports(cast(User, request.user))
@@ -181,5 +181,5 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
     @extend_schema(parameters=PERIOD, responses=StatisticsSerializer)
     @action(detail=False, filterset_class=None, pagination_class=None)
     def statistics(self, request: Request) -> Response:
-        """Messages by day, gateway and status, with arrivals and cost. By default of the last 30 days."""
+        """Messages by day, gateway and status, with delivered share and cost. By default of the last 30 days."""
         return Response(StatisticsSerializer(statistics.summary(*days_of(request))).data)

@@ -46,7 +46,7 @@ CALLBACK_SCHEMA = extend_schema(
 
 
 class Callback(APIView):
-    """Accepts a delivery receipt or a customer's reply in the provider's format, repeated and in any order."""
+    """Accepts receipts and customers' replies in the provider's format. They may repeat and come in any order."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)

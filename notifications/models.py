@@ -50,7 +50,7 @@ gateway_changed = Signal()
 # SMS_TIMEOUT_SECONDS (at most 60) and three connections.
 LONGEST_SENDING = timedelta(minutes=5)
 # A gateway is doubtful for so long after an unknown code: longer than the backoff of its messages
-# (`sender.LONGEST_PAUSE`), so that a retry in vain renews the doubt.
+# (`sender.LONGEST_PAUSE`), so that each failed retry renews the doubt.
 DOUBT_LASTS = timedelta(minutes=15)
 
 
@@ -73,7 +73,7 @@ class NotificationQuerySet(AnnouncedQuerySet["NotificationHistory"]):
         return self.filter(models.Q(pk__in=rows.due().values("pk")) | models.Q(pk__in=rows.interrupted().values("pk")))
 
     def oldest_first(self) -> NotificationQuerySet:
-        """Ordered for sending, with the customer and the order."""
+        """Ordered by age, with the customer and the order."""
         return self.select_related("customer", "order").order_by("created_at", "id")
 
     def not_resent(self) -> NotificationQuerySet:
@@ -154,8 +154,8 @@ class NotificationHistory(models.Model):
             models.Index(fields=["created_at"]),
         ]
         constraints = [
-            # Because of it, two clerks who confirm at once cause one SMS. Resends, new dates, and cancelled or failed
-            # messages are exempt.
+            # So two clerks who confirm at once cause one SMS. Resends, new dates, and cancelled or failed messages are
+            # exempt.
             models.UniqueConstraint(
                 fields=["order", "kind", "delivery_attempt", "customer"],
                 condition=models.Q(resend_of=None)
@@ -217,8 +217,8 @@ class NotificationHistory(models.Model):
     def move(self, before: str, to: str, *, by: User | None = None, **columns: Any) -> bool:
         """Changes the status with a conditional UPDATE: only if it is still `before` and no further attempt was made.
 
-        Adds a step to the trail (`by`: who requested the change) and sends `message_moved`. False: another process was faster,
-        and nothing changed. Raises ValueError for a change that is not in MOVES.
+        Adds a step to the trail (`by`: who requested the change) and sends `message_moved`. False: another process was
+        faster, and nothing changed. Raises ValueError for a change that is not in MOVES.
         """
         if to not in MOVES[before]:
             raise ValueError(f"A message that is {before} does not become {to}.")

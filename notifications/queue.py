@@ -81,7 +81,7 @@ def may_be_superseded(row: NotificationHistory, reported: datetime) -> bool:
 def end_wait_for_reports(by: User) -> int:
     """Sends the messages that wait for further reports of this user, and returns how many there were.
 
-    Messages that wait for the morning, a busy provider or a stopped channel stay pending.
+    Messages that wait for the morning, a busy provider or a stopped gateway stay pending.
     """
     now = timezone.now()
     waiting = NotificationHistory.objects.filter(
@@ -250,19 +250,19 @@ def correct_arrival(order: Order) -> None:
 
 
 def on_switch_saved(instance: Switch, **kwargs: Any) -> None:
-    """Sends waiting messages when the office switches SMS on again."""
+    """Sends due messages when the office turns SMS on again."""
     if instance.name == flags.SMS and instance.active:
         hand_over_due()
 
 
 def on_gateway_changed(news: GatewayState.News, **kwargs: Any) -> None:
-    """Sends waiting messages when a stopped gateway is started again."""
+    """Sends due messages when a stopped gateway is started again."""
     if news is GatewayState.News.STARTED:
         hand_over_due()
 
 
 def hand_over_due() -> None:
-    """Sends the newest due messages, the most urgent ones. `send_pending_sms --loop` finds the others."""
+    """Sends the newest due messages, because they are the most urgent. `send_pending_sms --loop` sends the others."""
     due = NotificationHistory.objects.due().order_by("-created_at")
     for pk in due.values_list("pk", flat=True)[:MAX_AT_ONCE]:
         hand_over(pk)

@@ -194,7 +194,7 @@ def _withhold(row: Row, verdict: sending_rules.Verdict) -> bool:
 
 
 def _claim(row: Row, gateway: Gateway) -> bool:
-    """Claims the row and renders its text. A retry keeps its text: for the provider, its id stands for that text."""
+    """Claims the row and renders its text. A retry keeps its text, because its id promises the same message."""
     columns: dict[str, Any] = {"claimed_at": timezone.now(), "attempts": row.attempts + 1, "gateway": gateway.name}
     if not row.attempts:
         text = row.render()

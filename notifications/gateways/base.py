@@ -112,7 +112,7 @@ class Gateway:
     # Whether the provider sends a message once, however often it gets its id, and for how long it remembers an id.
     idempotent = False
     remembers: timedelta = timedelta.max
-    # Masked in logs and errors.
+    # Texts that `clean` masks.
     secrets: tuple[str, ...] = ()
     # Names of required settings.
     needs: tuple[str, ...] = ()

@@ -75,7 +75,7 @@ class Every8d(FormGateway):
         left = message.valid_until - timezone.now() if message.valid_until else DAY
         minutes = max(left // timedelta(minutes=1), 1)
         fields = {"SB": "", "MSG": message.text, "DEST": to_local(message.phone), "ST": "", "RETRYTIME": str(minutes)}
-        answer = self.ask("sendSMS.ashx", fields).strip()
+        answer = self.post_form("sendSMS.ashx", fields).strip()
         found = ACCEPTED.fullmatch(answer)
         if not found:
             raise to_gateway_error(answer)
@@ -89,7 +89,7 @@ class Every8d(FormGateway):
         return Accepted(batch, "0", price(cost))
 
     def balance(self) -> Decimal:
-        answer = self.ask("getCredit.ashx", {}, HEALTH_SECONDS).strip()
+        answer = self.post_form("getCredit.ashx", {}, HEALTH_SECONDS).strip()
         points = amount(answer)
         if points is None or points < 0:
             raise to_gateway_error(answer)
@@ -97,7 +97,7 @@ class Every8d(FormGateway):
 
     def query(self, ids: Sequence[str]) -> list[Receipt]:
         (batch,) = ids
-        answer = self.ask("getDeliveryStatus.ashx", {"BID": batch, "PNO": "1"})
+        answer = self.post_form("getDeliveryStatus.ashx", {"BID": batch, "PNO": "1"})
         if answer.startswith("-"):
             raise to_gateway_error(answer.strip())
         # The first line is the number of rows. The columns are NAME MOBILE SEND_TIME COST STATUS RECEIVED_TIME.

@@ -81,7 +81,7 @@ def hour_of_day(hour: int, half: str) -> int:
 
 
 def normalise(text: str) -> str:
-    """Strips blanks and control characters, and converts full width to half width."""
+    """Removes control characters and outer blanks, and converts full width to half width."""
     return "".join(letter for letter in normalize("NFKC", text) if letter.isprintable()).strip()
 
 
@@ -137,7 +137,7 @@ class FormGateway(Gateway):
         """`account`: user name and password under the provider's field names; each form contains them."""
         self.url, self.account, self.secrets = url.rstrip("/") + "/", account, tuple(account.values())
 
-    def ask(self, path: str, fields: dict[str, str], seconds: float = 0) -> str:
+    def post_form(self, path: str, fields: dict[str, str], seconds: float = 0) -> str:
         """Posts a form and returns the whole body. `seconds`: the timeout, by default SMS_TIMEOUT_SECONDS.
 
         Raises GatewayError.

@@ -1,9 +1,9 @@
 """One HTTP request to a provider, with limits of time and size, and the generic provider (JSON over HTTP).
 
 An error says whether the request may have reached the provider. So the request runs through `http.client` on a socket
-that this module opens: it is then known what failed before the request was sent, and a timer can shut the socket down.
-(The timeout of a library such as `requests` starts anew with every byte.) The request follows no redirect and reads
-nothing from the environment, because a proxy or a ~/.netrc would see or replace the key.
+that this module opens. The module then knows whether a fault came before the request, and a timer can shut the socket
+down. (The timeout of a library such as `requests` starts anew with every byte.) The request follows no redirect and
+reads nothing from the environment, because a proxy or a ~/.netrc would see or replace the key.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class ProviderResponse:
 def status_reason(status: int) -> Reason:
     """Returns why a request with a status other than 200 is not accepted.
 
-    A redirect or an unnamed 4xx other than 409 is an unknown code, so that a person checks the settings. Any other
-    status leaves open whether the message was sent.
+    A redirect, or a 4xx that is named neither above nor CONFLICT, is an unknown code, so that a person checks the
+    settings. Any other status leaves open whether the message was sent.
     """
     if status in STATUS_REASONS:
         return STATUS_REASONS[status]
@@ -111,7 +111,7 @@ def build_request(method: str, url: str, headers: Mapping[str, str]) -> HTTPConn
 
 
 def connect(request: HTTPConnection, until: float) -> socket.socket:
-    """Opens a new connection. An old one may be dead, and then nobody knows whether the provider saw the request."""
+    """Opens a connection for one request. With a reused one, which may be dead, nobody knows what the provider saw."""
     left = max(until - time.monotonic(), 0.001)
     sock = socket.create_connection((request.host, request.port), min(CONNECT_SECONDS, left))
     sock.settimeout(left)

@@ -86,7 +86,7 @@ class Mitake(FormGateway):
         if self.callback_url:
             fields["response"] = f"{self.callback_url}{message.id}/"
         # Without CharsetURL Mitake reads the text as Big5.
-        answer = self.ask("SmSend?CharsetURL=UTF8", fields)
+        answer = self.post_form("SmSend?CharsetURL=UTF8", fields)
         lines = pairs(answer)
         status, provider_id = lines.get("statuscode", ""), lines.get("msgid", "")
         # A duplicate is accepted too. `statuscode` is the status of the first one; queries find it by this id later.
@@ -97,13 +97,13 @@ class Mitake(FormGateway):
         raise to_gateway_error(answer)
 
     def balance(self) -> Decimal:
-        answer = self.ask("SmQuery", {}, HEALTH_SECONDS)
+        answer = self.post_form("SmQuery", {}, HEALTH_SECONDS)
         if (points := amount(pairs(answer).get("AccountPoint", ""))) is None:
             raise to_gateway_error(answer)
         return points
 
     def query(self, ids: Sequence[str]) -> list[Receipt]:
-        answer = self.ask("SmQuery", {"msgid": ",".join(ids)})
+        answer = self.post_form("SmQuery", {"msgid": ",".join(ids)})
         if "statuscode" in pairs(answer):
             raise to_gateway_error(answer)
         rows = [line.split("\t") for line in answer.splitlines()]

@@ -26,7 +26,7 @@ def message(status: str = MessageStatus.SENT, **fields: Any) -> NotificationHist
 
 
 @pytest.mark.parametrize(("role", "shown"), [("clerk", "0912-***-678"), ("manager", "+886912345678")])
-def test_whole_number_needs_permission_and_single_message(role: str, shown: str) -> None:
+def test_whole_number_is_shown_to_managers_in_a_single_message(role: str, shown: str) -> None:
     row, api = message(), Api(make_staff(role))
     assert api.get("notifications/").json()["results"][0]["recipient"] == "0912-***-678"
     assert api.get(f"notifications/{row.pk}/").json()["recipient"] == shown

@@ -232,7 +232,7 @@ def test_callback_url_contains_gateway_and_secret(settings: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_receipts_and_queries_give_one_status() -> None:
+def test_concurrent_receipts_add_each_status_once() -> None:
     row = make_sent(MessageStatus.UNKNOWN)
     reports = [
         Receipt("m-1", PHONE, status) for status in (MessageStatus.DELIVERED, MessageStatus.SENT, MessageStatus.EXPIRED)
@@ -244,7 +244,7 @@ def test_concurrent_receipts_and_queries_give_one_status() -> None:
     assert len(steps) == len(set(steps))
 
 
-def test_guessing_the_secret_is_throttled_but_not_the_provider(rates: Callable[..., None]) -> None:
+def test_wrong_secrets_are_throttled_and_the_provider_is_not(rates: Callable[..., None]) -> None:
     rates(callback="2/h")
     make_sent()
     guess = PATH.replace("s3cret", "guessed")

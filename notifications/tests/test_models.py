@@ -55,7 +55,7 @@ def test_moves_keep_final_statuses_and_allow_late_delivery() -> None:
     assert {status for status in MessageStatus if MessageStatus.DELIVERED in MOVES[status]} == {
         MessageStatus.SENT, MessageStatus.UNKNOWN, MessageStatus.EXPIRED, MessageStatus.PENDING
     }  # fmt: skip
-    # A message is sent only while it is pending. `queue` makes others pending again only where that is safe.
+    # Only a pending message can be sent.
     assert {status for status in MessageStatus if MessageStatus.SENDING in MOVES[status]} == {MessageStatus.PENDING}
 
 

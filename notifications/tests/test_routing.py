@@ -147,9 +147,7 @@ def test_unknown_or_refused_message_does_not_go_to_fallback(
 
 @pytest.mark.parametrize("first", [Reason.UNREACHABLE, Reason.BUSY, Reason.NO_CREDIT])
 @pytest.mark.parametrize("second", [Reason.UNREACHABLE, Reason.BUSY])
-def test_message_waits_for_first_gateway_if_fallback_fails_too(
-    monkeypatch: pytest.MonkeyPatch, first: Reason, second: Reason
-) -> None:
+def test_message_waits_if_fallback_fails_too(monkeypatch: pytest.MonkeyPatch, first: Reason, second: Reason) -> None:
     make_fail(monkeypatch, first)
     make_fail(monkeypatch, second, Memory)
     row = make_message()
@@ -208,7 +206,7 @@ def test_fallback_sends_while_gateway_is_stopped() -> None:
     assert (row.status, row.gateway, row.trail.count()) == (MessageStatus.SENT, "memory", 2)
 
 
-def test_sending_marked_as_interrupted_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_sending_fails_if_provider_was_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     def transmit(self: Mitake, message: Message) -> Accepted:
         row = NotificationHistory.objects.get(pk=message.id)
         assert row.move(MessageStatus.SENDING, MessageStatus.UNKNOWN, status_reason=Reason.INTERRUPTED)

@@ -123,7 +123,7 @@ def test_message_about_a_past_day_is_outdated(kind: MessageKind, monkeypatch: py
     ("kind", "minutes"),
     [(MessageKind.DRIVER_ARRIVING, 10), (MessageKind.DRIVER_ON_THE_WAY, 30), (MessageKind.DRIVER_TURNED_AWAY, 30)],
 )
-def test_old_event_is_outdated(kind: MessageKind, minutes: int) -> None:
+def test_message_about_an_old_event_is_outdated(kind: MessageKind, minutes: int) -> None:
     status = max(sending_rules.TRUE_WHILE[kind])
     row = message(kind, status)
     row.happened_at = timezone.now() - timedelta(minutes=minutes, seconds=-5)

@@ -47,7 +47,7 @@ def use_gateway(name: str, provider: Provider, settings: Any) -> Gateway:
     settings.MITAKE_USERNAME = settings.EVERY8D_UID = "top-secret-name"
     settings.MITAKE_PASSWORD = settings.EVERY8D_PASSWORD = "top-secret"
     accepts = answers(200, ACCEPTING.get(name, ""))
-    # The balance of EVERY8D is a bare number. The other gateways read it from an answer like that to a message.
+    # EVERY8D answers a balance request with a bare number. Mitake finds the balance in the answer to a message.
     provider.behave(lambda handler: (answers(200, "9.00") if "getCredit" in handler.path else accepts)(handler))
     return get_gateway()
 
@@ -67,7 +67,7 @@ def test_request_without_answer_is_retried_only_if_idempotent(
     assert len(fake_provider.requests) == 1 + remote.idempotent
 
 
-def test_garbage_answer_is_handled(remote: Gateway, fake_provider: Provider) -> None:
+def test_garbage_answer_gives_a_masked_error(remote: Gateway, fake_provider: Provider) -> None:
     body = f"<html>top-secret {PHONE} 0912-345-678</html>"
     for answer in (answers(500, body), answers(502, b"\xff\x00" * 9), answers(500, "x" * 10_000_000), answers(500)):
         fake_provider.behave(answer)
@@ -213,7 +213,7 @@ def test_request_without_answer_is_retried_with_its_key() -> None:
 
 @pytest.mark.usefixtures("no_pause")
 @pytest.mark.parametrize("second", [NO_ANSWER, UNREACHABLE, REFUSED])
-def test_after_no_answer_only_acceptance_settles_it(second: GatewayError) -> None:
+def test_only_acceptance_settles_a_request_without_answer(second: GatewayError) -> None:
     assert reason_of(Scripted(NO_ANSWER, second, Accepted(), idempotent=True)) == (Reason.NO_ANSWER, 1)
 
 

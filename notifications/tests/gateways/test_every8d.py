@@ -120,7 +120,7 @@ def test_code_and_text_of_provider_are_stored(every8d: Gateway, fake_provider: P
     ("status", "reason"),
     [(403, Reason.CHANNEL_STOPPED), (404, Reason.UNKNOWN_CODE), (400, Reason.UNKNOWN_CODE), (503, Reason.BUSY)],
 )
-def test_http_error_is_the_channels_fault(
+def test_http_error_does_not_refuse_the_message(
     every8d: Gateway, fake_provider: Provider, status: int, reason: Reason
 ) -> None:
     fake_provider.behave(answers(status, "blocked"))
