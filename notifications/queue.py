@@ -49,12 +49,14 @@ KIND_OF = {
 
 
 def enqueue(order: Order, kind: str, happened_at: datetime | None = None, *, is_first: bool = False) -> None:
-    """Queues a message to the customer of `order`. Idempotent within a delivery attempt, except for new dates.
+    """Queues a message to the customer of `order`, once per kind and delivery attempt.
+
+    Each new date gets a message, and a cancelled or failed message may be followed by another.
 
     `happened_at`: when the event happened, if this change is not the event. `is_first`: no message of this kind can
     exist yet, so one query is saved.
     """
-    if kind != MessageKind.ORDER_RESCHEDULED and not is_first and was_resent_by_staff(order, kind):
+    if kind != MessageKind.ORDER_RESCHEDULED and not is_first and was_resent(order, kind):
         return
     row = NotificationHistory(
         order=order, customer_id=order.customer_id, kind=kind, delivery_attempt=order.attempt,
@@ -94,8 +96,8 @@ def end_wait_for_reports(by: User) -> int:
     return len(ids)
 
 
-def was_resent_by_staff(order: Order, kind: str) -> bool:
-    """Whether staff sent this message again and the customer has it or may get it. No constraint covers resends."""
+def was_resent(order: Order, kind: str) -> bool:
+    """Whether this message was sent again and the customer has it or may get it. No constraint covers resends."""
     resends = NotificationHistory.objects.filter(
         order=order, customer=order.customer_id, kind=kind, delivery_attempt=order.attempt, resend_of__isnull=False
     )

@@ -26,7 +26,7 @@ ACCEPTED = GOOD_NEWS | {MessageStatus.EXPIRED}
 TRIED = ACCEPTED | {MessageStatus.FAILED, MessageStatus.UNKNOWN}
 # Certainly or possibly accepted by the provider, so they may be on the bill.
 PAID = ACCEPTED | {MessageStatus.UNKNOWN}
-# Of an accepted message: the provider has sent its final report.
+# Final reports about an accepted message.
 ENDED = frozenset({MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.EXPIRED})
 # Groups of statuses for charts. Expired messages count as failed.
 OUTCOMES = {
@@ -54,7 +54,7 @@ SENDINGS = Histogram(
 
 
 def oldest_due(now: datetime) -> Min:
-    """Returns an aggregate: since when the oldest message waits, of those that are due or wait for a busy provider."""
+    """Returns an aggregate: since when the oldest message waits, of those that are due or wait for the provider."""
     # A busy provider's refusal postpones `send_after`, but the message has waited since `created_at`.
     busy = Q(status_reason__in=[Reason.BUSY, Reason.UNREACHABLE, Reason.UNKNOWN_CODE])
     due = Q(status=MessageStatus.PENDING) & (busy | Q(send_after=None) | Q(send_after__lte=now))

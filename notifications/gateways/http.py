@@ -172,7 +172,7 @@ def decode(body: bytes) -> str:
 
 
 class Http(Gateway):
-    """The generic provider: `POST {SMS_PROVIDER_URL}` with an Idempotency-Key, which makes a retry safe."""
+    """The generic provider: `POST {SMS_PROVIDER_URL}` in JSON. 200 is acceptance. An Idempotency-Key allows retries."""
 
     idempotent = True
     needs = ("SMS_PROVIDER_URL", "SMS_API_KEY")

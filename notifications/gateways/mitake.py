@@ -87,7 +87,7 @@ class Mitake(FormGateway):
             fields["response"] = f"{self.callback_url}{message.id}/"
         # Without CharsetURL Mitake reads the text as Big5.
         answer = self.post_form("SmSend?CharsetURL=UTF8", fields)
-        lines = pairs(answer)
+        lines = parse_pairs(answer)
         status, provider_id = lines.get("statuscode", ""), lines.get("msgid", "")
         # A duplicate is accepted too. `statuscode` is the status of the first one; queries find it by this id later.
         if ID.fullmatch(provider_id) and (
@@ -98,13 +98,13 @@ class Mitake(FormGateway):
 
     def balance(self) -> Decimal:
         answer = self.post_form("SmQuery", {}, HEALTH_SECONDS)
-        if (points := amount(pairs(answer).get("AccountPoint", ""))) is None:
+        if (points := amount(parse_pairs(answer).get("AccountPoint", ""))) is None:
             raise to_gateway_error(answer)
         return points
 
     def query(self, ids: Sequence[str]) -> list[Receipt]:
         answer = self.post_form("SmQuery", {"msgid": ",".join(ids)})
-        if "statuscode" in pairs(answer):
+        if "statuscode" in parse_pairs(answer):
             raise to_gateway_error(answer)
         rows = [line.split("\t") for line in answer.splitlines()]
         # Columns: msgid, statuscode, time. The time may be missing, and more columns may follow.
@@ -128,7 +128,7 @@ class Mitake(FormGateway):
         return [bare, f"#{bare}"]
 
 
-def pairs(answer: str) -> dict[str, str]:
+def parse_pairs(answer: str) -> dict[str, str]:
     """Parses lines of `key=value`."""
     found = (line.partition("=") for line in answer.splitlines())
     return {key.strip(): value.strip() for key, sign, value in found if sign}
@@ -139,7 +139,7 @@ def to_gateway_error(answer: str) -> GatewayError:
 
     An unknown code counts as a refusal only without an id: with one, the provider may have accepted the message.
     """
-    lines = pairs(answer)
+    lines = parse_pairs(answer)
     status = lines.get("statuscode", "")
     if status in REFUSALS or (CODE.fullmatch(status) and status not in ACCEPTED_CODES and not lines.get("msgid")):
         return refusal(status, lines.get("Error", ""), REFUSALS)

@@ -52,7 +52,7 @@ def test_message_is_sent_only_in_some_statuses_of_its_order(kind: str, statuses:
     } == statuses
 
 
-def suppressed(reason: Reason) -> sending_rules.Verdict:
+def suppressed_verdict(reason: Reason) -> sending_rules.Verdict:
     return sending_rules.Verdict(MessageStatus.SUPPRESSED, reason)
 
 
@@ -68,17 +68,17 @@ DELIVERED = (MessageKind.ORDER_DELIVERED, OrderStatus.DELIVERED)
         (message(), {"order.customer_id": 2}, OVERTAKEN, OVERTAKEN),
         (message(), {"order.attempt": 2}, OVERTAKEN, OVERTAKEN),
         (message(*DELIVERED), {"happened_at": timezone.now() - timedelta(hours=9)}, None, None),
-        (message(sms_opt_out=True), {}, suppressed(Reason.OPT_OUT), None),
-        (message(sms_confirmed=False), {}, suppressed(Reason.OPT_OUT), None),
+        (message(sms_opt_out=True), {}, suppressed_verdict(Reason.OPT_OUT), None),
+        (message(sms_confirmed=False), {}, suppressed_verdict(Reason.OPT_OUT), None),
         (message(sms_delivered=False, sms_arriving=False), {}, None, None),
-        (message(), {"template.is_on": False}, suppressed(Reason.SWITCHED_OFF), None),
+        (message(), {"template.is_on": False}, suppressed_verdict(Reason.SWITCHED_OFF), None),
         *(
-            (message(phone=phone), {}, suppressed(Reason.NO_MOBILE), suppressed(Reason.NO_MOBILE))
+            (message(phone=phone), {}, suppressed_verdict(Reason.NO_MOBILE), suppressed_verdict(Reason.NO_MOBILE))
             for phone in ("", LANDLINE, "+886229300016;ext=29", "+8613800138000")
         ),
         (message(phone=LANDLINE, phone2=MOBILE), {}, None, None),
         *(
-            (message(), {"template.body_zh": body}, suppressed(reason), suppressed(reason))
+            (message(), {"template.body_zh": body}, suppressed_verdict(reason), suppressed_verdict(reason))
             for body, reason in (
                 ("請看 https://bit.ly/x", Reason.NOT_REGISTERED),
                 ("電話 ０９１２－３４５－６７８", Reason.NOT_REGISTERED),
@@ -135,7 +135,7 @@ def test_message_about_an_old_event_is_outdated(kind: MessageKind, minutes: int)
 def test_message_with_unregistered_link_is_suppressed(settings: Any) -> None:
     settings.SMS_LINK_HOSTS = ["lg.tw"]
     row = message(MessageKind.DRIVER_ON_THE_WAY, OrderStatus.DELIVERING)
-    assert sending_rules.blocking_verdict(row) == suppressed(Reason.NOT_REGISTERED)
+    assert sending_rules.blocking_verdict(row) == suppressed_verdict(Reason.NOT_REGISTERED)
 
 
 def test_email_is_used_without_a_mobile() -> None:

@@ -16,7 +16,7 @@ from notifications.texts import Preview
 from orders.models import Order, TimeSlot
 
 
-def rendered(kind: str, language: str = "zh-hant", template: MessageTemplate | None = None, **fields: Any) -> str:
+def render(kind: str, language: str = "zh-hant", template: MessageTemplate | None = None, **fields: Any) -> str:
     usual: dict[str, Any] = {"order_number": "1234-5674", "scheduled_date": date(2026, 11, 23), "time_slot": "morning"}
     row = NotificationHistory(kind=kind, customer=Customer(language=language), order=Order(**(usual | fields)))
     row.template = template or MessageTemplate(kind=kind)
@@ -25,21 +25,19 @@ def rendered(kind: str, language: str = "zh-hant", template: MessageTemplate | N
 
 def test_confirmation_is_rendered_in_chinese() -> None:
     expected = "【幸福氣】您的瓦斯訂單 1234-5674 已確認。預計送達時間：11/23 上午"
-    assert rendered(MessageKind.ORDER_CONFIRMED) == expected
+    assert render(MessageKind.ORDER_CONFIRMED) == expected
 
 
 def test_confirmation_is_rendered_in_english() -> None:
-    assert (
-        rendered(MessageKind.ORDER_CONFIRMED, "en") == "【幸福氣】Gas order 1234-5674 is confirmed for 11/23 morning."
-    )
+    assert render(MessageKind.ORDER_CONFIRMED, "en") == "【幸福氣】Gas order 1234-5674 is confirmed for 11/23 morning."
 
 
 def test_any_time_is_left_out() -> None:
-    assert rendered(MessageKind.ORDER_CONFIRMED, time_slot="anytime").endswith("11/23")
+    assert render(MessageKind.ORDER_CONFIRMED, time_slot="anytime").endswith("11/23")
 
 
 def test_unknown_language_gets_chinese_text() -> None:
-    assert rendered(MessageKind.ORDER_DELIVERED, "fr") == rendered(MessageKind.ORDER_DELIVERED)
+    assert render(MessageKind.ORDER_DELIVERED, "fr") == render(MessageKind.ORDER_DELIVERED)
 
 
 @pytest.mark.parametrize("language", texts.TEXTS)
@@ -49,7 +47,7 @@ def test_every_time_slot_has_a_text(language: str) -> None:
 
 def every_text(**fields: Any) -> list[str]:
     return [
-        rendered(kind, language, scheduled_date=date(2026, 12, 31), time_slot=slot, order_number="8888-8888", **fields)
+        render(kind, language, scheduled_date=date(2026, 12, 31), time_slot=slot, order_number="8888-8888", **fields)
         for kind in MessageKind
         for language in texts.TEXTS
         for slot in TimeSlot
@@ -73,7 +71,7 @@ def test_max_default_segments_counts_the_longest_text(settings: Any) -> None:
 
 def test_on_the_way_has_time_and_link(settings: Any) -> None:
     settings.TRACKING_URL = "https://lg.tw/t/"
-    text = rendered(MessageKind.DRIVER_ON_THE_WAY, eta=datetime(2026, 11, 23, 6, 30, tzinfo=UTC), tracking_token="abc")
+    text = render(MessageKind.DRIVER_ON_THE_WAY, eta=datetime(2026, 11, 23, 6, 30, tzinfo=UTC), tracking_token="abc")
     assert text == "【幸福氣】司機已出發，訂單 1234-5674 預計 14:30 送達。即時位置 https://lg.tw/t/abc"
 
 
@@ -82,18 +80,18 @@ def test_on_the_way_has_time_and_link(settings: Any) -> None:
     [("zh-hant", "morning", " 上午 "), ("zh-hant", "anytime", " 今天 "), ("en", "evening", " this evening:")],
 )
 def test_on_the_way_without_eta_has_part_of_day(language: str, slot: str, expected: str) -> None:
-    assert expected in rendered(MessageKind.DRIVER_ON_THE_WAY, language, time_slot=slot)
+    assert expected in render(MessageKind.DRIVER_ON_THE_WAY, language, time_slot=slot)
 
 
 def test_custom_text_begins_with_sender() -> None:
     template = MessageTemplate(kind=MessageKind.ORDER_DELIVERED, body_zh="訂單 {order_number} 送到了")
-    assert rendered(MessageKind.ORDER_DELIVERED, template=template) == "【幸福氣】訂單 1234-5674 送到了"
+    assert render(MessageKind.ORDER_DELIVERED, template=template) == "【幸福氣】訂單 1234-5674 送到了"
 
 
 @pytest.mark.parametrize("body", ["{order_number.__class__}", "{0}", "{nobody}", "{order_number!r}", "{", "{{x}}"])
 def test_custom_text_is_not_evaluated(body: str) -> None:
     template = MessageTemplate(kind=MessageKind.ORDER_DELIVERED, body_zh=body)
-    assert rendered(MessageKind.ORDER_DELIVERED, template=template) == "【幸福氣】" + body
+    assert render(MessageKind.ORDER_DELIVERED, template=template) == "【幸福氣】" + body
 
 
 def problems(body: str, kind: MessageKind = MessageKind.ORDER_DELIVERED) -> list[str]:

@@ -25,7 +25,14 @@ from orders.tests.factories import make_customer, make_order
 ADDRESS = "wang@example.org"
 TEXT = "主旨 subject\n\n第一行\nsecond line\n"
 # A mail server's answers to a client's commands.
-GOOD = {"EHLO": "250 hi", "MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on", ".": "250 kept", "QUIT": "221 bye"}
+ACCEPTING = {
+    "EHLO": "250 hi",
+    "MAIL": "250 ok",
+    "RCPT": "250 ok",
+    "DATA": "354 go on",
+    ".": "250 kept",
+    "QUIT": "221 bye",
+}
 
 HANGS = "hangs"
 
@@ -34,7 +41,7 @@ class MailServer:
     """Understands just enough SMTP (RFC 5321). An answer of None closes the connection."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, str | None] = dict(GOOD)
+        self.answers: dict[str, str | None] = dict(ACCEPTING)
         self.greeting: str | None = "220 hi"
         self.mails: list[str] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -82,7 +89,7 @@ def server(settings: Any) -> Iterator[MailServer]:
     running.listener.close()
 
 
-def refused() -> GatewayError:
+def sending_error() -> GatewayError:
     with pytest.raises(GatewayError) as caught:
         Email().send(Message(uuid4(), ADDRESS, TEXT))
     return caught.value
@@ -123,7 +130,7 @@ def test_only_refused_mailbox_or_content_refuses_the_mail(
     server: MailServer, command: str, answer: str, reason: Reason
 ) -> None:
     server.answers[command] = answer
-    error = refused()
+    error = sending_error()
     assert (error.reason, error.raw_status, server.mails) == (
         reason,
         answer[:3],
@@ -141,23 +148,23 @@ def test_refused_login_stops_the_gateway_or_waits(
 ) -> None:
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "gas", "top-secret"
     server.answers |= {"EHLO": "250-hi\r\n250 AUTH PLAIN", "AUTH": answer}
-    assert refused().reason == reason
+    assert sending_error().reason == reason
 
 
 def test_refusal_in_greeting_keeps_mail_waiting(server: MailServer) -> None:
     server.greeting = "554 5.3.2 not at the moment"
-    assert refused().reason == Reason.UNKNOWN_CODE
+    assert sending_error().reason == Reason.UNKNOWN_CODE
 
 
 def test_connection_lost_during_data_is_unknown(server: MailServer) -> None:
     server.answers["."] = None
-    assert refused().reason == Reason.NO_ANSWER
+    assert sending_error().reason == Reason.NO_ANSWER
     assert len(server.mails) == 1
 
 
 def test_connection_lost_before_data_sends_nothing(server: MailServer) -> None:
     server.greeting = None
-    assert refused().reason in {Reason.REFUSED, Reason.UNREACHABLE}
+    assert sending_error().reason in {Reason.REFUSED, Reason.UNREACHABLE}
     assert server.mails == []
 
 
@@ -165,13 +172,13 @@ def test_closed_port_is_unreachable(server: MailServer, settings: Any) -> None:
     server.listener.close()
     with socket.create_server(("127.0.0.1", 0)) as closed:
         settings.EMAIL_PORT = closed.getsockname()[1]
-    assert refused().reason == Reason.UNREACHABLE
+    assert sending_error().reason == Reason.UNREACHABLE
 
 
 def test_hanging_mail_server_times_out(server: MailServer, settings: Any) -> None:
     settings.EMAIL_TIMEOUT = 0.3
     server.answers["."] = HANGS
-    assert refused().reason == Reason.NO_ANSWER
+    assert sending_error().reason == Reason.NO_ANSWER
 
 
 @pytest.mark.parametrize(
@@ -221,7 +228,7 @@ def test_mail_waits_while_account_is_refused(server: MailServer) -> None:
     assert [(row.status, row.type, row.attempts) for row in (first, second)] == [
         (MessageStatus.PENDING, MessageType.EMAIL, 0), (MessageStatus.PENDING, MessageType.SMS, 0),
     ]  # fmt: skip
-    server.answers["MAIL"] = GOOD["MAIL"]
+    server.answers["MAIL"] = ACCEPTING["MAIL"]
     assert GatewayState.objects.get(gateway="email").start()
     wait_for(lambda: len(server.mails) == 2)
 
