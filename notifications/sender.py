@@ -118,9 +118,9 @@ def _deliver_one_safely(row_id: UUID) -> Row | None:
 
 
 def deliver_one(row_id: UUID, untried: list[Gateway] | None = None) -> Row | None:
-    """Sends one row and returns it with its outcome. None: it was rolled back, is not due, or no gateway may send it.
+    """Sends one row and returns it with its outcome. `untried`: the gateways that may still be tried; None: all.
 
-    None also if another process was faster. `untried`: the gateways that may still be tried; None: all.
+    Returns None if the row was rolled back, is not due, has no gateway now, or another process was faster.
     """
     found = Row.objects.due().select_related("customer", "order").filter(pk=row_id).order_by()
     if (row := next(iter(found), None)) is None:
@@ -152,12 +152,12 @@ def _send_with_first(candidates: list[Gateway], row: Row) -> Row | None:
     started = time.perf_counter()
     status, outcome = _send(row, gateway, others)
     statistics.SENDINGS.labels(gateway.name, row.kind, status).observe(time.perf_counter() - started)
-    stored = _store_outcome(row, status, outcome)
-    if not stored:
+    is_stored = _store_outcome(row, status, outcome)
+    if not is_stored:
         log.warning("SMS %s is %s, but another process changed its row; the outcome was not stored.", row.pk, status)
     log.info("SMS %s (%s) to %s by %s: %s", row.pk, row.kind, row.masked_recipient, gateway.name, status)
     gateways.record_failure(gateway, outcome["status_reason"], outcome["error_message"])
-    if stored and others and row.status == MessageStatus.PENDING:
+    if is_stored and others and row.status == MessageStatus.PENDING:
         return deliver_one(row.pk, others) or row
     return row
 

@@ -27,9 +27,9 @@ Line = tuple[datetime | None, str]
 def render_timeline(row: NotificationHistory) -> SafeString:
     """Renders the cause, each step with its time, and what staff can do next."""
     lines = (*first_lines(row), *step_lines(row), (None, next_step(row).sentence))
-    shown = [(format_time(at), text) for at, text in lines]
+    items = [(format_time(at), text) for at, text in lines]
     return format_html(
-        '<ul class="plain-list trail">{}</ul>', format_html_join("", "<li><time>{}</time> {}</li>", shown)
+        '<ul class="plain-list trail">{}</ul>', format_html_join("", "<li><time>{}</time> {}</li>", items)
     )
 
 
