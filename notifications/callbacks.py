@@ -73,8 +73,8 @@ class Callback(APIView):
         return self.get(request, gateway, secret, message)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
-        # Django would log the path of a refused request, which holds the secret. `get` and `calling_gateway` log refusals
-        # without it.
+        # Django would log the path of a refused request, which holds the secret. `get` and `calling_gateway` log
+        # refusals without it.
         response._has_been_logged = True
         return super().finalize_response(request, response, *args, **kwargs)
 

@@ -106,8 +106,8 @@ class Reason(TextChoices):
     NOT_REACHED = "not_reached", _("the telephone was off or out of reach")
 
 
-# Maximum characters that are stored of an error, of a provider's code or id, of the reason why a gateway is stopped, and
-# of a customer's reply.
+# Maximum characters that are stored of an error, of a provider's code or id, of the reason why a gateway is stopped,
+# and of a customer's reply.
 LONGEST_ERROR, LONGEST_CODE, LONGEST_CAUSE, LONGEST_REPLY = 500, 80, 200, 500
 # A person may send messages that were suppressed for these reasons.
 OVERRULABLE = frozenset({Reason.OPT_OUT, Reason.SWITCHED_OFF})
