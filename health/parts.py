@@ -127,7 +127,7 @@ def _age(moment: datetime) -> float:
 
 def ask_notifications() -> Answer:
     now = timezone.now()
-    asked = {name: provider_probe(name).begin() for name in gateways.in_use()}
+    asked = {name: provider_probe(name).begin() for name in gateways.names_in_use()}
     counts = count_messages(now)
     providers = [{"name": name} | answer() for name, answer in asked.items()]
     oldest = counts.pop("oldest_pending")

@@ -137,7 +137,7 @@ def messages() -> Iterator[Problem]:
             "E011", f"TRACKING_URL is {tracking!r}.",
             "Write https://…/t/, with a host of SMS_LINK_HOSTS: messages with another link are not sent.",
         )  # fmt: skip
-    if texts.segments_at_worst(SHORT_URL if host in LOOPBACK else tracking) > 1:
+    if texts.max_default_segments(SHORT_URL if host in LOOPBACK else tracking) > 1:
         yield (
             "W002", f"SMS_SENDER is {settings.SMS_SENDER!r}, and TRACKING_URL {tracking!r}.",
             "Each message costs two segments: shorten name or link.",

@@ -18,7 +18,7 @@ from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.servers import KILLABLE, Postgres
 from luckygas.testing.site import ROOT, environment, manage
 from luckygas.testing.waiting import wait_for
-from notifications.tests.on_sandbox import values
+from notifications.tests.on_sandbox import sandbox_settings
 
 pytestmark = [pytest.mark.long, pytest.mark.servers]
 # One message that is due, and one that is postponed.
@@ -39,7 +39,7 @@ class Books:
     def __init__(self, postgres: Postgres, sandbox: Sandbox) -> None:
         self.postgres, self.sandbox = postgres, sandbox
         # EVERY8D is not idempotent, so a second sending would arrive.
-        named = values(sandbox, "every8d") | {"SMS_TIMEOUT_SECONDS": 20, "DATABASE_URL": postgres.url}
+        named = sandbox_settings(sandbox, "every8d") | {"SMS_TIMEOUT_SECONDS": 20, "DATABASE_URL": postgres.url}
         self.named = {name: str(value) for name, value in named.items()}
 
     def owe(self) -> None:

@@ -13,7 +13,7 @@ from luckygas.testing.waiting import PATIENCE_SECONDS
 from notifications import sender
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import MessageStatus, Reason
-from notifications.tests.on_sandbox import GATEWAYS, OUTCOMES, REFUSAL, SENT, UNKNOWN, outcome, use
+from notifications.tests.on_sandbox import GATEWAYS, OUTCOMES, REFUSAL, SENT, UNKNOWN, outcome, use_sandbox
 from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_order
@@ -27,7 +27,7 @@ PHONE = "0912-345-678"
 
 @pytest.fixture(params=GATEWAYS)
 def gateway(request: pytest.FixtureRequest, sandbox: Sandbox, settings: Any) -> Iterator[str]:
-    use(settings, sandbox, request.param)
+    use_sandbox(settings, sandbox, request.param)
     yield request.param
     sandbox.stop()
     assert sender.pool().drain(PATIENCE_SECONDS)
@@ -145,7 +145,7 @@ def screens(row: NotificationHistory) -> tuple[list[tuple[str, str]], list[str]]
 @pytest.mark.usefixtures("nothing_outlives_the_test")
 @pytest.mark.parametrize(("gateway", "code"), [(gateway, code) for gateway, codes in CODES.items() for code in codes])
 def test_a_refusal(gateway: str, code: str, sandbox: Sandbox, settings: Any) -> None:
-    use(settings, sandbox, gateway)
+    use_sandbox(settings, sandbox, gateway)
     sandbox.operator.faults.set(SandboxFault(FaultKind.REFUSE, code=code))
     row, (status, reason) = confirm(), CODES[gateway][code]
     assert (row.status, row.status_reason, telephones(sandbox)) == (status, reason, [])
@@ -165,7 +165,7 @@ def test_a_refusal(gateway: str, code: str, sandbox: Sandbox, settings: Any) -> 
 @pytest.mark.usefixtures("nothing_outlives_the_test")
 @pytest.mark.parametrize("gateway", GATEWAYS)
 def test_no_credit(gateway: str, sandbox: Sandbox, settings: Any) -> None:
-    use(settings, sandbox, gateway)
+    use_sandbox(settings, sandbox, gateway)
     sandbox.operator.telephones.balance = 0
     row = confirm()
     reason = Reason.NO_CREDIT
@@ -186,7 +186,7 @@ def test_no_credit(gateway: str, sandbox: Sandbox, settings: Any) -> None:
 def test_unaccepted_message_without_answer_is_unknown(
     gateway: str, kind: FaultKind, sandbox: Sandbox, settings: Any
 ) -> None:
-    use(settings, sandbox, gateway)
+    use_sandbox(settings, sandbox, gateway)
     sandbox.operator.faults.set(SandboxFault(kind, taken=False, code="500", seconds=30))
     row = confirm()
     assert (row.status, row.status_reason) == UNKNOWN

@@ -20,7 +20,7 @@ from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 from luckygas.tests.test_end_to_end import Rest, signed_in
 from notifications.models import NotificationHistory
 from notifications.states import MessageStatus
-from notifications.tests.on_sandbox import GATEWAYS, REFUSAL, SECRET, callback, outcome, values
+from notifications.tests.on_sandbox import GATEWAYS, REFUSAL, SECRET, callback_url, outcome, sandbox_settings
 from orders.models import Order
 from orders.tests.factories import make_customer, make_order
 from realtime.tests.client import Client
@@ -39,9 +39,9 @@ def gateway(request: pytest.FixtureRequest) -> str:
 def provided(gateway: str, transactional_db: None) -> Iterator[tuple[Site, Sandbox]]:
     """The site with log level DEBUG, and a provider that sends it receipts."""
     site = Site(SERVERS[gateway])
-    with Sandbox(callbacks={"every8d": callback(site.url, "every8d")}) as sandbox:
+    with Sandbox(callbacks={"every8d": callback_url(site.url, "every8d")}) as sandbox:
         sandbox.operator.receipts.policy = ReceiptPolicy(outcome=None)
-        named = {name: str(value) for name, value in values(sandbox, gateway).items()}
+        named = {name: str(value) for name, value in sandbox_settings(sandbox, gateway).items()}
         site.extra = named | {"SMS_CALLBACK_SECRET": SECRET, "SMS_CALLBACK_BASE_URL": site.url, "LOG_LEVEL": "DEBUG"}
         try:
             site.start()
@@ -124,7 +124,7 @@ def acknowledged(sent: Sent) -> Callable[[], bool]:
 
 def knock(site: Site, gateway: str) -> None:
     """Sends invalid callbacks, which the site must refuse."""
-    right = callback(site.url, gateway)
+    right = callback_url(site.url, gateway)
     wrong = right.replace(SECRET, "a-wrong-secret")
     names = {"msgid": "77", "dstaddr": NUMBER, "StatusFlag": "4", "BatchID": "77", "RM": NUMBER, "STATUS": "100"}
     for url in (right, wrong, right.replace(gateway, "nobody"), right.rstrip("/"), f"{right}more/"):
