@@ -20,7 +20,7 @@ from web.api.lists import TrueOrFalseFilter, ordering
 
 
 class PhoneNumberField(serializers.CharField):
-    """Accepts a telephone number as people write it; returns E.164."""
+    """Accepts a telephone number as people write it, and returns E.164."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**({"max_length": 64, "allow_blank": True} | kwargs))
@@ -46,14 +46,14 @@ FIELDS = (
     "sms_opt_out", "sms_confirmed", "sms_on_the_way", "sms_arriving", "sms_delivered", "sms_changes",
     "user", "is_active", "created_at",
 )  # fmt: skip
-# Fields that a driver needs to find the door and to call.
-DRIVER = frozenset({"id", "name", "phone", "phone2", "address", "area", "latitude", "longitude"})
+# The fields that a driver sees: those needed to find the customer and to call.
+DRIVER_FIELDS = frozenset({"id", "name", "phone", "phone2", "address", "area", "latitude", "longitude"})
 
 
 class CustomerSerializer(FieldsByRole, StrictModelSerializer[Customer]):
     """A customer. Telephone numbers are accepted as people write them and stored in E.164."""
 
-    seen_by = {Side.OFFICE: frozenset(FIELDS), Side.DRIVER: DRIVER}
+    seen_by = {Side.OFFICE: frozenset(FIELDS), Side.DRIVER: DRIVER_FIELDS}
     phone = PhoneNumberField(required=False)
     phone2 = PhoneNumberField(required=False)
     user = related(User.objects.all(), required=False, allow_null=True, validators=[UniqueValidator(CUSTOMERS)])
@@ -90,7 +90,7 @@ class CustomerFilters(Filters):
 
 
 class Customers(RowsByRole[Customer]):
-    """For the office. A driver may read the customers of their own open orders."""
+    """The office may read and change customers; a driver may read the customers of their own open orders."""
 
     queryset = CUSTOMERS
     filterset_class = CustomerFilters

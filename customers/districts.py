@@ -68,7 +68,7 @@ DISTRICTS: dict[str, list[str]] = {county: names.split() for county, names in {
 }.items()}  # fmt: skip
 # Former names of counties that became cities in 2010 and 2014.
 FORMERLY = {"新北市": "台北縣", "桃園市": "桃園縣", "台中市": "台中縣", "台南市": "台南縣", "高雄市": "高雄縣"}
-# Places that were districts (區) before 2010 too. All others are also found with 鄉, 鎮 or 市.
+# Places that were districts (區) before 2010 already. All other places are also found with 鄉, 鎮, 市 or 區 at the end.
 ALWAYS = {
     **{county: DISTRICTS[county] for county in ("台北市", "基隆市", "新竹市", "嘉義市")},
     "台中市": ["中區", "東區", "南區", "西區", "北區", "北屯區", "西屯區", "南屯區"],
@@ -77,6 +77,7 @@ ALWAYS = {
         "楠梓區", "左營區", "鼓山區", "三民區", "鹽埕區", "前金區", "新興區", "苓雅區", "前鎮區", "旗津區", "小港區",
     ],
 }  # fmt: skip
+# Former names of districts, each with the county and district of today.
 RENAMED = {
     "台南市中區": ("台南市", "中西區"), "台南市西區": ("台南市", "中西區"), "高雄縣三民鄉": ("高雄市", "那瑪夏區"),
     "屏東縣三地鄉": ("屏東縣", "三地門鄉"), "嘉義縣吳鳳鄉": ("嘉義縣", "阿里山鄉"),
@@ -98,17 +99,22 @@ def districts_by_spelling() -> dict[str, District]:
     for county, names in DISTRICTS.items():
         for name in names:
             place = District(county, name)
-            found |= {f"{first}{last}": place for first in _counties(county) for last in _suffixes(county, name)}
+            found |= {
+                f"{first}{last}": place
+                for first in _county_spellings(county)
+                for last in _district_spellings(county, name)
+            }
             found[name] = place if times[name] == 1 else District("", name)
     return found
 
 
-def _counties(county: str) -> Iterator[str]:
+def _county_spellings(county: str) -> Iterator[str]:
     """The present and former names of a county, each also without its last character (`台北板橋區`)."""
     for name in filter(None, (county, FORMERLY.get(county))):
         yield name
         yield name[:-1]
 
 
-def _suffixes(county: str, name: str) -> set[str]:
+def _district_spellings(county: str, name: str) -> set[str]:
+    """The name of a district; unless it is in ALWAYS, also with each of the endings 區, 鄉, 鎮 and 市."""
     return {name} if name in ALWAYS.get(county, ()) else {name[:-1] + suffix for suffix in "區鄉鎮市"}

@@ -1,4 +1,4 @@
-"""Customers, and searching them by part of an address or telephone number."""
+"""Customers, and the search for them by part of a name, address or telephone number."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def written(text: str, *columns: str) -> Q:
 
 
 def telephones(text: str, lookup: str, *columns: str) -> Q:
-    """Matches rows where one of these columns contains a number typed in `text`; none if it contains no number."""
+    """Matches rows where `lookup` (`contains`, `endswith`) finds a number typed in `text` in one of these columns.
+
+    If `text` is anything else than numbers, it matches no row.
+    """
     parts = phones.search_digits(text)
     if not parts:
         return visibility.NO_ROWS
@@ -41,7 +44,10 @@ class CustomerQuerySet(AnnouncedQuerySet["Customer"]):
         return self.filter(is_active=True)
 
     def search(self, text: str) -> CustomerQuerySet:
-        """Matches part of the name, the address or a telephone. Numbers that end with the typed digits come first."""
+        """Matches part of the name, the address or a telephone.
+
+        Customers whose number ends with the typed digits come first.
+        """
         text = visible(text).strip()[:100]
         if not text:
             return self

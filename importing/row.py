@@ -53,9 +53,9 @@ class OrderDraft:
         return f"{self.key}#{self.digest()}"
 
     def digest(self) -> str:
-        """A hash that recognises the row when it is imported again. It depends on no database record but the product.
+        """A hash of the row, the same when the row is imported again. From the database it uses only the product's id.
 
-        A row without a number leaves out priority and notes, because an added note does not make it another order.
+        Without an order number it leaves out priority and notes: a row with a new note is still the same order.
         """
         who = self.phone[0] if self.phone else self.name_key
         content = [who, addresses.normalized(self.address), str(self.product.pk), str(self.quantity), self.slot.value]
@@ -65,7 +65,7 @@ class OrderDraft:
 
 
 def name_key(name: str) -> str:
-    """A customer's name for comparison. Ignores full width, case and spaces."""
+    """A key for comparing customers' names. It ignores full width, case and spaces."""
     return cells.plain(name).casefold().replace(" ", "")
 
 

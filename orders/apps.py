@@ -1,4 +1,4 @@
-"""Orders: placing, moving and delivering them, and their history."""
+"""Orders: how they are placed, moved and delivered, and their history."""
 
 from __future__ import annotations
 

@@ -13,14 +13,14 @@ from prometheus_client.metrics_core import Metric
 from orders.models import Order
 from orders.states import OPEN, OrderStatus
 
-# Counting all closed orders at each scrape would cost more every year.
+# Closed orders count if they are scheduled for the last DAYS days or later. Counting all would cost more every year.
 DAYS = 7
 
 
 def rows() -> Iterator[Metric]:
-    """Counts orders by status, in one query."""
-    described = f"Orders by status: open, or of the last {DAYS} days and of those to come."
-    orders = GaugeMetricFamily("luckygas_orders", described, labels=["status"])
+    """Counts open, recent and future orders by status, in one query."""
+    help_text = f"Orders by status: open, or of the last {DAYS} days and of those to come."
+    orders = GaugeMetricFamily("luckygas_orders", help_text, labels=["status"])
     since = timezone.localdate() - timedelta(days=DAYS)
     tally = Order.objects.filter(Q(status__in=OPEN) | Q(scheduled_date__gte=since)).by_status()
     for status in OrderStatus:

@@ -32,7 +32,7 @@ def as_typed(text: str) -> str:
     return f"{digits[:4]}-{digits[4:]}" if digits.isdigit() and 4 < len(digits) <= 8 else typed
 
 
-# Characters of a tracking token: short enough for an SMS; 72 random bits cannot be guessed.
+# Characters of a tracking token. It is short enough for an SMS, and nobody can guess its 72 random bits.
 TOKEN_LENGTH = 12
 
 

@@ -32,13 +32,13 @@ ALL, STAFF, OFFICE = frozenset(Side), frozenset({Side.OFFICE, Side.DRIVER}), fro
 class OrderField:
     """One field.
 
-    `seen_by` holds the sides that may read it. `event` is its name in events; only columns of `Order` can have one.
-    Fields without it are left out of events. The office's events carry all others. Driver and customer receive the
-    same event, so theirs carries only what a customer may see.
+    `seen_by` holds the sides that may read the field. `event` is its name in events; only columns of `Order` can have
+    one. Events carry only fields with such a name: the office's events all of them, other events those that a customer
+    may see, because the driver and the customer of an order receive the same event.
 
-    `columns` are the query paths of the columns the value is computed from. It is empty if `orders.api.order_output`
-    adds the value. `make` computes the value for one side; by default it is the first column. `json` is the DRF field
-    and its options, if not the model's own field.
+    `columns` are the query paths of the columns from which the value is computed; empty if `orders.api.order_output`
+    adds the value. `make` computes the value for one side. Without it, the value is that of the first column. `json`
+    is the DRF field and its options; None for the model's own field.
     """
 
     name: str
@@ -58,7 +58,7 @@ class ItemOutput(serializers.ModelSerializer[OrderItem]):
 
 
 def as_text(value: date | None) -> str | None:
-    """ISO 8601, moments in Taipei time."""
+    """Formats a date or moment as ISO 8601, a moment in Taipei time."""
     if isinstance(value, datetime):
         value = timezone.localtime(value)
     return value.isoformat() if value else None
@@ -66,11 +66,11 @@ def as_text(value: date | None) -> str | None:
 
 def column(name: str, seen_by: frozenset[Side], event: str = "") -> OrderField:
     """A column of the order itself."""
-    kind = cast("models.Field[Any, Any]", Order._meta.get_field(name))
+    model_field = cast("models.Field[Any, Any]", Order._meta.get_field(name))
     make: Make | None = None
-    if isinstance(kind, models.DateField):
+    if isinstance(model_field, models.DateField):
         make = lambda values, side: as_text(values[name])  # noqa: E731
-    return OrderField(name=name, seen_by=seen_by, event=event, columns=(kind.attname,), make=make)
+    return OrderField(name=name, seen_by=seen_by, event=event, columns=(model_field.attname,), make=make)
 
 
 def _name(name: str, seen_by: frozenset[Side], path: str, **options: Any) -> OrderField:
@@ -80,27 +80,28 @@ def _name(name: str, seen_by: frozenset[Side], path: str, **options: Any) -> Ord
 
 
 def _telephone(name: str, path: str) -> OrderField:
-    """Unmasked for the driver while the order is open, else masked."""
+    """A telephone number of the customer, complete for the driver while the order is open, otherwise masked."""
 
     def make(values: Values, side: Side) -> str:
-        calling = side is Side.DRIVER and values["status"] in OPEN
-        return str(values[path] if calling else phones.mask(values[path]))
+        is_complete = side is Side.DRIVER and values["status"] in OPEN
+        return str(values[path] if is_complete else phones.mask(values[path]))
 
     json = (serializers.CharField, {"read_only": True})
     return OrderField(name=name, seen_by=STAFF, columns=(path, "status"), make=make, json=json)
 
 
+# The arguments of `door_at`, as query paths.
 DOOR = ("delivery_address", "customer__address", "customer__latitude", "customer__longitude")
 
 
-def _coordinate(name: str, of: int) -> OrderField:
-    """A coordinate of the door (WGS 84), null if unknown."""
+def _coordinate_field(name: str, index: int) -> OrderField:
+    """A coordinate of the delivery address (WGS 84): latitude (0) or longitude (1), null if unknown."""
 
     parts = itemgetter(*DOOR)
 
     def make(values: Values, side: Side) -> float | None:
         door = door_at(*parts(values))
-        return door[of] if door else None
+        return door[index] if door else None
 
     json = (serializers.FloatField, {"read_only": True, "allow_null": True})
     return OrderField(name=name, seen_by=STAFF, columns=DOOR, make=make, json=json)
@@ -128,8 +129,8 @@ FIELDS: tuple[OrderField, ...] = (
     ),
     column("delivery_address", ALL, "address"),
     column("area", ALL, "area"),
-    _coordinate("latitude", 0),
-    _coordinate("longitude", 1),
+    _coordinate_field("latitude", 0),
+    _coordinate_field("longitude", 1),
     column("notes", ALL),
     column("driver", STAFF, "driver_id"),
     _name("driver_name", OFFICE, "driver__name", allow_null=True, default=None),
@@ -152,7 +153,7 @@ def _seen_by(fields: tuple[OrderField, ...], side: Side) -> Sequence[OrderField]
 
 
 def in_events(side: Side) -> list[OrderField]:
-    """The fields in events for this side. The driver of an order gets the customer's event."""
+    """The fields in events for this side. The driver of an order gets the event with the customer's fields."""
     return [field for field in seen_by(side) if field.event]
 
 
@@ -178,5 +179,5 @@ class OrderFieldsSerializer(serializers.ModelSerializer[Order]):
         return {field.name: {"read_only": True} for field in FIELDS}
 
     def build_field(self, field_name: str, info: Any, model_class: Any, nested_depth: int) -> Any:
-        given = next((field.json for field in FIELDS if field.name == field_name), None)
-        return given or super().build_field(field_name, info, model_class, nested_depth)
+        custom = next((field.json for field in FIELDS if field.name == field_name), None)
+        return custom or super().build_field(field_name, info, model_class, nested_depth)

@@ -16,9 +16,9 @@ from customers.models import Customer
 from orders.models import Order, Priority
 from orders.states import OrderStatus
 
-# Orders shown on a customer's page.
-RECENT = 10
-# CSS classes of `web/static/web/admin.css`. The SMS list uses the same ones.
+# Number of orders that a customer's page lists.
+MAX_RECENT = 10
+# The CSS class of each status, from `web/static/web/admin.css`. The SMS list uses the same classes.
 COLOUR = {
     OrderStatus.PENDING: "waiting", OrderStatus.CONFIRMED: "plain", OrderStatus.ASSIGNED: "plain",
     OrderStatus.DELIVERING: "moving", OrderStatus.ARRIVING: "moving", OrderStatus.DELIVERED: "good",
@@ -71,7 +71,7 @@ class OrderColumns:
 
 @admin.display(description=_("recent orders"))
 def recent_orders(customer: Customer) -> str:
-    orders = customer.orders.order_by("-scheduled_date", "-id")[:RECENT]
+    orders = customer.orders.order_by("-scheduled_date", "-id")[:MAX_RECENT]
     rows = (
         (reverse("admin:orders_order_change", args=[order.pk]), order, order.scheduled_date, badge(order.status))
         for order in orders
