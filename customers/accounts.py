@@ -12,7 +12,7 @@ from customers.models import Customer
 from web.refusals import Refusal
 
 
-def open_for(customer: Customer) -> User:
+def open_account(customer: Customer) -> User:
     """Creates the customer's account, or reactivates a closed one. Its name is the customer's e-mail.
 
     The caller must hold the lock on the customer's row. Raises Refusal.
@@ -55,7 +55,7 @@ def _reactivate_account(email: str) -> User | None:
     return user
 
 
-def close_for(customer: Customer) -> None:
+def close_account(customer: Customer) -> None:
     """Unlinks the customer's account, and deactivates it unless it is also staff or a driver.
 
     The caller must hold the lock on the customer's row. Raises Refusal if there is no account.

@@ -42,8 +42,8 @@ SECTION = re.compile(rf"(?<!\d)[1-9{SECTION_NUMERALS}](?=[段路街])")
 DASH = re.compile(r"(?<=\d)-(?=\d)")
 ZHI = re.compile(r"(?<=\d)之(?=\d)")
 # A village (里, 村) and a neighbourhood (鄰) add nothing to an address with a street, so they are dropped. Without a
-# street, houses are numbered within them, so they stay. A 里 without 鄰 is dropped only in front of a whole street name:
-# in 中里街 and 三里一街 it is part of the name. A settlement (新村) stays, because it has streets of its own.
+# street, houses are numbered within them, so they stay. A 里 without 鄰 is dropped only before a whole street name: in
+# 中里街 and 三里一街 it is part of the name. A settlement (新村) stays, because it has streets of its own.
 NAME = r"[^\W\d路街巷弄號段鄰里村]"
 VILLAGE = rf"{NAME}{{1,4}}(?:里|(?<!新)村)"
 NEIGHBOURHOOD = re.compile(
@@ -91,7 +91,7 @@ def _section_numeral(found: re.Match[str]) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def normalized(address: str) -> str:
+def address_key(address: str) -> str:
     """A key for comparing addresses: equal for two spellings of one address, different for two addresses.
 
     It leaves out the postcode if the place is known, and 里 and 鄰 in front of a street. 之 becomes `-`, and numerals
@@ -132,7 +132,7 @@ def _place(text: str) -> tuple[District, str]:
 
 
 def _numeral_to_digits(found: re.Match[str]) -> str:
-    """Converts a numeral to digits, separated by `|` from adjacent digits. Text that is not a number stays unchanged."""
+    """Converts a numeral to digits, separated by `|` from adjacent digits. Other text stays unchanged."""
     numeral = found[1] or found[2]
     before, behind = found.string[: found.start()][-1:], found.string[found.end() :][:1]
     # A numeral of digits only is converted digit by digit, which keeps leading zeros.

@@ -136,7 +136,7 @@ class CustomerAdmin(Deactivation):
         return redirect("admin:customers_customer_change", pk)
 
     def open_account(self, request: HttpRequest, customer: Customer) -> None:
-        accounts.open_for(customer)
+        accounts.open_account(customer)
         self.log_change(request, customer, gettext("Account created."))
         self.send_link(request, customer)
 
@@ -152,7 +152,7 @@ class CustomerAdmin(Deactivation):
         transaction.on_commit(partial(mail_link, request, self, customer.user, customer.language))
 
     def close_account(self, request: HttpRequest, customer: Customer) -> None:
-        accounts.close_for(customer)
+        accounts.close_account(customer)
         text = gettext("Account unlinked.")
         self.log_change(request, customer, text)
         self.message_user(request, text, messages.SUCCESS)

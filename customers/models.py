@@ -20,13 +20,13 @@ PHONES = ("phone", "phone2")
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")  # noqa: RUF001  (many addresses are written so)
 
 
-def written(text: str, *columns: str) -> Q:
+def text_matches(text: str, *columns: str) -> Q:
     """Matches rows where one of these columns contains the text in one of its usual spellings."""
     ways = {width for way in addresses.search_spellings(text) for width in (way, way.translate(FULL_WIDTH))} | {text}
     return Q(*((f"{column}__icontains", way) for column in columns for way in sorted(ways)), _connector=Q.OR)
 
 
-def telephones(text: str, lookup: str, *columns: str) -> Q:
+def phone_matches(text: str, lookup: str, *columns: str) -> Q:
     """Matches rows where `lookup` (`contains`, `endswith`) finds a number typed in `text` in one of these columns.
 
     If `text` is anything else than numbers, it matches no row.
@@ -51,10 +51,10 @@ class CustomerQuerySet(AnnouncedQuerySet["Customer"]):
         text = visible(text).strip()[:100]
         if not text:
             return self
-        found = self.filter(written(text, "name", "address") | telephones(text, "contains", *PHONES))
+        found = self.filter(text_matches(text, "name", "address") | phone_matches(text, "contains", *PHONES))
         if not phones.search_digits(text):
             return found
-        ends_so = Case(When(telephones(text, "endswith", *PHONES), then=0), default=1)
+        ends_so = Case(When(phone_matches(text, "endswith", *PHONES), then=0), default=1)
         return found.order_by(ends_so, "name", "id")
 
 

@@ -45,7 +45,10 @@ class DriverLocationQuerySet(models.QuerySet["DriverLocation"]):
         return self.filter(recorded_at__gte=timezone.now() - MAX_POSITION_AGE, driver__is_active=True)
 
     def save_if_newer(self, location: DriverLocation) -> bool:
-        """Replaces the driver's position if `location` is newer, and returns whether it did. Safe for concurrent calls."""
+        """Replaces the driver's position if `location` is newer, and returns whether it did.
+
+        Concurrent calls are safe.
+        """
         values = {name: getattr(location, name) for name in location.VALUES}
         older = self.filter(pk=location.driver_id, recorded_at__lt=location.recorded_at)
         if older.update(**values):

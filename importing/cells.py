@@ -59,7 +59,7 @@ def check_length(text: str, maximum: int = MAX_CELL) -> str:
     return text
 
 
-def plain(text: str) -> str:
+def plain_cell(text: str) -> str:
     """Converts full width to half width and white space to single spaces. Raises CellError if the cell is too long."""
     return " ".join(unicodedata.normalize("NFKC", visible(check_length(text))).split())
 
@@ -79,13 +79,13 @@ def whole_number(text: str) -> str:
     return match[2] + match[3] if len(match[3]) == int(match[4][:3]) else text
 
 
-def number(text: str) -> str:
+def parse_number(text: str) -> str:
     """The order's number in the sheet, without leading zeros, which spreadsheets may drop. Raises CellError."""
-    typed = check_length(whole_number(plain(text)), MAX_NUMBER)
+    typed = check_length(whole_number(plain_cell(text)), MAX_NUMBER)
     return typed.lstrip("0") or "0" if typed.isdecimal() else typed
 
 
-def telephones(text: str) -> tuple[str, ...]:
+def parse_phones(text: str) -> tuple[str, ...]:
     """At most two normalised numbers. Mobiles come first, because SMS go to the first number. Raises CellError."""
     try:
         found = list(
@@ -98,9 +98,9 @@ def telephones(text: str) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda phone: not phones.is_mobile(phone)))
 
 
-def quantity(text: str) -> int:
+def parse_quantity(text: str) -> int:
     """A whole number from 1 to OrderItem.MAX_QUANTITY: `2`, `２`, `兩`, `十二`, `3桶`. Raises CellError."""
-    typed = UNIT.sub("", plain(text).replace(" ", ""))
+    typed = UNIT.sub("", plain_cell(text).replace(" ", ""))
     if not typed:
         raise CellError(_("The quantity is missing."))
     count = chinese(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
@@ -111,19 +111,19 @@ def quantity(text: str) -> int:
     return count
 
 
-def slot(text: str) -> TimeSlot:
+def parse_slot(text: str) -> TimeSlot:
     """The slot with this name or these hours, or that includes this time; empty means any time. Raises CellError."""
-    typed = re.sub(r"[~–—至到]", "-", FIRST_DAY.sub("", plain(text)).replace(" ", "").casefold())
+    typed = re.sub(r"[~–—至到]", "-", FIRST_DAY.sub("", plain_cell(text)).replace(" ", "").casefold())
     found = SLOTS.get(re.sub(r"\b0(\d:)", r"\1", typed)) or _slot_of(typed)
     if found is None:
         raise CellError(_("Not a time slot. Use one of: %s.") % "、".join(name for name in SLOTS if name))
     return found
 
 
-def priority(text: str) -> Priority:
+def parse_priority(text: str) -> Priority:
     """The priority with this name; empty means normal. Raises CellError."""
     try:
-        return PRIORITIES[plain(text).casefold()]
+        return PRIORITIES[plain_cell(text).casefold()]
     except KeyError:
         raise CellError(_("Not a priority. Use one of: %s.") % "、".join(name for name in PRIORITIES if name)) from None
 

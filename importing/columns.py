@@ -108,7 +108,7 @@ class Layout:
         return " ".join(cell.strip() for cell in line.cells[self.width :] if cell.strip())
 
 
-def locate(heading: SheetLine) -> Layout:
+def locate_columns(heading: SheetLine) -> Layout:
     """Finds the columns. Raises UnreadableSheet if a required one is missing, or if one occurs twice.
 
     Only telephones may have several columns.

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from importing.cells import CellError, plain, whole_number
+from importing.cells import CellError, plain_cell, whole_number
 from web.limits import YEAR
 from web.numerals import in_digits
 
@@ -64,7 +64,7 @@ def parse_date(text: str, today: date) -> date:
 
     Raises CellError. For an ambiguous text, its message lists the dates that the text may mean.
     """
-    typed = plain(text).removeprefix("'")
+    typed = plain_cell(text).removeprefix("'")
     if INSTANT.fullmatch(typed):
         return _check_near(_in_taipei(typed), today)
     # `12.2(三)` does not match: no spreadsheet reads it as a number.

@@ -50,7 +50,7 @@ CHARACTERS_LOOKED_AT = 64 * 1024
 
 
 def _keep(error: UnicodeError) -> tuple[str, int]:
-    """Codec error handler that keeps undecodable bytes in the text. It takes both bytes of a Big5 character together."""
+    """Codec error handler that keeps undecodable bytes in the text, both bytes of a Big5 character together."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     end = error.end
@@ -109,7 +109,7 @@ def _utf8_or_big5(data: bytes) -> tuple[str, str]:
     return other, BIG5
 
 
-def checked_line(number: int, cells: list[str] | str, encoding: str) -> SheetLine:
+def make_line(number: int, cells: list[str] | str, encoding: str) -> SheetLine:
     """A row with the faults of its damaged cells, and without characters that cannot be displayed or stored.
 
     `cells` is one text if the row could not be split into cells.

@@ -17,9 +17,9 @@ from catalogue.models import Product
 from customers import addresses, phones
 from customers.models import Customer
 from importing import sheet as sheets
-from importing.columns import Column, Layout, UnreadableSheet, locate
-from importing.report import Created, Mode, Remark, Report
-from importing.row import OrderDraft, RowReader, name_key
+from importing.columns import Column, Layout, UnreadableSheet, locate_columns
+from importing.report import CreatedOrder, Mode, Remark, Report
+from importing.row import OrderDraft, RowReader, customer_name_key
 from importing.skipped import orders_of
 from orders.models import Change, Order, OrderItem
 from orders.models.item import describe
@@ -32,8 +32,8 @@ BATCH = 200
 # Key of the advisory lock: an arbitrary number, the same in every process.
 ADVISORY_LOCK = 0x4C47_494D
 
-# A function such as `tqdm`, which wraps the drafts to show progress. The import takes one draft from the result before it
-# writes each row.
+# A function such as `tqdm`, which wraps the drafts to show progress. Before the import writes a row, it takes one draft
+# from the result.
 Track = Callable[[list[OrderDraft]], Iterable[OrderDraft]]
 
 
@@ -56,8 +56,8 @@ def import_orders(
     Raises UnreadableSheet if no row can be read, NoProducts if no product is active. Commits the rows in batches, with
     Mode.ALL all at once. The import is idempotent: run it again after an interruption. It skips rows imported before.
     """
-    sheet = sheets.read(data, encoding, max_rows)
-    layout = locate(sheet.heading)
+    sheet = sheets.read_sheet(data, encoding, max_rows)
+    layout = locate_columns(sheet.heading)
     report = Report(mode, sheet.encoding, notes=list(sheet.notes))
     drafts = _parse_drafts(sheet, layout, report)
     run = _ImportRun(report, layout, KnownRecords(draft.date for draft in drafts), by)
@@ -163,7 +163,7 @@ class _ImportRun:
 
         The customer's record stays unchanged, because the sheet may be wrong.
         """
-        if draft.customer and name_key(customer.name) != draft.name_key:
+        if draft.customer and customer_name_key(customer.name) != draft.name_key:
             reason = _("The customer with this telephone is “%s”. The customer record was not changed.") % customer.name
             self.report.notes.append(self.remark(draft, Column.CUSTOMER, reason, draft.customer))
         if draft.phone and not {customer.phone, customer.phone2}.intersection(draft.phone):
@@ -173,7 +173,7 @@ class _ImportRun:
 
     def write(self, draft: OrderDraft, customer: Customer) -> None:
         if self.report.mode is Mode.CHECK:
-            self.report.created.append(Created(draft.row))
+            self.report.created.append(CreatedOrder(draft.row))
             return
         if customer._state.adding:
             customer.save()
@@ -185,7 +185,7 @@ class _ImportRun:
         item = {"product": draft.product, "quantity": draft.quantity}
         order.save(change=Change(self.actor, items=describe([OrderItem(**item)])))
         OrderItem.objects.create(order=order, **item)
-        self.report.created.append(Created(draft.row, order.order_number))
+        self.report.created.append(CreatedOrder(draft.row, order.order_number))
 
     def remark(self, draft: OrderDraft, column: Column, reason: str, text: str = "") -> Remark:
         return Remark(draft.row, self.layout.title(column), reason, text)
@@ -219,7 +219,7 @@ class KnownRecords:
     def add(self, customer: Customer) -> None:
         # There is no index by address: `address_key` takes 50 µs, and this runs for every customer in the database.
         # `refresh` adds a customer that this sheet created a second time. `find` then returns the first one.
-        self._by_name[name_key(customer.name)].append(customer)
+        self._by_name[customer_name_key(customer.name)].append(customer)
         for phone in filter(None, (customer.phone, customer.phone2)):
             self._by_phone[phone].append(customer)
 
@@ -229,14 +229,14 @@ class KnownRecords:
         Of several customers it prefers active ones, then those with the same name, then those with the same address.
         """
         found = [customer for phone in draft.phone for customer in self._by_phone.get(phone, [])]
-        place = addresses.normalized(draft.address)
+        place = addresses.address_key(draft.address)
         if not found and draft.customer and place:
             namesakes = self._by_name.get(draft.name_key, [])
-            found = [customer for customer in namesakes if addresses.normalized(customer.address) == place]
+            found = [customer for customer in namesakes if addresses.address_key(customer.address) == place]
 
         def likeness(customer: Customer) -> tuple[bool, bool, bool]:
-            same_name = name_key(customer.name) == draft.name_key
-            return customer.is_active, same_name, addresses.normalized(customer.address) == place
+            same_name = customer_name_key(customer.name) == draft.name_key
+            return customer.is_active, same_name, addresses.address_key(customer.address) == place
 
         return max(found, key=likeness, default=None)
 

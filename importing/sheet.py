@@ -17,12 +17,12 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 from importing.columns import SheetLine, UnreadableSheet, find_heading
-from importing.decoding import LOST, ROWS_LOOKED_AT, checked_line, csv_rows, decode, split_separator
+from importing.decoding import LOST, ROWS_LOOKED_AT, csv_rows, decode, make_line, split_separator
 from importing.report import Remark
 from web.api.bodies import MAX_FILE_BYTES
 
-# Maximum size of a file, and maximum rows. A large depot has 500 rows (60 KB) a day: a larger file is probably the wrong
-# one.
+# Maximum size of a file, and maximum rows. A large depot has 500 rows (60 KB) a day, so that a larger file is probably
+# the wrong one.
 MAX_BYTES = MAX_FILE_BYTES
 MAX_ROWS = 20_000
 # The `encoding` of a sheet that was read from a workbook.
@@ -48,7 +48,7 @@ class Sheet:
     notes: list[Remark]
 
 
-def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
+def read_sheet(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
     """The filled rows of a CSV file, or of the first sheet of a workbook. Raises UnreadableSheet.
 
     If `encoding` is empty, it is detected: by the byte order mark, else UTF-8, else Big5.
@@ -57,7 +57,7 @@ def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
         raise UnreadableSheet(_("The file is larger than %d MB. Please split it.") % (MAX_BYTES // 1024**2))
     limit = max_rows + ROWS_LOOKED_AT
     rows, notes, encoding = _read_workbook(data, limit) if data.startswith(MARKS) else _read_text(data, encoding, limit)
-    lines = [line for number, cells in rows if (line := checked_line(number, cells, encoding)).text()]
+    lines = [line for number, cells in rows if (line := make_line(number, cells, encoding)).text()]
     if not lines:
         raise UnreadableSheet(_("The file is empty. Please choose another."))
     place = find_heading(lines[:ROWS_LOOKED_AT])
@@ -80,7 +80,7 @@ def _read_text(data: bytes, encoding: str, max_rows: int) -> tuple[Rows, list[Re
 
 
 def _read_workbook(data: bytes, max_rows: int) -> tuple[Rows, list[Remark], str]:
-    """At most `max_rows` + 1 filled rows of the first visible sheet, with notes and encoding. Raises UnreadableSheet."""
+    """At most `max_rows` + 1 filled rows of the first visible sheet, notes, and WORKBOOK. Raises UnreadableSheet."""
     command = [sys.executable, "-I", str(PROGRAM), str(max_rows)]
     try:
         with _one_at_a_time:

@@ -6,7 +6,7 @@ import re
 
 from django.utils.translation import gettext as _
 
-from importing.columns import Column, Layout, SheetLine, known_headings, locate
+from importing.columns import Column, Layout, SheetLine, known_headings, locate_columns
 from importing.report import Remark
 from importing.sheet import WORKBOOK, Sheet
 
@@ -65,7 +65,7 @@ def _layout_below(heading: SheetLine, layout: Layout) -> tuple[Layout, str]:
     known = known_headings(heading.cells)
     if all(place in layout.places.get(column, ()) for place, column in known.items()):
         return layout, _("Skipped: headings repeated.")
-    return locate(heading), _("These headings are used from here on.")
+    return locate_columns(heading), _("These headings are used from here on.")
 
 
 def _skip_reason(line: SheetLine, layout: Layout, following: SheetLine | None) -> str:

@@ -29,21 +29,23 @@ class Minutes:
     most: int
 
 
-def to_the_door(order: Order, location: DriverLocation | None, now: datetime) -> Minutes | None:
+def estimate_arrival(order: Order, location: DriverLocation | None, now: datetime) -> Minutes | None:
     """The estimate for a driver on the way to this order.
 
     None if the driver's position is unknown or too old, or if the place of the address is unknown.
     """
-    door = door_of(order)
-    if location is None or now - location.recorded_at > MAX_POSITION_AGE or door is None:
+    place = order_coordinates(order)
+    if location is None or now - location.recorded_at > MAX_POSITION_AGE or place is None:
         return None
-    km = DETOUR * distance_km((location.latitude, location.longitude), door)
+    km = DETOUR * distance_km((location.latitude, location.longitude), place)
     least = ROUND_MINUTES * math.floor(km / FASTEST_KMH * 60 / ROUND_MINUTES)
     most = ROUND_MINUTES * (math.floor(km / SLOWEST_KMH * 60 / ROUND_MINUTES) + 1)
     return Minutes(least, most)
 
 
-def door_at(address: str, home: str, latitude: float | None, longitude: float | None) -> tuple[float, float] | None:
+def address_coordinates(
+    address: str, home: str, latitude: float | None, longitude: float | None
+) -> tuple[float, float] | None:
     """Latitude and longitude of a delivery address; None if they are unknown.
 
     Only the customer's own address (`home`) has coordinates.
@@ -51,9 +53,9 @@ def door_at(address: str, home: str, latitude: float | None, longitude: float | 
     return None if address != home or latitude is None or longitude is None else (latitude, longitude)
 
 
-def door_of(order: Order) -> tuple[float, float] | None:
+def order_coordinates(order: Order) -> tuple[float, float] | None:
     home = order.customer
-    return door_at(order.delivery_address, home.address, home.latitude, home.longitude)
+    return address_coordinates(order.delivery_address, home.address, home.latitude, home.longitude)
 
 
 def distance_km(start: tuple[float, float], end: tuple[float, float]) -> float:

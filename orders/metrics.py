@@ -17,7 +17,7 @@ from orders.states import OPEN, OrderStatus
 DAYS = 7
 
 
-def rows() -> Iterator[Metric]:
+def orders_by_status() -> Iterator[Metric]:
     """Counts open, recent and future orders by status, in one query."""
     help_text = f"Orders by status: open, or of the last {DAYS} days and of those to come."
     orders = GaugeMetricFamily("luckygas_orders", help_text, labels=["status"])

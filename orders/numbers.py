@@ -25,7 +25,7 @@ def luhn_check_digit(digits: str) -> int:
     return -total % 10
 
 
-def as_typed(text: str) -> str:
+def normalise_order_number(text: str) -> str:
     """Converts what a person typed to the form of the column: `48217736` and `4821 77` get their hyphen."""
     typed = plain(text)
     digits = re.sub(r"[\s-]", "", typed)

@@ -19,7 +19,7 @@ from rest_framework import serializers
 
 from accounts.roles import Side
 from customers import phones
-from orders.estimates import door_at
+from orders.estimates import address_coordinates
 from orders.models import Order, OrderItem
 from orders.states import OPEN
 
@@ -57,29 +57,29 @@ class ItemOutput(serializers.ModelSerializer[OrderItem]):
         fields = read_only_fields = ("product", "name", "quantity", "unit_price", "quantity_delivered")
 
 
-def as_text(value: date | None) -> str | None:
+def iso_text(value: date | None) -> str | None:
     """Formats a date or moment as ISO 8601, a moment in Taipei time."""
     if isinstance(value, datetime):
         value = timezone.localtime(value)
     return value.isoformat() if value else None
 
 
-def column(name: str, seen_by: frozenset[Side], event: str = "") -> OrderField:
+def column_field(name: str, seen_by: frozenset[Side], event: str = "") -> OrderField:
     """A column of the order itself."""
     model_field = cast("models.Field[Any, Any]", Order._meta.get_field(name))
     make: Make | None = None
     if isinstance(model_field, models.DateField):
-        make = lambda values, side: as_text(values[name])  # noqa: E731
+        make = lambda values, side: iso_text(values[name])  # noqa: E731
     return OrderField(name=name, seen_by=seen_by, event=event, columns=(model_field.attname,), make=make)
 
 
-def _name(name: str, seen_by: frozenset[Side], path: str, **options: Any) -> OrderField:
+def _related_name_field(name: str, seen_by: frozenset[Side], path: str, **options: Any) -> OrderField:
     """The name of a related customer or driver."""
     json = (serializers.CharField, {"read_only": True} | options)
     return OrderField(name=name, seen_by=seen_by, columns=(path,), json=json)
 
 
-def _telephone(name: str, path: str) -> OrderField:
+def _telephone_field(name: str, path: str) -> OrderField:
     """A telephone number of the customer, complete for the driver while the order is open, otherwise masked."""
 
     def make(values: Values, side: Side) -> str:
@@ -90,79 +90,79 @@ def _telephone(name: str, path: str) -> OrderField:
     return OrderField(name=name, seen_by=STAFF, columns=(path, "status"), make=make, json=json)
 
 
-# The arguments of `door_at`, as query paths.
-DOOR = ("delivery_address", "customer__address", "customer__latitude", "customer__longitude")
+# The arguments of `address_coordinates`, as query paths.
+COORDINATE_COLUMNS = ("delivery_address", "customer__address", "customer__latitude", "customer__longitude")
 
 
 def _coordinate_field(name: str, index: int) -> OrderField:
     """A coordinate of the delivery address (WGS 84): latitude (0) or longitude (1), null if unknown."""
 
-    parts = itemgetter(*DOOR)
+    parts = itemgetter(*COORDINATE_COLUMNS)
 
     def make(values: Values, side: Side) -> float | None:
-        door = door_at(*parts(values))
-        return door[index] if door else None
+        place = address_coordinates(*parts(values))
+        return place[index] if place else None
 
     json = (serializers.FloatField, {"read_only": True, "allow_null": True})
-    return OrderField(name=name, seen_by=STAFF, columns=DOOR, make=make, json=json)
+    return OrderField(name=name, seen_by=STAFF, columns=COORDINATE_COLUMNS, make=make, json=json)
 
 
 LATER = _("When the last status change happened, if it was done offline and reported later. Otherwise null.")
 FIELDS: tuple[OrderField, ...] = (
-    column("id", ALL, "order_id"),
-    column("order_number", ALL, "order_number"),
-    column("version", ALL, "version"),
-    column("status", ALL, "status"),
-    column("priority", ALL, "priority"),
-    column("attempt", ALL, "attempt"),
-    column("customer", ALL, "customer_id"),
-    _name("customer_name", ALL, "customer__name"),
-    _telephone("customer_phone", "customer__phone"),
-    _telephone("customer_phone2", "customer__phone2"),
+    column_field("id", ALL, "order_id"),
+    column_field("order_number", ALL, "order_number"),
+    column_field("version", ALL, "version"),
+    column_field("status", ALL, "status"),
+    column_field("priority", ALL, "priority"),
+    column_field("attempt", ALL, "attempt"),
+    column_field("customer", ALL, "customer_id"),
+    _related_name_field("customer_name", ALL, "customer__name"),
+    _telephone_field("customer_phone", "customer__phone"),
+    _telephone_field("customer_phone2", "customer__phone2"),
     OrderField(name="items", seen_by=ALL, columns=(), json=(ItemOutput, {"many": True, "read_only": True})),
-    column("scheduled_date", ALL, "scheduled_date"),
-    column("time_slot", ALL, "time_slot"),
-    column("eta", ALL, "eta"),
+    column_field("scheduled_date", ALL, "scheduled_date"),
+    column_field("time_slot", ALL, "time_slot"),
+    column_field("eta", ALL, "eta"),
     OrderField(
         name="reported_later", seen_by=OFFICE, columns=(),
         json=(serializers.DateTimeField, {"read_only": True, "allow_null": True, "help_text": LATER}),
     ),
-    column("delivery_address", ALL, "address"),
-    column("area", ALL, "area"),
+    column_field("delivery_address", ALL, "address"),
+    column_field("area", ALL, "area"),
     _coordinate_field("latitude", 0),
     _coordinate_field("longitude", 1),
-    column("notes", ALL),
-    column("driver", STAFF, "driver_id"),
-    _name("driver_name", OFFICE, "driver__name", allow_null=True, default=None),
-    column("route", STAFF, "route_id"),
-    column("stop_sequence", STAFF, "stop_sequence"),
-    column("amount_due", ALL, "amount_due"),
-    column("amount_collected", ALL),
-    column("created_at", ALL),
-    column("updated_at", ALL),
+    column_field("notes", ALL),
+    column_field("driver", STAFF, "driver_id"),
+    _related_name_field("driver_name", OFFICE, "driver__name", allow_null=True, default=None),
+    column_field("route", STAFF, "route_id"),
+    column_field("stop_sequence", STAFF, "stop_sequence"),
+    column_field("amount_due", ALL, "amount_due"),
+    column_field("amount_collected", ALL),
+    column_field("created_at", ALL),
+    column_field("updated_at", ALL),
 )  # fmt: skip
 
 
-def seen_by(side: Side) -> Sequence[OrderField]:
-    return _seen_by(FIELDS, side)
+def fields_seen_by(side: Side) -> Sequence[OrderField]:
+    return _fields_seen_by(FIELDS, side)
 
 
 @lru_cache
-def _seen_by(fields: tuple[OrderField, ...], side: Side) -> Sequence[OrderField]:
+def _fields_seen_by(fields: tuple[OrderField, ...], side: Side) -> Sequence[OrderField]:
     return [field for field in fields if side in field.seen_by]
 
 
-def in_events(side: Side) -> list[OrderField]:
+def event_fields(side: Side) -> list[OrderField]:
     """The fields in events for this side. The driver of an order gets the event with the customer's fields."""
-    return [field for field in seen_by(side) if field.event]
+    return [field for field in fields_seen_by(side) if field.event]
 
 
 def event_data(order: Order) -> dict[str, Any]:
     """A copy of the order's event fields, by event name. Events are built later, when the order may have changed."""
-    return {field.event: _plain(getattr(order, field.columns[0])) for field in in_events(Side.OFFICE)}
+    return {field.event: _json_value(getattr(order, field.columns[0])) for field in event_fields(Side.OFFICE)}
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 

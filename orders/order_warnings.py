@@ -32,12 +32,12 @@ def register(check: Check) -> Check:
     return check
 
 
-def of(customer: Customer) -> list[OrderWarning]:
+def warnings_for(customer: Customer) -> list[OrderWarning]:
     return [warning for check in CHECKS for warning in check(customer)]
 
 
 @register
-def open_orders(customer: Customer) -> Iterator[OrderWarning]:
+def warn_of_open_orders(customer: Customer) -> Iterator[OrderWarning]:
     """Warns of open orders: the customer may be calling about one of them."""
     for order in Order.objects.open().filter(customer=customer).order_by("scheduled_date", "id")[:MAX_NAMED]:
         detail = _("There is already an open order: %(number)s, for %(day)s.")
@@ -45,7 +45,7 @@ def open_orders(customer: Customer) -> Iterator[OrderWarning]:
 
 
 @register
-def no_message(customer: Customer) -> Iterator[OrderWarning]:
+def warn_of_unreachable_customer(customer: Customer) -> Iterator[OrderWarning]:
     """Warns if neither SMS nor e-mail can reach the customer."""
     if not customer.email and not any(phones.is_mobile(number) for number in (customer.phone, customer.phone2)):
         detail = _("This customer gets no SMS: there is no mobile number and no e-mail.")

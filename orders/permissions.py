@@ -79,7 +79,7 @@ def own_orders(user: Anyone) -> Q:
     return visibility.NO_ROWS
 
 
-def readable_numbers(user: Anyone) -> Q:
+def orders_with_readable_phone(user: Anyone) -> Q:
     """The condition for orders whose customer's telephone number the user may read. It covers only visible orders."""
     match side_of(user):
         case Side.OFFICE:

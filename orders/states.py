@@ -86,7 +86,7 @@ MOVES: dict[tuple[OrderStatus, OrderStatus], Move] = {
 }
 
 
-def check(before: str, to: str, roles: Collection[Side], reason: str) -> None:
+def check_move(before: str, to: str, roles: Collection[Side], reason: str) -> None:
     """Raises a Refusal unless `roles` may move an order from `before` to `to` with this `reason`."""
     move = MOVES.get((OrderStatus(before), OrderStatus(to)))
     if move is None:

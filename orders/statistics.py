@@ -69,13 +69,13 @@ def period(query: Mapping[str, str]) -> tuple[tuple[date, date], dict[str, list[
     return form.days, errors
 
 
-def cached(first: date, last: date) -> dict[str, Any]:
+def cached_statistics(first: date, last: date) -> dict[str, Any]:
     """`statistics_of` as JSON, cached until an order, product or driver changes."""
     figures: dict[str, Any] = caching.answer(caching.STATISTICS, (first, last), partial(_compute, first, last))
     return figures
 
 
-def changed(sender: type[Model], **kwargs: Any) -> None:
+def expire_statistics(sender: type[Model], **kwargs: Any) -> None:
     """Receiver of `post_save` that expires the cache. Items and moves are saved with their order, which triggers it."""
     caching.changed(caching.STATISTICS)
 

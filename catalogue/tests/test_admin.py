@@ -7,7 +7,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from catalogue.models import Product
-from orders.tests.admin.browser import Browser, change, errors, sign_in
+from orders.tests.admin.browser import Browser, change_url, form_errors, sign_in
 from orders.tests.factories import make_office, make_product, make_staff
 from orders.tests.threads import in_thread
 
@@ -56,7 +56,7 @@ def test_correction_needs_permission() -> None:
 
 def test_form_does_not_change_stock(office: Browser) -> None:
     product = make_product(stock=100)
-    path = change("product", product.pk)
+    path = change_url("product", product.pk)
     form = office.form(path, "product_form")
     Product.add_stock(product.pk, -3)
     office.post(path, form | {"price": 880, "stock": 500})
@@ -67,7 +67,7 @@ def test_form_does_not_change_stock(office: Browser) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_form_saved_during_delivery_waits_and_keeps_stock() -> None:
     browser, product = sign_in(make_office()), make_product(stock=100)
-    path = change("product", product.pk)
+    path = change_url("product", product.pk)
     form = browser.form(path, "product_form")
     with transaction.atomic():
         Product.add_stock(product.pk, -3)
@@ -83,8 +83,8 @@ def test_form_saved_during_delivery_waits_and_keeps_stock() -> None:
 )
 def test_invalid_product_shows_error(office: Browser, wrong: dict[str, Any]) -> None:
     product = make_product()
-    path = change("product", product.pk)
-    assert errors(office.post(path, office.form(path, "product_form") | wrong))
+    path = change_url("product", product.pk)
+    assert form_errors(office.post(path, office.form(path, "product_form") | wrong))
 
 
 def test_list_warns_of_low_stock(office: Browser) -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from customers.models import Customer
-from orders.tests.admin.browser import Browser, Forms, change, shown_messages, sign_in
+from orders.tests.admin.browser import Browser, Forms, change_url, shown_messages, sign_in
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
@@ -56,14 +56,14 @@ def test_list_query_count_is_constant(office: Browser, django_assert_max_num_que
 def test_page_links_to_recent_orders(office: Browser) -> None:
     customer = make_customer()
     orders = [make_order(customer=customer) for _ in range(11)]
-    shown = office.get(change("customer", customer.pk))
-    assert change("order", orders[0].pk) not in shown
-    assert all(change("order", order.pk) in shown for order in orders[1:])
+    shown = office.get(change_url("customer", customer.pk))
+    assert change_url("order", orders[0].pk) not in shown
+    assert all(change_url("order", order.pk) in shown for order in orders[1:])
 
 
 def test_page_links_to_all_orders(office: Browser) -> None:
     order, other = make_order(), make_order()
-    page = office.get(change("customer", order.customer_id))
+    page = office.get(change_url("customer", order.customer_id))
     (link,) = re.findall(r'href="([^"]*orders/order/\?customer__id__exact[^"]*)"', page)
     shown = office.get(link)
     assert order.order_number in shown
@@ -150,7 +150,7 @@ def test_unlinked_account_cannot_sign_in() -> None:
 
 def test_page_offers_only_possible_steps(office: Browser) -> None:
     without, having = make_customer(), make_customer(user=make_user())
-    offered = [set(Forms(office.get(change("customer", row.pk))).forms) for row in (without, having)]
+    offered = [set(Forms(office.get(change_url("customer", row.pk))).forms) for row in (without, having)]
     assert account(without, "open") in offered[0]
     assert {account(having, "link"), account(having, "close")} <= offered[1]
     assert account(having, "open") not in offered[1]
@@ -160,7 +160,7 @@ def test_account_steps_need_post_and_permission(office: Browser) -> None:
     customer = make_customer(email="wang@example.com")
     office.get(account(customer, "open"), status=405)
     clerk = sign_in(make_staff("clerk"))
-    assert account(customer, "open") not in clerk.get(change("customer", customer.pk))
+    assert account(customer, "open") not in clerk.get(change_url("customer", customer.pk))
     assert clerk.post(account(customer, "open"), {}).status_code == 403
     assert Customer.objects.get().user is None
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from dispatch.models import DriverLocation, DriverLocationQuerySet
 from orders.tests.factories import make_driver
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 
 NOW = timezone.now()
 
@@ -40,7 +40,7 @@ def test_position_not_newer_is_ignored(seconds: int) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_writes_keep_newest_position() -> None:
     driver = make_driver().pk
-    at_once(
+    run_concurrently(
         lambda at: DriverLocation.objects.save_if_newer(location(driver, at, latitude=at)), (3, 1, 7, 5, 0, 6, 2, 4)
     )
     assert DriverLocation.objects.get().latitude == 7

@@ -18,7 +18,7 @@ from importing.models import CheckedSheet
 from importing.tests.sheets import make_20kg, make_sheet, make_xlsx, row
 from orders.models import Order
 from orders.tests.factories import make_office, make_staff
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/orders/order/import/"
@@ -132,7 +132,7 @@ def test_double_click_imports_once(office: Client) -> None:
 def test_concurrent_claims_of_sheet_accept_one() -> None:
     user = make_office()
     stored = CheckedSheet.store(user, b"x", name="orders.csv", encoding="")
-    claimed = at_once(lambda clerk: CheckedSheet.claim(clerk, stored.token), [user] * 4)
+    claimed = run_concurrently(lambda clerk: CheckedSheet.claim(clerk, stored.token), [user] * 4)
     assert sorted(sheet is not None for sheet in claimed) == [False, False, False, True]
 
 

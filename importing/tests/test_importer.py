@@ -14,12 +14,12 @@ from importing import importer
 from importing.columns import UnreadableSheet
 from importing.importer import import_orders
 from importing.report import Mode, Report
-from importing.row import OrderDraft, name_key
+from importing.row import OrderDraft, customer_name_key
 from importing.tests.sheets import HOME, make_20kg, make_sheet, row
 from luckygas.demo.depot import FIRST, HERE, SECOND, make_products
 from orders.models import Order, OrderItem
 from orders.tests.factories import make_customer, make_office
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 from web.actors import Source
 
 pytestmark = pytest.mark.django_db
@@ -248,7 +248,7 @@ def test_concurrent_imports_of_one_sheet_create_no_duplicates() -> None:
     # Each customer occurs twice, far apart: the second row must find the customer that another import created.
     data = make_sheet(*(row(number, phone=f"09{number % 10:08d}", customer=f"客{number % 10}") for number in range(20)))
     with mock.patch.object(importer, "BATCH", 2):
-        reports = at_once(import_orders, [data] * 4)
+        reports = run_concurrently(import_orders, [data] * 4)
     assert (Order.objects.count(), Customer.objects.count()) == (20, 10)
     assert sum(len(report.created) for report in reports) == 20
     assert sum(len(report.known) for report in reports) == 60
@@ -330,7 +330,7 @@ def test_telephone_without_area_code_gets_shop_area_code(product: Product, setti
 
 def test_addresses_are_compared_only_for_matching_names(product: Product) -> None:
     make_customer(name="別人", phone="0987654321", address="台北市中山區林森北路1號")
-    with mock.patch.object(addresses, "comparable", wraps=addresses.normalized) as compared:
+    with mock.patch.object(addresses, "address_key", wraps=addresses.address_key) as compared:
         run(row())
     assert {call.args[0] for call in compared.call_args_list} == {HOME}
 
@@ -343,6 +343,6 @@ def test_open_quotation_mark_invalidates_only_its_row(product: Product) -> None:
 
 
 def test_rows_of_new_customer_are_compared_once(product: Product) -> None:
-    with mock.patch("importing.importer.name_key", wraps=name_key) as compared:
+    with mock.patch("importing.importer.customer_name_key", wraps=customer_name_key) as compared:
         run(*(row(number) for number in range(1, 51)), mode=Mode.CHECK)
     assert compared.call_count <= 3 * 50

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue.models import Product
-from importing.columns import Column, SheetLine, UnreadableSheet, locate
+from importing.columns import Column, SheetLine, UnreadableSheet, locate_columns
 from importing.importer import import_orders
 from importing.report import Report
 from importing.row import OrderDraft, RowReader
@@ -25,7 +25,7 @@ PRODUCTS = [
     Product(pk=4, code="LPG5", name="5kg", price=300, is_active=False),
     Product(pk=5, code="DEAR", name="dear", price=2**31 - 1),
 ]
-READER = RowReader(locate(SheetLine(1, TITLES)), PRODUCTS, DAY)
+READER = RowReader(locate_columns(SheetLine(1, TITLES)), PRODUCTS, DAY)
 
 
 def read(**changed: str) -> OrderDraft | list[str]:

@@ -33,7 +33,7 @@ from notifications.models import GatewayState, MessageTemplate, NotificationHist
 from notifications.states import OrderStatus as Sms
 from orders.models import Order
 from orders.states import OrderStatus
-from orders.tests.factories import make_customer, make_staff, make_user, turn
+from orders.tests.factories import make_customer, make_staff, make_user, set_switch
 from orders.tests.test_proof_images import encoded, sent
 from realtime import auth, channels, commands
 from realtime.channels import Identity
@@ -62,7 +62,7 @@ class House:
         self.other = {"manager": make_staff("manager"), "clerk": make_staff("clerk")}
         MessageTemplate.make_missing()
         for name in flags.MEANINGS:
-            turn(name, True)
+            set_switch(name, True)
         now = timezone.now()
         connection = {"role": "office", "endpoint": "ws", "instance": "a:1", "owner": "user:1"}
         times = {"connected_at": now, "last_ping": now}

@@ -23,7 +23,7 @@ from notifications.tests.provider import Provider, says
 from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_order
-from orders.tests.threads import at_once, in_thread
+from orders.tests.threads import in_thread, run_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,7 +100,7 @@ def test_no_waiting_returns_at_once(provider: Provider) -> None:
 def test_concurrent_confirms_send_one_sms(provider: Provider) -> None:
     order = make_order()
     theirs = [Order.objects.get(pk=order.pk) for _ in range(2)]
-    outcomes = at_once(lambda mine: mine.transition_to(OrderStatus.CONFIRMED), theirs)
+    outcomes = run_concurrently(lambda mine: mine.transition_to(OrderStatus.CONFIRMED), theirs)
     assert outcomes.count("invalid_transition") == 1
     assert (len(provider.asked), NotificationHistory.objects.count()) == (1, 1)
 

@@ -102,7 +102,7 @@ class RouteAdmin(BaseAdmin):
         return super().formfield_for_foreignkey(db_field, request, **({"queryset": active} | kwargs))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Route | None = None) -> Any:
-        """In an existing route only the button “Assign to a driver” changes the driver, for the route and its orders."""
+        """The driver of an existing route is read-only: the button “Assign to a driver” changes it with the orders."""
         return ("driver",) if obj else ()
 
     def get_inlines(self, request: HttpRequest, obj: Route | None) -> Any:

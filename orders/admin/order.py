@@ -276,7 +276,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
         form.instance.refresh_from_db()
 
     def place(self, request: HttpRequest, form: OrderForm, items: ItemFormSet | None) -> int:
-        warnings = order_warnings.of(form.cleaned_data["customer"])
+        warnings = order_warnings.warnings_for(form.cleaned_data["customer"])
         pk = services.place(items.lines() if items else [], actor(request), **form.columns()).pk
         for warning in warnings:
             self.message_user(request, warning.detail, messages.WARNING)

@@ -26,10 +26,13 @@ class StatisticsView(BaseAdmin):
     """Mixin for `OrderAdmin` that adds the page `statistics/`, for staff who may view orders."""
 
     def statistics_view(self, request: HttpRequest) -> HttpResponse:
-        """Shows the period, or the errors and the default period if it is invalid. `?format=csv` downloads the tables."""
+        """Shows the requested period; if it is invalid, its errors and the default period.
+
+        `?format=csv` downloads the tables.
+        """
         check_page(request.user, "orders.view_order")
         days, errors = statistics.period(request.GET)
-        figures = statistics.cached(*days)
+        figures = statistics.cached_statistics(*days)
         if request.GET.get("format") == "csv":
             check_page(request.user, EXPORT)
         if request.GET.get("format") == "csv" and not errors:

@@ -157,7 +157,10 @@ class ConfirmationInput(CommandInput):
         return {**super().get_fields(), **delivery_parts.fields()}
 
     def validate_cylinder_serials(self, serials: list[str]) -> list[str]:
-        """Converts letters to upper-case ASCII, also full-width ones from input methods (`ＣＹＬ1`). Drops duplicates."""
+        """Converts letters to upper case, and full-width ones (`ＣＹＬ1`, from input methods) to ASCII.
+
+        Drops duplicates.
+        """
         return list(dict.fromkeys(unicodedata.normalize("NFKC", serial).strip().upper() for serial in serials))
 
     def proof(self) -> Proof:

@@ -19,7 +19,7 @@ from orders.api.proof_images import ProofImageOutput
 from orders.models import DeliveryConfirmation, OrderItem, OrderStatusChange, ProofImage
 from orders.models.order import SENT_AT_ONCE
 from orders.models.queries import OrderQuerySet
-from orders.order_fields import ItemOutput, OrderFieldsSerializer, as_text
+from orders.order_fields import ItemOutput, OrderFieldsSerializer, iso_text
 from orders.states import OrderStatus
 
 
@@ -68,7 +68,7 @@ class OrderOutput(FieldsByRole, OrderFieldsSerializer):
 
     @classproperty
     def seen_by(cls) -> Mapping[Side, frozenset[str]]:  # noqa: N805
-        return {side: frozenset(field.name for field in order_fields.seen_by(side)) for side in Side}
+        return {side: frozenset(field.name for field in order_fields.fields_seen_by(side)) for side in Side}
 
 
 class WholeOrderOutput(OrderOutput):
@@ -127,11 +127,11 @@ def represent(rows: Iterable[Row], side: Side) -> list[Row]:
     """The rows as this side sees them. One query reads all items, and which last moves were reported later."""
     page = list(rows)
     items, later = _items_and_late_moves([row["id"] for row in page])
-    fields = order_fields.seen_by(side)
+    fields = order_fields.fields_seen_by(side)
     sources = [(field.name, field.columns[0] if field.columns else field.name) for field in fields]
     computed = [(field.name, field.make) for field in fields if field.make]
     for number, row in enumerate(page):
-        row |= {"items": items[row["id"]], "reported_later": as_text(later.get(row["id"]))}
+        row |= {"items": items[row["id"]], "reported_later": iso_text(later.get(row["id"]))}
         page[number] = {name: row[source] for name, source in sources}
         page[number] |= {name: make(row, side) for name, make in computed}
     return page

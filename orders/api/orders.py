@@ -80,7 +80,7 @@ class OrderFilters(Filters):
 
     def search(self, orders: OrderQuerySet, name: str, value: str) -> OrderQuerySet:
         """Matches telephone digits only for callers who may read the number. Others could guess it digit by digit."""
-        return orders.search(value, permissions.readable_numbers(self.request.user))
+        return orders.search(value, permissions.orders_with_readable_phone(self.request.user))
 
     def newest(self, orders: OrderQuerySet, name: str, value: int) -> OrderQuerySet:
         if not self.form.cleaned_data.get("customer"):
@@ -213,7 +213,7 @@ class Orders(ProofImages):
     def warnings(self, request: Request) -> Response:
         """What the office should know before it places an order, such as an open order or no mobile number."""
         query = self.validated(WarningsQuery, request.query_params).validated_data
-        found = order_warnings.of(query["customer"])
+        found = order_warnings.warnings_for(query["customer"])
         return Response(WarningOutput(found, many=True).data)
 
     @extend_schema(operation_id="orders_statistics", parameters=PERIOD, responses=StatisticsOutput)
@@ -223,4 +223,4 @@ class Orders(ProofImages):
 
         `total` and `by_status` count all orders; the other figures exclude cancelled ones.
         """
-        return Response(statistics.cached(*days_of(request)))
+        return Response(statistics.cached_statistics(*days_of(request)))

@@ -331,7 +331,7 @@ class Order(Tracked):
         before = self.status
         roles = sides_towards(command.by, self)
         if not _is_reassignment(self, command, roles):
-            states.check(before, command.to, roles, command.reason)
+            states.check_move(before, command.to, roles, command.reason)
             check_correcting(command.by, before, command.to)
         if command.driver is not None and Side.OFFICE not in roles:
             check_office_only({"driver"})

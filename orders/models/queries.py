@@ -11,7 +11,7 @@ from django.db.models import Case, Count, F, Q, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from customers.models import telephones, written
+from customers.models import phone_matches, text_matches
 from orders import numbers
 from orders.states import ON_THE_ROAD, OPEN, OrderStatus
 from web.text import visible
@@ -69,8 +69,8 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
         `with_phones` limits the orders whose telephones are searched. By default all are searched.
         """
         text = visible(text).strip()[:100]
-        found = written(text, "customer__name", "delivery_address")
-        found |= Q(order_number__contains=numbers.as_typed(text))
-        has_phone = telephones(text, "contains", "customer__phone", "customer__phone2")
+        found = text_matches(text, "customer__name", "delivery_address")
+        found |= Q(order_number__contains=numbers.normalise_order_number(text))
+        has_phone = phone_matches(text, "contains", "customer__phone", "customer__phone2")
         found |= has_phone & (with_phones or Q())
         return self.filter(found) if text else self

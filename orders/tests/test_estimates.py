@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from dispatch.models import DriverLocation
-from orders.estimates import Minutes, distance_km, to_the_door
+from orders.estimates import Minutes, distance_km, estimate_arrival
 from orders.models import Order
 from orders.tests.factories import make_customer, make_driver, make_order
 
@@ -30,21 +30,21 @@ def test_distance_of_known_pair() -> None:
 
 
 def test_two_kilometres_give_range_of_minutes(order: Order) -> None:
-    assert to_the_door(order, at(25.0510, 121.5654), timezone.now()) == Minutes(least=5, most=15)
+    assert estimate_arrival(order, at(25.0510, 121.5654), timezone.now()) == Minutes(least=5, most=15)
 
 
 def test_driver_at_door_gives_shortest_range(order: Order) -> None:
-    assert to_the_door(order, at(*DOOR), timezone.now()) == Minutes(least=0, most=5)
+    assert estimate_arrival(order, at(*DOOR), timezone.now()) == Minutes(least=0, most=5)
 
 
 def test_stale_position_gives_no_estimate(order: Order) -> None:
-    assert to_the_door(order, at(25.0510, 121.5654, minutes_ago=6), timezone.now()) is None
+    assert estimate_arrival(order, at(25.0510, 121.5654, minutes_ago=6), timezone.now()) is None
 
 
 def test_missing_position_gives_no_estimate(order: Order) -> None:
-    assert to_the_door(order, None, timezone.now()) is None
+    assert estimate_arrival(order, None, timezone.now()) is None
 
 
 def test_other_delivery_address_gives_no_estimate(order: Order) -> None:
     order.delivery_address = "台北市中山區別處1號"
-    assert to_the_door(order, at(25.0510, 121.5654), timezone.now()) is None
+    assert estimate_arrival(order, at(25.0510, 121.5654), timezone.now()) is None

@@ -23,7 +23,7 @@ from orders.tests.factories import (
     make_route,
     make_user,
 )
-from orders.tests.threads import meanwhile
+from orders.tests.threads import run_during
 from web.actors import Actor
 from web.refusals import Refusal
 
@@ -99,7 +99,7 @@ def test_repeated_ref_returns_first_row_and_moves_once() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_use_of_one_ref_moves_one_order() -> None:
     office, order, other = make_office(), make_order(), make_order()
-    refused = meanwhile(
+    refused = run_during(
         lambda: other.transition_to("confirmed", by=office, ref="a1"),
         lambda: refusal(order, "confirmed", by=office, ref="a1"),
     )
@@ -264,7 +264,7 @@ EVERY = list(itertools.product(OrderStatus.values, OrderStatus.values, Side))
 
 def outcome(before: str, to: str, role: Side, reason: str) -> str:
     try:
-        states.check(before, to, {role}, reason)
+        states.check_move(before, to, {role}, reason)
     except Refusal as refusal:
         return refusal.code
     return "allowed"
@@ -288,7 +288,7 @@ def test_office_may_make_every_move_of_others() -> None:
 
 def test_user_without_role_moves_nothing() -> None:
     with pytest.raises(Refusal, match=r"may not|不"):
-        states.check("pending", "confirmed", set(), "")
+        states.check_move("pending", "confirmed", set(), "")
 
 
 def test_moves_from() -> None:
@@ -313,7 +313,7 @@ def give_to_another_customer(order: Order) -> None:
 def test_move_succeeds_after_waiting_for_change_of_customer() -> None:
     office, order = make_office(), make_order()
     orders = Order.objects.filter(pk=order.pk)
-    done = meanwhile(
+    done = run_during(
         lambda: give_to_another_customer(order), lambda: Order.move_one(orders, OrderStatus.CONFIRMED, by=office)
     )
     assert done.to_status == OrderStatus.CONFIRMED
@@ -325,7 +325,7 @@ def test_driver_assigned_meanwhile_may_move_order() -> None:
     first, second = make_driver(), make_driver()
     order = make_order(OrderStatus.ASSIGNED, driver=first)
     mine = Order.objects.get(pk=order.pk)
-    done = meanwhile(
+    done = run_during(
         lambda: order.assign(second), lambda: mine.transition_to(OrderStatus.DELIVERING, by=second.user)
     )  # fmt: skip
     assert (done.to_status, done.by) == (OrderStatus.DELIVERING, second.user)
@@ -335,7 +335,7 @@ def test_driver_assigned_meanwhile_may_move_order() -> None:
 @pytest.mark.servers
 def test_change_after_waiting_sees_current_customer() -> None:
     api, order = make_api("office"), make_order()
-    answer = meanwhile(
+    answer = run_during(
         lambda: give_to_another_customer(order), lambda: api.patch(f"orders/{order.pk}/", {"notes": "三樓"})
     )
     assert (answer.status_code, answer.json()["customer"]) == (200, order.customer_id)
@@ -345,7 +345,7 @@ def test_change_after_waiting_sees_current_customer() -> None:
 @pytest.mark.servers
 def test_bulk_update_after_waiting_sees_current_people() -> None:
     office, order = make_office(), make_order()
-    outcome = meanwhile(
+    outcome = run_during(
         lambda: give_to_another_customer(order),
         lambda: services.bulk_update([order.pk], {"status": "confirmed"}, Actor(office)),
     )

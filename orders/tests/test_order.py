@@ -16,7 +16,7 @@ from orders.models.item import OrderLine
 from orders.models.order import VersionConflict
 from orders.states import OrderStatus
 from orders.tests.factories import TODAY, make_customer, make_driver, make_office, make_order, make_product
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
@@ -105,7 +105,7 @@ def test_concurrent_confirms_accept_one() -> None:
     def confirm(clerk: User) -> str:
         return Order.objects.get(pk=order.pk).transition_to(OrderStatus.CONFIRMED, by=clerk, source="rest").to_status
 
-    assert sorted(at_once(confirm, clerks)) == ["confirmed", *["invalid_transition"] * 19]
+    assert sorted(run_concurrently(confirm, clerks)) == ["confirmed", *["invalid_transition"] * 19]
     assert OrderStatusChange.objects.filter(order=order, to_status="confirmed").count() == 1
 
 
@@ -116,7 +116,7 @@ def test_concurrent_orders_get_distinct_numbers() -> None:
     # Few numbers, so that the threads must collide.
     few = iter([f"{n // 3:04d}-0000" for n in range(200)])
     with mock.patch.object(numbers, "new_order_number", side_effect=lambda: next(few)):
-        made = at_once(lambda one: make_order(customer=one, product=product).order_number, [customer] * 20)
+        made = run_concurrently(lambda one: make_order(customer=one, product=product).order_number, [customer] * 20)
     assert len(set(made)) == 20
 
 
@@ -149,7 +149,7 @@ def test_one_wrong_digit_fails_check(digits: str, place: int, off: int) -> None:
     ],
 )
 def test_as_typed(typed: str, column: str) -> None:
-    assert numbers.as_typed(typed) == column
+    assert numbers.normalise_order_number(typed) == column
 
 
 def test_tracking_token_is_short_and_random() -> None:

@@ -21,7 +21,7 @@ def test_warning_lists_only_open_orders() -> None:
     waiting = make_order(customer=customer)
     make_order(OrderStatus.CANCELLED, customer=customer)
     make_order()
-    (warning,) = order_warnings.of(customer)
+    (warning,) = order_warnings.warnings_for(customer)
     assert warning.code == "open_order"
     assert waiting.order_number in warning.detail
 
@@ -34,7 +34,7 @@ def test_warning_lists_only_open_orders() -> None:
     ],
 )  # fmt: skip
 def test_warning_if_customer_is_unreachable(reached_by: dict[str, str], found: list[str]) -> None:
-    assert [warning.code for warning in order_warnings.of(make_customer(**reached_by))] == found
+    assert [warning.code for warning in order_warnings.warnings_for(make_customer(**reached_by))] == found
 
 
 def test_registered_check_adds_warning(monkeypatch: pytest.MonkeyPatch) -> None:

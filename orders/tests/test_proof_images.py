@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from orders.models.proof import MAX_BYTES, jpeg
+from orders.models.proof import MAX_BYTES, to_jpeg
 from web.refusals import Refusal
 
 
@@ -30,13 +30,13 @@ def opened(content: bytes) -> Image.Image:
 
 def refused(content: bytes) -> str:
     with pytest.raises(Refusal) as caught:
-        jpeg(sent(content))
+        to_jpeg(sent(content))
     return caught.value.code
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
 def test_image_is_stored_as_jpeg(form: str) -> None:
-    stored = opened(jpeg(sent(encoded(form))))
+    stored = opened(to_jpeg(sent(encoded(form))))
     assert (stored.format, stored.size) == ("JPEG", (40, 30))
 
 
@@ -45,19 +45,19 @@ def test_metadata_is_dropped() -> None:
     exif[0x010E] = "secret place"
     content = encoded(exif=exif, comment=b"secret words") + b"<script>secret</script>"
     assert b"secret" in content
-    assert b"secret" not in jpeg(sent(content))
+    assert b"secret" not in to_jpeg(sent(content))
 
 
 def test_rotated_photo_is_turned_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    assert opened(jpeg(sent(encoded(exif=exif)))).size == (30, 40)
+    assert opened(to_jpeg(sent(encoded(exif=exif)))).size == (30, 40)
 
 
 def test_transparent_background_becomes_white() -> None:
     out = BytesIO()
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(out, "PNG")
-    assert opened(jpeg(sent(out.getvalue()))).getpixel((4, 4)) == (255, 255, 255)
+    assert opened(to_jpeg(sent(out.getvalue()))).getpixel((4, 4)) == (255, 255, 255)
 
 
 @pytest.mark.parametrize(
@@ -80,21 +80,21 @@ def test_too_many_bytes_or_pixels_are_refused() -> None:
 def test_large_image_is_scaled_down(form: str, mode: str) -> None:
     out = BytesIO()
     Image.new(mode, (4000, 3000), 1).save(out, form)
-    assert opened(jpeg(sent(out.getvalue()))).size == (2048, 1536)
+    assert opened(to_jpeg(sent(out.getvalue()))).size == (2048, 1536)
 
 
 def test_thin_line_survives_scaling() -> None:
     out, drawn = BytesIO(), Image.new("1", (4000, 3000), 1)
     drawn.paste(0, (0, 1501, 4000, 1502))
     drawn.save(out, "PNG")
-    stored = opened(jpeg(sent(out.getvalue()))).convert("L")
+    stored = opened(to_jpeg(sent(out.getvalue()))).convert("L")
     assert min(stored.tobytes()) < 200
 
 
 @given(st.binary(max_size=200), st.integers(0, 600), st.sampled_from([encoded(), encoded("PNG")]))
 def test_broken_bytes_raise_only_refusal(noise: bytes, at: int, whole: bytes) -> None:
     content = whole[:at] + noise + whole[at + len(noise) :]
-    result = outcome(lambda: jpeg(sent(content)))
+    result = outcome(lambda: to_jpeg(sent(content)))
     assert result in ("invalid_image", "image_too_large") or opened(result).format == "JPEG"  # type: ignore[arg-type]
 
 

@@ -15,7 +15,7 @@ from orders.models import Order, OrderItem, Priority
 from orders.models.item import OrderLine
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_route
-from orders.tests.threads import between, in_thread
+from orders.tests.threads import in_thread, run_between
 from web.actors import Actor, Source
 from web.refusals import Refusal
 
@@ -94,7 +94,7 @@ def test_bulk_update_and_delivery_of_same_products_do_not_deadlock(
     both = make_order(OrderStatus.ARRIVING, product=low)
     OrderItem.objects.create(order=both, product=high, quantity=1)
     deliver = partial(both.transition_to, OrderStatus.DELIVERED)
-    with between('UPDATE "catalogue_product"', 'SELECT "catalogue_product"', deliver, seconds=0.5):
+    with run_between('UPDATE "catalogue_product"', 'SELECT "catalogue_product"', deliver, seconds=0.5):
         outcome = services.bulk_update(many, changes, make_actor())
     assert outcome.updated == many
     assert list(Product.objects.order_by("pk").values_list("stock", flat=True)) == [left, left]
@@ -176,7 +176,7 @@ def test_assign_route_while_orders_join_the_route() -> None:
     ids = [there.pk, coming.pk]
     put_on_route = partial(services.bulk_update, ids, {"route": route}, actor)
     # At this point the route is locked, the orders are not yet.
-    with between('SELECT "dispatch_route"', 'SELECT "orders_order"', put_on_route, seconds=5):
+    with run_between('SELECT "dispatch_route"', 'SELECT "orders_order"', put_on_route, seconds=5):
         assert services.assign_route(route.pk, driver, actor).updated == ids
 
 

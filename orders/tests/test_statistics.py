@@ -150,7 +150,7 @@ def test_metric_counts_open_recent_and_future_orders_in_one_query(django_assert_
     make_order(OrderStatus.DELIVERED)
     make_order(OrderStatus.DELIVERED, scheduled_date=today - timedelta(days=8))
     with django_assert_num_queries(1):
-        (family,) = metrics.rows()
+        (family,) = metrics.orders_by_status()
     found = {sample.labels["status"]: sample.value for sample in family.samples}
     assert found.keys() == set(OrderStatus)
     assert {name: count for name, count in found.items() if count} == {"pending": 2, "confirmed": 1, "delivered": 1}

@@ -9,7 +9,7 @@ from django.core import mail
 from django.urls import reverse
 
 from dispatch.models import Driver
-from orders.tests.admin.browser import Browser, Forms, change, errors, shown_messages, sign_in
+from orders.tests.admin.browser import Browser, Forms, change_url, form_errors, shown_messages, sign_in
 from orders.tests.factories import make_driver, make_office, make_order, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
@@ -60,13 +60,13 @@ def test_new_driver_without_email_gets_password_shown_once() -> None:
 def test_invalid_driver_creates_no_account(office: Browser, wrong: dict[str, str], text: str) -> None:
     make_user(username="taken")
     before = User.objects.count()
-    assert text in "".join(errors(hire(office, **wrong)))
+    assert text in "".join(form_errors(hire(office, **wrong)))
     assert (Driver.objects.count(), User.objects.count()) == (0, before)
 
 
 def test_driver_account_cannot_be_replaced(office: Browser) -> None:
     driver = make_driver()
-    path = change("driver", driver.pk)
+    path = change_url("driver", driver.pk)
     office.post(path, office.form(path, "driver_form") | {"name": "新名", "user": make_user().pk})
     after = Driver.objects.get()
     assert (after.name, after.user) == ("新名", driver.user)
@@ -83,7 +83,7 @@ def test_list_counts_open_orders(office: Browser) -> None:
 def test_deactivating_driver_with_open_orders_warns(office: Browser, by: str) -> None:
     driver = make_driver(name="陳志明")
     make_order("assigned", driver=driver)
-    path = change("driver", driver.pk)
+    path = change_url("driver", driver.pk)
     form = office.form(path, "driver_form")
     del form["is_active"]
     if by == "form":
@@ -100,7 +100,7 @@ def password(driver: Driver) -> str:
 
 def test_new_password_is_shown_without_email(office: Browser) -> None:
     driver = make_driver()
-    assert password(driver) in Forms(office.get(change("driver", driver.pk))).forms
+    assert password(driver) in Forms(office.get(change_url("driver", driver.pk))).forms
     ((_, text),) = shown_messages(office.post(password(driver), {}))
     (shown,) = re.findall(r"the password “([^”]+)”", text)
     driver.user.refresh_from_db()
@@ -117,7 +117,7 @@ def test_password_link_is_mailed_with_email(office: Browser) -> None:
 
 def test_office_cannot_renew_superuser_password(office: Browser) -> None:
     driver = make_driver(user=make_user(is_superuser=True))
-    assert password(driver) not in office.get(change("driver", driver.pk))
+    assert password(driver) not in office.get(change_url("driver", driver.pk))
     assert office.post(password(driver), {}).status_code == 403
     driver.user.refresh_from_db()
     assert driver.user.check_password("correct horse")
@@ -131,7 +131,7 @@ def test_password_needs_post_and_permission(office: Browser) -> None:
 
 def test_clerk_sees_account_name_without_email(office: Browser) -> None:
     driver = make_driver(user=make_user(username="chen", email="chen@example.com"))
-    page = change("driver", driver.pk)
+    page = change_url("driver", driver.pk)
     assert "chen@example.com" in office.get(page)
     shown = sign_in(make_staff("clerk")).get(page)
     assert ("chen" in shown, "chen@example.com" in shown) == (True, False)

@@ -16,7 +16,7 @@ from orders.models import Order, OrderItem
 from orders.models.order import Proof
 from orders.models.proof import store
 from orders.states import MOVES, OrderStatus, moves_from
-from orders.tests.admin.browser import Browser, Forms, change, errors, shown_messages, sign_in
+from orders.tests.admin.browser import Browser, Forms, change_url, form_errors, shown_messages, sign_in
 from orders.tests.factories import (
     TODAY,
     make_customer,
@@ -28,7 +28,7 @@ from orders.tests.factories import (
     make_staff,
 )
 from orders.tests.test_proof_images import encoded
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 from web import admin
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,7 @@ LIST, ADD = reverse("admin:orders_order_changelist"), reverse("admin:orders_orde
 
 def save(office: Browser, order: Order, **fields: Any) -> Any:
     """Opens the page, changes `fields` and saves."""
-    path = change("order", order.pk)
+    path = change_url("order", order.pk)
     return office.post(path, office.form(path, "order_form") | fields)
 
 
@@ -83,8 +83,8 @@ def test_page_query_count_is_constant(office: Browser) -> None:
         long.transition_to("confirmed", by=make_office())
         long.assign(make_driver(), by=make_office())
         OrderItem.objects.create(order=long, product=make_product(), quantity=1)
-    office.get(change("order", short.pk))
-    assert count_queries(office, change("order", long.pk)) == count_queries(office, change("order", short.pk))
+    office.get(change_url("order", short.pk))
+    assert count_queries(office, change_url("order", long.pk)) == count_queries(office, change_url("order", short.pk))
 
 
 @pytest.mark.parametrize("term", ["number", "洪", "仁愛路", "345678", "0934-345"])
@@ -126,7 +126,7 @@ def test_filter_offers_recent_routes_only(office: Browser) -> None:
 def test_pages_open_in_both_languages(office: Browser, language: str, path: str) -> None:
     order = make_order("delivered")
     answer = office.client.get(
-        change("order", order.pk) if path == "page" else path, headers={"accept-language": language}
+        change_url("order", order.pk) if path == "page" else path, headers={"accept-language": language}
     )
     assert answer.status_code == 200
     assert f'lang="{language}"' in answer.content.decode()
@@ -167,7 +167,7 @@ def test_invalid_new_order_shows_form_errors(office: Browser, wrong: dict[str, A
         "items-0-product": make_product().pk,
         "items-0-quantity": 2,
     }
-    assert message in "".join(errors(new_order(office, **(right | wrong))))
+    assert message in "".join(form_errors(new_order(office, **(right | wrong))))
     assert not Order.objects.exists()
 
 
@@ -178,7 +178,7 @@ def test_inactive_product_is_not_offered_for_new_line(office: Browser) -> None:
     order = make_order(product=product)
     product.is_active = False
     product.save()
-    assert "舊瓦斯桶" in office.get(change("order", order.pk))
+    assert "舊瓦斯桶" in office.get(change_url("order", order.pk))
 
 
 def test_saving_records_changed_fields_and_user(office: Browser) -> None:
@@ -219,19 +219,19 @@ def test_form_assigns_and_unassigns_driver(office: Browser, before: str, submitt
 def test_inactive_driver_is_not_offered(office: Browser) -> None:
     driver = make_driver(is_active=False)
     order = make_order("confirmed")
-    assert "valid choice" in "".join(errors(save(office, order, driver=driver.pk)))
+    assert "valid choice" in "".join(form_errors(save(office, order, driver=driver.pk)))
     assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
 
 
 @pytest.mark.parametrize("status", ["pending", "delivering", "failed"])
 def test_driver_is_read_only_before_confirmation_and_on_the_road(office: Browser, status: str) -> None:
-    assert "driver" not in office.form(change("order", make_order(status).pk), "order_form")
+    assert "driver" not in office.form(change_url("order", make_order(status).pk), "order_form")
 
 
 def test_refusal_shows_field_error_and_saves_nothing(office: Browser) -> None:
     order, route = make_order("assigned"), make_route(driver=make_driver())
     answer = save(office, order, driver=make_driver().pk, route=route.pk, notes="新")
-    assert errors(answer) == ["This route and this order have different drivers. Please choose another route."]
+    assert form_errors(answer) == ["This route and this order have different drivers. Please choose another route."]
     assert "route" in answer.context["adminform"].form.errors
     order.refresh_from_db()
     assert (order.route, order.notes, order.version) == (None, "", 3)
@@ -240,7 +240,7 @@ def test_refusal_shows_field_error_and_saves_nothing(office: Browser) -> None:
 @pytest.mark.parametrize("status", ["delivered", "cancelled"])
 def test_only_notes_of_closed_order_can_change(office: Browser, status: str) -> None:
     order = make_order(status)
-    form = office.form(change("order", order.pk), "order_form")
+    form = office.form(change_url("order", order.pk), "order_form")
     assert {name for name in form if "-" not in name and not name.startswith("csrf")} == {"opened_version", "notes"}
     save(office, order, notes="鄰居代收", scheduled_date="2026-11-25", customer=make_customer().pk)
     after = Order.objects.get(pk=order.pk)
@@ -251,20 +251,20 @@ def test_only_notes_of_closed_order_can_change(office: Browser, status: str) -> 
 def test_superuser_cannot_delete_order(admin_client: Any, path: str) -> None:
     order = make_order()
     data = {"post": "yes", "action": "delete_selected", "_selected_action": order.pk}
-    target = change("order", order.pk).removesuffix("change/") if "delete" in path else LIST
+    target = change_url("order", order.pk).removesuffix("change/") if "delete" in path else LIST
     admin_client.post(path.format(target), data)
     assert Order.objects.filter(pk=order.pk).exists()
 
 
 def test_page_shows_full_telephone_numbers(office: Browser) -> None:
     order = make_order(customer=make_customer(phone="0912-345-678", phone2="02-2930-0016"))
-    shown = office.get(change("order", order.pk))
+    shown = office.get(change_url("order", order.pk))
     assert '<a href="tel:+886912345678">0912-345-678</a>, <a href="tel:+886229300016">02-2930-0016</a>' in shown
 
 
 def test_page_shows_customer_messages(office: Browser) -> None:
     order = make_order("confirmed")
-    shown = office.get(change("order", order.pk))
+    shown = office.get(change_url("order", order.pk))
     assert str(order.notifications.get().get_kind_display()) in shown
 
 
@@ -340,7 +340,7 @@ def test_invalid_form_saves_nothing(office: Browser, wrong: dict[str, Any]) -> N
 def test_items_are_editable_until_driver_sets_out(office: Browser, status: OrderStatus) -> None:
     order = make_order(status)
     is_open = status in (OrderStatus.PENDING, OrderStatus.CONFIRMED, OrderStatus.ASSIGNED)
-    assert ("items-0-quantity" in office.form(change("order", order.pk), "order_form")) == is_open
+    assert ("items-0-quantity" in office.form(change_url("order", order.pk), "order_form")) == is_open
     save(office, order, notes="新", **{"items-0-quantity": 5})
     assert lines(order)[0][1] == (5 if is_open else 1)
     assert Order.objects.get(pk=order.pk).notes == "新"
@@ -348,13 +348,13 @@ def test_items_are_editable_until_driver_sets_out(office: Browser, status: Order
 
 def test_stale_form_is_refused(office: Browser) -> None:
     order = make_order(notes="舊")
-    path = change("order", order.pk)
+    path = change_url("order", order.pk)
     opened = office.form(path, "order_form")
     Order.objects.get(pk=order.pk).transition_to(OrderStatus.CONFIRMED)
     answer = office.post(path, opened | {"notes": "新", "items-0-quantity": 9})
     order.refresh_from_db()
     assert 'name="opened_version" value="1"' in answer.content.decode()  # refused when saved again, too
-    assert "Someone else changed this order" in "".join(errors(answer))
+    assert "Someone else changed this order" in "".join(form_errors(answer))
     assert (order.status, order.notes, order.version) == ("confirmed", "舊", 2)
     assert order.items.get().quantity == 1
 
@@ -362,14 +362,14 @@ def test_stale_form_is_refused(office: Browser) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_saves_refuse_one() -> None:
     order = make_order()
-    path = change("order", order.pk)
+    path = change_url("order", order.pk)
     browsers = [sign_in(make_office()) for _ in range(4)]
     forms = [browser.form(path, "order_form") for browser in browsers]
 
     def post(index: int) -> int:
         return browsers[index].client.post(path, forms[index] | {"notes": f"第{index}位"}).status_code
 
-    assert sorted(at_once(post, range(4))) == [200, 200, 200, 302]
+    assert sorted(run_concurrently(post, range(4))) == [200, 200, 200, 302]
     assert Order.objects.get(pk=order.pk).version == 2
 
 
@@ -380,7 +380,7 @@ def move(order: Order, to: str) -> str:
 @pytest.mark.parametrize("status", OrderStatus)
 def test_page_offers_only_allowed_moves(office: Browser, status: OrderStatus) -> None:
     order = make_order(status)
-    shown = office.get(change("order", order.pk))
+    shown = office.get(change_url("order", order.pk))
     allowed = set(moves_from(status, {Side.OFFICE}))
     assert {to for to in OrderStatus if f'"{move(order, to)}"' in shown} == allowed
 
@@ -392,7 +392,7 @@ def test_every_office_move_works_from_its_page(office: Browser, before: OrderSta
     submitted = fields | {"reason": "客戶來電"} | ({"driver": make_driver().pk} if to == OrderStatus.ASSIGNED else {})
     answer = office.post(move(order, to), submitted)
     order.refresh_from_db()
-    assert (order.status, answer.redirect_chain) == (to, [(change("order", order.pk), 302)])
+    assert (order.status, answer.redirect_chain) == (to, [(change_url("order", order.pk), 302)])
     last = order.history.last()
     assert last is not None
     assert (last.by, last.source) == (answer.context["user"], "admin")
@@ -400,7 +400,7 @@ def test_every_office_move_works_from_its_page(office: Browser, before: OrderSta
 
 def test_button_without_form_moves_at_once(office: Browser) -> None:
     order = make_order()
-    button = Forms(office.get(change("order", order.pk))).forms[move(order, "confirmed")]
+    button = Forms(office.get(change_url("order", order.pk))).forms[move(order, "confirmed")]
     answer = office.post(move(order, "confirmed"), button)
     assert ("success", f"{order} is now “Confirmed”.") in shown_messages(answer)
     assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
@@ -465,11 +465,11 @@ def test_only_manager_cancels_delivered_order() -> None:
     order = make_order(OrderStatus.DELIVERED)
     clerk, manager = sign_in(make_staff()), sign_in(make_staff("manager"))
     submitted = {"version": order.version, "reason": "it was the neighbour's"}
-    assert move(order, "cancelled") not in clerk.get(change("order", order.pk))
+    assert move(order, "cancelled") not in clerk.get(change_url("order", order.pk))
     refused = clerk.post(move(order, "cancelled"), submitted)
     assert (refused.status_code, "Only a manager or the owner may do this." in refused.content.decode()) == (403, True)
     assert Order.objects.get(pk=order.pk).status == OrderStatus.DELIVERED
-    assert move(order, "cancelled") in manager.get(change("order", order.pk))
+    assert move(order, "cancelled") in manager.get(change_url("order", order.pk))
     manager.post(move(order, "cancelled"), submitted)
     assert Order.objects.get(pk=order.pk).status == OrderStatus.CANCELLED
 
@@ -581,7 +581,7 @@ def test_confirm_action_shows_sms_outcome() -> None:
 def test_history_shows_user_move_reason_and_source(office: Browser) -> None:
     order = make_order()
     order.transition_to("cancelled", by=make_office(first_name="林會計"), source="rest", reason="客戶改日再訂")
-    shown = office.get(change("order", order.pk))
+    shown = office.get(change_url("order", order.pk))
     for text in ("林會計", "客戶改日再訂", "API", "badge waiting", "badge over"):
         assert text in shown, text
 
@@ -589,14 +589,14 @@ def test_history_shows_user_move_reason_and_source(office: Browser) -> None:
 def test_proof_of_delivery_is_shown(office: Browser) -> None:
     order = make_order("arriving")
     order.transition_to("delivered", proof=Proof("qr_code", ["CYL789"]))
-    shown = office.get(change("order", order.pk))
+    shown = office.get(change_url("order", order.pk))
     assert "CYL789" in shown
     assert "QR code" in shown
 
 
 def test_move_reported_later_is_marked(office: Browser) -> None:
     order = make_order("assigned", created_at=timezone.now() - timedelta(hours=1))
-    path, mark = change("order", order.pk), "reported later, from offline"
+    path, mark = change_url("order", order.pk), "reported later, from offline"
     order.transition_to("delivering", at=timezone.now() - timedelta(seconds=50))
     assert mark not in office.get(path)
     order.transition_to("arriving", at=timezone.now() - timedelta(seconds=70))
@@ -607,12 +607,12 @@ def test_signatures_and_photos_are_shown(office: Browser) -> None:
     order = make_order("delivered")
     image = SimpleUploadedFile("s.jpg", encoded(), "image/jpeg")
     stored = store(Order.objects.all(), "signature", image, by=make_office())
-    assert f'src="/api/v1/orders/{order.pk}/proof-images/{stored.pk}/"' in office.get(change("order", order.pk))
+    assert f'src="/api/v1/orders/{order.pk}/proof-images/{stored.pk}/"' in office.get(change_url("order", order.pk))
 
 
 def test_history_is_read_only(office: Browser) -> None:
     order = make_order("confirmed")
-    path = change("order", order.pk)
+    path = change_url("order", order.pk)
     submitted = {"history-0-reason": "other", "history-TOTAL_FORMS": 3, "history-2-to_status": "delivered"}
     office.post(path, office.form(path, "order_form") | submitted)
     assert [(row.to_status, row.reason) for row in order.history.all()] == [("pending", ""), ("confirmed", "測試")]

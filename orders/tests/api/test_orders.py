@@ -28,7 +28,7 @@ from orders.tests.factories import (
     make_staff,
     make_user,
 )
-from orders.tests.threads import at_once, in_thread
+from orders.tests.threads import in_thread, run_concurrently
 
 pytestmark = pytest.mark.django_db
 
@@ -590,7 +590,7 @@ def test_concurrent_changes_of_one_version_accept_one() -> None:
     def change(api: Api) -> Any:
         return api.patch(f"orders/{order.pk}/", {"notes": str(api.user), "version": 1}).status_code
 
-    assert sorted(at_once(change, clerks)) == [200, *[409] * 7]
+    assert sorted(run_concurrently(change, clerks)) == [200, *[409] * 7]
     assert Order.objects.get().version == 2
 
 

@@ -14,7 +14,7 @@ from orders.models import Order, ProofImage, proof
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from orders.tests.test_proof_images import encoded
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db
 
@@ -111,7 +111,7 @@ def test_images_are_decoded_one_at_a_time_without_database_connection(
         real(*arguments)
 
     monkeypatch.setattr(Image.Image, "thumbnail", decode)
-    answers = at_once(lambda user: send(Api(user), order), [driver.user] * 6)
+    answers = run_concurrently(lambda user: send(Api(user), order), [driver.user] * 6)
     assert [answer.status_code for answer in answers] == [201] * 6
     assert seen == [(1, False)] * 6
 
