@@ -16,7 +16,7 @@ from customers.phones import PhoneField
 from web.limits import validate_day
 from web.tracked import Tracked
 
-# Maximum age of positions that are shown: about one shift.
+# Maximum age of a position: about one shift. Older ones are neither accepted nor shown.
 MAX_POSITION_AGE = timedelta(hours=12)
 
 

@@ -11,7 +11,7 @@ from dispatch.models import DriverLocation
 from orders.models.order import Order
 
 # Maximum age of a position. An older one gives no estimate.
-MAX_POSITION_AGE = timedelta(minutes=5)
+MAX_AGE_FOR_ESTIMATE = timedelta(minutes=5)
 # Mean radius of the earth.
 EARTH_KM = 6371.0
 # Usual speed range of a lorry in town. DETOUR converts a straight line into the distance by road.
@@ -35,7 +35,7 @@ def estimate_arrival(order: Order, location: DriverLocation | None, now: datetim
     None if the driver's position is unknown or too old, or if the place of the address is unknown.
     """
     place = order_coordinates(order)
-    if location is None or now - location.recorded_at > MAX_POSITION_AGE or place is None:
+    if location is None or now - location.recorded_at > MAX_AGE_FOR_ESTIMATE or place is None:
         return None
     km = DETOUR * distance_km((location.latitude, location.longitude), place)
     least = ROUND_MINUTES * math.floor(km / FASTEST_KMH * 60 / ROUND_MINUTES)
