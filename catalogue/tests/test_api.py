@@ -53,7 +53,7 @@ def test_drivers_and_customers_see_active_products_without_stock(role: str) -> N
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 def test_price_change_keeps_stock_of_concurrent_delivery() -> None:
-    """The save writes all columns: without the lock on the row it would undo the delivery."""
+    """The request saves all columns. Without its lock on the row, it would undo the delivery."""
     product, api = make_product(stock=100), make_api("office")
     validate = ProductSerializer.validate
 

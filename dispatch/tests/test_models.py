@@ -51,17 +51,17 @@ def test_concurrently_created_older_row_is_replaced(monkeypatch: pytest.MonkeyPa
     driver = make_driver().pk
     get_or_create = DriverLocationQuerySet.get_or_create
 
-    def overtaken(*args: Any, **kwargs: Any) -> Any:
+    def create_older_row_first(*args: Any, **kwargs: Any) -> Any:
         location(driver, 0, latitude=24).save()
         return get_or_create(*args, **kwargs)
 
-    monkeypatch.setattr(DriverLocationQuerySet, "get_or_create", overtaken)
+    monkeypatch.setattr(DriverLocationQuerySet, "get_or_create", create_older_row_first)
     assert DriverLocation.objects.save_if_newer(location(driver, 1))
     assert DriverLocation.objects.get().latitude == 25
 
 
 @pytest.mark.django_db
-def test_recent_returns_active_drivers_of_last_hours() -> None:
+def test_recent_excludes_old_positions_and_inactive_drivers() -> None:
     here, away, gone = make_driver().pk, make_driver().pk, make_driver(is_active=False).pk
     for driver, hours in ((here, -11), (away, -13), (gone, 0)):
         DriverLocation.objects.save_if_newer(location(driver, hours * 3600))

@@ -58,7 +58,7 @@ def test_valid_rows_are_imported_as_the_user(office: Client) -> None:
 
 
 @pytest.mark.parametrize("mode", ["check", "all"])
-def test_all_or_nothing_imports_nothing(office: Client, mode: str) -> None:
+def test_check_and_all_or_nothing_import_nothing(office: Client, mode: str) -> None:
     assert "<td>零</td>" in page(upload(office, make_sheet(row(1), row(2, quantity="零")), mode))
     assert Order.objects.count() == 0
 
@@ -94,20 +94,20 @@ def test_invalid_form_shows_errors(office: Client) -> None:
     assert page(office.post(URL, {"mode": "everything"})).count('class="errorlist"') == 2
 
 
-def token(response: Any) -> str:
+def token_of(response: Any) -> str:
     found = re.search(r'name="token" value="([^"]+)"', page(response))
     assert found, "nothing to import"
     return found[1]
 
 
-def imported(client: Client, checked_token: str) -> str:
+def import_checked(client: Client, checked_token: str) -> str:
     return page(client.post(URL, {"token": checked_token}))
 
 
 def test_checked_sheet_is_imported_without_another_upload(office: Client) -> None:
     checked = upload(office, make_sheet(row(1), row(2, quantity="零")), "check")
     assert Order.objects.count() == 0
-    text = imported(office, token(checked))
+    text = import_checked(office, token_of(checked))
     order = Order.objects.get()
     assert order.order_number in text
     assert "<td>零</td>" in text
@@ -117,14 +117,14 @@ def test_checked_sheet_is_imported_without_another_upload(office: Client) -> Non
 
 def test_chosen_encoding_applies_to_later_import(office: Client) -> None:
     data = make_sheet(row(1, customer="王堃")).decode().encode("big5hkscs")
-    imported(office, token(upload(office, data, "check", encoding="big5hkscs")))
+    import_checked(office, token_of(upload(office, data, "check", encoding="big5hkscs")))
     assert Order.objects.get().customer.name == "王堃"
 
 
 def test_double_click_imports_once(office: Client) -> None:
-    checked_token = token(upload(office, make_sheet(row(1)), "check"))
-    imported(office, checked_token)
-    assert 'class="errorlist nonfield"' in imported(office, checked_token)
+    checked_token = token_of(upload(office, make_sheet(row(1)), "check"))
+    import_checked(office, checked_token)
+    assert 'class="errorlist nonfield"' in import_checked(office, checked_token)
     assert Order.objects.count() == 1
 
 
@@ -137,43 +137,43 @@ def test_concurrent_claims_of_sheet_accept_one() -> None:
 
 
 def test_repeated_check_and_import_creates_no_duplicates(office: Client) -> None:
-    imported(office, token(upload(office, make_sheet(row(1)), "check")))
+    import_checked(office, token_of(upload(office, make_sheet(row(1)), "check")))
     assert 'name="token"' not in page(upload(office, make_sheet(row(1)), "check"))
-    checked_token = token(upload(office, make_sheet(row(1), row(2)), "check"))
-    imported(office, checked_token)
+    checked_token = token_of(upload(office, make_sheet(row(1), row(2)), "check"))
+    import_checked(office, checked_token)
     assert Order.objects.count() == 2
 
 
 def test_only_the_user_who_checked_can_import(office: Client) -> None:
-    checked_token = token(upload(office, make_sheet(row(1)), "check"))
+    checked_token = token_of(upload(office, make_sheet(row(1)), "check"))
     other = Client()
     other.force_login(make_office())
-    assert 'class="errorlist nonfield"' in imported(other, checked_token)
+    assert 'class="errorlist nonfield"' in import_checked(other, checked_token)
     assert Order.objects.count() == 0
-    imported(office, checked_token)
+    import_checked(office, checked_token)
     assert Order.objects.count() == 1
 
 
 def test_import_needs_permission_to_add_orders(office: Client) -> None:
-    checked_token = token(upload(office, make_sheet(row(1)), "check"))
+    checked_token = token_of(upload(office, make_sheet(row(1)), "check"))
     User.objects.update(is_staff=False)
     assert office.post(URL, {"token": checked_token}).status_code in (302, 403)
     assert Order.objects.count() == 0
 
 
 def test_next_check_replaces_stored_sheet(office: Client) -> None:
-    first = token(upload(office, make_sheet(row(1)), "check"))
-    second = token(upload(office, make_sheet(row(2)), "check"))
+    first = token_of(upload(office, make_sheet(row(1)), "check"))
+    second = token_of(upload(office, make_sheet(row(2)), "check"))
     assert CheckedSheet.objects.count() == 1
-    assert 'class="errorlist nonfield"' in imported(office, first)
-    imported(office, second)
+    assert 'class="errorlist nonfield"' in import_checked(office, first)
+    import_checked(office, second)
     assert Order.objects.count() == 1
 
 
 def test_stored_sheet_expires_after_an_hour(office: Client) -> None:
-    checked_token = token(upload(office, make_sheet(row(1)), "check"))
+    checked_token = token_of(upload(office, make_sheet(row(1)), "check"))
     with time_machine.travel(datetime(2026, 11, 21, 5, 1, tzinfo=UTC)):
-        assert 'class="errorlist nonfield"' in imported(office, checked_token)
+        assert 'class="errorlist nonfield"' in import_checked(office, checked_token)
     assert (CheckedSheet.objects.count(), Order.objects.count()) == (0, 0)
 
 
@@ -186,7 +186,7 @@ def test_expired_sheets_are_pruned(office: Client) -> None:
 
 @pytest.mark.parametrize("forged", ["", "x", "x" * 99, "\0", "%s"])
 def test_forged_token_shows_form_error(office: Client, forged: str) -> None:
-    assert 'class="errorlist' in imported(office, forged)
+    assert 'class="errorlist' in import_checked(office, forged)
 
 
 def test_check_without_valid_rows_offers_no_import(office: Client) -> None:

@@ -26,7 +26,7 @@ def test_quantity_is_parsed(text: str, count: int) -> None:
     "text",
     ["", "0", "-1", "－１", "1.5", "1000", "99999999999999999999", "零", "半", "1e3", "nan", "2+1", "2桶桶"],
 )
-def test_quantity_is_refused(text: str) -> None:
+def test_invalid_quantity_is_refused(text: str) -> None:
     with pytest.raises(CellError):
         cells.parse_quantity(text)
 
@@ -49,7 +49,7 @@ def test_telephones_are_normalised_mobile_first(text: str, phones: tuple[str, ..
 @pytest.mark.parametrize(
     "text", ["請打家裡", "09000000", "0912345678/請打家裡", "0912345678/0912345679/0912345670", "0" * 501]
 )
-def test_telephones_are_refused(text: str) -> None:
+def test_invalid_telephones_are_refused(text: str) -> None:
     with pytest.raises(CellError):
         cells.parse_phones(text)
 
@@ -151,7 +151,7 @@ def test_date_is_parsed(text: str) -> None:
         "2026/11/10:00", "2026-11-23 08:30", "2026-11-23-24", "9" * 501, "٢٠٢٦-١١-٢٣x",
     ],
 )  # fmt: skip
-def test_date_is_refused(text: str) -> None:
+def test_invalid_date_is_refused(text: str) -> None:
     with pytest.raises(CellError):
         parse_date(text, TODAY)
 

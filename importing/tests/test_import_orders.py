@@ -49,7 +49,7 @@ def test_dry_run_and_all_or_nothing_import_nothing(file: Path, flag: str) -> Non
 
 
 @pytest.mark.sqlite
-def test_encoding_option(file: Path) -> None:
+def test_encoding_option_sets_encoding(file: Path) -> None:
     file.write_bytes(make_sheet(row(1)).decode().encode("cp950"))
     call_command("import_orders", file, "--encoding", "big5")
     assert Order.objects.get().customer.name == "洪小姐"

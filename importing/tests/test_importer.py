@@ -34,7 +34,7 @@ def run(*rows: str, mode: Mode = Mode.GOOD) -> Report:
     return import_orders(make_sheet(*rows), mode=mode)
 
 
-def wrong(report: Report) -> list[tuple[int, str, str]]:
+def problems_of(report: Report) -> list[tuple[int, str, str]]:
     problems = sorted(report.problems, key=lambda problem: problem.row)
     return [(problem.row, problem.column, problem.text) for problem in problems]
 
@@ -90,32 +90,32 @@ def test_different_telephone_of_known_customer_is_noted(product: Product) -> Non
 
 def test_missing_address_is_taken_from_known_customer(product: Product) -> None:
     report = run(row(1, address=""), row(2), row(3, address=""))
-    assert wrong(report) == [(2, "地址", "")]
+    assert problems_of(report) == [(2, "地址", "")]
     assert [order.delivery_address for order in Order.objects.all()] == [HOME, HOME]
 
 
 def test_missing_name_is_taken_from_known_customer(product: Product) -> None:
     report = run(row(1, customer=""), row(2), row(3, customer=""))
-    assert wrong(report) == [(2, "客戶", "")]
+    assert problems_of(report) == [(2, "客戶", "")]
     assert Order.objects.count() == 2
 
 
 def test_deactivated_customer_is_reported(product: Product) -> None:
     make_customer(name="洪小姐", phone="0912345678", is_active=False)
-    assert wrong(run(row(1))) == [(2, "客戶", "洪小姐")]
+    assert problems_of(run(row(1))) == [(2, "客戶", "洪小姐")]
     assert Order.objects.count() == 0
 
 
 def test_invalid_row_is_reported_and_others_imported(product: Product) -> None:
     report = run(row(1, quantity="0", date="2026-02-30"), row(2), row(3, phone="請打家裡"))
-    assert wrong(report) == [(2, "數量", "0"), (2, "配送日期", "2026-02-30"), (4, "電話", "請打家裡")]
+    assert problems_of(report) == [(2, "數量", "0"), (2, "配送日期", "2026-02-30"), (4, "電話", "請打家裡")]
     assert [created.row for created in report.created] == [3]
     assert Order.objects.count() == 1
 
 
 def test_all_or_nothing_imports_nothing_if_a_row_is_invalid(product: Product) -> None:
     report = run(row(1), row(2, quantity="0"), mode=Mode.ALL)
-    assert (report.withheld, report.created, wrong(report)) == (True, [], [(3, "數量", "0")])
+    assert (report.withheld, report.created, problems_of(report)) == (True, [], [(3, "數量", "0")])
     assert (Order.objects.count(), Customer.objects.count()) == (0, 0)
 
 
@@ -167,14 +167,14 @@ def test_different_rows_without_number_are_different_orders(product: Product) ->
 
 def test_number_reused_in_sheet_is_reported(product: Product) -> None:
     report = run(row(7), row(7, quantity="9"))
-    assert wrong(report) == [(3, "編號", "7")]
+    assert problems_of(report) == [(3, "編號", "7")]
     assert "2" in report.problems[0].reason
 
 
 def test_number_used_by_earlier_order_is_reported(product: Product) -> None:
     run(row(7))
     report = run(row("007", priority="急件"))
-    assert wrong(report) == [(2, "編號", "7")]
+    assert problems_of(report) == [(2, "編號", "7")]
     assert Order.objects.get().order_number in report.problems[0].reason
     assert Order.objects.count() == 1
 
@@ -194,7 +194,7 @@ def test_unknown_heading_is_noted(product: Product) -> None:
     assert len(report.created) == 1
 
 
-def test_unreadable_sheet_raises_before_any_row(product: Product) -> None:
+def test_unreadable_sheet_creates_no_order(product: Product) -> None:
     with pytest.raises(UnreadableSheet, match="電話"):
         import_orders(make_sheet(row(1)).replace("電話".encode(), b"?"))
     assert Order.objects.count() == 0
@@ -217,7 +217,7 @@ def test_interrupted_import_is_finished_by_the_next(product: Product) -> None:
     rows = [row(number, phone=f"091234567{number}", customer=f"客{number}") for number in range(5)]
     create, created = OrderItem.objects.create, []
 
-    def dies_at_the_fourth(**fields: object) -> OrderItem:
+    def fail_at_fourth_item(**fields: object) -> OrderItem:
         created.append(fields)
         if len(created) == 4:
             raise OSError("the machine was switched off")
@@ -225,7 +225,7 @@ def test_interrupted_import_is_finished_by_the_next(product: Product) -> None:
 
     with (
         mock.patch.object(importer, "BATCH", 2),
-        mock.patch.object(OrderItem.objects, "create", dies_at_the_fourth),
+        mock.patch.object(OrderItem.objects, "create", fail_at_fourth_item),
         pytest.raises(OSError, match="switched off"),
     ):
         run(*rows)
@@ -236,7 +236,7 @@ def test_interrupted_import_is_finished_by_the_next(product: Product) -> None:
 
 
 def test_lookup_queries_do_not_grow_with_rows(product: Product, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
-    # Products, customers, rows imported before.
+    # The three queries read products, customers, and rows imported before.
     for count in (1, 50):
         with django_assert_num_queries(3):
             run(*(row(number, phone=f"09{number:08d}") for number in range(count)), mode=Mode.CHECK)
@@ -245,7 +245,7 @@ def test_lookup_queries_do_not_grow_with_rows(product: Product, django_assert_nu
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_imports_of_one_sheet_create_no_duplicates() -> None:
     make_20kg()
-    # Each customer occurs twice, far apart: the second row must find the customer that another import created.
+    # Each customer has two rows, in different batches: the second row must find a customer that another import created.
     data = make_sheet(*(row(number, phone=f"09{number % 10:08d}", customer=f"客{number % 10}") for number in range(20)))
     with mock.patch.object(importer, "BATCH", 2):
         reports = run_concurrently(import_orders, [data] * 4)
@@ -267,7 +267,7 @@ def test_office_sheet_is_read(sheet: tuple[str, str, str, date], rows: int, crea
 def test_example_sheet_reports_each_invalid_row() -> None:
     make_products()
     report = import_orders((HERE / FIRST[0]).read_bytes())
-    assert wrong(report) == [
+    assert problems_of(report) == [
         (9, "電話", "09000000"), (21, "商品", "30公斤"), (33, "配送日期", "2026-02-30"), (37, "電話", "09000000"),
         (45, "地址", ""), (48, "電話", "09000000"), (58, "數量", "0"), (70, "數量", "-1"), (102, "電話", "請打家裡"),
         (109, "電話", "請打家裡"), (149, "電話", "09000001"),
@@ -292,7 +292,9 @@ KNOWN = {
 
 
 @pytest.mark.parametrize(("known", "is_found"), KNOWN.values(), ids=KNOWN)
-def test_known_customer_is_found(product: Product, known: dict[str, str], is_found: bool) -> None:
+def test_customer_is_known_by_telephone_or_name_and_address(
+    product: Product, known: dict[str, str], is_found: bool
+) -> None:
     customer = make_customer(**({"phone": ""} | known))
     run(row())
     assert (Order.objects.get().customer == customer) is is_found
@@ -338,11 +340,11 @@ def test_addresses_are_compared_only_for_matching_names(product: Product) -> Non
 def test_open_quotation_mark_invalidates_only_its_row(product: Product) -> None:
     rows = [row(1), row(2, customer='"林小姐', phone="0922345678"), row(3, customer="陳", phone="0932345678")]
     report = run(*rows)
-    assert wrong(report) == [(3, "", rows[1])]
+    assert problems_of(report) == [(3, "", rows[1])]
     assert (report.rows, [created.row for created in report.created]) == (3, [2, 4])
 
 
-def test_rows_of_new_customer_are_compared_once(product: Product) -> None:
+def test_name_comparisons_grow_linearly_with_rows(product: Product) -> None:
     with mock.patch("importing.importer.customer_name_key", wraps=customer_name_key) as compared:
         run(*(row(number) for number in range(1, 51)), mode=Mode.CHECK)
     assert compared.call_count <= 3 * 50

@@ -1,4 +1,4 @@
-"""Reading workbooks and text files, including hostile and damaged ones."""
+"""Tests that read workbooks and text files, also hostile and damaged ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from importing.tests.sheets import (
     make_xlsx,
     make_zip,
     row,
-    saved,
+    save_to_bytes,
 )
 from orders.models import Order
 
@@ -52,7 +52,7 @@ def test_workbook_imports_like_equal_csv() -> None:
     for n in range(1, 401):
         address = f"台北市大安區信義路四段{(n + 1) // 2}號"
         plain.append([str(n), f"客{n}", f"0912{n:06d}", address, "20公斤", "2", "2026-11-23", "上午", "", ""])
-        # As spreadsheets store it: a number without leading zero, a date as a number, one merged cell for two rows.
+        # As spreadsheets store them: a telephone without its zero, a date as a number, one merged cell for two rows.
         once = address if n % 2 else None
         typed.append(
             [n, f"客\u200e{n}\u200b", 912000000 + n, once, "20公斤", 2, date(2026, 11, 23), time(9), None, None]
@@ -82,11 +82,11 @@ def test_every_kind_of_workbook_is_read(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_workbook_rows_have_spreadsheet_numbers(kind: str) -> None:
+def test_row_numbers_of_workbook_match_spreadsheet(kind: str) -> None:
     rows: Rows = [[None], [None, "客戶", "電話"], [None], [None, "洪小姐", "0912"]]
-    got = read_sheet(MAKERS[kind](rows))
-    assert (got.heading.number, [line.number for line in got.lines]) == (2, [4])
-    assert got.lines[0].cells[-2:] == ["洪小姐", "0912"]
+    sheet = read_sheet(MAKERS[kind](rows))
+    assert (sheet.heading.number, [line.number for line in sheet.lines]) == (2, [4])
+    assert sheet.lines[0].cells[-2:] == ["洪小姐", "0912"]
 
 
 def test_numbers_are_read_as_shown() -> None:
@@ -94,12 +94,12 @@ def test_numbers_are_read_as_shown() -> None:
     assert row.cells == ["912000136", "12.2", "46357", "TRUE", "0.3", "886912345678"]
 
 
-def test_dates_of_both_calendars_are_read() -> None:
+def test_date_of_1904_calendar_is_read() -> None:
     workbook = openpyxl.Workbook()
     workbook.epoch = CALENDAR_MAC_1904
     workbook.worksheets[0].append(["日期"])
     workbook.worksheets[0].append([date(2026, 12, 1)])
-    assert read_sheet(saved(workbook.save)).lines[0].cells == ["2026-12-01"]
+    assert read_sheet(save_to_bytes(workbook.save)).lines[0].cells == ["2026-12-01"]
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_date_is_read_in_every_format(format_: str) -> None:
     workbook.worksheets[0]["A1"] = "日期"
     workbook.worksheets[0]["A2"] = 46357
     workbook.worksheets[0]["A2"].number_format = format_
-    assert read_sheet(saved(workbook.save)).lines[0].cells == ["2026-12-01"]
+    assert read_sheet(save_to_bytes(workbook.save)).lines[0].cells == ["2026-12-01"]
 
 
-def test_failed_formula_is_not_an_empty_cell() -> None:
+def test_failed_formula_marks_cell_as_damaged() -> None:
     data = make_raw_xlsx(
         '<row r="1"><c r="A1" t="inlineStr"><is><t>地址</t></is></c></row>'
         '<row r="2"><c r="A2" t="e"><f>VLOOKUP(1,B:C,2,0)</f><v>#N/A</v></c></row>'
@@ -127,9 +127,9 @@ def test_hidden_sheets_are_skipped_and_others_noted() -> None:
     workbook.worksheets[0].sheet_state = "hidden"
     for name in ("訂單", "價目"):
         workbook.create_sheet(name).append([f"客戶 {name}"])
-    got = read_sheet(saved(workbook.save))
-    assert got.heading.cells == ["客戶 訂單"]
-    assert [(note.row, note.text) for note in got.notes] == [(0, "價目")]
+    sheet = read_sheet(save_to_bytes(workbook.save))
+    assert sheet.heading.cells == ["客戶 訂單"]
+    assert [(note.row, note.text) for note in sheet.notes] == [(0, "價目")]
 
 
 @pytest.mark.django_db
@@ -198,8 +198,8 @@ TEXT = "編號,客戶\n1,洪小姐\n"
     [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-sig"), ("cp950", "cp950"), ("utf-16", "utf-16")],
 )
 def test_encoding_is_detected(encoding: str, found: str) -> None:
-    got = read_sheet(TEXT.encode(encoding))
-    assert (got.encoding, got.heading.cells, got.lines[0].cells) == (found, ["編號", "客戶"], ["1", "洪小姐"])
+    sheet = read_sheet(TEXT.encode(encoding))
+    assert (sheet.encoding, sheet.heading.cells, sheet.lines[0].cells) == (found, ["編號", "客戶"], ["1", "洪小姐"])
 
 
 @pytest.mark.parametrize("named", ["big5", "Big5", "BIG-5"])
@@ -253,10 +253,10 @@ def test_delimiter_is_detected(delimiter: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_csv_rows_have_spreadsheet_numbers(end: str) -> None:
+def test_row_numbers_of_csv_match_spreadsheet(end: str) -> None:
     text = end.join(["", "編號,備註", ",", '1,"two', 'lines"', "", "2,"])
-    got = read_sheet(text.encode())
-    assert (got.heading.number, [line.number for line in got.lines]) == (2, [4, 6])
+    sheet = read_sheet(text.encode())
+    assert (sheet.heading.number, [line.number for line in sheet.lines]) == (2, [4, 6])
 
 
 def test_dos_end_of_file_is_ignored() -> None:
@@ -265,21 +265,21 @@ def test_dos_end_of_file_is_ignored() -> None:
 
 @pytest.mark.parametrize("row", ['3,"open', '3,"a"b"', '3,"a" b'])
 def test_open_quotation_mark_affects_only_its_row(row: str) -> None:
-    got = read_sheet(f'編號,備註\n1,2\n{row}\n4,"5\n6"\n7,8\n'.encode())
-    assert [(line.number, line.cells) for line in got.lines] == [
+    sheet = read_sheet(f'編號,備註\n1,2\n{row}\n4,"5\n6"\n7,8\n'.encode())
+    assert [(line.number, line.cells) for line in sheet.lines] == [
         (2, ["1", "2"]), (3, [row]), (4, ["4", "5\n6"]), (5, ["7", "8"]),
     ]  # fmt: skip
-    assert [list(line.faults) for line in got.lines] == [[], [WHOLE_ROW], [], []]
+    assert [list(line.faults) for line in sheet.lines] == [[], [WHOLE_ROW], [], []]
 
 
 @given(st.binary(max_size=300), st.sampled_from(["", "utf-8", "big5", "utf-16"]))
 def test_any_bytes_are_read_or_refused(data: bytes, encoding: str) -> None:
     try:
-        got = read_sheet(data, encoding)
+        sheet = read_sheet(data, encoding)
     except UnreadableSheet:
         return
-    assert got.heading.number >= 1
-    assert "\0" not in "".join(got.heading.cells)
+    assert sheet.heading.number >= 1
+    assert "\0" not in "".join(sheet.heading.cells)
 
 
 # A damaged character invalidates only its own row, and the error names the cause.
@@ -355,7 +355,7 @@ def test_damaged_heading_is_still_found() -> None:
 
 @pytest.mark.usefixtures("_english")
 @pytest.mark.parametrize("cell", ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#名稱?", "########", "Err:502"])
-def test_cell_without_value_is_refused(cell: str) -> None:
+def test_cell_with_failed_value_is_damaged(cell: str) -> None:
     assert "formula" in fault_of(cell, "utf-8")
 
 

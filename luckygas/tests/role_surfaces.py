@@ -34,7 +34,7 @@ from notifications.states import OrderStatus as Sms
 from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_staff, make_user, set_switch
-from orders.tests.test_proof_images import encoded, sent
+from orders.tests.test_proof_images import make_image, make_upload
 from realtime import auth, channels, commands
 from realtime.channels import Identity
 from realtime.models import Event, WebSocketConnection
@@ -140,7 +140,7 @@ def sending(said: dict[str, Any]) -> dict[str, Any]:
     if body is not None and kind == FORM:
         return {"data": urlencode(body), "content_type": FORM}
     if body is not None and kind == "multipart/form-data":
-        return {"data": body | {"image": sent(encoded())}, "format": "multipart"}
+        return {"data": body | {"image": make_upload(make_image())}, "format": "multipart"}
     return {"data": body, "format": "json"}
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 LIST, ADD = reverse("admin:orders_order_changelist"), reverse("admin:orders_order_add")
 
 
-def choose(office: Browser, action: str, *orders: Order, **more: Any) -> Any:
+def run_action(office: Browser, action: str, *orders: Order, **more: Any) -> Any:
     return office.post(LIST, {"action": action, "_selected_action": [order.pk for order in orders]} | more)
 
 
@@ -31,7 +31,7 @@ def status_of(order: Order) -> str:
 
 def test_bulk_confirm_handles_each_order_separately(office: Browser) -> None:
     first, second, closed = make_order(), make_order(), make_order("cancelled")
-    answer = choose(office, "confirm", first, second, closed)
+    answer = run_action(office, "confirm", first, second, closed)
     assert shown_messages(answer)[:2] == [
         ("warning", "Confirm: 2 done, 1 refused."),
         ("warning", f"{closed}: An order that is “Cancelled” cannot become “Confirmed”."),
@@ -44,35 +44,37 @@ def test_bulk_confirm_handles_each_order_separately(office: Browser) -> None:
 
 def test_orders_refused_for_same_reason_share_one_message(office: Browser) -> None:
     closed = [make_order("cancelled"), make_order("cancelled"), make_order("delivered")]
-    texts = [text for _, text in shown_messages(choose(office, "confirm", *closed))]
+    texts = [text for _, text in shown_messages(run_action(office, "confirm", *closed))]
     assert len(texts) == 3
     assert any(str(closed[0]) in text and str(closed[1]) in text for text in texts)
 
 
 def test_mark_urgent_sets_priority(office: Browser) -> None:
     order = make_order()
-    assert shown_messages(choose(office, "mark_urgent", order)) == [("success", "Mark as urgent: 1 done, 0 refused.")]
+    assert shown_messages(run_action(office, "mark_urgent", order)) == [
+        ("success", "Mark as urgent: 1 done, 0 refused.")
+    ]
     assert Order.objects.get(pk=order.pk).priority == "urgent"
 
 
-def answer_form(office: Browser, action: str, *orders: Order, **submitted: Any) -> Any:
-    page = choose(office, action, *orders)
+def submit_action_form(office: Browser, action: str, *orders: Order, **submitted: Any) -> Any:
+    page = run_action(office, action, *orders)
     assert all(str(order) in page.content.decode() for order in orders)
     fields = Forms(page.content.decode()).forms[""]
     assert int(fields["_selected_action"]) == max(order.pk for order in orders)
-    return choose(office, fields["action"], *orders, answered=fields["answered"], **submitted)
+    return run_action(office, fields["action"], *orders, answered=fields["answered"], **submitted)
 
 
 def test_assign_asks_for_the_driver(office: Browser) -> None:
     driver, orders = make_driver(), [make_order("confirmed"), make_order("assigned"), make_order()]
-    answer = answer_form(office, "assign", *orders, driver=driver.pk)
+    answer = submit_action_form(office, "assign", *orders, driver=driver.pk)
     assert shown_messages(answer)[0] == ("warning", "Assign to a driver: 2 done, 1 refused.")
     assert [Order.objects.get(pk=order.pk).driver for order in orders] == [driver, driver, None]
 
 
 def test_cancel_asks_for_the_reason(office: Browser) -> None:
     order = make_order()
-    answer_form(office, "cancel", order, reason="客戶來電取消")
+    submit_action_form(office, "cancel", order, reason="客戶來電取消")
     assert status_of(order) == OrderStatus.CANCELLED
     last = order.history.last()
     assert last is not None
@@ -83,20 +85,20 @@ def test_cancel_asks_for_the_reason(office: Browser) -> None:
     ("action", "submitted"),
     [("cancel", {"reason": ""}), ("cancel", {}), ("assign", {"driver": "abc"}), ("cancel", {"reason": "x" * 501})],
 )
-def test_invalid_answer_shows_form_again(office: Browser, action: str, submitted: dict[str, str]) -> None:
+def test_invalid_action_form_is_shown_again(office: Browser, action: str, submitted: dict[str, str]) -> None:
     order = make_order("confirmed")
-    answer = answer_form(office, action, order, **submitted)
+    answer = submit_action_form(office, action, order, **submitted)
     assert 'class="errorlist"' in answer.content.decode()
     assert status_of(order) == OrderStatus.CONFIRMED
 
 
-def test_no_action_offers_inactive_driver(office: Browser) -> None:
+def test_inactive_driver_cannot_be_assigned(office: Browser) -> None:
     driver, order = make_driver(is_active=False), make_order("confirmed")
-    answer_form(office, "assign", order, driver=driver.pk)
+    submit_action_form(office, "assign", order, driver=driver.pk)
     assert status_of(order) == OrderStatus.CONFIRMED
 
 
-def test_action_form_keeps_list_filter(office: Browser) -> None:
+def test_action_form_links_back_to_filtered_list(office: Browser) -> None:
     order = make_order()
     path = f"{LIST}?status__exact=pending"
     page = office.post(path, {"action": "cancel", "_selected_action": [order.pk], "index": 0})
@@ -121,5 +123,5 @@ def test_selection_over_limit_is_refused_completely(office: Browser, monkeypatch
 @pytest.mark.django_db(transaction=True)
 def test_confirm_action_shows_sms_outcome() -> None:
     browser = sign_in(make_office())
-    texts = [text for _, text in shown_messages(choose(browser, "confirm", make_order(), make_order()))]
+    texts = [text for _, text in shown_messages(run_action(browser, "confirm", make_order(), make_order()))]
     assert any("SMS" in text and "(2)" in text for text in texts)

@@ -33,14 +33,14 @@ def save(office: Browser, order: Order, **fields: Any) -> Any:
     return office.post(path, office.form(path, "order_form") | fields)
 
 
-def new_order(office: Browser, **fields: Any) -> Any:
+def add_order(office: Browser, **fields: Any) -> Any:
     return office.post(ADD, office.form(ADD, "order_form") | {"scheduled_date": str(timezone.localdate())} | fields)
 
 
 def test_new_order_has_version_one_and_todays_prices(office: Browser) -> None:
     customer, product = make_customer(), make_product(price=760)
     submitted = {"customer": customer.pk, "items-0-product": product.pk, "items-0-quantity": 2}
-    answer = new_order(office, **submitted)
+    answer = add_order(office, **submitted)
     order = Order.objects.get()
     assert answer.redirect_chain == [(LIST, 302)]
     assert (order.version, order.amount_due, order.status) == (1, 1520, OrderStatus.PENDING)
@@ -72,7 +72,7 @@ def test_invalid_new_order_shows_form_errors(office: Browser, wrong: dict[str, A
         "items-0-product": make_product().pk,
         "items-0-quantity": 2,
     }
-    assert message in "".join(form_errors(new_order(office, **(right | wrong))))
+    assert message in "".join(form_errors(add_order(office, **(right | wrong))))
     assert not Order.objects.exists()
 
 
@@ -86,7 +86,7 @@ def test_inactive_product_is_not_offered_for_new_line(office: Browser) -> None:
     assert "舊瓦斯桶" in office.get(change_url("order", order.pk))
 
 
-def test_saving_records_changed_fields_and_user(office: Browser) -> None:
+def test_saving_changed_fields_increments_version(office: Browser) -> None:
     order = make_order()
     answer = save(office, order, notes="後門進", priority="urgent")
     order.refresh_from_db()
@@ -121,7 +121,7 @@ def test_form_assigns_and_unassigns_driver(office: Browser, before: str, submitt
     assert (last.to_status, last.source) == (after, "admin")
 
 
-def test_inactive_driver_is_not_offered(office: Browser) -> None:
+def test_inactive_driver_is_refused(office: Browser) -> None:
     driver = make_driver(is_active=False)
     order = make_order("confirmed")
     assert "valid choice" in "".join(form_errors(save(office, order, driver=driver.pk)))
@@ -129,7 +129,7 @@ def test_inactive_driver_is_not_offered(office: Browser) -> None:
 
 
 @pytest.mark.parametrize("status", ["pending", "delivering", "failed"])
-def test_driver_is_read_only_before_confirmation_and_on_the_road(office: Browser, status: str) -> None:
+def test_driver_is_read_only_unless_confirmed_or_assigned(office: Browser, status: str) -> None:
     assert "driver" not in office.form(change_url("order", make_order(status).pk), "order_form")
 
 
@@ -152,12 +152,12 @@ def test_only_notes_of_closed_order_can_change(office: Browser, status: str) -> 
     assert (after.notes, after.scheduled_date, after.customer) == ("鄰居代收", TODAY, order.customer)
 
 
-def lines(order: Order) -> list[tuple[int, int, int]]:
+def item_rows(order: Order) -> list[tuple[int, int, int]]:
     return [(item.product_id, item.quantity, item.unit_price) for item in order.items.all()]
 
 
-def add(product: int, quantity: int, at: int = 1) -> dict[str, Any]:
-    """A new line, as the page's script adds it."""
+def new_line(product: int, quantity: int, at: int = 1) -> dict[str, Any]:
+    """The fields of a new line, as the page's script adds them."""
     return {
         "items-TOTAL_FORMS": at + 1, f"items-{at}-product": product, f"items-{at}-quantity": quantity,
     }  # fmt: skip
@@ -176,14 +176,14 @@ def test_existing_line_keeps_its_price(office: Browser) -> None:
     product.price = 900
     product.save()
     save(office, order, **{"items-0-quantity": 2, "items-0-unit_price": 1})
-    assert lines(order) == [(product.pk, 2, 800)]
+    assert item_rows(order) == [(product.pk, 2, 800)]
 
 
 def test_new_line_gets_todays_price(office: Browser) -> None:
     order, product = make_order(), make_product(price=650)
-    save(office, order, **add(product.pk, 2))
+    save(office, order, **new_line(product.pk, 2))
     order.refresh_from_db()
-    assert lines(order)[1] == (product.pk, 2, 650)
+    assert item_rows(order)[1] == (product.pk, 2, 650)
     assert order.amount_due == 800 + 1300
 
 
@@ -191,7 +191,7 @@ def test_line_can_be_deleted(office: Browser) -> None:
     order, other = make_order(), make_product()
     remaining = OrderItem.objects.create(order=order, product=other, quantity=1)
     save(office, order, **{"items-0-DELETE": "on"})
-    assert [pk for pk, _, _ in lines(order)] == [remaining.product_id]
+    assert [pk for pk, _, _ in item_rows(order)] == [remaining.product_id]
 
 
 @pytest.mark.parametrize(
@@ -209,9 +209,9 @@ def test_invalid_form_saves_nothing(office: Browser, wrong: dict[str, Any]) -> N
     submitted = dict(wrong)
     products = [order.items.get().product_id, *(make_product().pk for _ in range(submitted.get("lines", 1) - 1))]
     for at, product in enumerate(products[: submitted.pop("lines", 0)], 1):
-        submitted |= add(product, 1, at)
+        submitted |= new_line(product, 1, at)
     assert save(office, order, notes="新", **submitted).status_code == 200
-    assert lines(order) == [(products[0], 1, 800)]
+    assert item_rows(order) == [(products[0], 1, 800)]
     assert (Order.objects.get().version, Order.objects.get().notes) == (1, "舊")
 
 
@@ -221,7 +221,7 @@ def test_items_are_editable_until_driver_sets_out(office: Browser, status: Order
     is_open = status in (OrderStatus.PENDING, OrderStatus.CONFIRMED, OrderStatus.ASSIGNED)
     assert ("items-0-quantity" in office.form(change_url("order", order.pk), "order_form")) == is_open
     save(office, order, notes="新", **{"items-0-quantity": 5})
-    assert lines(order)[0][1] == (5 if is_open else 1)
+    assert item_rows(order)[0][1] == (5 if is_open else 1)
     assert Order.objects.get(pk=order.pk).notes == "新"
 
 
@@ -232,7 +232,7 @@ def test_stale_form_is_refused(office: Browser) -> None:
     Order.objects.get(pk=order.pk).transition_to(OrderStatus.CONFIRMED)
     answer = office.post(path, opened | {"notes": "新", "items-0-quantity": 9})
     order.refresh_from_db()
-    assert 'name="opened_version" value="1"' in answer.content.decode()  # refused when saved again, too
+    assert 'name="opened_version" value="1"' in answer.content.decode()  # the form that is shown again is still stale
     assert "Someone else changed this order" in "".join(form_errors(answer))
     assert (order.status, order.notes, order.version) == ("confirmed", "舊", 2)
     assert order.items.get().quantity == 1

@@ -47,7 +47,7 @@ def count_queries(office: Browser, path: str) -> int:
 def test_list_query_count_is_constant(office: Browser) -> None:
     route = make_route()
     make_order("assigned", route=route)
-    office.get(LIST)  # read once per process
+    office.get(LIST)  # the first call also reads what each process reads once
     few = count_queries(office, LIST)
     for _ in range(5):
         make_order("assigned", route=make_route())
@@ -66,13 +66,13 @@ def test_search_finds_by_number_name_address_and_telephone(office: Browser, term
 @pytest.mark.parametrize(
     "name", ["status__exact", "priority__exact", "area", "time_slot__exact", "driver__id__exact", "route__id__exact"]
 )
-def test_list_is_filtered(office: Browser, name: str) -> None:
+def test_each_filter_finds_only_matching_orders(office: Browser, name: str) -> None:
     driver = make_driver()
     route = make_route(driver=driver)
     order = make_order("assigned", priority="urgent", time_slot="evening", route=route, driver=driver)
     other = make_order(customer=make_customer(address="台北市中正區羅斯福路1號"))
     shown = office.get(LIST)
-    assert shown.index(order.order_number) < shown.index(other.order_number)  # the urgent one
+    assert shown.index(order.order_number) < shown.index(other.order_number)  # the list begins with urgent orders
     value = getattr(order, name.partition("__")[0])
     shown = office.get(LIST, **{name: getattr(value, "pk", value)})
     assert order.order_number in shown

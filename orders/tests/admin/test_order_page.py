@@ -21,7 +21,7 @@ from orders.tests.factories import (
     make_order,
     make_product,
 )
-from orders.tests.test_proof_images import encoded
+from orders.tests.test_proof_images import make_image
 
 pytestmark = pytest.mark.django_db
 
@@ -104,7 +104,7 @@ def test_move_reported_later_is_marked(office: Browser) -> None:
 
 def test_signatures_and_photos_are_shown(office: Browser) -> None:
     order = make_order("delivered")
-    image = SimpleUploadedFile("s.jpg", encoded(), "image/jpeg")
+    image = SimpleUploadedFile("s.jpg", make_image(), "image/jpeg")
     stored = store(Order.objects.all(), "signature", image, by=make_office())
     assert f'src="/api/v1/orders/{order.pk}/proof-images/{stored.pk}/"' in office.get(change_url("order", order.pk))
 

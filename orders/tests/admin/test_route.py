@@ -77,7 +77,7 @@ def test_unchanged_stop_keeps_version(office: Browser) -> None:
     assert Route.objects.get().name == "新名"
 
 
-def test_stop_moved_meanwhile_is_conflict(office: Browser) -> None:
+def test_stop_moved_meanwhile_is_refused(office: Browser) -> None:
     route = make_route(name="舊名")
     order = make_order(route=route, stop_sequence=1)
     path = change_url("route", route.pk)
@@ -89,7 +89,7 @@ def test_stop_moved_meanwhile_is_conflict(office: Browser) -> None:
     assert (stop_of(order), Route.objects.get().name) == (5, "舊名")
 
 
-def test_status_change_meanwhile_does_not_block_resequencing(office: Browser) -> None:
+def test_stop_can_move_after_status_changed_meanwhile(office: Browser) -> None:
     route = make_route(driver=make_driver())
     order = make_order("assigned", route=route, driver=route.driver, stop_sequence=1)
     path = change_url("route", route.pk)
@@ -100,7 +100,7 @@ def test_status_change_meanwhile_does_not_block_resequencing(office: Browser) ->
 
 
 @pytest.mark.parametrize("stop", [0, 1000, "abc", "9" * 30])
-def test_invalid_stop_number_is_error(office: Browser, stop: object) -> None:
+def test_invalid_stop_number_is_refused(office: Browser, stop: object) -> None:
     route = make_route()
     order = make_order(route=route, stop_sequence=1)
     assert form_errors(save(office, route, **{"orders-0-stop_sequence": stop}))
@@ -123,22 +123,22 @@ def test_route_can_be_created(office: Browser) -> None:
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "nonsense"])
-def test_route_date_far_away_is_error(office: Browser, day: str) -> None:
+def test_invalid_or_distant_route_date_is_refused(office: Browser, day: str) -> None:
     data = {"name": "大安", "date": day, "status": "planned"}
     assert form_errors(office.post(ADD, office.form(ADD, "route_form") | data))
     assert not Route.objects.exists()
 
 
-def assign(route: Route) -> str:
+def assign_url(route: Route) -> str:
     return reverse("admin:dispatch_route_assign", args=[route.pk])
 
 
 def test_assign_gives_route_and_orders_to_driver(office: Browser) -> None:
     route, driver = make_route(), make_driver()
     ready, waiting = make_order("confirmed", route=route), make_order(route=route)
-    assert assign(route) in office.get(change_url("route", route.pk))
-    office.get(assign(route))
-    answer = office.post(assign(route), {"driver": driver.pk})
+    assert assign_url(route) in office.get(change_url("route", route.pk))
+    office.get(assign_url(route))
+    answer = office.post(assign_url(route), {"driver": driver.pk})
     assert shown_messages(answer)[0] == ("warning", "Assign to a driver: 1 done, 1 refused.")
     assert Route.objects.get().driver == driver
     assert [Order.objects.get(pk=order.pk).driver for order in (ready, waiting)] == [driver, None]
@@ -152,5 +152,5 @@ def test_form_cannot_change_driver(office: Browser) -> None:
 
 def test_assigning_needs_permission() -> None:
     route = make_route()
-    assert sign_in(make_user()).client.post(assign(route), {"driver": make_driver().pk}).status_code == 302
+    assert sign_in(make_user()).client.post(assign_url(route), {"driver": make_driver().pk}).status_code == 302
     assert Route.objects.get().driver is None

@@ -30,7 +30,7 @@ def test_office_changes_columns_in_one_version() -> None:
     assert (order.notes, order.priority, order.version) == ("後門", Priority.URGENT, 2)
 
 
-def test_items_keep_their_price() -> None:
+def test_existing_item_keeps_its_price() -> None:
     product, other = make_product(price=800), make_product(price=500)
     order = make_order(product=product)
     product.price = 900
@@ -57,7 +57,7 @@ def test_incomplete_item_is_refused_in_patch(missing: str) -> None:
     assert (answer.status_code, codes(answer)) == (400, [("required", f"items.0.{missing}")])
 
 
-def test_patch_with_stale_version_is_conflict_with_current_version() -> None:
+def test_stale_version_in_patch_is_409_with_current_version() -> None:
     order = make_order(OrderStatus.CONFIRMED)
     answer = make_api("office").patch(f"orders/{order.pk}/", {"notes": "late", "version": 1})
     assert (answer.status_code, codes(answer), answer["ETag"]) == (409, [("version_conflict", "version")], '"2"')
@@ -139,7 +139,7 @@ def test_invalid_change_is_refused(payload: dict[str, Any], code: str, attr: str
         ("driver", OrderStatus.ASSIGNED, {"notes": "x"}, (403, [("forbidden", None)])),
     ],
 )
-def test_who_may_change_which_fields_of_own_order(
+def test_changeable_fields_depend_on_role_and_status(
     role: str, status: str, payload: dict[str, Any], found: tuple[int, list[Any]]
 ) -> None:
     customer, driver = make_customer(user=make_user()), make_driver()

@@ -17,9 +17,6 @@ from orders.tests.factories import (
 pytestmark = pytest.mark.django_db
 
 
-# Placing and changing orders.
-
-
 def new_order(**fields: Any) -> dict[str, Any]:
     usual = {"items": [{"product": make_product(price=800).pk, "quantity": 2}], "scheduled_date": str(tomorrow())}
     return usual | fields

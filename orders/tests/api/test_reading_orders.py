@@ -32,34 +32,34 @@ def test_urgent_lists_open_orders_only() -> None:
     assert [row["id"] for row in rows] == [order.pk]
 
 
-CUSTOMER = {
+CUSTOMER_FIELDS = {
     "id", "order_number", "version", "status", "priority", "attempt", "customer", "customer_name", "items",
     "scheduled_date", "time_slot", "eta", "delivery_address", "area", "notes", "amount_due", "amount_collected",
     "created_at", "updated_at",
 }  # fmt: skip
-DRIVER = CUSTOMER | {
+DRIVER_FIELDS = CUSTOMER_FIELDS | {
     "customer_phone", "customer_phone2", "driver", "route", "stop_sequence", "latitude", "longitude"
 }  # fmt: skip
-OFFICE = DRIVER | {"driver_name", "reported_later"}
-SEEN = {"office": OFFICE, "driver": DRIVER, "customer": CUSTOMER}
-WHOLE = {"history", "confirmations", "proof_images"}
+OFFICE_FIELDS = DRIVER_FIELDS | {"driver_name", "reported_later"}
+FIELDS_BY_SIDE = {"office": OFFICE_FIELDS, "driver": DRIVER_FIELDS, "customer": CUSTOMER_FIELDS}
+OFFICE_ONLY_FIELDS = {"history", "confirmations", "proof_images"}
 
 
-def make_driven(status: str = OrderStatus.DELIVERING, **more: Any) -> tuple[Driver, dict[str, Api], int]:
-    """An order on the road, its driver, and API clients of office, driver and customer."""
+def make_order_on_the_road(status: str = OrderStatus.DELIVERING, **more: Any) -> tuple[Driver, dict[str, Api], int]:
+    """Creates an order with a driver. Returns the driver, API clients of office, driver and customer, and its id."""
     driver = make_driver(name="陳司機", phone="0911-222-333")
     customer = make_customer(user=make_user(), phone="0912-345-678", latitude=25.03, longitude=121.54)
     order = make_order(status, driver=driver, customer=customer, route=make_route(driver=driver), **more)
     return driver, {"office": make_api("office"), "driver": Api(driver.user), "customer": Api(customer.user)}, order.pk
 
 
-@pytest.mark.parametrize("side", SEEN)
+@pytest.mark.parametrize("side", FIELDS_BY_SIDE)
 def test_each_side_sees_its_fields_in_list_and_detail(side: str) -> None:
-    driver, apis, pk = make_driven()
+    driver, apis, pk = make_order_on_the_road()
     (row,) = apis[side].get("orders/").json()["results"]
     whole = apis[side].get(f"orders/{pk}/").json()
-    assert row.keys() == SEEN[side]
-    assert whole.keys() == row.keys() | (WHOLE if side == "office" else set())
+    assert row.keys() == FIELDS_BY_SIDE[side]
+    assert whole.keys() == row.keys() | (OFFICE_ONLY_FIELDS if side == "office" else set())
     assert {name: whole[name] for name in row} == row
     if side == "customer":
         text = json.dumps(whole, ensure_ascii=False)
@@ -76,13 +76,13 @@ def test_each_side_sees_its_fields_in_list_and_detail(side: str) -> None:
     ],
 )
 def test_only_driver_sees_full_telephone_of_open_order(side: str, status: str, number: str) -> None:
-    _, apis, pk = make_driven(status)
+    _, apis, pk = make_order_on_the_road(status)
     assert apis[side].get(f"orders/{pk}/").json()["customer_phone"] == number
 
 
 @pytest.mark.parametrize(("address", "door"), [("", (25.03, 121.54)), ("台北市信義區松仁路1號", (None, None))])
 def test_coordinates_exist_only_for_customers_own_address(address: str, door: Any) -> None:
-    _, apis, pk = make_driven(**({"delivery_address": address} if address else {}))
+    _, apis, pk = make_order_on_the_road(**({"delivery_address": address} if address else {}))
     row = apis["driver"].get(f"orders/{pk}/").json()
     assert (row["latitude"], row["longitude"]) == door
 
@@ -115,7 +115,7 @@ def test_office_reads_proofs_of_delivery() -> None:
     assert (row["confirmation_type"], row["cylinder_serials"], row["confirmed_by"]) == ("qr_code", ["CYL789"], None)
 
 
-def test_items_carry_name_and_frozen_price() -> None:
+def test_items_contain_product_name_and_price() -> None:
     order = make_order(quantity=2)
     (item,) = make_api("office").get(f"orders/{order.pk}/").json()["items"]
     product = order.items.get().product
