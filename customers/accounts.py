@@ -39,7 +39,7 @@ def open_account(customer: Customer) -> User:
 def _reactivate_account(email: str) -> User | None:
     """Reactivates the closed account with this e-mail and returns it; None if no account has the e-mail.
 
-    Raises Refusal if the account is in use, or has another name or e-mail.
+    Raises Refusal if the account is in use, or if its name and its e-mail are not both this e-mail.
     """
     found = User.objects.filter(email__iexact=email) | User.objects.filter(username__iexact=email)
     user = found.select_related("driver", "customer").first()

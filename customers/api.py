@@ -64,7 +64,7 @@ class CustomerSerializer(FieldsByRole, StrictModelSerializer[Customer]):
         read_only_fields = ("id", "created_at")
 
     def validate_user(self, user: User | None) -> User | None:
-        """The caller must be allowed to manage both the new account and the one it replaces."""
+        """Raises a Refusal unless the caller may manage both the new account and the one that it replaces."""
         before = self.instance.user if self.instance is not None else None
         for account in filter(None, (before, user) if user != before else ()):
             users.check_may_manage(self.context["request"].user, account)

@@ -57,7 +57,7 @@ PART = re.compile(
     r"(?:(?:tel|phone|mobile|電話|手機|市話|行動(?:電話)?)\.?\s*:?\s*)?[\d\s()\[\]+./~·•・‧-]+", re.IGNORECASE
 )
 STORED_PHONE = re.compile(r"\+886\d{8,10}(;ext=\d+)?")
-# Digits at the end that a masked number shows.
+# Number of digits at the end that a masked number shows.
 SHOWN_AT_END = 3
 
 
@@ -126,7 +126,7 @@ def _digits(typed: str) -> str:
 
 
 def _with_country(text: str) -> str:
-    """The text from its first digit on, with + before a country code.
+    """The text from its first digit or + on, with + before a country code.
 
     A leading `00` counts as the prefix for calls abroad.
     """

@@ -123,5 +123,5 @@ class Route(Tracked):
     @display(description=_("stops"))
     def total_stops(self) -> int:
         """The number of stops that are not cancelled."""
-        counted = self.__dict__.get("stops")  # lists annotate it with `with_stops`
+        counted = self.__dict__.get("stops")  # set by `with_stops`
         return int(counted) if counted is not None else self.orders.exclude(status="cancelled").count()

@@ -69,7 +69,7 @@ def parse_date(text: str, today: date) -> date:
         return _check_near(_in_taipei(typed), today)
     # `12.2(三)` does not match: no spreadsheet reads it as a number.
     if ZERO_DROPPED.fullmatch(typed) and len(days := _readings(CLEAR, [typed, f"{typed}0"], today)) > 1:
-        raise CellError(_ambiguous(days))
+        raise CellError(_ambiguity_text(days))
     typed = whole_number(_simplify(typed))
     if not typed:
         raise CellError(_("The date is missing."))
@@ -127,11 +127,11 @@ def _error_text(typed: str, today: date) -> str:
     if TIME_OF_DAY.search(typed):
         return _("This cell has a time after the date. Please move it to the time slot column.")
     if readings := _readings(AMBIGUOUS, [typed], today):
-        return _ambiguous(readings)
+        return _ambiguity_text(readings)
     return _("This is not a date. Write it as %s.") % f"{today:%Y-%m-%d}"
 
 
-def _ambiguous(days: list[date]) -> str:
+def _ambiguity_text(days: list[date]) -> str:
     if len(days) == 1:
         return (
             _("It is unclear which is the day and which the month. If you mean %s, write it that way.")

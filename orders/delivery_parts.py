@@ -1,7 +1,7 @@
 """Registry of delivery parts: what an app adds to a delivery, such as payment or stock.
 
-The API, the sockets and the schema read the fields of all parts. The move to “delivered” calls the functions of all
-parts in its transaction.
+The API, the sockets and the schema read the fields of all parts. `Order.move` calls the functions of all parts in its
+transaction.
 """
 
 from __future__ import annotations

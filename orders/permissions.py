@@ -49,7 +49,7 @@ def _has_account(person: Driver | Customer, user: Anyone) -> bool:
 
 
 def may_correct(user: Anyone | None, before: str, to: str) -> bool:
-    """Whether the user has the additional permission that this move needs; True if it needs none.
+    """Whether the user has the additional permission that this move needs; True if it needs none or is no move.
 
     The system (`None`) has every permission.
     """
@@ -58,7 +58,7 @@ def may_correct(user: Anyone | None, before: str, to: str) -> bool:
 
 
 def check_correcting(user: Anyone | None, before: str, to: str) -> None:
-    """Raises a Refusal unless `may_correct`."""
+    """Raises a Refusal unless `may_correct` returns True."""
     if not may_correct(user, before, to):
         raise refused(MOVES[OrderStatus(before), OrderStatus(to)].right, "status")
 

@@ -100,9 +100,9 @@ def _check_repeated(
 def change(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
     """Applies `changes` to an order whose lock the caller holds: columns and `items` first, then `driver`.
 
-    `driver` assigns or reassigns the order; None takes it back to the office. A route that has a driver assigns the
-    order to that driver. `version`, if given, must be the current one. Raises Refusal; then the caller must roll back
-    its transaction.
+    `driver` assigns or reassigns the order; None takes it back to the office. A new route that has a driver assigns a
+    confirmed or assigned order to that driver. `version`, if given, must be the current one. Raises Refusal; then the
+    caller must roll back its transaction.
     """
     _check_changes(order, changes)
     for name in COLUMNS & changes.keys():

@@ -22,7 +22,7 @@ from web import caching
 from web.limits import YEAR
 from web.timings import measured
 
-# How long before its last day the default period begins. It has 30 days.
+# The default period has 30 days: its first day is this long before its last day.
 LAST_DAYS = timedelta(days=29)
 MINUTE = timedelta(minutes=1)
 # The end of each slot, as in its label. "Any time" ends with the day.
@@ -39,7 +39,7 @@ DAY_LIMITS = [MinValueValidator(date(2000, 1, 1), OUTSIDE), MaxValueValidator(da
 class PeriodForm(forms.Form):
     """The query `?from=&to=`, both days included. `days` is the period.
 
-    Without `to` it ends today; without `from` it has 30 days. If it is invalid, `days` are the last 30 days.
+    Without `to` it ends today; without `from` it has 30 days. If the query is invalid, `days` are the last 30 days.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -43,7 +43,7 @@ class OrderColumns:
         return format_html('{} <strong class="badge urgent">{}</strong>', badge(order.status), Priority.URGENT.label)
 
     @admin.display(description=_("customer"), ordering="customer__name")
-    def who(self, order: Order) -> str:
+    def customer_and_phone(self, order: Order) -> str:
         phone = phones.mask(order.customer.phone or order.customer.phone2)
         return format_html('{}<br><span class="narrow">{}</span>', order.customer.name, phone)
 
@@ -56,12 +56,12 @@ class OrderColumns:
         return money(order.amount_due)
 
     @admin.display(description=_("when"), ordering="scheduled_date")
-    def when(self, order: Order) -> str:
+    def date_and_slot(self, order: Order) -> str:
         day = f"{order.scheduled_date.month}/{order.scheduled_date.day}"
         return format_html('{}<br><span class="narrow">{}</span>', day, order.get_time_slot_display())
 
     @admin.display(description=_("driver, route"), ordering="driver__name")
-    def with_whom(self, order: Order) -> str:
+    def driver_and_route(self, order: Order) -> str:
         return format_html("{}<br>{}", order.driver or "–", order.route or "")
 
     @admin.display(description=_("age"), ordering="created_at")

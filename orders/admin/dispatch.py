@@ -112,7 +112,7 @@ class RouteAdmin(BaseAdmin):
         for formset in formsets:
             formset.save(commit=False)  # writes nothing, but collects the changes for the admin's log
             moved = {stop.instance.pk: stop.cleaned_data for stop in formset.forms if stop.has_changed()}
-            for pk in sorted(moved):  # everything locks orders by ascending id, which prevents deadlocks
+            for pk in sorted(moved):  # all code locks orders by ascending id, which prevents deadlocks
                 self.move_stop(request, pk, moved[pk])
 
     def move_stop(self, request: HttpRequest, pk: int, submitted: dict[str, Any]) -> None:
@@ -129,7 +129,7 @@ class RouteAdmin(BaseAdmin):
         return [Button(_("Assign to a driver"), reverse("admin:dispatch_route_assign", args=[obj.pk]), posts=False)]
 
     def assign_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Assigns the route, and its confirmed and assigned orders, to a driver."""
+        """GET displays the form; POST assigns the route, and its confirmed and assigned orders, to a driver."""
         route = get_object_or_404(Route, pk=pk)
         check_page(request.user, "dispatch.change_route")
         check_page(request.user, "orders.change_order")

@@ -139,7 +139,7 @@ class ItemInline(Inline):
 
 
 class ReadOnlyInline(ReadOnly, Inline):
-    """Visible to everyone who may view orders."""
+    """An inline that everyone who may view orders sees, and nobody may change."""
 
     extra = 0
 
@@ -152,7 +152,7 @@ class ReadOnlyInline(ReadOnly, Inline):
 
 class HistoryInline(ReadOnlyInline):
     model = OrderStatusChange
-    fields = readonly_fields = ("before", "after", "who", "source", "reason", "at", "recorded_at", "remark")
+    fields = readonly_fields = ("before", "after", "changed_by", "source", "reason", "at", "recorded_at", "remark")
     verbose_name_plural = _("history")
 
     @admin.display(description=_("from"))
@@ -164,7 +164,7 @@ class HistoryInline(ReadOnlyInline):
         return badge(row.to_status)
 
     @admin.display(description=_("by"))
-    def who(self, row: OrderStatusChange) -> str:
+    def changed_by(self, row: OrderStatusChange) -> str:
         return (row.by.get_full_name() or row.by.get_username()) if row.by else "–"
 
     @admin.display(description=_("remark"))
@@ -183,10 +183,10 @@ class ConfirmationInline(ReadOnlyInline):
 
 class ProofImageInline(ReadOnlyInline):
     model = ProofImage
-    fields = readonly_fields = ("attempt", "kind", "shown", "by", "uploaded_at")
+    fields = readonly_fields = ("attempt", "kind", "thumbnail", "by", "uploaded_at")
 
     @admin.display(description=_("image"))
-    def shown(self, row: ProofImage) -> str:
+    def thumbnail(self, row: ProofImage) -> str:
         url = reverse(proof.URL_NAME, args=[row.order_id, row.pk])
         return format_html('<a href="{}"><img class="proof" src="{}" alt="{}" loading="lazy"></a>', url, url, row)
 
@@ -206,8 +206,8 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
     pages = {"statistics/": "statistics", "<int:pk>/move/<slug:to>/": "move"}
     inlines = [ItemInline, HistoryInline, ConfirmationInline, ProofImageInline]
     list_display = (
-        "order_number", "badge", "who", "delivery_address", "items_in_short", "when", "with_whom", "amount",
-        "age",
+        "order_number", "badge", "customer_and_phone", "delivery_address", "items_in_short", "date_and_slot",
+        "driver_and_route", "amount", "age",
     )  # fmt: skip
     list_filter = (
         "status", "priority", "scheduled_date", "time_slot", "driver", ("route", RecentRoutes), "area",

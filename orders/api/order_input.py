@@ -113,7 +113,7 @@ class CommandInput(Strict):
 
 
 class ReasonInput(serializers.Serializer[Any]):
-    """A command with an optional reason."""
+    """A request with an optional reason."""
 
     reason = serializers.CharField(max_length=MAX_REASON, required=False, allow_blank=True)
 

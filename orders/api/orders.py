@@ -211,7 +211,7 @@ class Orders(ProofImages):
         pagination_class=None,
     )  # fmt: skip
     def warnings(self, request: Request) -> Response:
-        """What the office should know before it places an order, such as an open order or no mobile number."""
+        """What the office should know before it places an order, for example that another order is open."""
         query = self.validated(WarningsQuery, request.query_params).validated_data
         found = order_warnings.warnings_for(query["customer"])
         return Response(WarningOutput(found, many=True).data)

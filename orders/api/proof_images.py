@@ -67,7 +67,7 @@ class ProofImages(RowsByRole[Order]):
         rights={"POST": [permissions.DELIVER_ORDER]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_images(self, request: Request, pk: str) -> Response:
-        """Uploads an image. Allowed after the delivery too, because a telephone without signal sends it later."""
+        """Uploads an image, also after the delivery: a telephone without signal sends it later."""
         data = self.validated(ProofImageInput).validated_data
         user = cast("User", request.user)
         stored = proof.store(Order.objects.filter(pk=pk), data["kind"], data["image"], by=user, ref=data.get("ref"))
@@ -83,7 +83,7 @@ class ProofImages(RowsByRole[Order]):
         rights={"GET": ["orders.view_proofimage"]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_image(self, request: Request, pk: str, image: str) -> HttpResponse:
-        """The JPEG, for the office and the order's driver.
+        """Returns the JPEG to the office and the order's driver.
 
         A driver sees images of earlier attempts only if they uploaded them.
         """

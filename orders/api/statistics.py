@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from orders.statistics import period
 
-# Both days are included.
+# The first and last day of the period. Both are included.
 PERIOD = [OpenApiParameter(name, OpenApiTypes.DATE) for name in ("from", "to")]
 
 

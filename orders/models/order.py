@@ -36,7 +36,8 @@ from web.tracked import Tracked
 MAX_STOPS = 999
 # A report at most this late counts as sent at once: a slow connection or a wrong clock explains the delay.
 SENT_AT_ONCE = timedelta(minutes=1)
-# A delivery sends it in its transaction, with sender `Order` and `confirmation`, the new DeliveryConfirmation.
+# The signal of a delivery, sent in the transaction of the move. The sender is `Order`; `confirmation` is the new
+# DeliveryConfirmation.
 order_delivered = Signal()
 
 
@@ -88,7 +89,7 @@ CLOCK_SKEW = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Proof of delivery from the driver. `quantities`, by product id, is given if less was delivered than ordered."""
+    """Proof of delivery. `quantities` maps product ids to numbers, if less was delivered than ordered."""
 
     confirmation_type: str = "manual"
     cylinder_serials: list[str] = field(default_factory=list)
@@ -293,7 +294,7 @@ class Order(Tracked):
         A repeated command (same `ref`) gets the row of the first one, even if the user can no longer see the order.
         """
         with transaction.atomic():
-            # One query finds and locks the order: commands are frequent.
+            # Commands are frequent, so a single query finds and locks the order.
             order = visibility.visible(by, orders.locked()).first()
             if order is not None:
                 return order.move(Command(to, by=by, ref=ref, **circumstances))

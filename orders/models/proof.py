@@ -37,8 +37,8 @@ QUALITY = 85
 # Pillow modes in which an image can be scaled. In other modes (palette, one bit) it would lose thin lines.
 SCALABLE_MODES = {"L", "RGB", "RGBA"}
 decoding = OneAtATime(_("Many images are arriving. Please try again in a few seconds."))
-# The URL of the view that returns an image. The files lie outside the directories that the web server serves, so that
-# only this view, which checks permissions, returns them.
+# The URL name of the view that returns an image. The files lie outside the directories that the web server serves: only
+# this view, which checks permissions, returns them.
 URL_NAME = "order-proof-image"
 # Maximum serial numbers in one delivery, and maximum characters in one number.
 MAX_SERIALS, LONGEST_SERIAL = 200, 40

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class OrderQuerySet(AnnouncedQuerySet["Order"]):
     to_change = "orders.services.bulk_update"
     to_add = "orders.services.place"
-    to_remove = "orders.models.Order.transition_to"  # cancelled
+    to_remove = "orders.models.Order.transition_to"  # an order is cancelled, never deleted
 
     def open(self) -> OrderQuerySet:
         """Orders that are neither delivered nor cancelled."""
