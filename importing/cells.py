@@ -155,13 +155,13 @@ def _minute(text: str) -> int | None:
     if not match:
         return None
     before, hours, minutes, half, more, after = match.groups()
-    hour, minute = _parse_digits(hours), 30 if half else _parse_digits(minutes or more or "0")
+    hour, minute = _parse_numeral(hours), 30 if half else _parse_numeral(minutes or more or "0")
     if hour is None or minute is None or minute > 59:
         return None
     return _hour_of_day(hour, before or after or "") * 60 + minute
 
 
-def _parse_digits(text: str) -> int | None:
+def _parse_numeral(text: str) -> int | None:
     return int(text) if text.isdecimal() else chinese(text)
 
 

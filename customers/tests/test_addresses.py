@@ -165,7 +165,7 @@ class AddressParts:
     floor: int
     room: int
 
-    def written(self, chance: random.Random) -> str:
+    def draw_spelling(self, chance: random.Random) -> str:
         """One of the many spellings of this address, chosen by chance."""
         choose = chance.choice
         parts = [
@@ -234,7 +234,7 @@ SEEDS = st.integers(0, 2**32).map(random.Random)
 
 @given(ADDRESSES, SEEDS)
 def test_generated_spellings_compare_equal(address: AddressParts, chance: random.Random) -> None:
-    ways = {address_key(address.written(chance)) for _ in range(20)}
+    ways = {address_key(address.draw_spelling(chance)) for _ in range(20)}
     assert len(ways) == 1
 
 
@@ -249,7 +249,7 @@ def test_generated_addresses_compare_unequal() -> None:
             alley=choose([0, 5]), number=choose([1, 5, 15, 51]), suffix=choose([0, 1, 5, 15]), floor=floor,
             room=choose([0, 1, 5]) if floor else 0,
         )  # fmt: skip
-        written = address.written(chance)
+        written = address.draw_spelling(chance)
         assert found.setdefault(address_key(written), address) == address, written
 
 

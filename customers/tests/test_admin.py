@@ -123,7 +123,7 @@ def test_failed_mail_shows_error() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_link_can_be_sent_again() -> None:
+def test_password_link_can_be_sent_again() -> None:
     press_button(make_customer(user=make_user(email="wang@example.com")), "link")
     assert [message.to for message in mail.outbox] == [["wang@example.com"]]
 
@@ -133,7 +133,7 @@ def test_account_steps_without_account_are_refused(step: str) -> None:
     assert shown_messages(press_button(make_customer(), step)) == [("error", "This customer has no account.")]
 
 
-def test_link_needs_account_email() -> None:
+def test_password_link_needs_account_email() -> None:
     customer = make_customer(user=make_user())
     assert shown_messages(press_button(customer, "link")) == [
         ("error", "This account has no e-mail or is deactivated. Please enter an e-mail or activate it.")

@@ -36,13 +36,13 @@ def upload(client: Client, data: bytes, mode: str = "good", **more: str) -> Any:
     return client.post(URL, {"file": SimpleUploadedFile("orders.csv", data), "mode": mode} | more)
 
 
-def page(response: Any) -> str:
+def page_text(response: Any) -> str:
     assert response.status_code == 200
     return str(response.content.decode())
 
 
 def test_order_list_links_to_import(office: Client) -> None:
-    assert URL in page(office.get("/admin/orders/order/"))
+    assert URL in page_text(office.get("/admin/orders/order/"))
 
 
 def test_anonymous_user_is_redirected_to_sign_in(client: Client) -> None:
@@ -50,7 +50,7 @@ def test_anonymous_user_is_redirected_to_sign_in(client: Client) -> None:
 
 
 def test_valid_rows_are_imported_as_the_user(office: Client) -> None:
-    text = page(upload(office, make_sheet(row(1), row(2, quantity="零"))))
+    text = page_text(upload(office, make_sheet(row(1), row(2, quantity="零"))))
     order = Order.objects.get()
     assert order.order_number in text
     assert "<td>3</td><td>數量</td><td>零</td>" in text
@@ -59,49 +59,49 @@ def test_valid_rows_are_imported_as_the_user(office: Client) -> None:
 
 @pytest.mark.parametrize("mode", ["check", "all"])
 def test_check_and_all_or_nothing_import_nothing(office: Client, mode: str) -> None:
-    assert "<td>零</td>" in page(upload(office, make_sheet(row(1), row(2, quantity="零")), mode))
+    assert "<td>零</td>" in page_text(upload(office, make_sheet(row(1), row(2, quantity="零")), mode))
     assert Order.objects.count() == 0
 
 
 def test_check_is_the_default_mode(office: Client) -> None:
-    assert 'value="check" required id="id_mode_0" checked' in page(office.get(URL))
+    assert 'value="check" required id="id_mode_0" checked' in page_text(office.get(URL))
 
 
 def test_cell_is_escaped(office: Client) -> None:
-    text = page(upload(office, make_sheet(row(1, product="<script>alert(1)</script>"))))
+    text = page_text(upload(office, make_sheet(row(1, product="<script>alert(1)</script>"))))
     assert "&lt;script&gt;alert" in text
     assert "<script>alert" not in text
 
 
 @pytest.mark.parametrize(("encoding", "created"), [("", 1), ("big5", 1), ("utf-8", 0)])
 def test_encoding_can_be_chosen(office: Client, encoding: str, created: int) -> None:
-    page(upload(office, make_sheet(row(1)).decode().encode("cp950"), encoding=encoding))
+    page_text(upload(office, make_sheet(row(1)).decode().encode("cp950"), encoding=encoding))
     assert Order.objects.count() == created
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 6_000_000, b"\0\xff" * 99, "編號,客戶\n".encode()])
 def test_unreadable_file_shows_form_error(office: Client, data: bytes) -> None:
-    assert 'class="errorlist"' in page(upload(office, data))
+    assert 'class="errorlist"' in page_text(upload(office, data))
 
 
 def test_too_long_file_shows_form_error(office: Client, monkeypatch: Any) -> None:
     monkeypatch.setattr(admin, "MAX_ROWS", 1)
-    assert 'class="errorlist"' in page(upload(office, make_sheet(row(1), row(2))))
+    assert 'class="errorlist"' in page_text(upload(office, make_sheet(row(1), row(2))))
     assert Order.objects.count() == 0
 
 
 def test_invalid_form_shows_errors(office: Client) -> None:
-    assert page(office.post(URL, {"mode": "everything"})).count('class="errorlist"') == 2
+    assert page_text(office.post(URL, {"mode": "everything"})).count('class="errorlist"') == 2
 
 
 def token_of(response: Any) -> str:
-    found = re.search(r'name="token" value="([^"]+)"', page(response))
+    found = re.search(r'name="token" value="([^"]+)"', page_text(response))
     assert found, "nothing to import"
     return found[1]
 
 
 def import_checked(client: Client, checked_token: str) -> str:
-    return page(client.post(URL, {"token": checked_token}))
+    return page_text(client.post(URL, {"token": checked_token}))
 
 
 def test_checked_sheet_is_imported_without_another_upload(office: Client) -> None:
@@ -138,7 +138,7 @@ def test_concurrent_claims_of_sheet_accept_one() -> None:
 
 def test_repeated_check_and_import_creates_no_duplicates(office: Client) -> None:
     import_checked(office, token_of(upload(office, make_sheet(row(1)), "check")))
-    assert 'name="token"' not in page(upload(office, make_sheet(row(1)), "check"))
+    assert 'name="token"' not in page_text(upload(office, make_sheet(row(1)), "check"))
     checked_token = token_of(upload(office, make_sheet(row(1), row(2)), "check"))
     import_checked(office, checked_token)
     assert Order.objects.count() == 2
@@ -190,7 +190,7 @@ def test_forged_token_shows_form_error(office: Client, forged: str) -> None:
 
 
 def test_check_without_valid_rows_offers_no_import(office: Client) -> None:
-    assert 'name="token"' not in page(upload(office, make_sheet(row(1, quantity="零")), "check"))
+    assert 'name="token"' not in page_text(upload(office, make_sheet(row(1, quantity="零")), "check"))
     assert CheckedSheet.objects.count() == 0
 
 
@@ -198,14 +198,14 @@ def test_check_without_valid_rows_offers_no_import(office: Client) -> None:
 def test_workbook_is_recognised_by_content(office: Client, name: str) -> None:
     make_20kg()
     data = make_xlsx([line.split(",") for line in make_sheet(row(1)).decode().split("\n")])
-    page(office.post(URL, {"file": SimpleUploadedFile(name, data), "mode": "good"}))
-    page(office.post(URL, {"file": SimpleUploadedFile(name, make_sheet(row(1), row(2))), "mode": "good"}))
+    page_text(office.post(URL, {"file": SimpleUploadedFile(name, data), "mode": "good"}))
+    page_text(office.post(URL, {"file": SimpleUploadedFile(name, make_sheet(row(1), row(2))), "mode": "good"}))
     assert Order.objects.count() == 2
 
 
 def test_missing_products_show_one_error_with_link(office: Client) -> None:
     data = make_sheet(*(row(number) for number in range(400)))
-    text = page(office.post(URL, {"file": SimpleUploadedFile("orders.csv", data), "mode": "good"}))
+    text = page_text(office.post(URL, {"file": SimpleUploadedFile("orders.csv", data), "mode": "good"}))
     assert (text.count("還沒有商品"), "<td>商品</td>" in text) == (1, False)
     assert '<a href="/admin/catalogue/product/">' in text
 
