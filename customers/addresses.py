@@ -6,16 +6,16 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from customers.districts import DISTRICTS, FORMERLY, District, districts_by_spelling
+from customers.districts import DISTRICTS, FORMER_COUNTIES, District, districts_by_spelling
 from web.numerals import DIGITS, LETTERS, chinese
 from web.text import plain
 
 # Characters that are written for one another in place names.
 SAME_IN_NAMES = str.maketrans("庄恒塩盐双芦峯湾", "莊恆鹽鹽雙蘆峰灣")
 PLACES = {written.translate(SAME_IN_NAMES): place for written, place in districts_by_spelling().items()}
-LONGEST_PLACE = max(map(len, PLACES))
+MAX_PLACE_LENGTH = max(map(len, PLACES))
 NOWHERE = District("", "")
-COUNTIES = {county: county for county in DISTRICTS} | {old: new for new, old in FORMERLY.items()}
+COUNTIES = {county: county for county in DISTRICTS} | {old: new for new, old in FORMER_COUNTIES.items()}
 # Cities in which each street name exists once, so that an address needs no district.
 ONE_OF_EACH_STREET = {"台北市", "基隆市", "新竹市", "嘉義市"}
 # Variants and simplified forms. 巿 (U+5DFF) is another character that looks like 市.
@@ -35,7 +35,7 @@ BLANK = re.compile(r"[\s,，、.。;；]+")
 
 NUMERAL = f"[{''.join(LETTERS)}]+"
 # Numerals before a unit or after 之. Numerals inside a street name (三民路) are part of the name.
-COUNTING = re.compile(rf"({NUMERAL})(?=\s*(?:[段巷弄號樓鄰室之路街Ff-]|大道))|(?<=[之-])({NUMERAL})")
+COUNTING_NUMERAL = re.compile(rf"({NUMERAL})(?=\s*(?:[段巷弄號樓鄰室之路街Ff-]|大道))|(?<=[之-])({NUMERAL})")
 # The number of a section of a road, or of one of several roads with the same name (光明六路).
 SECTION_NUMERALS = "一二三四五六七八九"
 SECTION = re.compile(rf"(?<!\d)[1-9{SECTION_NUMERALS}](?=[段路街])")
@@ -78,8 +78,8 @@ def search_spellings(text: str) -> set[str]:
     """
     half_width = unicodedata.normalize("NFKC", text)
     sections = {half_width, SECTION.sub(_section_digit, half_width), SECTION.sub(_section_numeral, half_width)}
-    dashes = {way for section in sections for way in (DASH.sub("之", section), ZHI.sub("-", section))}
-    return {way for dash in dashes for way in (dash.replace("臺", "台"), dash.replace("台", "臺"))}
+    dashes = {spelling for section in sections for spelling in (DASH.sub("之", section), ZHI.sub("-", section))}
+    return {spelling for dash in dashes for spelling in (dash.replace("臺", "台"), dash.replace("台", "臺"))}
 
 
 def _section_digit(found: re.Match[str]) -> str:
@@ -110,7 +110,7 @@ def address_key(address: str) -> str:
 
 def _split(address: str) -> tuple[str, District, str]:
     """The first three digits of the postcode, the place, and the rest without blanks and with numerals as digits."""
-    text = COUNTING.sub(_numeral_to_digits, plain(address).translate(SAME_LETTER))
+    text = COUNTING_NUMERAL.sub(_numeral_to_digits, plain(address).translate(SAME_LETTER))
     text = BLANK.sub("", BETWEEN_NUMBERS.sub("|", text))
     postcode = ""
     if code := POSTCODE.match(text):
@@ -121,7 +121,7 @@ def _split(address: str) -> tuple[str, District, str]:
 
 def _place(text: str) -> tuple[District, str]:
     """The place at the start of `text` (NOWHERE if none is known), and the rest."""
-    for length in range(LONGEST_PLACE, 1, -1):
+    for length in range(MAX_PLACE_LENGTH, 1, -1):
         if place := PLACES.get(text[:length].translate(SAME_IN_NAMES)):
             return place, text[length:]
     if county := COUNTIES.get(text[:3]):

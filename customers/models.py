@@ -22,8 +22,11 @@ FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")  # no
 
 def text_matches(text: str, *columns: str) -> Q:
     """Matches rows where one of these columns contains the text in one of its usual spellings."""
-    ways = {width for way in addresses.search_spellings(text) for width in (way, way.translate(FULL_WIDTH))} | {text}
-    return Q(*((f"{column}__icontains", way) for column in columns for way in sorted(ways)), _connector=Q.OR)
+    half_width = addresses.search_spellings(text)
+    spellings = {text, *half_width, *(spelling.translate(FULL_WIDTH) for spelling in half_width)}
+    return Q(
+        *((f"{column}__icontains", spelling) for column in columns for spelling in sorted(spellings)), _connector=Q.OR
+    )
 
 
 def phone_matches(text: str, lookup: str, *columns: str) -> Q:

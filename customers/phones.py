@@ -42,14 +42,15 @@ EXTENSION = re.compile(
 DIALLED_LETTERS = re.compile(r"[a-z]{3}|\d[a-z]+\d", re.IGNORECASE)
 # Unusual dots between digits.
 DOTS = re.compile(r"(?<=\d)\s*[·•・‧∙⋅]\s*(?=\d)")
-TWO_NUMBERS = re.compile(r"[/／、,，;；\n或和及&＆|｜]")
+# Characters between two numbers in one cell.
+SEPARATORS = re.compile(r"[/／、,，;；\n或和及&＆|｜]")
 # A number that starts with 886 and has at least this many digits has a country code: three digits and at least eight
 # more. A spreadsheet that reads `+886…` as a formula drops the +.
 MIN_WITH_COUNTRY = 11
 # A number without its leading 0, which spreadsheets drop, has an area code if it has at least this many digits.
 MIN_WITH_AREA = 9
 # Possible numbers of digits of a number without area code.
-WITHOUT_AREA = range(5, MIN_WITH_AREA)
+LENGTHS_WITHOUT_AREA = range(5, MIN_WITH_AREA)
 # Minimum digits of a group after a hyphen or blank. A shorter group is the end of a range, or an extension without the
 # word 分機.
 MIN_IN_GROUP = 3
@@ -58,7 +59,7 @@ PART = re.compile(
 )
 STORED_PHONE = re.compile(r"\+886\d{8,10}(;ext=\d+)?")
 # Number of digits at the end that a masked number shows.
-SHOWN_AT_END = 3
+DIGITS_SHOWN = 3
 
 
 class InvalidPhone(ValidationError):
@@ -70,7 +71,7 @@ class InvalidPhone(ValidationError):
 
 def split_cell(text: str) -> list[str]:
     """The non-empty texts of the numbers in one cell (`0912-345-678/02-2365-0003`)."""
-    parts = [part.strip() for part in TWO_NUMBERS.split(text) if part.strip()]
+    parts = [part.strip() for part in SEPARATORS.split(text) if part.strip()]
     return [number for part in parts for number in _split_at_blank(part)]
 
 
@@ -194,7 +195,7 @@ def _with_area(dialled: str, digits: str, text: str) -> str:
         return f"{own}{digits}"
     if own and groups == [digits] and _area_code(lost_zero) == own and _exists(lost_zero):
         return lost_zero
-    if len(digits) not in WITHOUT_AREA:
+    if len(digits) not in LENGTHS_WITHOUT_AREA:
         return digits
     raise InvalidPhone(_("“%s” has no area code. Please add it, as in 02-2365-0003.") % text[:40])
 
@@ -256,7 +257,7 @@ def mask(stored: str) -> str:
     if not stored:
         return ""
     head, _, tail = display(stored.partition(";")[0]).replace("+886", "0").partition("-")
-    end = (tail or head).replace("-", "")[-SHOWN_AT_END:]
+    end = (tail or head).replace("-", "")[-DIGITS_SHOWN:]
     return f"{head[:4]}-***-{end}" if tail else f"{head[:4]}***{end}"
 
 

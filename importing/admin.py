@@ -28,7 +28,7 @@ from web.throttling import please_wait
 
 # Maximum rows of an upload. Importing them takes about ten seconds. Longer files need the command `import_orders`.
 MAX_ROWS = 2_000
-GONE = _(
+SHEET_GONE = _(
     "This sheet expired or was already imported. Please choose the file again. Rows already imported "
     "are recognised and not ordered twice."
 )
@@ -88,7 +88,7 @@ class CheckedForm(forms.Form):
 
     def clean(self) -> None:
         if "token" not in self.cleaned_data:
-            raise ValidationError(GONE)
+            raise ValidationError(SHEET_GONE)
 
     def run(self, user: User) -> Report | None:
         """Claims and imports the checked sheet.
@@ -99,7 +99,7 @@ class CheckedForm(forms.Form):
         try:
             if sheet is not None:
                 return import_orders(bytes(sheet.data), by=user, encoding=sheet.encoding, max_rows=MAX_ROWS)
-            self.add_error(None, GONE)
+            self.add_error(None, SHEET_GONE)
         except Error:  # another import holds the lock: keep the sheet for a retry, which skips rows already imported
             if sheet is not None:
                 sheet.save()

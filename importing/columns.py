@@ -46,7 +46,7 @@ HEADINGS: dict[Column, tuple[str, ...]] = {
 }  # fmt: skip
 # Columns that a sheet must have. The telephone is one of them: if it is missing, its heading is probably misspelt, and
 # customers would get no SMS.
-REQUIRED = (
+REQUIRED_COLUMNS = (
     Column.CUSTOMER,
     Column.PHONE,
     Column.ADDRESS,
@@ -56,7 +56,7 @@ REQUIRED = (
 )
 # Number of columns in which headings are searched.
 MAX_COLUMNS = 256
-BY_NAME = {name: column for column, names in HEADINGS.items() for name in names}
+COLUMN_BY_HEADING = {name: column for column, names in HEADINGS.items() for name in names}
 
 
 class UnreadableSheet(ValueError):
@@ -125,14 +125,14 @@ def locate_columns(heading: SheetLine) -> Layout:
 
 def known_headings(cells: list[str]) -> dict[int, Column]:
     """Maps the index of each known heading to its column."""
-    found = {place: BY_NAME.get(_heading_key(cell)) for place, cell in enumerate(cells[:MAX_COLUMNS])}
+    found = {place: COLUMN_BY_HEADING.get(_heading_key(cell)) for place, cell in enumerate(cells[:MAX_COLUMNS])}
     return {place: column for place, column in found.items() if column is not None}
 
 
 def find_heading(lines: list[SheetLine]) -> int:
     """The index of the heading: the first line with all required columns, else the line with the most columns."""
     known = [set(known_headings(line.cells).values()) for line in lines]
-    whole = (place for place, columns in enumerate(known) if columns.issuperset(REQUIRED))
+    whole = (place for place, columns in enumerate(known) if columns.issuperset(REQUIRED_COLUMNS))
     fullest = max(range(len(lines)), key=lambda place: len(known[place]))
     return next(whole, fullest)
 
@@ -143,7 +143,7 @@ def _heading_key(title: str) -> str:
 
 
 def _check_columns(places: dict[Column, list[int]], heading: SheetLine) -> None:
-    missing = [HEADINGS[column][0] for column in REQUIRED if column not in places]
+    missing = [HEADINGS[column][0] for column in REQUIRED_COLUMNS if column not in places]
     if missing:
         values = {"missing": "、".join(missing), "row": heading.number, "found": "、".join(heading.cells)[:120]}
         raise UnreadableSheet(

@@ -17,7 +17,7 @@ ROC_EPOCH = 1911
 # Day 0 of spreadsheets. It is one day early, because Excel counts a 29 February 1900 that never existed.
 SERIAL_EPOCH = date(1899, 12, 30)
 # Formats in which the order of year, month and day is clear.
-CLEAR = [
+CLEAR_FORMATS = [
     re.compile(form)
     for form in (
         r"(?P<serial>\d{5})",
@@ -47,7 +47,7 @@ MIDNIGHT = re.compile(
 TIME_OF_DAY = re.compile(r"\d(?::\d\d){1,2}|[上下]午|\d{5}\.\d+")
 NUMERALS = re.compile("[〇○零一二三四五六七八九十百]+(?=[年月日])")
 # Ambiguous formats, each with its possible readings: `12/01/2026`, `26/12/1`, `1201`, `261201`.
-AMBIGUOUS = [
+AMBIGUOUS_FORMATS = [
     re.compile(form.replace("/", "[-/.]"))
     for form in (
         r"(?P<m>\d\d?)(?P<d>\d\d)", r"(?P<m>\d\d)(?P<d>\d)", r"(?P<d>\d\d?)(?P<m>\d\d)", r"(?P<d>\d\d)(?P<m>\d)",
@@ -68,12 +68,12 @@ def parse_date(text: str, today: date) -> date:
     if INSTANT.fullmatch(typed):
         return _check_near(_in_taipei(typed), today)
     # `12.2(三)` does not match: no spreadsheet reads it as a number.
-    if ZERO_DROPPED.fullmatch(typed) and len(days := _readings(CLEAR, [typed, f"{typed}0"], today)) > 1:
+    if ZERO_DROPPED.fullmatch(typed) and len(days := _readings(CLEAR_FORMATS, [typed, f"{typed}0"], today)) > 1:
         raise CellError(_ambiguity_text(days))
     typed = whole_number(_simplify(typed))
     if not typed:
         raise CellError(_("The date is missing."))
-    found = next(filter(None, (form.fullmatch(typed) for form in CLEAR)), None)
+    found = next(filter(None, (form.fullmatch(typed) for form in CLEAR_FORMATS)), None)
     if found is None:
         raise CellError(_error_text(typed, today))
     return _check_near(_day(found, today), today)
@@ -123,10 +123,10 @@ def _check_near(day: date, today: date) -> date:
 
 
 def _error_text(typed: str, today: date) -> str:
-    """The message for a text in none of the CLEAR formats."""
+    """The message for a text in none of the CLEAR_FORMATS."""
     if TIME_OF_DAY.search(typed):
         return _("This cell has a time after the date. Please move it to the time slot column.")
-    if readings := _readings(AMBIGUOUS, [typed], today):
+    if readings := _readings(AMBIGUOUS_FORMATS, [typed], today):
         return _ambiguity_text(readings)
     return _("This is not a date. Write it as %s.") % f"{today:%Y-%m-%d}"
 

@@ -26,21 +26,25 @@ HKSCS = "big5hkscs"
 NAMES = {BIG5: "Big5", HKSCS: "HKSCS", "utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16"}
 # An undecodable byte is represented as UNREAD + byte: a lone surrogate, which decoded text never contains.
 UNREAD = 0xDC00
-DAMAGED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\udc00-\udcff]")
+DAMAGED_CHARACTER = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\udc00-\udcff]")
 # A file is not text if more than one character in ONE_IN is damaged.
 ONE_IN = 8
 # A file with at most this many damaged characters counts as text, because in a small sheet they are a large share.
 MAX_DAMAGED = 3
 # Bytes that are decoded first, to reject files that are not text.
-BEGINNING = 64 * 1024
+FIRST_BYTES = 64 * 1024
 # Name of the codec error handler `_keep`.
-KEEP = "importing.keep"
+ERROR_HANDLER = "importing.keep"
 # The replacement character, which stands for a lost one.
-LOST = "\ufffd"
+LOST_CHARACTER = "\ufffd"
 # Undecodable bytes, control characters except white space, the replacement character, and private-use characters.
-SUSPECT = re.compile("[\udc00-\udcff]+|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
+SUSPECT_CHARACTERS = re.compile(
+    "[\udc00-\udcff]+|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]"
+)
 # What a spreadsheet shows instead of a value: `#N/A`, `#REF!`, `Err:502`, or `####` if a column is too narrow.
-FAILED = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|FIELD!|DATA!|名稱\?)|Err:\d{3}|#{3,}")
+FAILED_VALUE = re.compile(
+    r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|FIELD!|DATA!|名稱\?)|Err:\d{3}|#{3,}"
+)
 DELIMITERS = ",;\t"
 # Excel's line that names the delimiter. Excel does not count it as a row.
 SEPARATOR = re.compile(r'\ufeff?\s*"?sep=([^"\w\s]|\t)"?[ \t]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
@@ -61,7 +65,7 @@ def _keep(error: UnicodeError) -> tuple[str, int]:
     return "".join(chr(UNREAD + byte) for byte in error.object[error.start : end]), end
 
 
-codecs.register_error(KEEP, _keep)
+codecs.register_error(ERROR_HANDLER, _keep)
 
 
 def decode(data: bytes, encoding: str = "") -> tuple[str, str]:
@@ -69,7 +73,7 @@ def decode(data: bytes, encoding: str = "") -> tuple[str, str]:
 
     Raises UnreadableSheet if it is not text, or not in the given encoding.
     """
-    _decode(data[:BEGINNING], encoding)  # cheap, and rejects most files that are not text
+    _decode(data[:FIRST_BYTES], encoding)  # cheap, and rejects most files that are not text
     return _decode(data, encoding)
 
 
@@ -80,7 +84,7 @@ def _decode(data: bytes, encoding: str) -> tuple[str, str]:
         text, chosen = (_decode_keeping_bytes(data, chosen), chosen) if chosen else _utf8_or_big5(data)
     except (LookupError, ValueError):  # there is no such encoding
         raise UnreadableSheet(_not_text(encoding)) from None
-    if data.startswith(b"%PDF") or len(DAMAGED.findall(text)) > max(MAX_DAMAGED, len(text) // ONE_IN):
+    if data.startswith(b"%PDF") or len(DAMAGED_CHARACTER.findall(text)) > max(MAX_DAMAGED, len(text) // ONE_IN):
         raise UnreadableSheet(_not_text(encoding))
     return text, chosen
 
@@ -92,19 +96,19 @@ def _not_text(encoding: str) -> str:
 
 
 def _decode_keeping_bytes(data: bytes, encoding: str) -> str:
-    """Decodes with the handler KEEP. Raises LookupError or ValueError if the encoding does not exist."""
-    return data.decode(encoding, KEEP).removeprefix("\ufeff").rstrip("\x1a")
+    """Decodes with the handler `_keep`. Raises LookupError or ValueError if the encoding does not exist."""
+    return data.decode(encoding, ERROR_HANDLER).removeprefix("\ufeff").rstrip("\x1a")
 
 
 def _utf8_or_big5(data: bytes) -> tuple[str, str]:
     """The text and its encoding. Prefers UTF-8 with few damaged bytes, because Big5 accepts almost any two bytes."""
     text = _decode_keeping_bytes(data, "utf-8")
-    damaged = len(DAMAGED.findall(text))
+    damaged = len(DAMAGED_CHARACTER.findall(text))
     if not damaged:
         return text, "utf-8"
     other = _decode_keeping_bytes(data, BIG5)
     foreign = sum(character > "\x7f" for character in text)
-    if damaged <= len(DAMAGED.findall(other)) or damaged * 4 < foreign:
+    if damaged <= len(DAMAGED_CHARACTER.findall(other)) or damaged * 4 < foreign:
         return text, "utf-8"
     return other, BIG5
 
@@ -116,19 +120,19 @@ def make_line(number: int, cells: list[str] | str, encoding: str) -> SheetLine:
     """
     if isinstance(cells, str):
         reason = _('A quotation mark (") is missing, or there is one too many.')
-        return SheetLine(number, [visible(SUSPECT.sub(LOST, cells)).strip()], {WHOLE_ROW: reason})
+        return SheetLine(number, [visible(SUSPECT_CHARACTERS.sub(LOST_CHARACTER, cells)).strip()], {WHOLE_ROW: reason})
     faults = {place: fault for place, cell in enumerate(cells) if (fault := fault_of(cell, encoding))}
-    return SheetLine(number, [visible(SUSPECT.sub(LOST, cell)) for cell in cells], faults)
+    return SheetLine(number, [visible(SUSPECT_CHARACTERS.sub(LOST_CHARACTER, cell)) for cell in cells], faults)
 
 
 def fault_of(cell: str, encoding: str) -> str:
     """The reason why this cell is damaged; empty if it is not."""
-    if FAILED.fullmatch(cell.strip()):
+    if FAILED_VALUE.fullmatch(cell.strip()):
         return _("This cell shows no value. Its formula failed or the column is too narrow.")
-    if (found := SUSPECT.search(cell)) is None:
+    if (found := SUSPECT_CHARACTERS.search(cell)) is None:
         return ""
     suspect, place = found[0], found.start() + 1
-    if suspect == LOST:
+    if suspect == LOST_CHARACTER:
         return _("Character %d was lost before the file was saved. Please type it again.") % place
     if UNREAD <= ord(suspect[0]) <= UNREAD + 0xFF:
         return _unread_text(bytes(ord(character) - UNREAD for character in suspect), place, encoding)

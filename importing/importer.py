@@ -72,8 +72,8 @@ def _parse_drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[O
     """Parses the rows. Invalid and skipped rows go to the report. Raises UnreadableSheet."""
     for title in layout.unused:
         report.notes.append(Remark(sheet.heading.number, title, _("This column is not used.")))
-    rows, left_out = orders_of(sheet, layout)
-    report.rows, report.notes = len(rows), report.notes + left_out
+    rows, skipped = orders_of(sheet, layout)
+    report.rows, report.notes = len(rows), report.notes + skipped
     products = list(Product.objects.all())
     _check_products(products)
     reader = RowReader(layout, products, timezone.localdate())
@@ -117,8 +117,8 @@ class _ImportRun:
         """Checks all drafts, then writes them. Takes one item from `progress` for each draft."""
         with nullcontext() if self.report.mode is Mode.CHECK else database.long_work(_lock_imports):
             self.records.refresh()
-            decided = [(draft, self.customer_for(draft)) for draft in drafts]
-            for (draft, customer), _draft in zip(decided, progress, strict=False):
+            checked = [(draft, self.customer_for(draft)) for draft in drafts]
+            for (draft, customer), _draft in zip(checked, progress, strict=False):
                 if customer and not self.report.withheld:
                     self.write(draft, customer)
 

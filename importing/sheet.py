@@ -17,7 +17,7 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 from importing.columns import SheetLine, UnreadableSheet, find_heading
-from importing.decoding import LOST, ROWS_LOOKED_AT, csv_rows, decode, make_line, split_separator
+from importing.decoding import LOST_CHARACTER, ROWS_LOOKED_AT, csv_rows, decode, make_line, split_separator
 from importing.report import Remark
 from web.api.bodies import MAX_FILE_BYTES
 
@@ -66,7 +66,7 @@ def read_sheet(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> She
     heading, rest = lines[place], lines[place + 1 :]
     if len(rest) > max_rows:
         raise UnreadableSheet(_("The file has more than %d rows. Please split it.") % max_rows)
-    titles = [title.replace(LOST, "") for title in heading.cells]
+    titles = [title.replace(LOST_CHARACTER, "") for title in heading.cells]
     return Sheet(encoding, SheetLine(heading.number, titles), rest, notes)
 
 
@@ -84,12 +84,12 @@ def _read_workbook(data: bytes, max_rows: int) -> tuple[Rows, list[Remark], str]
     command = [sys.executable, "-I", str(PROGRAM), str(max_rows)]
     try:
         with _one_at_a_time:
-            done = subprocess.run(  # noqa: S603
+            process = subprocess.run(  # noqa: S603
                 command, input=data, capture_output=True, timeout=TIMEOUT_SECONDS, check=True
             )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise UnreadableSheet(_unreadable_reason("large")) from error
-    found = json.loads(done.stdout)
+    found = json.loads(process.stdout)
     if "error" in found:
         raise UnreadableSheet(_unreadable_reason(found["error"]))
     only = Remark(0, "", _("Only the first sheet, “%s”, is read.") % found["sheet"], ", ".join(found["others"]))

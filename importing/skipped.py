@@ -27,7 +27,7 @@ STREET = re.compile(r"[路街巷弄段村里鄉鎮道].*\d")
 # A row with all of these is an order, whatever its other cells contain.
 ORDER_COLUMNS = (Column.PRODUCT, Column.QUANTITY, Column.DATE)
 # Columns that distinguish one order from another. Offices prefill the other columns for a whole day.
-DISTINGUISHING = (Column.CUSTOMER, Column.PHONE, Column.ADDRESS, Column.PRODUCT, Column.QUANTITY, Column.NOTES)
+DISTINGUISHING_COLUMNS = (Column.CUSTOMER, Column.PHONE, Column.ADDRESS, Column.PRODUCT, Column.QUANTITY, Column.NOTES)
 # Minimum headings in a row that repeats the headings. They must also fill at least half of its filled cells.
 MIN_HEADINGS = 3
 
@@ -76,7 +76,7 @@ def _skip_reason(line: SheetLine, layout: Layout, following: SheetLine | None) -
         return ""
     if _is_total(texts, cells):
         return _("Skipped: a total.")
-    if not any(texts[column] for column in DISTINGUISHING) and not layout.beyond(line):
+    if not any(texts[column] for column in DISTINGUISHING_COLUMNS) and not layout.beyond(line):
         return _("Skipped: it only has values filled in beforehand.")
     if all(FOOTER.fullmatch(cell) for cell in cells):
         return _("Skipped: end of a page.")
@@ -89,10 +89,10 @@ def _is_total(texts: dict[Column, str], cells: list[str]) -> bool:
     """Whether a row names a sum (合計) and no order, or has only figures, one of them in the quantity column."""
     if any(TOTAL.fullmatch(cell) for cell in cells if cell != texts[Column.NOTES]):
         others = [texts[column] for column in (Column.CUSTOMER, Column.ADDRESS, Column.PRODUCT)]
-        telling = [text for text in others if text and not (TOTAL.fullmatch(text) or FIGURE.fullmatch(text))]
+        names = [text for text in others if text and not (TOTAL.fullmatch(text) or FIGURE.fullmatch(text))]
         is_somewhere = STREET.search(texts[Column.ADDRESS])
-        return len(telling) <= 1 and not is_somewhere and not TELEPHONE.search(texts[Column.PHONE])
+        return len(names) <= 1 and not is_somewhere and not TELEPHONE.search(texts[Column.PHONE])
     has_only_figures = not any(
-        texts[column] for column in (Column.NUMBER, Column.DATE, *DISTINGUISHING) if column != Column.QUANTITY
+        texts[column] for column in (Column.NUMBER, Column.DATE, *DISTINGUISHING_COLUMNS) if column != Column.QUANTITY
     )
     return has_only_figures and bool(texts[Column.QUANTITY]) and all(FIGURE.fullmatch(cell) for cell in cells)

@@ -280,7 +280,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
             found |= phone_matches(text, "contains", "recipient")
         else:  # search only the visible digits: a full search would reveal the masked ones digit by digit
             for part in phones.search_digits(text):
-                found |= Q(recipient__endswith=part[-phones.SHOWN_AT_END :])
+                found |= Q(recipient__endswith=part[-phones.DIGITS_SHOWN :])
         return queryset.filter(found) if text else queryset, False
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:

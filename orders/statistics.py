@@ -32,8 +32,11 @@ SLOT_ENDS: dict[str, time] = {
     TimeSlot.EVENING: time(21),
     TimeSlot.ANYTIME: time.max,
 }
-OUTSIDE = _("Please give a day between 2000 and 2100.")
-DAY_LIMITS = [MinValueValidator(date(2000, 1, 1), OUTSIDE), MaxValueValidator(date(2100, 1, 1), OUTSIDE)]
+DAY_OUTSIDE_LIMITS = _("Please give a day between 2000 and 2100.")
+DAY_LIMITS = [
+    MinValueValidator(date(2000, 1, 1), DAY_OUTSIDE_LIMITS),
+    MaxValueValidator(date(2100, 1, 1), DAY_OUTSIDE_LIMITS),
+]
 
 
 class PeriodForm(forms.Form):
@@ -111,11 +114,11 @@ def statistics_of(first: date, last: date) -> dict[str, Any]:
     }
 
 
-DELIVERED = Count("id", filter=Q(status=OrderStatus.DELIVERED))
+DELIVERED_COUNT = Count("id", filter=Q(status=OrderStatus.DELIVERED))
 
 
 def _by_day(orders: OrderQuerySet, first: date, last: date) -> Iterable[dict[str, Any]]:
-    counted = orders.values(date=F("scheduled_date")).annotate(orders=Count("id"), delivered=DELIVERED)
+    counted = orders.values(date=F("scheduled_date")).annotate(orders=Count("id"), delivered=DELIVERED_COUNT)
     found = {row["date"]: row for row in counted}
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
     return [found.get(day, {"date": day, "orders": 0, "delivered": 0}) for day in days]
@@ -123,7 +126,7 @@ def _by_day(orders: OrderQuerySet, first: date, last: date) -> Iterable[dict[str
 
 def _by_driver(orders: OrderQuerySet) -> Iterable[dict[str, Any]]:
     assigned = orders.exclude(driver=None).values("driver", name=F("driver__name"))
-    return assigned.annotate(orders=Count("id"), delivered=DELIVERED).order_by("name", "driver")
+    return assigned.annotate(orders=Count("id"), delivered=DELIVERED_COUNT).order_by("name", "driver")
 
 
 def _by_product(first: date, last: date) -> Iterable[dict[str, Any]]:

@@ -19,7 +19,7 @@ from orders.states import OrderStatus
 # Number of orders that a customer's page lists.
 MAX_RECENT = 10
 # The CSS class of each status, from `web/static/web/admin.css`. The SMS list uses the same classes.
-COLOUR = {
+BADGE_CLASS = {
     OrderStatus.PENDING: "waiting", OrderStatus.CONFIRMED: "plain", OrderStatus.ASSIGNED: "plain",
     OrderStatus.DELIVERING: "moving", OrderStatus.ARRIVING: "moving", OrderStatus.DELIVERED: "good",
     OrderStatus.FAILED: "bad", OrderStatus.CANCELLED: "over",
@@ -28,7 +28,7 @@ COLOUR = {
 
 def badge(status: str) -> SafeString:
     known = OrderStatus(status)
-    return format_html('<span class="badge {}">{}</span>', COLOUR[known], known.label)
+    return format_html('<span class="badge {}">{}</span>', BADGE_CLASS[known], known.label)
 
 
 def money(amount: int | None) -> str:
@@ -77,8 +77,10 @@ def recent_orders(customer: Customer) -> str:
         for order in orders
     )
     links = format_html_join("", '<li><a href="{}">{}</a> {} {}</li>', rows)
-    whole = reverse("admin:orders_order_changelist") + f"?customer__id__exact={customer.pk}"
-    return format_html('<ul class="plain-list">{}<li><a href="{}">{}</a></li></ul>', links, whole, _("All orders"))
+    all_orders_url = reverse("admin:orders_order_changelist") + f"?customer__id__exact={customer.pk}"
+    return format_html(
+        '<ul class="plain-list">{}<li><a href="{}">{}</a></li></ul>', links, all_orders_url, _("All orders")
+    )
 
 
 CustomerAdmin.sections.append(recent_orders)

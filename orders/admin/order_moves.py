@@ -44,14 +44,14 @@ VERBS: dict[OrderStatus, Promise] = {
     OrderStatus.CANCELLED: _("Cancel the order"),
 }
 # Verbs for moves back to an earlier status, which replace the status's verb in VERBS.
-BACK: dict[tuple[str, OrderStatus], Promise] = {
+BACK_VERBS: dict[tuple[str, OrderStatus], Promise] = {
     (OrderStatus.ASSIGNED, OrderStatus.CONFIRMED): _("Take back from the driver"),
     (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _("Has not left yet"),
     (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _("Left without delivering"),
     (OrderStatus.FAILED, OrderStatus.CONFIRMED): _("Deliver again"),
 }
 # Name of a hidden field of the confirmation form. A POST without it comes from the list and chooses the action.
-ANSWERED = "answered"
+ANSWERED_FIELD = "answered"
 
 
 class DriverForm(forms.Form):
@@ -103,7 +103,7 @@ def form_for(order: Order, to: OrderStatus) -> type[VersionForm]:
 
 
 def verb(order: Order, to: OrderStatus) -> str:
-    return str(BACK.get((order.status, to)) or VERBS[to])
+    return str(BACK_VERBS.get((order.status, to)) or VERBS[to])
 
 
 class OrderMoves(BaseAdmin):
@@ -175,12 +175,12 @@ class OrderMoves(BaseAdmin):
     ) -> HttpResponse | None:
         """Displays a confirmation form. Once it is posted, applies `fixed` and its fields to the chosen orders."""
         ids = self.chosen(request, orders)
-        form = form_class(request.POST if ANSWERED in request.POST else None)
+        form = form_class(request.POST if ANSWERED_FIELD in request.POST else None)
         if form.is_valid():
             self.bulk_update(request, ids, title, {**(fixed or {}), **form.cleaned_data})
         if form.is_valid() or not ids:
             return None
-        hidden = [("action", action), (ANSWERED, "1"), *((ACTION_CHECKBOX_NAME, pk) for pk in ids)]
+        hidden = [("action", action), (ANSWERED_FIELD, "1"), *((ACTION_CHECKBOX_NAME, pk) for pk in ids)]
         subjects = list(orders.filter(pk__in=ids).select_related("customer"))
         lines = [f"{order} {order.customer}" for order in subjects]
         return ask(request, self, title=title, form=form, subjects=lines, back=request.get_full_path(), hidden=hidden)

@@ -15,7 +15,7 @@ from orders import delivery_parts
 from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
 from orders.models.item import MAX_LINES, OrderLine
 from orders.models.order import MAX_STOPS, Proof
-from orders.models.proof import LONGEST_SERIAL, MAX_SERIALS
+from orders.models.proof import MAX_SERIAL_LENGTH, MAX_SERIALS
 from orders.states import PROMISED, OrderStatus
 from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
 from web.limits import is_id
@@ -142,7 +142,7 @@ class ConfirmationInput(CommandInput):
 
     confirmation_type = serializers.ChoiceField(ConfirmationType.choices)
     cylinder_serials = serializers.ListField(
-        child=serializers.CharField(max_length=LONGEST_SERIAL), max_length=MAX_SERIALS, required=False
+        child=serializers.CharField(max_length=MAX_SERIAL_LENGTH), max_length=MAX_SERIALS, required=False
     )
     quantities = ByIdField(
         max_keys=MAX_LINES, child=serializers.IntegerField(min_value=0, max_value=OrderItem.MAX_QUANTITY),

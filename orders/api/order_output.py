@@ -17,7 +17,7 @@ from accounts.roles import Side
 from orders import order_fields
 from orders.api.proof_images import ProofImageOutput
 from orders.models import DeliveryConfirmation, OrderItem, OrderStatusChange, ProofImage
-from orders.models.order import SENT_AT_ONCE
+from orders.models.order import MAX_REPORT_DELAY
 from orders.models.queries import OrderQuerySet
 from orders.order_fields import ItemOutput, OrderFieldsSerializer, iso_text
 from orders.states import OrderStatus
@@ -113,7 +113,7 @@ Row = dict[str, Any]
 REPORTED_LATER = Subquery(
     OrderStatusChange.objects.filter(order=OuterRef("order"))
     .order_by("-version")
-    .values_list(Case(When(recorded_at__gt=F("at") + SENT_AT_ONCE, then="at")))[:1]
+    .values_list(Case(When(recorded_at__gt=F("at") + MAX_REPORT_DELAY, then="at")))[:1]
 )
 
 

@@ -35,7 +35,7 @@ from web.tracked import Tracked
 # Highest `stop_sequence` on a route.
 MAX_STOPS = 999
 # A report at most this late counts as sent at once: a slow connection or a wrong clock explains the delay.
-SENT_AT_ONCE = timedelta(minutes=1)
+MAX_REPORT_DELAY = timedelta(minutes=1)
 # The signal of a delivery, sent in the transaction of the move. The sender is `Order`; `confirmation` is the new
 # DeliveryConfirmation.
 order_delivered = Signal()
@@ -152,7 +152,7 @@ class OrderStatusChange(models.Model):
     @property
     def sent_later(self) -> bool:
         """Whether the device was offline when the move happened, and reported the move later."""
-        return self.recorded_at - self.at > SENT_AT_ONCE
+        return self.recorded_at - self.at > MAX_REPORT_DELAY
 
 
 class Order(Tracked):

@@ -41,7 +41,7 @@ decoding = OneAtATime(_("Many images are arriving. Please try again in a few sec
 # this view, which checks permissions, returns them.
 URL_NAME = "order-proof-image"
 # Maximum serial numbers in one delivery, and maximum characters in one number.
-MAX_SERIALS, LONGEST_SERIAL = 200, 40
+MAX_SERIALS, MAX_SERIAL_LENGTH = 200, 40
 
 
 class ConfirmationType(models.TextChoices):

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from orders.admin.badges import COLOUR, badge, money
+from orders.admin.badges import BADGE_CLASS, badge, money
 from orders.states import OrderStatus
 from orders.tests.admin.browser import Browser, sign_in
 from orders.tests.factories import (
@@ -94,7 +94,7 @@ def test_driver_cannot_open_admin() -> None:
 
 
 def test_every_status_has_colour() -> None:
-    assert set(COLOUR) == set(OrderStatus)
+    assert set(BADGE_CLASS) == set(OrderStatus)
 
 
 def test_badge_has_label_and_colour() -> None:
