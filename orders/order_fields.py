@@ -24,7 +24,7 @@ from orders.models import Order, OrderItem
 from orders.states import OPEN
 
 Values = Mapping[str, Any]
-Make = Callable[[Values, Side], Any]
+Compute = Callable[[Values, Side], Any]
 ALL, STAFF, OFFICE = frozenset(Side), frozenset({Side.OFFICE, Side.DRIVER}), frozenset({Side.OFFICE})
 
 
@@ -37,7 +37,7 @@ class OrderField:
     may see, because the driver and the customer of an order receive the same event.
 
     `columns` are the query paths of the columns from which the value is computed; empty if `orders.api.order_output`
-    adds the value. `make` computes the value for one side. Without it, the value is that of the first column. `json`
+    adds the value. `compute` returns the value for one side. Without it, the value is that of the first column. `json`
     is the DRF field and its options; None for the model's own field.
     """
 
@@ -45,7 +45,7 @@ class OrderField:
     seen_by: frozenset[Side]
     event: str = ""
     columns: tuple[str, ...]
-    make: Make | None = None
+    compute: Compute | None = None
     json: tuple[type[serializers.Field[Any, Any, Any, Any]], dict[str, Any]] | None = None
 
 
@@ -67,10 +67,10 @@ def iso_text(value: date | None) -> str | None:
 def column_field(name: str, seen_by: frozenset[Side], event: str = "") -> OrderField:
     """A column of the order itself."""
     model_field = cast("models.Field[Any, Any]", Order._meta.get_field(name))
-    make: Make | None = None
+    compute: Compute | None = None
     if isinstance(model_field, models.DateField):
-        make = lambda values, side: iso_text(values[name])  # noqa: E731
-    return OrderField(name=name, seen_by=seen_by, event=event, columns=(model_field.attname,), make=make)
+        compute = lambda values, side: iso_text(values[name])  # noqa: E731
+    return OrderField(name=name, seen_by=seen_by, event=event, columns=(model_field.attname,), compute=compute)
 
 
 def _related_name_field(name: str, seen_by: frozenset[Side], path: str, **options: Any) -> OrderField:
@@ -82,12 +82,12 @@ def _related_name_field(name: str, seen_by: frozenset[Side], path: str, **option
 def _telephone_field(name: str, path: str) -> OrderField:
     """A telephone number of the customer, complete for the driver while the order is open, otherwise masked."""
 
-    def make(values: Values, side: Side) -> str:
+    def compute(values: Values, side: Side) -> str:
         is_complete = side is Side.DRIVER and values["status"] in OPEN
         return str(values[path] if is_complete else phones.mask(values[path]))
 
     json = (serializers.CharField, {"read_only": True})
-    return OrderField(name=name, seen_by=STAFF, columns=(path, "status"), make=make, json=json)
+    return OrderField(name=name, seen_by=STAFF, columns=(path, "status"), compute=compute, json=json)
 
 
 # The arguments of `address_coordinates`, as query paths.
@@ -99,12 +99,12 @@ def _coordinate_field(name: str, index: int) -> OrderField:
 
     parts = itemgetter(*COORDINATE_COLUMNS)
 
-    def make(values: Values, side: Side) -> float | None:
+    def compute(values: Values, side: Side) -> float | None:
         place = address_coordinates(*parts(values))
         return place[index] if place else None
 
     json = (serializers.FloatField, {"read_only": True, "allow_null": True})
-    return OrderField(name=name, seen_by=STAFF, columns=COORDINATE_COLUMNS, make=make, json=json)
+    return OrderField(name=name, seen_by=STAFF, columns=COORDINATE_COLUMNS, compute=compute, json=json)
 
 
 LATER = _("When the last status change happened, if it was done offline and reported later. Otherwise null.")

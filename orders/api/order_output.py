@@ -129,11 +129,11 @@ def represent(rows: Iterable[Row], side: Side) -> list[Row]:
     items, later = _items_and_late_moves([row["id"] for row in page])
     fields = order_fields.fields_seen_by(side)
     sources = [(field.name, field.columns[0] if field.columns else field.name) for field in fields]
-    computed = [(field.name, field.make) for field in fields if field.make]
+    computed = [(field.name, field.compute) for field in fields if field.compute]
     for number, row in enumerate(page):
         row |= {"items": items[row["id"]], "reported_later": iso_text(later.get(row["id"]))}
         page[number] = {name: row[source] for name, source in sources}
-        page[number] |= {name: make(row, side) for name, make in computed}
+        page[number] |= {name: compute(row, side) for name, compute in computed}
     return page
 
 

@@ -398,7 +398,7 @@ def _is_reassignment(order: Order, command: Command, roles: Collection[Side]) ->
 def _check_time(at: datetime | None, order: Order) -> datetime:
     """Returns when the move happened: `at`, or now if `at` is None or slightly ahead.
 
-    Raises Refusal if `at` is in the future, or before the order was placed.
+    Raises Refusal if `at` is in the future, or before the order was placed, by more than CLOCK_SKEW.
     """
     now = timezone.now()
     if at is None:
