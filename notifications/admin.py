@@ -31,7 +31,7 @@ from django.views.decorators.http import require_POST
 from accounts.roles import check_page
 from customers import phones
 from customers.admin import CustomerAdmin
-from customers.models import telephones
+from customers.models import phone_matches
 from notifications import queue, statistics
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory, NotificationQuerySet
 from notifications.states import MessageKind, MessageStatus, MessageType, Reason
@@ -275,12 +275,14 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
         self, request: HttpRequest, queryset: QuerySet[NotificationHistory], search_term: str
     ) -> tuple[QuerySet[NotificationHistory], bool]:
         text = visible(search_term).strip()[:100]
-        found = Q(order__order_number__contains=numbers.as_typed(text)) | Q(customer__name__icontains=text)
+        found = Q(order__order_number__contains=numbers.normalise_order_number(text)) | Q(
+            customer__name__icontains=text
+        )
         if request.user.has_perm("notifications.view_full_number"):
-            found |= telephones(text, "contains", "recipient")
+            found |= phone_matches(text, "contains", "recipient")
         else:  # search only the visible digits: a full search would reveal the masked ones digit by digit
             for part in phones.search_digits(text):
-                found |= Q(recipient__endswith=part[-phones.SHOWN_AT_END :])
+                found |= Q(recipient__endswith=part[-phones.DIGITS_SHOWN :])
         return queryset.filter(found) if text else queryset, False
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:

@@ -73,13 +73,13 @@ export interface paths {
         };
         /**
          * List customers
-         * @description For the office. A driver may read the customers of their own open orders.
+         * @description The office may read and change customers; a driver may read the customers of their own open orders.
          */
         get: operations["customers_list"];
         put?: never;
         /**
          * Add a customer
-         * @description For the office. A driver may read the customers of their own open orders.
+         * @description The office may read and change customers; a driver may read the customers of their own open orders.
          */
         post: operations["customers_create"];
         delete?: never;
@@ -97,7 +97,7 @@ export interface paths {
         };
         /**
          * Read a customer
-         * @description For the office. A driver may read the customers of their own open orders.
+         * @description The office may read and change customers; a driver may read the customers of their own open orders.
          */
         get: operations["customers_retrieve"];
         put?: never;
@@ -107,7 +107,7 @@ export interface paths {
         head?: never;
         /**
          * Change a customer
-         * @description For the office. A driver may read the customers of their own open orders.
+         * @description The office may read and change customers; a driver may read the customers of their own open orders.
          */
         patch: operations["customers_partial_update"];
         trace?: never;
@@ -121,13 +121,13 @@ export interface paths {
         };
         /**
          * List drivers
-         * @description For the office. A driver may read their own record.
+         * @description The office may read and change drivers; a driver may read their own record.
          */
         get: operations["drivers_list"];
         put?: never;
         /**
          * Add a driver
-         * @description For the office. A driver may read their own record.
+         * @description The office may read and change drivers; a driver may read their own record.
          */
         post: operations["drivers_create"];
         delete?: never;
@@ -145,7 +145,7 @@ export interface paths {
         };
         /**
          * Read a driver
-         * @description For the office. A driver may read their own record.
+         * @description The office may read and change drivers; a driver may read their own record.
          */
         get: operations["drivers_retrieve"];
         put?: never;
@@ -155,7 +155,7 @@ export interface paths {
         head?: never;
         /**
          * Change a driver
-         * @description For the office. A driver may read their own record.
+         * @description The office may read and change drivers; a driver may read their own record.
          */
         patch: operations["drivers_partial_update"];
         trace?: never;
@@ -343,7 +343,7 @@ export interface paths {
         };
         /**
          * List orders
-         * @description The office sees all orders, drivers and customers their own. Other orders get 404.
+         * @description The office sees all orders, drivers and customers their own. Other orders return 404.
          */
         get: operations["orders_list"];
         put?: never;
@@ -367,7 +367,7 @@ export interface paths {
         };
         /**
          * Read an order
-         * @description The office sees all orders, drivers and customers their own. Other orders get 404.
+         * @description The office sees all orders, drivers and customers their own. Other orders return 404.
          */
         get: operations["orders_retrieve"];
         put?: never;
@@ -413,7 +413,7 @@ export interface paths {
         put?: never;
         /**
          * Store a signature or photo
-         * @description Uploads an image. Allowed after the delivery too, because a telephone without signal sends it later.
+         * @description Uploads an image, also after the delivery: a telephone without signal sends it later.
          */
         post: operations["orders_proof_images_create"];
         delete?: never;
@@ -431,7 +431,9 @@ export interface paths {
         };
         /**
          * Read a signature or photo
-         * @description For the office and the order's driver. Images of earlier attempts: for the office and their uploader.
+         * @description Returns the JPEG to the office and the order's driver.
+         *
+         *     A driver sees images of earlier attempts only if they uploaded them.
          */
         get: operations["orders_proof_images_retrieve"];
         put?: never;
@@ -457,7 +459,7 @@ export interface paths {
         head?: never;
         /**
          * Move an order to another status
-         * @description Moves the order. 409 `invalid_transition` or `version_conflict`: nothing was changed.
+         * @description Moves the order to another status. After an error (such as 409 `invalid_transition`) nothing was changed.
          */
         patch: operations["orders_status"];
         trace?: never;
@@ -473,7 +475,9 @@ export interface paths {
         put?: never;
         /**
          * Change several orders at once
-         * @description Each order succeeds or fails on its own. Applied in this order: date, priority, route; status; driver.
+         * @description Changes many orders. Each one succeeds or fails on its own.
+         *
+         *     The changes are applied in this order: date, priority, route; status; driver.
          */
         post: operations["orders_bulk_update"];
         delete?: never;
@@ -533,7 +537,7 @@ export interface paths {
         };
         /**
          * Read what to know before taking an order
-         * @description What the office should know before it places an order, such as an open order or no mobile number.
+         * @description What the office should know before it places an order, for example that another order is open.
          */
         get: operations["orders_warnings"];
         put?: never;
@@ -613,13 +617,13 @@ export interface paths {
         };
         /**
          * List products
-         * @description For the office. Drivers and customers may read active products.
+         * @description The office may read and change products; drivers and customers may read active ones.
          */
         get: operations["products_list"];
         put?: never;
         /**
          * Add a product
-         * @description For the office. Drivers and customers may read active products.
+         * @description The office may read and change products; drivers and customers may read active ones.
          */
         post: operations["products_create"];
         delete?: never;
@@ -637,7 +641,7 @@ export interface paths {
         };
         /**
          * Read a product
-         * @description For the office. Drivers and customers may read active products.
+         * @description The office may read and change products; drivers and customers may read active ones.
          */
         get: operations["products_retrieve"];
         put?: never;
@@ -647,7 +651,7 @@ export interface paths {
         head?: never;
         /**
          * Change a product
-         * @description For the office. Drivers and customers may read active products.
+         * @description The office may read and change products; drivers and customers may read active ones.
          */
         patch: operations["products_partial_update"];
         trace?: never;
@@ -661,13 +665,17 @@ export interface paths {
         };
         /**
          * List routes
-         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
+         * @description The office may read and change routes; a driver may read their own.
+         *
+         *     To remove a route, set its status to “cancelled”.
          */
         get: operations["routes_list"];
         put?: never;
         /**
          * Plan a route
-         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
+         * @description The office may read and change routes; a driver may read their own.
+         *
+         *     To remove a route, set its status to “cancelled”.
          */
         post: operations["routes_create"];
         delete?: never;
@@ -685,7 +693,9 @@ export interface paths {
         };
         /**
          * Read a route
-         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
+         * @description The office may read and change routes; a driver may read their own.
+         *
+         *     To remove a route, set its status to “cancelled”.
          */
         get: operations["routes_retrieve"];
         put?: never;
@@ -695,7 +705,9 @@ export interface paths {
         head?: never;
         /**
          * Change a route
-         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
+         * @description The office may read and change routes; a driver may read their own.
+         *
+         *     To remove a route, set its status to “cancelled”.
          */
         patch: operations["routes_partial_update"];
         trace?: never;
@@ -771,7 +783,7 @@ export interface components {
              */
             messages: number;
         };
-        /** @description The driver to assign. */
+        /** @description The driver who gets the route. */
         AssignDriverInput: {
             /** @example 17 */
             driver: number;
@@ -1188,7 +1200,11 @@ export interface components {
             /** Active */
             is_active?: boolean;
         };
-        /** @description The latest position (WGS 84; km/h; degrees from north; metres); null if the driver never sent one. */
+        /**
+         * @description A driver's latest position (WGS 84; km/h; degrees from north; metres).
+         *
+         *     Its fields are null if the driver never sent one.
+         */
         DriverPlace: {
             /** @example 17 */
             readonly driver: number;
@@ -1536,7 +1552,7 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description An order to place. Repeating the same `ref` returns the order it created. */
+        /** @description An order to place. A repeated `ref` returns the order that the first request placed. */
         NewOrder: {
             items: components["schemas"]["ItemInput"][];
             /**
@@ -2246,7 +2262,7 @@ export interface components {
             /** Active */
             is_active?: boolean;
         };
-        /** @description Only the named fields change. `version`, if given, must be the current one. */
+        /** @description The fields to change; others stay. `version`, if given, must be the current one. */
         PatchedOrderChanges: {
             items?: components["schemas"]["ItemInput"][];
             /**
@@ -2309,7 +2325,7 @@ export interface components {
             /** Active */
             is_active?: boolean;
         };
-        /** @description One driver's stops of one day. */
+        /** @description A route: the orders that one driver delivers on one day. `driver` may be assigned later. */
         PatchedRoute: {
             /** @example 17 */
             readonly id?: number;
@@ -2329,7 +2345,7 @@ export interface components {
              */
             readonly total_stops?: number;
         };
-        /** @description The status to move to, and the reason. `at` is when it happened. */
+        /** @description The status to move to, and the reason. `at` is when the move happened. */
         PatchedStatusInput: {
             /** @example nobody there */
             reason?: string;
@@ -2415,7 +2431,7 @@ export interface components {
             /** @example 17 */
             delivered: number;
         };
-        /** @description A JPEG or PNG of at most 2 MB. Repeating a `ref` stores nothing new. */
+        /** @description A JPEG or PNG of at most 2 MB. A repeated `ref` returns the image that the first request stored. */
         ProofImageInput: {
             kind: components["schemas"]["ProofImageKindEnum"];
             /** Format: binary */
@@ -2473,7 +2489,7 @@ export interface components {
              */
             overrule: boolean;
         };
-        /** @description One driver's stops of one day. */
+        /** @description A route: the orders that one driver delivers on one day. `driver` may be assigned later. */
         Route: {
             /** @example 17 */
             readonly id: number;

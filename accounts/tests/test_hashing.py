@@ -17,7 +17,7 @@ from django.test import Client
 from accounts import backends
 from orders.tests.api.client import Api, codes
 from orders.tests.factories import PASSWORD, make_user
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIGN_IN = "/accounts/login/"
@@ -82,7 +82,7 @@ def test_passwords_are_hashed_one_at_a_time() -> None:
         return made
 
     with mock.patch.object(PBKDF2PasswordHasher, "encode", encode):
-        at_once(make_password, ["x"] * 6)
+        run_concurrently(make_password, ["x"] * 6)
     assert most == [1] * 6
 
 

@@ -14,18 +14,18 @@ pytestmark = pytest.mark.django_db
 
 def test_closed_account_is_reopened() -> None:
     customer = make_customer(email="wang@example.com")
-    user = accounts.open_for(customer)
+    user = accounts.open_account(customer)
     user.set_password("of before")
     user.save()
-    accounts.close_for(customer)
-    assert accounts.open_for(Customer.objects.get()) == user
+    accounts.close_account(customer)
+    assert accounts.open_account(Customer.objects.get()) == user
     # The e-mail may belong to somebody else now, so older passwords, sessions and tokens must not work.
     again = User.objects.get(pk=user.pk)
     assert (again.is_active, again.check_password("of before")) == (True, False)
 
 
 def test_new_account_has_a_password_nobody_knows_but_that_can_be_reset() -> None:
-    user = accounts.open_for(make_customer(email="wang@example.com"))
+    user = accounts.open_account(make_customer(email="wang@example.com"))
     assert user.has_usable_password()
 
 
@@ -38,19 +38,19 @@ def test_account_of_somebody_else_is_not_taken(kind: str) -> None:
     else:
         make_user(username="wang", email="WANG@example.com")
     with pytest.raises(Refusal) as refused:
-        accounts.open_for(make_customer(email="wang@example.com"))
+        accounts.open_account(make_customer(email="wang@example.com"))
     assert refused.value.code == "email_taken"
 
 
 def test_two_customers_of_one_e_mail_get_one_account() -> None:
-    accounts.open_for(make_customer(email="wang@example.com"))
+    accounts.open_account(make_customer(email="wang@example.com"))
     with pytest.raises(Refusal):
-        accounts.open_for(make_customer(email="wang@example.com"))
+        accounts.open_account(make_customer(email="wang@example.com"))
 
 
 def test_account_with_another_role_stays_active_when_unlinked() -> None:
     driver = make_driver()
-    accounts.close_for(make_customer(user=driver.user))
+    accounts.close_account(make_customer(user=driver.user))
     assert User.objects.get(pk=driver.user_id).is_active
 
 

@@ -18,7 +18,7 @@ from health.verdict import faults
 from health.views import figure, milliseconds
 from luckygas.testing.servers import free_port
 from notifications.models import NotificationHistory
-from orders.tests.factories import make_customer, make_driver, make_office, make_order, turn
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, set_switch
 from pages import office as office_pages
 from web import flags
 from web.models import SystemMetric
@@ -266,6 +266,6 @@ def test_number_of_queries_does_not_grow_with_data(django_assert_max_num_queries
 def test_switched_off_messages_degrade() -> None:
     told = ask_notifications()
     assert (told["status"], told["switched_on"]) == ("healthy", True)
-    turn(flags.SMS, False)
+    set_switch(flags.SMS, False)
     told = ask_notifications()
     assert (told["status"], told["switched_on"]) == ("degraded", False)

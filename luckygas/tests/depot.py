@@ -25,7 +25,7 @@ from orders.tests.factories import (
     make_route,
     make_user,
 )
-from orders.tests.test_proof_images import encoded, sent
+from orders.tests.test_proof_images import make_image, make_upload
 from realtime import log
 
 SECRET = "the-secret-of-receipts"
@@ -63,7 +63,7 @@ def make_depot() -> Depot:
         sent_at=timezone.now(),
     )
     delivered = Order.objects.filter(status=OrderStatus.DELIVERED)
-    image = proof.store(delivered, ProofImageKind.PHOTO, sent(encoded()), by=office)
+    image = proof.store(delivered, ProofImageKind.PHOTO, make_upload(make_image()), by=office)
     events = log.assign_event_ids()
     today = timezone.localdate()
     ids: dict[str, list[Any]] = {
@@ -160,7 +160,7 @@ def special(depot: Depot, role: str) -> dict[str, dict[str, Any]]:
             "path_parameters": {"id": depot.orders[OrderStatus.ARRIVING].pk}, "body": {"confirmation_type": "manual"},
         },
         "POST orders/{id}/proof-images/": delivered
-        | {"body": {"kind": "photo", "image": encoded()}, "media_type": "multipart/form-data"},
+        | {"body": {"kind": "photo", "image": make_image()}, "media_type": "multipart/form-data"},
         "GET orders/{id}/proof-images/{image}/": {
             "path_parameters": delivered["path_parameters"] | {"image": names["image"][0]}
         },

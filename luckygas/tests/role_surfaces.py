@@ -33,8 +33,8 @@ from notifications.models import GatewayState, MessageTemplate, NotificationHist
 from notifications.states import MessageStatus
 from orders.models import Order
 from orders.states import OrderStatus
-from orders.tests.factories import make_customer, make_staff, make_user, turn
-from orders.tests.test_proof_images import encoded, sent
+from orders.tests.factories import make_customer, make_staff, make_user, set_switch
+from orders.tests.test_proof_images import make_image, make_upload
 from realtime import auth, channels, commands
 from realtime.channels import Identity
 from realtime.models import Event, WebSocketConnection
@@ -62,7 +62,7 @@ class House:
         self.other = {"manager": make_staff("manager"), "clerk": make_staff("clerk")}
         MessageTemplate.make_missing()
         for name in flags.MEANINGS:
-            turn(name, True)
+            set_switch(name, True)
         now = timezone.now()
         connection = {"role": "office", "endpoint": "ws", "instance": "a:1", "owner": "user:1"}
         times = {"connected_at": now, "last_ping": now}
@@ -140,7 +140,7 @@ def sending(said: dict[str, Any]) -> dict[str, Any]:
     if body is not None and kind == FORM:
         return {"data": urlencode(body), "content_type": FORM}
     if body is not None and kind == "multipart/form-data":
-        return {"data": body | {"image": sent(encoded())}, "format": "multipart"}
+        return {"data": body | {"image": make_upload(make_image())}, "format": "multipart"}
     return {"data": body, "format": "json"}
 
 

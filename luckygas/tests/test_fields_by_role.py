@@ -17,7 +17,7 @@ from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.api.client import Api, codes
 from orders.tests.factories import make_driver, make_office
-from orders.tests.test_proof_images import encoded, sent
+from orders.tests.test_proof_images import make_image, make_upload
 from realtime import commands
 from realtime.channels import Identity
 from realtime.commands import HANDLERS
@@ -80,7 +80,7 @@ def values(depot: Depot) -> dict[str, Any]:
         "reason": "moved away", "at": timezone.now().isoformat(), "ref": "r1", "driver": make_driver().pk,
         "confirmation_type": "manual", "cylinder_serials": ["CYL1"], "quantities": {str(item["product"]): 1},
         "amount_collected": 800, "confirmed_at": timezone.now().isoformat(), "latitude": 25.0, "longitude": 121.5,
-        "kind": "photo", "image": sent(encoded()), "items": [item], "time_slot": "morning",
+        "kind": "photo", "image": make_upload(make_image()), "items": [item], "time_slot": "morning",
         "scheduled_date": str(timezone.localdate()), "delivery_address": "台北市大安區和平東路1號", "notes": "x",
         "priority": "urgent", "customer": depot.names["customer"][0], "route": depot.names["route"][0],
         "new_customer": {"name": "王", "address": "台北市"}, "eta": timezone.now().isoformat(), "stop_sequence": 3,
@@ -112,7 +112,7 @@ def test_api_accepts_fields_only_from_roles_of_the_table(role: str) -> None:
                 url = V1 + path.replace("{id}", str(order.pk))
                 body = {name: value} if label == "PATCH orders/{id}/" else usual | {name: value}
                 if "image" in body:
-                    body = body | {"image": sent(encoded())}
+                    body = body | {"image": make_upload(make_image())}
                 form = "multipart" if "image" in body else "json"
                 answer = getattr(api.client, method.lower())(url, body, format=form)
                 transaction.set_rollback(True)

@@ -38,7 +38,7 @@ from orders.tests.factories import (
     make_route,
     make_user,
 )
-from orders.tests.threads import forgotten, in_thread, sessions_waiting
+from orders.tests.threads import in_thread, open_transaction, sessions_waiting
 from realtime.tests.client import open_client, token_for
 from web import database
 from web.actors import Actor
@@ -111,7 +111,7 @@ def test_waiting_for_a_locked_row_does_not_block_others(patient_site: Site, case
     office = Office(patient_site)
     table, pk, ask = case(office)
     others = [make_order() for _ in range(10)]
-    with forgotten(f"SELECT 1 FROM {table} WHERE id = %s FOR UPDATE", pk):
+    with open_transaction(f"SELECT 1 FROM {table} WHERE id = %s FOR UPDATE", pk):
         clerks = Clerks(ask)
         wait_for(sessions_waiting)
         for other in others:
@@ -143,7 +143,7 @@ async def test_socket_commands_on_other_orders_go_on(site: Site) -> None:
     urls = [f"{site.ws}/office?token={await make(token_of_office)()}" for _ in range(12)]
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(open_client(url)) for url in urls]
-        stack.enter_context(forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", locked.pk))
+        stack.enter_context(open_transaction("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", locked.pk))
         for client in clients[1:]:
             await client.send(type="order_update", order_id=locked.pk, status="confirmed", ref="mine")
         await make(wait_for)(sessions_waiting)
@@ -158,7 +158,7 @@ def test_admin_says_that_a_row_is_locked(client: Client, settings: Any) -> None:
     customer = make_customer()
     url = reverse("admin:customers_customer_change", args=[customer.pk])
     with (
-        forgotten("SELECT 1 FROM customers_customer WHERE id = %s FOR UPDATE", customer.pk),
+        open_transaction("SELECT 1 FROM customers_customer WHERE id = %s FOR UPDATE", customer.pk),
         limited("lock_timeout", "50ms"),
     ):
         answer = client.post(url, {"name": "王"}, headers={"Accept-Language": "en"})
@@ -192,7 +192,7 @@ def ours() -> int:
 
 def in_vain(statement: str, *values: Any, work: Callable[[], Any]) -> Any:
     """Runs `work` while the statement blocks it for several attempts. Checks that it holds no connection meanwhile."""
-    with forgotten(statement, *values):
+    with open_transaction(statement, *values):
         returned: list[Any] = []
         waiting = in_thread(lambda: returned.append(work()))
         wait_for(lambda: ours() == 1)
@@ -217,7 +217,7 @@ def test_bulk_update_waits_for_a_lock_without_a_connection() -> None:
 def test_single_move_on_board_waits_as_long_as_a_command(settings: Any) -> None:
     settings.DATABASE_LOCK_SECONDS = 0.3
     office, order = make_office(), make_order()
-    locked = forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk)
+    locked = open_transaction("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk)
     with locked, pytest.raises(OperationalError) as raised:
         services.bulk_update([order.pk], {"status": "confirmed"}, Actor(office))
     assert database.is_row_locked(raised.value)
@@ -250,7 +250,7 @@ def test_long_work_in_a_transaction_waits_too() -> None:
         with transaction.atomic(), database.long_work(order.lock):
             pass
 
-    with forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk):
+    with open_transaction("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk):
         waiting = in_thread(work)
         wait_for(sessions_waiting)
         assert not waiting.wait(3 * database.ATTEMPT_SECONDS)
@@ -265,7 +265,7 @@ def test_checked_sheet_survives_another_import(client: Client, monkeypatch: pyte
     client.force_login(clerk)
     kept = CheckedSheet.store(clerk, make_sheet(row(1, date=str(timezone.localdate()))), name="a.csv", encoding="")
     url, said = reverse("import_orders"), {"token": kept.token}
-    with forgotten("SELECT pg_advisory_xact_lock(%s)", ADVISORY_LOCK):
+    with open_transaction("SELECT pg_advisory_xact_lock(%s)", ADVISORY_LOCK):
         assert client.post(url, said).status_code == 503
     assert client.post(url, said).status_code == 200
     assert Order.objects.count() == 1
@@ -274,7 +274,7 @@ def test_checked_sheet_survives_another_import(client: Client, monkeypatch: pyte
 def test_long_work_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "LONGEST_WAIT_SECONDS", 0.3)
     orders = [make_order().pk for _ in range(2)]
-    locked = forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", orders[0])
+    locked = open_transaction("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", orders[0])
     with locked, pytest.raises(OperationalError) as raised:
         services.bulk_update(orders, {"status": "confirmed"}, Actor(make_office()))
     assert database.is_row_locked(raised.value)

@@ -20,7 +20,7 @@ from prometheus_client import REGISTRY
 
 from luckygas.middleware import observe
 from luckygas.tests.depot import Depot, make_depot
-from orders.tests.factories import PASSWORD, make_office, make_order, turn
+from orders.tests.factories import PASSWORD, make_office, make_order, set_switch
 from realtime.tests.client import token_for
 from web import flags, request_id
 from web.api.bodies import usable_content_type, with_charset
@@ -266,7 +266,7 @@ def depot() -> Depot:
 
 @pytest.fixture
 def client(depot: Depot) -> Client:
-    turn(flags.THROTTLING, False)
+    set_switch(flags.THROTTLING, False)
     client = Client(raise_request_exception=False, headers={"accept-language": "en"})
     client.force_login(make_office(is_superuser=True))
     return client

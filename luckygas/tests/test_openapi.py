@@ -35,7 +35,7 @@ from schemathesis.specs.openapi.checks import (
 
 from accounts.api.tokens import Refresh
 from luckygas.tests.depot import DRIVERS_ALONE, SECRET, SERVED, V1, Depot, good_request, make_depot
-from orders.tests.test_proof_images import encoded
+from orders.tests.test_proof_images import make_image
 from web.api.errors import logger as refused_by_the_database
 
 # Each takes seconds, and on a busy machine more than a minute.
@@ -57,7 +57,7 @@ APIOperation = schemathesis.APIOperation[Any, Any, Any, Any]
 Case = schemathesis.Case[Any]
 LANGUAGE, PEER = {"Accept-Language": "en"}, {"REMOTE_ADDR": "127.0.0.1"}
 # Random bytes are never a picture.
-schemathesis.openapi.format("binary", st.just(encoded()) | st.binary())
+schemathesis.openapi.format("binary", st.just(make_image()) | st.binary())
 
 
 @pytest.fixture

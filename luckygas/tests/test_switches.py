@@ -21,7 +21,7 @@ from luckygas.testing.waiting import SOON_SECONDS, wait_for
 from luckygas.tests.test_end_to_end import PASSWORD, Rest, token_of
 from notifications.models import NotificationHistory
 from orders.models import Order
-from orders.tests.factories import TODAY, make_customer, make_office, make_order, make_product, make_user, turn
+from orders.tests.factories import TODAY, make_customer, make_office, make_order, make_product, make_user, set_switch
 from realtime.tests.client import open_client
 from web import flags
 
@@ -36,7 +36,7 @@ async def test_switch_closes_refuses_and_readmits_sockets(either_site: Site, swi
     rest = await make(Rest)(either_site, user.username)
     url = f"{either_site.ws}/office?token={rest.token}"
     async with open_client(url) as client:
-        await make(turn)(switch, False)
+        await make(set_switch)(switch, False)
         # Daphne may not say 1013.
         assert await client.closed(SOON_SECONDS) in (1013, 4013)
     async with open_client(url) as refused:
@@ -44,7 +44,7 @@ async def test_switch_closes_refuses_and_readmits_sockets(either_site: Site, swi
         assert await refused.closed(SOON_SECONDS) in (1013, 4013)
     assert (await make(rest.call)("GET", "events/")).status_code == log
     product = await make(make_product)()
-    await make(turn)(switch, True)
+    await make(set_switch)(switch, True)
     await let_in(url)
     missed = f"&since={client.welcome['last_event_id']}&epoch={client.welcome['epoch']}"
     async with open_client(url + missed) as again:
@@ -72,7 +72,7 @@ async def test_two_servers_share_one_cache(site: Site) -> None:
         async with open_client(f"{site.ws}/office?token={rests[0].token}"):  # so a hub runs, which numbers
             await make(make_order)(product=await make(make_product)())
             await make(check_names)(rests)
-            await make(turn)(flags.CACHING, False)
+            await make(set_switch)(flags.CACHING, False)
             await make(soon)(lambda: not stats(rests[1])["switched_on"])
             assert await make(name)(rests[1]) == "20 kg"
 
@@ -132,7 +132,7 @@ class Admin:
 def limited(transactional_db: None) -> Iterator[Site]:
     """A site with production's throttle rates, except for polling events."""
     for name in flags.MEANINGS:
-        turn(name, True)
+        set_switch(name, True)
     with running(Site("uvicorn", THROTTLE_RATES=f"events={READ_BY_HOUR}/h")) as site:
         yield site
 

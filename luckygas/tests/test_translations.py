@@ -29,7 +29,7 @@ from luckygas.environment import Environment
 from luckygas.tests.test_imports import HOUSE
 from orders.models import Order
 from orders.models.order import VersionConflict
-from orders.tests.admin.browser import page, sign_in
+from orders.tests.admin.browser import admin_url, sign_in
 from orders.tests.api.client import V1, Api, codes, make_api
 from orders.tests.factories import PASSWORD, make_customer, make_office, make_order, make_user
 from realtime import commands
@@ -179,7 +179,7 @@ def marked(text: str) -> str:
 
 def made_in_admin(model: str, said: dict[str, Any]) -> Any:
     browser = sign_in(make_office(is_superuser=True))
-    add = page(model, "add")
+    add = admin_url(model, "add")
     return browser.post(add, browser.form(add, f"{model}_form") | said)
 
 

@@ -42,7 +42,7 @@ class RouteFilters(Filters):
 
 
 class RouteSerializer(StrictModelSerializer[Route]):
-    """One driver's stops of one day."""
+    """A route: the orders that one driver delivers on one day. `driver` may be assigned later."""
 
     driver = related(ACTIVE_DRIVERS, required=False, allow_null=True)
     total_stops = serializers.IntegerField(read_only=True, help_text=_("Without cancelled orders."))
@@ -59,7 +59,7 @@ class RouteSerializer(StrictModelSerializer[Route]):
 
 
 class AssignDriverInput(Strict):
-    """The driver to assign."""
+    """The driver who gets the route."""
 
     driver = related(ACTIVE_DRIVERS)
 
@@ -74,7 +74,10 @@ class AssignDriverOutput(serializers.Serializer[Any]):
 
 
 class Routes(RowsByRole[Route]):
-    """For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”."""
+    """The office may read and change routes; a driver may read their own.
+
+    To remove a route, set its status to “cancelled”.
+    """
 
     queryset = Route.objects.with_stops()
     serializer_class = RouteSerializer
@@ -92,8 +95,8 @@ class Routes(RowsByRole[Route]):
         route, driver = self.get_object(), data["driver"]
         actor = Actor(by=request.user, source=Source.REST)  # type: ignore[arg-type]  # ByRole lets only users in
         outcome = services.assign_route(route.pk, driver, actor)
-        answer = {"route": route.pk, "driver": driver.pk, "assigned": outcome.updated, "failed": outcome.failed}
-        return Response(AssignDriverOutput(answer).data)
+        body = {"route": route.pk, "driver": driver.pk, "assigned": outcome.updated, "failed": outcome.failed}
+        return Response(AssignDriverOutput(body).data)
 
 
 class DriverSerializer(StrictModelSerializer[Driver]):
@@ -117,7 +120,10 @@ class DriverSerializer(StrictModelSerializer[Driver]):
 
 
 class DriverPlace(serializers.ModelSerializer[Driver]):
-    """The latest position (WGS 84; km/h; degrees from north; metres); null if the driver never sent one."""
+    """A driver's latest position (WGS 84; km/h; degrees from north; metres).
+
+    Its fields are null if the driver never sent one.
+    """
 
     driver = serializers.IntegerField(source="pk", read_only=True)
     online = serializers.SerializerMethodField()
@@ -139,7 +145,7 @@ class DriverPlace(serializers.ModelSerializer[Driver]):
 
 
 class Drivers(RowsByRole[Driver]):
-    """For the office. A driver may read their own record."""
+    """The office may read and change drivers; a driver may read their own record."""
 
     queryset = Driver.objects.all()
     serializer_class = DriverSerializer

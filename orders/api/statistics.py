@@ -13,15 +13,15 @@ from rest_framework.request import Request
 
 from orders.statistics import period
 
-# Both days are included.
+# The first and last day of the period. Both are included.
 PERIOD = [OpenApiParameter(name, OpenApiTypes.DATE) for name in ("from", "to")]
 
 
 def days_of(request: Request) -> tuple[date, date]:
-    """First and last day of the requested period, by default the last 30 days. Raises ValidationError."""
-    days, wrong = period(request.query_params)
-    if wrong:
-        raise serializers.ValidationError(wrong)
+    """The first and last day of the requested period, by default the last 30 days. Raises ValidationError."""
+    days, errors = period(request.query_params)
+    if errors:
+        raise serializers.ValidationError(errors)
     return days
 
 
@@ -33,7 +33,7 @@ PUNCTUALITY = {
 }
 
 
-def many(component: str, /, **fields: serializers.Field[Any, Any, Any, Any]) -> serializers.ListSerializer[Any]:
+def list_of(component: str, /, **fields: serializers.Field[Any, Any, Any, Any]) -> serializers.ListSerializer[Any]:
     return inline_serializer(component, fields, many=True)  # type: ignore[return-value]  # the stubs ignore `many`
 
 
@@ -45,9 +45,9 @@ StatisticsOutput = inline_serializer(
         "to": Day(),
         "total": Count(),
         "by_status": serializers.DictField(child=Count()),
-        "by_day": many("DayOutput", date=Day(), orders=Count(), delivered=Count(), **PUNCTUALITY),
-        "by_product": many("ProductSumOutput", product=Count(), name=Name(), ordered=Count(), delivered=Count()),
-        "by_driver": many(
+        "by_day": list_of("DayOutput", date=Day(), orders=Count(), delivered=Count(), **PUNCTUALITY),
+        "by_product": list_of("ProductSumOutput", product=Count(), name=Name(), ordered=Count(), delivered=Count()),
+        "by_driver": list_of(
             "DriverSumOutput", driver=Count(), name=Name(), orders=Count(), delivered=Count(), **PUNCTUALITY
         ),
         "delivered": Count(),

@@ -19,15 +19,16 @@ from web.refusals import Refusal
 class OrderItem(models.Model):
     """One product in an order.
 
-    `unit_price` is fixed when it is ordered. `quantity_delivered` is less than `quantity` if part was refused.
+    `unit_price` is fixed when the product is ordered. `quantity_delivered` is null until the delivery, and less than
+    `quantity` if the customer refused a part.
     """
 
-    MOST = 999
+    MAX_QUANTITY = 999
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="items", verbose_name=_("order"))
     product = models.ForeignKey(Product, models.PROTECT, related_name="+", verbose_name=_("product"))
     quantity = models.PositiveSmallIntegerField(
-        _("quantity"), validators=[MinValueValidator(1), MaxValueValidator(MOST)]
+        _("quantity"), validators=[MinValueValidator(1), MaxValueValidator(MAX_QUANTITY)]
     )
     unit_price = models.PositiveIntegerField(_("unit price, NT$"), blank=True)
     quantity_delivered = models.PositiveSmallIntegerField(_("delivered"), null=True, blank=True)
@@ -63,17 +64,17 @@ class OrderLine:
 
 def new_items(lines: Sequence[OrderLine]) -> list[OrderItem]:
     """Unsaved items at today's prices, without an order. Raises Refusal."""
-    return _items(lines, {})
+    return _build_items(lines, {})
 
 
 def replace_items(order: Order, lines: Sequence[OrderLine], change: Change) -> Change:
     """Replaces the items of an order whose lock the caller holds. Sets `amount_due`, but does not save the order.
 
-    Returns `change` with the items described, for the save that follows. A product already in the order keeps its
-    price. Raises Refusal before it writes.
+    A product already in the order keeps its price. Returns a copy of `change` that describes the old and new items, for
+    the save that follows. Raises Refusal before it writes.
     """
     present = {item.product_id: item for item in order.items.select_related("product")}
-    wanted = _items(lines, present)
+    wanted = _build_items(lines, present)
     order.amount_due = amount(wanted)
     change = dataclasses.replace(change, items=describe(wanted), items_before=describe(present.values()))
     order.items.exclude(product__in={item.product_id for item in wanted}).delete()
@@ -95,7 +96,7 @@ def amount(items: Collection[OrderItem]) -> int:
     return total
 
 
-def _items(lines: Sequence[OrderLine], present: dict[int, OrderItem]) -> list[OrderItem]:
+def _build_items(lines: Sequence[OrderLine], present: dict[int, OrderItem]) -> list[OrderItem]:
     if not 1 <= len(lines) <= MAX_LINES:
         raise Refusal("invalid_items", _("An order must have 1 to %d items.") % MAX_LINES, attr="items")
     products = Product.objects.in_bulk([line.product for line in lines])

@@ -18,7 +18,7 @@ from orders.models import Order
 from orders.models.item import OrderLine
 from orders.models.order import VersionConflict
 from orders.states import OrderStatus
-from orders.tests.admin.browser import page
+from orders.tests.admin.browser import admin_url
 from orders.tests.api.client import make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product
 from web.actors import Actor, Source
@@ -121,11 +121,11 @@ def test_history_page_shows_changes_with_one_more_query() -> None:
         {"delivery_address": "台北市大安區瑞安街1號", "scheduled_date": timezone.localdate() + timedelta(1)},
         Actor(user),
     )
-    page, counts = f"/admin/orders/order/{order.pk}/history/", []
+    history_page, counts = f"/admin/orders/order/{order.pk}/history/", []
     for driver in drivers:
         services.change(order, {"notes": driver.name}, Actor(user, Source.PAGE))
         with CaptureQueriesContext(connection) as queries:
-            shown = client.get(page).content.decode()
+            shown = client.get(history_page).content.decode()
         counts.append(len(queries))
     assert len(set(counts[1:])) == 1  # the first reads the content types
     for said in ("陳玲", "瑞安街1號", drivers[0].name, "delivery address", "page"):
@@ -139,7 +139,7 @@ def test_customers_and_products_have_a_history_page(model: Any) -> None:
     row.save()
     client = Client(headers={"accept-language": "en"})
     client.force_login(make_office(is_superuser=True))
-    shown = client.get(page(str(model._meta.model_name), "history", row.pk)).content.decode()
+    shown = client.get(admin_url(str(model._meta.model_name), "history", row.pk)).content.decode()
     assert "<ins>新名字</ins>" in shown
 
 

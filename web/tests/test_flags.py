@@ -8,7 +8,7 @@ from django.db import OperationalError, transaction
 from waffle import switch_is_active
 from waffle.models import Switch
 
-from orders.tests.factories import turn
+from orders.tests.factories import set_switch
 from web import flags
 from web.flags import SwitchesRead
 
@@ -29,16 +29,16 @@ def test_every_switch_has_a_meaning_and_is_on_without_a_row() -> None:
 
 def test_change_is_visible_at_once_in_the_same_process() -> None:
     assert flags.on(flags.SMS)
-    turn(flags.SMS, False)
+    set_switch(flags.SMS, False)
     assert not flags.on(flags.SMS)
     assert flags.on(flags.CACHING)
-    turn(flags.SMS, True)
+    set_switch(flags.SMS, True)
     assert flags.on(flags.SMS)
 
 
 def test_rolled_back_change_has_no_effect() -> None:
     with transaction.atomic():
-        turn(flags.SMS, False)
+        set_switch(flags.SMS, False)
         transaction.set_rollback(True)
     assert flags.on(flags.SMS)
 
@@ -46,7 +46,7 @@ def test_rolled_back_change_has_no_effect() -> None:
 def test_change_by_another_process_is_read_within_half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(flags, "monotonic", lambda: now)
-    turn(flags.SMS, True)
+    set_switch(flags.SMS, True)
     assert flags.on(flags.SMS)
     Switch.objects.filter(name=flags.SMS).update(active=False)  # sends no signal, like a change by another process
     now += flags.MEMORY_SECONDS
@@ -63,7 +63,7 @@ def test_all_switches_are_read_in_one_query(django_assert_num_queries: Any) -> N
 
 
 def test_switches_keep_their_values_while_the_database_is_down() -> None:
-    turn(flags.SMS, False)
+    set_switch(flags.SMS, False)
     assert not flags.on(flags.SMS)
     flags.forget()
     with mock.patch.object(Switch.objects, "filter", side_effect=OperationalError):

@@ -15,7 +15,7 @@ from django.urls import reverse
 from accounts import users
 from accounts.models import StaffRole
 from accounts.roles import Role, staff_role
-from orders.tests.admin.browser import Browser, errors, shown_messages, sign_in
+from orders.tests.admin.browser import Browser, form_errors, shown_messages, sign_in
 from orders.tests.factories import make_customer, make_driver, make_staff, make_user
 from web.refusals import Refusal
 
@@ -92,7 +92,7 @@ def test_failed_mail_is_reported() -> None:
 
 @pytest.mark.parametrize("missing", ["username", "first_name", "email", "role"])
 def test_new_person_needs_each_of(manager: Browser, missing: str) -> None:
-    assert errors(add(manager, **{missing: ""})) == ["This field is required."]
+    assert form_errors(add(manager, **{missing: ""})) == ["This field is required."]
     assert not User.objects.filter(email="ming@example.com").exists()
 
 

@@ -17,7 +17,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from accounts.api.tokens import Authentication, Refresh, signed_out
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_staff, make_user
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db
 
@@ -199,7 +199,7 @@ def test_user_and_revocation_are_loaded_in_one_query(django_assert_num_queries: 
 @pytest.mark.django_db(transaction=True)
 def test_one_of_four_concurrent_uses_of_a_refresh_token_succeeds() -> None:
     refresh = sign_in(make_office()).json()["refresh"]
-    answers = at_once(refreshed, [refresh] * 4)
+    answers = run_concurrently(refreshed, [refresh] * 4)
     assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401]
 
 

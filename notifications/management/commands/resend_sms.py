@@ -90,7 +90,7 @@ def status_filter(*, failed: bool, unknown: bool, stuck: bool, **others: Any) ->
 
 
 def find_order(text: str) -> Order:
-    found = Q(order_number=numbers.as_typed(text))
+    found = Q(order_number=numbers.normalise_order_number(text))
     if is_id(text):
         found |= Q(pk=int(text))
     order = Order.objects.filter(found).order_by("-order_number").first()

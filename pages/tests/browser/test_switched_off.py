@@ -12,7 +12,7 @@ from luckygas.testing.site import Site
 from luckygas.tests.test_switches import let_in
 from orders.models import Order
 from orders.states import OrderStatus
-from orders.tests.factories import make_order, turn
+from orders.tests.factories import make_order, set_switch
 from pages.tests.browser.phone import Phone, make_stop, until_true
 from web import flags
 
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 async def test_driver_page_works_while_a_switch_is_off(phone: Phone, driver: Driver, switch: str, state: str) -> None:
     order = await make(make_stop)(driver)
     await phone.open()
-    await make(turn)(switch, False)
+    await make(set_switch)(switch, False)
     await until(phone.page, f"document.querySelector('connection-status').dataset.state === '{state}'")
     await phone.go("delivering")
     await until_true(lambda: Order.objects.filter(pk=order.pk, status="delivering").exists())
-    await make(turn)(switch, True)
+    await make(set_switch)(switch, True)
     # The page resumes from its cursor, at once when it is online again.
     later = await make(make_stop)(driver)
     await phone.page.evaluate("dispatchEvent(new Event('online'))")
@@ -41,13 +41,13 @@ async def test_customer_page_shows_that_it_reloads_while_a_switch_is_off(page: P
     await page.goto(f"{site.url}/t/{order.tracking_token}/")
     status = page.locator("connection-status")
     await expect(status).to_have_attribute("data-state", "live")
-    await make(turn)(switch, False)
+    await make(set_switch)(switch, False)
     await expect(status).to_have_attribute("data-state", "reloading")
     await make(order.transition_to)(OrderStatus.CANCELLED, reason="改期")
     await page.clock.fast_forward(45_000)
     await expect(page.locator("#state")).to_have_attribute("data-status", "cancelled")
     await expect(status).to_have_attribute("data-state", "reloading")
-    await make(turn)(switch, True)
+    await make(set_switch)(switch, True)
     # Waits until the server has read the switch: another refusal would cost half a minute.
     await let_in(f"{site.ws}/track/{order.tracking_token}")
     await page.clock.fast_forward(45_000)

@@ -9,7 +9,7 @@ from catalogue.models import Product
 from customers.models import Customer
 from dispatch.models import Driver
 from orders.admin import order_moves
-from orders.tests.admin.browser import Browser, change, errors, page, shown_messages, sign_in
+from orders.tests.admin.browser import Browser, admin_url, change_url, form_errors, shown_messages, sign_in
 from orders.tests.factories import make_customer, make_driver, make_order, make_product, make_route, make_staff
 from web import admin
 from web.admin import OVERTAKEN
@@ -24,20 +24,20 @@ MAKERS: dict[str, Any] = {
 
 
 def rows(model: str) -> str:
-    return page(model, "changelist")
+    return admin_url(model, "changelist")
 
 
 @pytest.mark.parametrize("language", ["zh-hant", "en"])
 @pytest.mark.parametrize("model", MODELS)
 def test_list_page_and_new_one_open(office: Browser, model: str, language: str) -> None:
     made = MAKERS[model]()
-    for path in (rows(model), change(model, made.pk), page(model, "add")):
+    for path in (rows(model), change_url(model, made.pk), admin_url(model, "add")):
         assert office.client.get(path, headers={"accept-language": language}).status_code == 200
 
 
 def test_concurrent_edits_of_different_fields_are_merged(office: Browser) -> None:
     customer = make_customer(name="王", address="台北市大安區仁愛路1號", notes="三樓\r\n沒有電梯")
-    path = change("customer", customer.pk)
+    path = change_url("customer", customer.pk)
     first, second = office.form(path, "customer_form"), office.form(path, "customer_form")
     del first["sms_delivered"]  # an unticked box
     office.post(path, first | {"name": "王太太", "language": "en"})
@@ -49,10 +49,10 @@ def test_concurrent_edits_of_different_fields_are_merged(office: Browser) -> Non
 
 def test_concurrent_edit_of_the_same_field_is_refused(office: Browser) -> None:
     product = make_product(price=760)
-    path = change("product", product.pk)
+    path = change_url("product", product.pk)
     first, second = office.form(path, "product_form"), office.form(path, "product_form")
     office.post(path, first | {"price": 777})
-    said = errors(office.post(path, second | {"price": 770, "low_stock_threshold": 3}))
+    said = form_errors(office.post(path, second | {"price": 770, "low_stock_threshold": 3}))
     assert said == [str(OVERTAKEN % {"now": 777})]
     product.refresh_from_db()
     assert (product.price, product.low_stock_threshold) == (777, make_product().low_stock_threshold)
@@ -64,7 +64,7 @@ def test_concurrent_edit_of_the_same_field_is_refused(office: Browser) -> None:
 
 def test_changed_white_space_is_no_concurrent_edit(office: Browser) -> None:
     customer = make_customer(name="王 ", address="台北市大安區\n仁愛路1號", notes="三樓\n沒有電梯")
-    path = change("customer", customer.pk)
+    path = change_url("customer", customer.pk)
     form = office.form(path, "customer_form")
     line, box = "台北市大安區仁愛路1號", "三樓\r\n沒有電梯"
     form |= {"address": line, "initial-address": line, "notes": box, "initial-notes": box}
@@ -77,7 +77,7 @@ def test_changed_white_space_is_no_concurrent_edit(office: Browser) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_nothing_is_ever_deleted(admin_client: Any, model: str) -> None:
     made = MAKERS[model]()
-    assert admin_client.post(page(model, "delete", made.pk), {"post": "yes"}).status_code == 403
+    assert admin_client.post(admin_url(model, "delete", made.pk), {"post": "yes"}).status_code == 403
     admin_client.post(rows(model), {"action": "delete_selected", "_selected_action": [made.pk], "post": "yes"})
     assert type(made).objects.filter(pk=made.pk).exists()
 
@@ -121,7 +121,7 @@ def test_deactivate_needs_the_right() -> None:
 
 def test_telephone_is_shown_as_people_write_it_and_stored_as_machines_do(office: Browser) -> None:
     customer = make_customer(phone="0912-345-678", phone2="02-2930-0016 分機29")
-    path = change("customer", customer.pk)
+    path = change_url("customer", customer.pk)
     form = office.form(path, "customer_form")
     assert (form["phone"], form["phone2"]) == ("0912-345-678", "02-2930-0016 分機29")
     office.post(path, form | {"name": "新名"})
@@ -130,7 +130,7 @@ def test_telephone_is_shown_as_people_write_it_and_stored_as_machines_do(office:
 
 
 def test_telephone_that_is_none_is_an_error_and_stays_as_typed(office: Browser) -> None:
-    path = change("customer", make_customer().pk)
+    path = change_url("customer", make_customer().pk)
     answer = office.post(path, office.form(path, "customer_form") | {"phone": "+8861"})
     shown = answer.content.decode()
     assert "“+8861” is not a telephone number" in shown
