@@ -476,7 +476,7 @@ async def test_phone_without_storage_works_online(phone: Phone, driver: Driver, 
     order = await make(make_stop)(driver)
     await phone.page.add_init_script(trouble)
     await phone.open()
-    await phone.page.locator("#unkept").wait_for()
+    await phone.page.locator("#unsaved").wait_for()
     await phone.go("delivering")
     await phone.server_has(order, "delivering")
     await phone.page.context.set_offline(True)

@@ -407,7 +407,7 @@ async def test_closed_database_is_reopened(phone: Phone, driver: Driver, trouble
     await phone.go("arriving")
     assert await page.locator("#waiting li").count() == 2
     assert await page.locator("notification-toasts .toast").count() == 0
-    assert await page.locator("#unkept").is_hidden()
+    assert await page.locator("#unsaved").is_hidden()
     await page.reload()
     await until(page, "document.querySelectorAll('#waiting li').length === 2")
     await page.evaluate(trouble)
@@ -473,16 +473,16 @@ async def test_without_a_database_reports_are_sent_and_the_driver_is_warned(phon
     await page.evaluate(BROKEN)
     await page.context.route("**/status/", lambda route: route.abort())
     await phone.go("delivering")
-    await phone.shows("#unkept", "Keep this page open")
+    await phone.shows("#unsaved", "Keep this page open")
     assert await page.locator("#waiting li").count() == 1
     await page.context.unroute("**/status/")
     await phone.server_has(order, "delivering")
     # The database works again: the page writes its unsaved reports, and the notice disappears.
     await page.context.route("**/status/", lambda route: route.abort())
     await phone.go("arriving")
-    await page.locator("#unkept").wait_for()
+    await page.locator("#unsaved").wait_for()
     await page.evaluate(WHOLE)
-    await page.locator("#unkept").wait_for(state="hidden")
+    await page.locator("#unsaved").wait_for(state="hidden")
     await page.reload()
     await until(page, "document.querySelectorAll('#waiting li').length === 1")
     await page.context.unroute("**/status/")
@@ -512,7 +512,7 @@ async def test_sign_out_warns_of_unsaved_reports(phone: Phone, driver: Driver) -
     await page.evaluate(BROKEN)
     await page.context.route("**/status/", lambda route: route.abort())
     await phone.go("delivering")
-    await page.locator("#unkept").wait_for()
+    await page.locator("#unsaved").wait_for()
     await page.locator(".account summary").click()
     await page.locator("#sign-out button").click()
     await phone.shows("#leave", "lost if you sign out")

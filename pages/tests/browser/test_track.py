@@ -117,4 +117,4 @@ async def test_language_can_be_chosen_and_page_survives_a_short_outage(page: Pag
     await expect(page.locator("h1")).to_have_text("Your order is confirmed.")
     await page.unroute("**/t/**")
     await make(order.transition_to)(OrderStatus.CANCELLED, reason="改期")
-    await expect(page.locator("#said")).to_have_text("Your order was cancelled.")
+    await expect(page.locator("#announcement")).to_have_text("Your order was cancelled.")

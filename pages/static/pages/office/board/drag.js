@@ -9,7 +9,7 @@ export class Dragging {
   #moves;
   #dropped;
 
-  /** `dropped(order, target)` gets the order as it was when the drag began. */
+  /** `dropped(order, target)` is called with the order as it was when the drag began. */
   constructor(root, { store, moves, dropped }) {
     this.#store = store;
     this.#moves = moves;
@@ -28,7 +28,7 @@ export class Dragging {
     const order = card && this.#store.get(Number(card.dataset.id));
     if (!order) return;
     this.#order = order;
-    // Registered on the card: if the card has left the board by then, the event does not bubble.
+    // Registered on the card: if the card has left the board by then, the event does not reach the board.
     card.addEventListener("dragend", this.#end, { once: true });
     this.#targets = new Map(this.#moves.targets(this.#order).map((target) => [target.key, target]));
     event.dataTransfer.effectAllowed = "move";

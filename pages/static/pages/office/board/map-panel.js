@@ -1,4 +1,4 @@
-/** The board's map with moving drivers and numbered stops. It is loaded after the board. */
+/** The board's map with moving drivers and numbered stops. The map is loaded after the board. */
 import { isOpen } from "../../../web/statuses.js";
 
 const RETRY_MS = 5_000;
@@ -16,8 +16,9 @@ async function loadMapModule() {
 
 export class MapPanel {
   #map = null;
-  #signs = new Map();
-  #fits = true;
+  /** What each pin looks like on the map, by key. */
+  #drawn = new Map();
+  #mustFit = true;
   #store;
   #fleet;
   #shows;
@@ -39,13 +40,14 @@ export class MapPanel {
 
   /** Makes the map zoom to all orders once they are drawn. Call it when the filters change. */
   refit() {
-    this.#fits = true;
+    this.#mustFit = true;
   }
 
-  settle() {
-    if (!this.#map || !this.#fits) return;
-    this.#fits = false;
-    this.#map.show();
+  /** Zooms to all orders, if `refit` was called. */
+  fitOnce() {
+    if (!this.#map || !this.#mustFit) return;
+    this.#mustFit = false;
+    this.#map.fitAll();
   }
 
   draw = (id) => {
@@ -85,13 +87,13 @@ export class MapPanel {
   #place(kind, id, pin) {
     if (!this.#map) return;
     const key = `${kind}:${id}`;
-    const sign = [pin.latitude, pin.longitude, pin.text, pin.className, pin.title].join();
-    if (this.#signs.get(key) === sign) return;
-    this.#signs.set(key, sign);
+    const look = [pin.latitude, pin.longitude, pin.text, pin.className, pin.title].join();
+    if (this.#drawn.get(key) === look) return;
+    this.#drawn.set(key, look);
     this.#map.place(kind, id, pin);
   }
 
   #remove(kind, id) {
-    if (this.#signs.delete(`${kind}:${id}`)) this.#map.remove(kind, id);
+    if (this.#drawn.delete(`${kind}:${id}`)) this.#map.remove(kind, id);
   }
 }

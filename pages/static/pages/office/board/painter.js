@@ -1,4 +1,4 @@
-/** Draws changed orders in animation frames, at most BUDGET_MS each; the rest waits for the next frame. */
+/** Draws changed orders in animation frames. After BUDGET_MS the rest waits for the next frame. */
 
 const BUDGET_MS = 8;
 
