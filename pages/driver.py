@@ -61,11 +61,11 @@ def driver(request: HttpRequest) -> HttpResponse:
 
 
 def driver_page_data(user: User) -> dict[str, Any]:
-    """`page_data` with the driver's id, the server's limits, and the button label of each move ("" without a button)."""
+    """`page_data`, the driver's id, the server's limits, and each move's button label ("" without a button)."""
     data = page_data(user, Side.DRIVER)
     for before, moves in data["moves"].items():
         for move in moves:
-            move["word"] = str(MOVE_LABELS.get((before, move["to"]), ""))
+            move["label"] = str(MOVE_LABELS.get((before, move["to"]), ""))
     limits = {"serials": MAX_SERIALS, "serial_length": LONGEST_SERIAL, "motion": MOTION}
     return data | {"driver": driver_id(user), "limits": limits}
 

@@ -28,7 +28,7 @@ GROUPS = {
 
 
 def page_data(user: User, role: Side) -> dict[str, Any]:
-    """`labels` are in the active language, by field and value. `moves` are those that the user may make, by current status.
+    """`labels` are in the active language, by field and value. `moves` are the moves that the user may make.
 
     `statuses` has the statuses of each group. `slots` is sorted by the ends of the time slots.
     """

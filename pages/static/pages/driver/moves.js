@@ -3,7 +3,7 @@
 import { isOnward, mayMove, movesFrom } from "../../web/statuses.js";
 
 /** @param {OrderStatus} status */
-const movesWithButton = (status) => movesFrom(status).filter(({ word }) => word);
+const movesWithButton = (status) => movesFrom(status).filter(({ label }) => label);
 
 /** @param {OrderStatus} status */
 export const onwardMove = (status) => movesWithButton(status).find(({ to }) => isOnward(status, to));

@@ -3,7 +3,7 @@
 /** @import { OrderItem, OrderRow, OrderStatus } from "types/rows" */
 import { money } from "../../web/money.js";
 import { closest, copyTemplate, element, fill, find, findAll } from "../../web/page.js";
-import { slotWord, statusWord } from "../../web/statuses.js";
+import { slotLabel, statusLabel } from "../../web/statuses.js";
 import { backMove, mayFail, onwardMove } from "./moves.js";
 import { isSecondTap } from "./taps.js";
 
@@ -38,10 +38,10 @@ function mapLink({ latitude, longitude, delivery_address: address }) {
 function fillStop(root, { row, status, isPending, number }) {
   fill(root, {
     number,
-    slot: slotWord(row.time_slot),
+    slot: slotLabel(row.time_slot),
     name: row.customer_name,
     address: row.delivery_address,
-    state: statusWord(status),
+    state: statusLabel(status),
   });
   root.dataset.status = status;
   setShown(root, "urgent", row.priority === "urgent");
@@ -78,9 +78,9 @@ function fillMoves(root, status) {
   const [go, reverse] = [onwardMove(status), backMove(status)];
   const [first, second, fails] = ["", "back", "failed"].map((name) => find(`[data-move="${name}"]`, root));
   first.hidden = !go;
-  if (go) first.textContent = go.word ?? "";
+  if (go) first.textContent = go.label ?? "";
   second.hidden = !reverse;
-  if (reverse) second.textContent = reverse.word ?? "";
+  if (reverse) second.textContent = reverse.label ?? "";
   fails.hidden = !mayFail(status);
 }
 
