@@ -1,4 +1,4 @@
-"""Sends pending SMS from one process to a provider that takes 100 ms for each message."""
+"""One process sends pending SMS to a provider that takes 100 ms for each message."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from orders.states import OrderStatus
 PROVIDER_SECONDS = 0.1
 
 
-def answers(handler: Handler) -> None:
+def respond(handler: Handler) -> None:
     time.sleep(PROVIDER_SECONDS)
     says(200, '{"message_id": "m-1"}')(handler)
 
@@ -40,7 +40,7 @@ def run(bench: Bench) -> None:
         for number in range(bench.size.messages)
     )  # fmt: skip
     rows = [NotificationHistory(customer=customer, order=order, kind=MessageKind.ORDER_DELIVERED) for order in orders]
-    provider = Provider([answers])
+    provider = Provider([respond])
     environment = os.environ | {"SMS_GATEWAY": "http", "SMS_PROVIDER_URL": provider.url, "SMS_API_KEY": "bench"}
     command = ["taskset", "--cpu-list", str(SERVER_CORE), sys.executable, "manage.py", "send_pending_sms"]
     NotificationHistory.objects.unannounced().bulk_create(rows)
@@ -50,6 +50,6 @@ def run(bench: Bench) -> None:
         provider.stop()
     sent = NotificationHistory.objects.filter(pk__in=[row.pk for row in rows], status=MessageStatus.SENT)
     times = sent.order_by("sent_at").values_list("claimed_at", "sent_at")
-    begun, ended = min(claimed for claimed, _ in times if claimed), max(at for _, at in times if at)
-    bench.add("SMS", PRODUCT, f"{len(rows)} owed are sent", (ended - begun) / timedelta(seconds=1), "s")
+    start, end = min(claimed for claimed, _ in times if claimed), max(at for _, at in times if at)
+    bench.add("SMS", PRODUCT, f"{len(rows)} pending SMS sent", (end - start) / timedelta(seconds=1), "s")
     bench.add("SMS", PRODUCT, "sent twice", float(len(provider.asked) - sent.count()), "")
