@@ -35,7 +35,7 @@ account() {
     install -d -o luckygas -g www-data -m 750 /run/luckygas
 }
 
-# The host names of the site, one per line. In the file, several are in quotes.
+# The host names of the site, one per line. Quotes around several names are removed.
 hosts() {
     sed -n "s/^ALLOWED_HOSTS=//p" "$settings/env" | tr -d "' " | tr , '\n'
 }

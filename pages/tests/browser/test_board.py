@@ -16,7 +16,7 @@ from luckygas.testing.waiting import PATIENCE_SECONDS
 from orders.models.order import Proof
 from orders.tests.factories import make_customer, make_driver, make_product, make_route
 from pages.tests.browser.board import Board, make_order_today, status_of
-from pages.tests.browser.phone import DAY_MS, give_clock, set_clock
+from pages.tests.browser.phone import DAY_MS, set_clock, shift_clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,7 +38,7 @@ async def test_cards_show_the_order_and_urgent_ones_come_first(page: Page, site:
     await make(assigned.save)()
     done = await make(make_order_today)("delivered")
     board = await Board(page, site).open()
-    await board.is_shown(usual, urgent, assigned, done)
+    await board.wait_for_cards(usual, urgent, assigned, done)
     order_of = await board.column("pending").locator(".order").evaluate_all("cards => cards.map(c => +c.dataset.id)")
     assert order_of == [urgent.pk, usual.pk]
     text = await board.text(usual)
@@ -73,30 +73,30 @@ async def test_filters_narrow_what_is_shown_and_outlive_a_reload(page: Page, sit
     later = await make(make_order_today)(scheduled_date=TOMORROW)
     done = await make(make_order_today)("delivered", scheduled_date=TOMORROW)
     board = await Board(page, site).open()
-    await board.is_shown(overdue, morning, his, there, done)  # `done` was delivered today, before its day
+    await board.wait_for_cards(overdue, morning, his, there, done)  # `done` was delivered today, before its day
     await page.reload()
-    await (await board.ready()).is_shown(overdue, morning, his, there, done)
+    await (await board.wait_until_ready()).wait_for_cards(overdue, morning, his, there, done)
     await page.select_option("#slot", "morning")
-    await board.is_shown(morning)
+    await board.wait_for_cards(morning)
     await page.select_option("#slot", "")
     await board.target("driver", driver.pk).locator("button").click()
-    await board.is_shown(his)
+    await board.wait_for_cards(his)
     assert await page.input_value("#driver") == str(driver.pk)
     await page.select_option("#driver", "none")
-    await board.is_shown(overdue, morning, there)
+    await board.wait_for_cards(overdue, morning, there)
     await page.select_option("#area", "信義區")
-    await board.is_shown(there)
+    await board.wait_for_cards(there)
     await page.reload()
-    await (await board.ready()).is_shown(there)
+    await (await board.wait_until_ready()).wait_for_cards(there)
     await page.select_option("#area", "")
     await page.select_option("#driver", "")
     await page.select_option("#day", "tomorrow")
-    await board.is_shown(later, done)
+    await board.wait_for_cards(later, done)
     await page.select_option("#day", "all")
-    await board.is_shown(overdue, morning, his, there, later, done)
+    await board.wait_for_cards(overdue, morning, his, there, later, done)
     await page.select_option("#day", "date")
     await page.fill("[name=date]", str(overdue.scheduled_date))
-    await board.is_shown(overdue)
+    await board.wait_for_cards(overdue)
 
 
 async def test_driver_counts_and_routes_are_of_the_chosen_day(page: Page, site: Site) -> None:
@@ -115,10 +115,10 @@ async def test_driver_counts_and_routes_are_of_the_chosen_day(page: Page, site: 
         await page.select_option("#day", "date" if is_date else chosen)
         if is_date:
             await page.fill("[name=date]", chosen)
-        await board.shows_fleet({driver: count}, [routes[day] for day in shown])
+        await board.wait_for_fleet({driver: count}, [routes[day] for day in shown])
     await page.select_option("#day", "tomorrow")
     await page.reload()
-    await (await board.ready()).shows_fleet({driver: 3}, [routes[1]])
+    await (await board.wait_until_ready()).wait_for_fleet({driver: 3}, [routes[1]])
 
 
 async def test_search_finds_by_name_number_address_and_last_digits_on_any_day(page: Page, site: Site) -> None:
@@ -134,10 +134,10 @@ async def test_search_finds_by_name_number_address_and_last_digits_on_any_day(pa
         ("松高路9", old), ("大\u200b明", today), ("(+886) 912‑345‑678", today), (number.replace("-", "‑"), later),
     ):  # fmt: skip
         await page.keyboard.type(typed)
-        await board.is_shown(found)
+        await board.wait_for_cards(found)
         await page.fill("#q", "")
     await page.fill("#q", "nobody")
-    await board.is_shown()
+    await board.wait_for_cards()
 
 
 async def test_drawer_shows_the_whole_order_and_returns_the_focus(page: Page, site: Site) -> None:
@@ -161,7 +161,7 @@ async def test_drawer_shows_the_whole_order_and_returns_the_focus(page: Page, si
     assert "瓦斯" in await drawer.locator(".messages").inner_text()
     assert page.url.endswith(f"?order={order.pk}")
     await page.keyboard.press("Escape")
-    assert (await drawer.is_visible(), await board.focused()) == (False, order.pk)
+    assert (await drawer.is_visible(), await board.focused_order()) == (False, order.pk)
     await page.goto(f"{site.url}/?order={order.pk}")
     await drawer.wait_for()
     assert str(order) in await drawer.locator("h2").inner_text()
@@ -187,7 +187,7 @@ async def test_drawer_acts_on_the_shown_order_and_stays_closed(page: Page, site:
     assert not await drawer.is_visible()
     await page.route(f"**/orders/{shown.pk}/", lambda route: route.abort())
     await board.card(shown).click()
-    await board.toast("This order could not be opened. Please try again.")
+    await board.wait_for_toast("This order could not be opened. Please try again.")
     assert not await drawer.is_visible()
 
 
@@ -197,7 +197,7 @@ async def test_drawer_retries_until_it_has_the_change(page: Page, site: Site) ->
     drawer = page.locator("#drawer")
     await drawer.wait_for()
     await page.wait_for_selector("connection-status[data-state=live]")
-    await board.is_in_column(order, "pending")
+    await board.wait_for_column(order, "pending")
     await page.route(f"**/orders/{order.pk}/", lambda route: route.abort(), times=1)
     order.notes = "改由三樓送"
     await make(order.save)()
@@ -227,7 +227,7 @@ async def test_board_has_no_serious_accessibility_violation(page: Page, site: Si
     order = await make(make_order_today)(priority="urgent")
     board = await Board(page, site).open()
     await page.get_by_role("button", name="Cancelled").click()
-    await board.is_in_column(order, "pending")
+    await board.wait_for_column(order, "pending")
     await page.wait_for_selector(".leaflet-container")
     assert await serious_faults(page) == []
     await board.card(order).click()
@@ -256,18 +256,18 @@ async def test_day_and_ages_are_the_servers_on_a_pc_that_is_a_day_off(page: Page
     order, done = await make(make_order_today)(), await make(make_order_today)("delivered", driver=driver)
     later = await make(make_order_today)(scheduled_date=TOMORROW)
     routes = [await make(make_route)(driver=driver, date=day) for day in (timezone.localdate(), TOMORROW)]
-    await give_clock(page, off)
+    await shift_clock(page, off)
     board = await Board(page, site).open()
-    await board.is_shown(order, done)
-    await board.shows_fleet({driver: 0}, routes[:1])
+    await board.wait_for_cards(order, done)
+    await board.wait_for_fleet({driver: 0}, routes[:1])
     text = await board.text(order)
     assert "min" in text
     assert "day" not in text.replace("Monday", "")
     await page.select_option("#day", "tomorrow")
-    await board.is_shown(later)
+    await board.wait_for_cards(later)
     await set_clock(page, 0)
     await page.select_option("#day", "now")
-    await board.is_shown(order, done)
+    await board.wait_for_cards(order, done)
 
 
 async def test_map_shows_drivers_and_stops_with_their_numbers(page: Page, site: Site) -> None:
@@ -303,9 +303,9 @@ async def test_a_card_is_dragged_to_a_status_a_driver_another_driver_and_a_route
     order = await make(make_order_today)()
     board = await Board(page, site).open()
     await board.card(order).drag_to(board.column("confirmed"))
-    await board.is_in_column(order, "confirmed")
+    await board.wait_for_column(order, "confirmed")
     await board.card(order).drag_to(board.target("driver", first.pk))
-    await board.is_in_column(order, "assigned")
+    await board.wait_for_column(order, "assigned")
     assert first.name in await board.text(order)
     await board.card(order).drag_to(board.target("driver", second.pk))
     await until(page, "([id, name]) => document.querySelector(`.order[data-id='${id}']`).innerText.includes(name)",
@@ -323,7 +323,7 @@ async def test_a_new_order_dragged_to_a_driver_is_confirmed_and_assigned_at_once
     driver, order = await make(make_driver)(), await make(make_order_today)()
     board = await Board(page, site).open()
     await board.card(order).drag_to(board.target("driver", driver.pk))
-    await board.is_in_column(order, "assigned")
+    await board.wait_for_column(order, "assigned")
     assert await status_of(order) == "assigned"
 
 
@@ -341,7 +341,7 @@ async def test_forbidden_drop_target_is_marked_and_refuses_the_drop(page: Page, 
     order = await make(make_order_today)("arriving")
     other = await make(make_driver)()
     board = await Board(page, site).open()
-    await board.is_in_column(order, "arriving")
+    await board.wait_for_column(order, "arriving")
     await board.card(order).evaluate(DRAG, "dragstart")
     await page.wait_for_selector("#board.dragging")
     allowed = await page.locator("[data-target].allowed").evaluate_all("all => all.map(e => e.dataset.target).sort()")
@@ -358,7 +358,7 @@ async def test_forbidden_drop_target_is_marked_and_refuses_the_drop(page: Page, 
     await card.evaluate(DRAG, "dragstart")
     await page.wait_for_selector("#board.dragging")
     await page.select_option("#driver", "none")
-    await board.is_shown()
+    await board.wait_for_cards()
     await card.evaluate(DRAG, "dragend")  # the card is no longer on the board
     assert await page.locator(".dragging, .allowed, .over").count() == 0
 
@@ -374,12 +374,12 @@ async def test_a_move_that_needs_a_reason_or_a_driver_asks_for_it(page: Page, si
         assert await page.locator("#move").is_visible()
     await page.keyboard.type("客戶改日再訂")
     await page.keyboard.press("Enter")
-    await board.is_in_column(gone, "cancelled")
+    await board.wait_for_column(gone, "cancelled")
     assert await gone.history.filter(reason="客戶改日再訂").aexists()
     await board.card(given).drag_to(board.column("assigned"))
     await board.choose("陳志明")
     await page.keyboard.press("Enter")
-    await board.is_in_column(given, "assigned")
+    await board.wait_for_column(given, "assigned")
     await make(given.refresh_from_db)()
     assert given.driver_id == driver.pk
 
@@ -389,27 +389,27 @@ async def test_everything_works_without_a_mouse(page: Page, site: Site) -> None:
     first, second = await make(make_order_today)(), await make(make_order_today)()
     failed = await make(make_order_today)("failed")
     board = await Board(page, site).open()
-    await board.is_shown(first, second, failed)
+    await board.wait_for_cards(first, second, failed)
     await board.focus(first)
     steps = []
     for key in ("ArrowDown", "ArrowRight", "ArrowLeft"):
         await page.keyboard.press(key)
-        steps.append(await board.focused())
+        steps.append(await board.focused_order())
     assert steps == [second.pk, failed.pk, first.pk]
     await page.keyboard.press("m")
     assert await page.locator("#move [name=target]").first.evaluate("e => e === document.activeElement")
     await page.keyboard.press("Escape")
-    assert (await board.focused(), await status_of(first)) == (first.pk, "pending")
+    assert (await board.focused_order(), await status_of(first)) == (first.pk, "pending")
     await page.keyboard.press("m")
     await board.choose("陳志明")
     await page.keyboard.press("Enter")
-    await board.is_in_column(first, "assigned")
+    await board.wait_for_column(first, "assigned")
     await board.focus(first)
     await page.keyboard.press("m")
     await board.choose("Out for delivery")
     await page.keyboard.press("Enter")
-    await board.is_in_column(first, "delivering")
-    assert await board.focused() == first.pk  # it moved and still has the focus
+    await board.wait_for_column(first, "delivering")
+    assert await board.focused_order() == first.pk  # it moved and still has the focus
     await make(first.refresh_from_db)()
     assert (first.status, first.driver_id) == ("delivering", driver.pk)
 
@@ -417,18 +417,18 @@ async def test_everything_works_without_a_mouse(page: Page, site: Site) -> None:
 async def test_second_of_two_concurrent_clerks_is_refused(page: Page, site: Site) -> None:
     order, driver = await make(make_order_today)("confirmed"), await make(make_driver)(name="陳志明")
     first = await Board(page, site).open()
-    second = await first.second_clerk()
+    second = await first.open_for_second_clerk()
     await second.focus(order)
     await second.page.keyboard.press("m")
     await first.card(order).drag_to(first.target("driver", driver.pk))
-    await first.is_in_column(order, "assigned")
-    await second.is_in_column(order, "assigned")
+    await first.wait_for_column(order, "assigned")
+    await second.wait_for_column(order, "assigned")
     await second.choose("Cancelled")
     await second.page.fill("#reason", "太慢")
     await second.page.keyboard.press("Enter")
-    toast = await second.toast("Changed by someone else")
+    toast = await second.wait_for_toast("Changed by someone else")
     assert str(order) in await toast.inner_text()
-    await second.is_in_column(order, "assigned")
+    await second.wait_for_column(order, "assigned")
     assert await status_of(order) == "assigned"
     assert order.driver_id == driver.pk
     await second.page.context.close()
@@ -440,9 +440,9 @@ async def test_a_failed_order_is_tried_again_by_one_click(page: Page, site: Site
     tomorrow = await make(make_order_today)("failed")
     board = await Board(page, site).open("/?day=all")
     await board.card(today).get_by_role("button", name="Deliver today").click()
-    await board.is_in_column(today, "confirmed")
+    await board.wait_for_column(today, "confirmed")
     await board.card(tomorrow).get_by_role("button", name="Deliver tomorrow").click()
-    await board.is_in_column(tomorrow, "confirmed")
+    await board.wait_for_column(tomorrow, "confirmed")
     for order, day in ((today, timezone.localdate()), (tomorrow, timezone.localdate() + timedelta(days=1))):
         await make(order.refresh_from_db)()
         assert (order.scheduled_date, order.attempt, order.driver_id) == (day, 2, None)
@@ -451,11 +451,11 @@ async def test_a_failed_order_is_tried_again_by_one_click(page: Page, site: Site
 async def test_failed_change_is_reported_and_changes_nothing(page: Page, site: Site) -> None:
     order = await make(make_order_today)()
     board = await Board(page, site).open()
-    await board.is_in_column(order, "pending")
+    await board.wait_for_column(order, "pending")
     await page.route("**/orders/bulk-update/", lambda route: route.abort())
     await board.card(order).drag_to(board.column("confirmed"))
-    await board.toast("No connection")
-    await board.is_in_column(order, "pending")
+    await board.wait_for_toast("No connection")
+    await board.wait_for_column(order, "pending")
     assert await status_of(order) == "pending"
 
 
@@ -467,8 +467,8 @@ async def test_card_that_leaves_the_view_passes_the_focus_on(page: Page, site: S
     await page.keyboard.press("m")
     await board.choose("陳志明")
     await page.keyboard.press("Enter")
-    await board.is_shown(second)
-    assert (await board.focused(), await status_of(first)) == (second.pk, "assigned")
+    await board.wait_for_cards(second)
+    assert (await board.focused_order(), await status_of(first)) == (second.pk, "assigned")
     assert (await make(lambda: first.driver)()) == driver
 
 
@@ -481,25 +481,25 @@ async def test_card_that_is_folded_or_loses_its_button_passes_the_focus_on(page:
     await board.choose("Cancelled")
     await page.fill("#reason", "客戶改日再訂")
     await page.keyboard.press("Enter")
-    await board.is_in_column(gone, "cancelled")
-    assert await board.focused() == beside.pk
+    await board.wait_for_column(gone, "cancelled")
+    assert await board.focused_order() == beside.pk
     await board.card(failed).get_by_role("button", name="Deliver today").press("Enter")
-    await board.is_in_column(failed, "confirmed")
-    assert await board.focused() == failed.pk
+    await board.wait_for_column(failed, "confirmed")
+    assert await board.focused_order() == failed.pk
     await page.get_by_role("button", name="Cancelled").click()
     await board.focus(failed)
     await page.keyboard.press("ArrowRight")
-    assert await board.focused() == gone.pk
+    assert await board.focused_order() == gone.pk
 
 
 async def test_inactive_driver_is_refused_and_no_longer_offered(page: Page, site: Site) -> None:
     driver, order = await make(make_driver)(), await make(make_order_today)()
     board = await Board(page, site).open()
-    await board.is_in_column(order, "pending")
+    await board.wait_for_column(order, "pending")
     driver.is_active = False
     await make(driver.save)()
     await board.card(order).drag_to(board.target("driver", driver.pk))
-    toast = await board.toast("This driver is no longer available. Please choose another.")
+    toast = await board.wait_for_toast("This driver is no longer available. Please choose another.")
     assert str(order) in await toast.inner_text()
     await board.target("driver", driver.pk).wait_for(state="detached")
     assert await status_of(order) == "pending"

@@ -36,7 +36,7 @@ async def test_changes_by_others_appear_on_the_board_and_in_the_drawer(page: Pag
     drawer = page.locator("#drawer")
     await drawer.wait_for()
     await make(order.transition_to)("confirmed")
-    await board.is_in_column(order, "confirmed")
+    await board.wait_for_column(order, "confirmed")
     await drawer.locator(".history", has_text="Pending → Confirmed").wait_for()
     customer.name = "新名字"
     await make(customer.save)()
@@ -62,19 +62,19 @@ async def test_changes_by_others_appear_on_the_board_and_in_the_drawer(page: Pag
 async def test_new_urgent_and_failed_orders_and_failed_sms_show_toasts(page: Page, site: Site) -> None:
     there = await make(make_order_today)("delivering", priority="urgent")
     board = await Board(page, site).open()
-    await board.is_in_column(there, "delivering")
+    await board.wait_for_column(there, "delivering")
     new = await make(make_order_today)()
-    toast = await board.toast("New order")
+    toast = await board.wait_for_toast("New order")
     assert str(new) in await toast.inner_text()
     assert (await board.text(new)).startswith(str(new))
     urgent = await make(make_order_today)(priority="urgent")
-    assert str(urgent) in await (await board.toast("Urgent order")).inner_text()
+    assert str(urgent) in await (await board.wait_for_toast("Urgent order")).inner_text()
     await make(there.transition_to)("failed", reason="按鈴無人應門")
-    failed = await board.toast("Delivery failed")
+    failed = await board.wait_for_toast("Delivery failed")
     assert "按鈴無人應門" in await failed.inner_text()
     message = await make(make_message)(SmsStatus.SENDING, order=new)
     assert await make(message.move)(SmsStatus.SENDING, SmsStatus.FAILED)
-    await board.toast("An SMS was not delivered")
+    await board.wait_for_toast("An SMS was not delivered")
     assert await page.locator(".toast").count() == 4  # none for orders that existed before
     await page.evaluate("window.same = true")
     await failed.get_by_role("link").click()
@@ -85,8 +85,8 @@ async def test_new_urgent_and_failed_orders_and_failed_sms_show_toasts(page: Pag
 async def test_simultaneous_events_share_one_toast(page: Page, site: Site) -> None:
     board = await Board(page, site).open()
     orders = [await make(make_order_today)() for _ in range(12)]
-    await board.is_shown(*orders)
-    await board.toast("new orders")
+    await board.wait_for_cards(*orders)
+    await board.wait_for_toast("new orders")
     assert await page.locator(".toast").count() < 5
 
 
@@ -105,7 +105,7 @@ async def test_event_during_a_batch_read_is_kept(page: Page, site: Site) -> None
     await route.fulfill(response=answer)
     await board.card(orders[0]).locator(".age", has_text="min").wait_for()
     await page.evaluate("new Promise((done) => setTimeout(done, 50))")  # until all is drawn
-    await board.is_shown(*orders)
+    await board.wait_for_cards(*orders)
 
 
 async def test_counts_and_routes_of_another_day_are_kept_live(page: Page, site: Site) -> None:
@@ -116,22 +116,22 @@ async def test_counts_and_routes_of_another_day_are_kept_live(page: Page, site: 
     route = await make(make_route)(driver=driver, date=today)
     board = await Board(page, site).open("/?day=tomorrow")
     await page.wait_for_selector("connection-status[data-state=live]")
-    await board.shows_fleet({driver: 0}, [])
+    await board.wait_for_fleet({driver: 0}, [])
     await make(other.transition_to)("assigned", driver=driver)
     await make(order.transition_to)("assigned", driver=driver)
-    await board.shows_fleet({driver: 1}, [])
+    await board.wait_for_fleet({driver: 1}, [])
     route.date = tomorrow
     await make(route.save)()
-    await board.shows_fleet({driver: 1}, [route])
+    await board.wait_for_fleet({driver: 1}, [route])
     new = await make(make_route)(driver=driver, date=tomorrow, name="新路線")
-    await board.shows_fleet({driver: 1}, [route, new])
+    await board.wait_for_fleet({driver: 1}, [route, new])
     route.date = today
     await make(route.save)()
     order.scheduled_date = today
     await make(order.save)()
-    await board.shows_fleet({driver: 0}, [new])
+    await board.wait_for_fleet({driver: 0}, [new])
     await page.select_option("#day", "now")
-    await board.shows_fleet({driver: 2}, [route])
+    await board.wait_for_fleet({driver: 2}, [route])
 
 
 async def test_read_after_an_event_is_retried_until_it_succeeds(page: Page, site: Site) -> None:
@@ -139,7 +139,7 @@ async def test_read_after_an_event_is_retried_until_it_succeeds(page: Page, site
     there = await make(make_order_today)()
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
-    await board.is_in_column(there, "pending")
+    await board.wait_for_column(there, "pending")
     for rows in ("orders", "routes"):
         await page.route(re.compile(rf"/api/v1/{rows}/\d+/$"), lambda route: route.fulfill(**busy), times=2)
     # Their events lack the order's creation time and the route's name.
@@ -186,14 +186,14 @@ async def test_board_switches_to_the_new_day_at_midnight(page: Page, site: Site)
     await clock.start()
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
-    await board.is_shown(order)
-    await board.shows_fleet({driver: 0}, routes[:1])
+    await board.wait_for_cards(order)
+    await board.wait_for_fleet({driver: 0}, routes[:1])
     midnight = timezone.make_aware(datetime.combine(tomorrow, time()))
     async with page.expect_request(f"**/orders/?status=delivered,cancelled&day={tomorrow}*"):
         await clock.set(midnight - timedelta(seconds=0.5))
-    await board.is_shown(order, later)
+    await board.wait_for_cards(order, later)
     await page.wait_for_selector(f'.order.overdue[data-id="{order.pk}"]')
-    await board.shows_fleet({driver: 0}, routes[1:])
+    await board.wait_for_fleet({driver: 0}, routes[1:])
     await page.unroute_all(behavior="wait")
 
 
@@ -201,17 +201,17 @@ async def test_late_report_is_marked_until_the_next_move(page: Page, site: Site)
     driver, hour_ago = await make(make_driver)(), timezone.now() - timedelta(hours=1)
     order = await make(make_order_today)("assigned", driver=driver, created_at=hour_ago)
     board = await Board(page, site).open()
-    await board.is_in_column(order, "assigned")
+    await board.wait_for_column(order, "assigned")
     at = timezone.now() - timedelta(minutes=30)
     await make(order.transition_to)("delivering", by=driver.user, source="socket", at=at)
-    await board.is_in_column(order, "delivering")
+    await board.wait_for_column(order, "delivering")
     clock = timezone.localtime(at).strftime("%H:%M")
     assert await board.card(order).locator(".late").inner_text() == f"reported later, at {clock}"
     await page.reload()
-    await board.is_in_column(order, "delivering")
+    await board.wait_for_column(order, "delivering")
     assert await board.card(order).locator(".late").inner_text() == f"reported later, at {clock}"
     await make(order.transition_to)("arriving", by=driver.user, source="socket")
-    await board.is_in_column(order, "arriving")
+    await board.wait_for_column(order, "arriving")
     assert not await board.card(order).locator(".late").is_visible()
 
 
@@ -236,7 +236,7 @@ async def test_drivers_come_online_and_move_on_the_map(page: Page, site: Site) -
 async def test_board_shows_offline_and_catches_up(page: Page, site: Site) -> None:
     order, other = await make(make_order_today)(), await make(make_order_today)()
     board = await Board(page, site).open()
-    await board.is_in_column(order, "pending")
+    await board.wait_for_column(order, "pending")
     status = page.locator("header connection-status")
     await page.wait_for_selector("connection-status[data-state=live]")
     await page.context.set_offline(True)
@@ -244,12 +244,12 @@ async def test_board_shows_offline_and_catches_up(page: Page, site: Site) -> Non
     assert "as of" in await status.inner_text()
     await make(order.transition_to)("confirmed")
     await page.context.set_offline(False)
-    await board.is_in_column(order, "confirmed")
+    await board.wait_for_column(order, "confirmed")
     site.kill()
     await page.wait_for_selector("connection-status:not([data-state=live])")
     await make(other.transition_to)("confirmed")
     await asyncio.to_thread(site.start)
-    await board.is_in_column(other, "confirmed")
+    await board.wait_for_column(other, "confirmed")
     await page.wait_for_selector("connection-status[data-state=live]")
 
 
@@ -263,7 +263,7 @@ async def test_board_with_an_expired_cursor_reloads_everything(page: Page, site:
     drawer = page.locator("#drawer")
     await drawer.wait_for()
     await page.fill("#q", "王大明")
-    await board.is_shown(found, open_)
+    await board.wait_for_cards(found, open_)
     await page.context.set_offline(True)
     await page.wait_for_selector("connection-status[data-state=offline]")
     await make(order.transition_to)("confirmed")
@@ -272,12 +272,12 @@ async def test_board_with_an_expired_cursor_reloads_everything(page: Page, site:
     await make(LogHead.objects.update)(epoch="another")
     await page.context.set_offline(False)
     await drawer.get_by_text("改由三樓送").wait_for()
-    await board.is_shown(found, open_)
+    await board.wait_for_cards(found, open_)
     await drawer.get_by_role("button", name="Move…").click()
     await page.locator("#move", has_text=str(open_)).wait_for()
     await page.keyboard.press("Escape")
     await page.fill("#q", "")
-    await board.is_in_column(order, "confirmed")
+    await board.wait_for_column(order, "confirmed")
 
 
 def event_of(order: Order, number: int, type_: str = "order.updated", **fields: Any) -> str:
@@ -304,15 +304,15 @@ async def test_stale_event_changes_nothing_and_known_change_shows_no_toast(page:
     await page.route_web_socket("**", join)
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
-    await board.is_in_column(order, "confirmed")
+    await board.wait_for_column(order, "confirmed")
     far = 10**6
     links[-1].send(event_of(order, far, version=order.version - 1, status="pending"))
     links[-1].send(event_of(order, far + 1, "order.created"))
     links[-1].send(event_of(order, far + 2, "order.urgent", priority="urgent", version=order.version - 1))
     links[-1].send(event_of(behind, far + 3, version=behind.version + 1, priority="urgent"))
     links[-1].send(event_of(behind, far + 4, "order.urgent", version=behind.version + 1, priority="urgent"))
-    await board.toast("Urgent order")
-    await board.is_in_column(order, "confirmed")
+    await board.wait_for_toast("Urgent order")
+    await board.wait_for_column(order, "confirmed")
     assert await page.locator(".toast").count() == 1
 
 
@@ -330,4 +330,4 @@ async def test_board_reloads_if_its_lists_have_different_epochs(page: Page, site
     await page.route("**/api/v1/drivers/locations/**", answer, times=1)
     board = await Board(page, site).open()
     await wait_for_async(lambda: len(asked) == 2)
-    await board.is_shown(order)
+    await board.wait_for_cards(order)

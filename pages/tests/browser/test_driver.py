@@ -22,7 +22,15 @@ from orders.models.order import Proof
 from orders.services import assign_route
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_product, make_route
-from pages.tests.browser.phone import PHOTO, RESTED, Phone, fresh, make_stop, reports, until_true
+from pages.tests.browser.phone import (
+    CAN_CLICK,
+    TAKE_PHOTO,
+    Phone,
+    driver_reports,
+    make_stop,
+    reload_order,
+    wait_until_true,
+)
 from web.actors import Actor
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,20 +67,20 @@ navigator.mediaDevices.getUserMedia = async () => {
 async def test_a_stop_takes_four_presses(phone: Phone, driver: Driver) -> None:
     first, second = await make(make_stop)(driver, quantity=2), await make(make_stop)(driver)
     await phone.open()
-    await phone.shows("#next h2", first.customer.name)
-    await phone.shows("#others .stop", second.customer.name)
+    await phone.wait_for_text("#next h2", first.customer.name)
+    await phone.wait_for_text("#others .stop", second.customer.name)
     await phone.go("delivering")
     await phone.go("arriving")
     await phone.go()
     await phone.confirm()
-    await phone.shows("#done .stop", first.customer.name)
-    await phone.shows("#next h2", second.customer.name)
-    await phone.server_has(first, "delivered")
-    moved = await reports(first)
+    await phone.wait_for_text("#done .stop", first.customer.name)
+    await phone.wait_for_text("#next h2", second.customer.name)
+    await phone.wait_for_server(first, "delivered")
+    moved = await driver_reports(first)
     assert [(row.to_status, row.source, row.sent_later) for row in moved] == [
         ("delivering", "page", False), ("arriving", "page", False), ("delivered", "page", False),
     ]  # fmt: skip
-    order = await fresh(first)
+    order = await reload_order(first)
     assert order.amount_collected == order.amount_due == 1600
     assert "1,600" in await phone.text("#done-title")
 
@@ -96,31 +104,31 @@ async def test_a_proof_has_serials_quantities_cash_signature_and_photo(phone: Ph
     await proof.get_by_role("button", name="One less").click()
     assert await proof.locator("#proof-amount").input_value() == "800"
     await proof.get_by_role("button", name="One less").click()
-    await until(phone.page, RESTED)
+    await until(phone.page, CAN_CLICK)
     await proof.locator("[type=submit]").click()
-    await phone.shows("#proof .wrong", "Could not deliver")
+    await phone.wait_for_text("#proof .wrong", "Could not deliver")
     await proof.get_by_role("button", name="One more").click()
     await proof.locator("#proof-amount").fill("750")
     await proof.locator("#proof-serial").fill("cyl-1")
     await proof.locator("#proof-serial").press("Enter")
     await proof.locator("[data-scan]").click()
-    await phone.shows("#proof [data-serials]", "CYL-SEEN")
+    await phone.wait_for_text("#proof [data-serials]", "CYL-SEEN")
     await proof.locator("[data-stop]").click()
     await proof.locator("#proof-serial").fill("wrong")
     await proof.locator("[data-add]").click()
     await proof.locator("[data-serials] li", has_text="wrong").get_by_role("button").click()
     await phone.sign()
-    await phone.page.evaluate(PHOTO)
+    await phone.page.evaluate(TAKE_PHOTO)
     await proof.locator("[data-preview]").wait_for()
     assert await serious_faults(phone.page) == []
     await phone.confirm()
-    await phone.server_has(order, "delivered")
-    order = await fresh(order)
+    await phone.wait_for_server(order, "delivered")
+    order = await reload_order(order)
     confirmation = await make(order.confirmations.get)()
     assert (confirmation.confirmation_type, confirmation.cylinder_serials) == ("qr_code", ["CYL-1", "CYL-SEEN"])
     item = await make(order.items.get)()
     assert (order.status, order.amount_collected, item.quantity_delivered) == ("delivered", 750, 1)
-    await phone.shows("#done-title", "750")
+    await phone.wait_for_text("#done-title", "750")
     kept = await make(lambda: [(image.kind, size_of(image)) for image in order.proof_images.all()])()
     assert kept == [("signature", (640, 240)), ("photo", (1280, 853))]
 
@@ -140,11 +148,11 @@ async def test_failed_delivery_needs_a_reason(phone: Phone, driver: Driver) -> N
     await phone.page.locator("#failed input[type=radio]").first.check()
     await phone.page.locator("#failed-text").fill("三樓")
     await report.click()
-    await phone.shows("#done .stop", order.customer.name)
-    await phone.shows("#done-title", "Done: 0")
+    await phone.wait_for_text("#done .stop", order.customer.name)
+    await phone.wait_for_text("#done-title", "Done: 0")
     await until(phone.page, "document.activeElement.id === 'content'")
-    await phone.server_has(order, "failed")
-    (done,) = await reports(order)
+    await phone.wait_for_server(order, "failed")
+    (done,) = await driver_reports(order)
     assert done.to_status == "failed"
     assert done.reason.endswith(": 三樓")
 
@@ -156,28 +164,33 @@ async def test_moves_can_be_undone_and_a_double_press_counts_once(phone: Phone, 
     await phone.go("arriving")
     await phone.press("back", "delivering")
     await phone.press("back", "assigned")
-    await phone.server_has(order, "assigned")
-    assert [row.to_status for row in await reports(order)] == ["delivering", "arriving", "delivering", "assigned"]
+    await phone.wait_for_server(order, "assigned")
+    assert [row.to_status for row in await driver_reports(order)] == [
+        "delivering",
+        "arriving",
+        "delivering",
+        "assigned",
+    ]
 
 
 async def test_office_changes_appear_on_the_open_page(phone: Phone, driver: Driver) -> None:
     stay = await make(make_stop)(driver)
     await phone.open()
     await phone.page.evaluate(HEAR)
-    await phone.shows("#next h2", stay.customer.name)
+    await phone.wait_for_text("#next h2", stay.customer.name)
     came = await make(make_stop)(driver, stop_sequence=None, priority="urgent")
-    await phone.shows("#next h2", came.customer.name)
-    await phone.shows("notification-toasts", came.customer.name)
+    await phone.wait_for_text("#next h2", came.customer.name)
+    await phone.wait_for_text("notification-toasts", came.customer.name)
     names = [stay.customer.name, came.customer.name]
     await make(came.assign)(None)
-    await phone.shows("#next h2", stay.customer.name)
+    await phone.wait_for_text("#next h2", stay.customer.name)
     await make(stay.transition_to)(OrderStatus.DELIVERING)
     await phone.page.locator("#next [data-status=delivering]").wait_for()
     told = await make(make_stop)(driver, "arriving")
     names.append(told.customer.name)
-    await phone.shows("main", told.customer.name)
+    await phone.wait_for_text("main", told.customer.name)
     await make(told.transition_to)(OrderStatus.DELIVERED, proof=Proof(parts={"amount_collected": 730}))
-    await phone.shows("#done-title", "730")
+    await phone.wait_for_text("#done-title", "730")
     await make(stay.transition_to)(OrderStatus.CANCELLED, reason="改日")
     await phone.page.locator("#nothing").wait_for()
     # Each change shows one toast, however many events it causes.
@@ -223,14 +236,14 @@ async def test_the_position_is_shared_on_the_road_only(phone: Phone, driver: Dri
     await phone.go("delivering")
     assert await phone.page.evaluate("window.asked") == 1
     await phone.page.locator("#sharing.good").wait_for()
-    await until_true(lambda: DriverLocation.objects.filter(driver=driver, latitude=25.01).exists())
+    await wait_until_true(lambda: DriverLocation.objects.filter(driver=driver, latitude=25.01).exists())
     await phone.press("back", "assigned")
     await phone.page.locator("#sharing").wait_for(state="hidden")
     await phone.page.context.set_geolocation({"latitude": 25.02, "longitude": 121.52, "accuracy": 8})
-    await phone.server_has(order, "assigned")
+    await phone.wait_for_server(order, "assigned")
     assert not await make(DriverLocation.objects.filter(latitude=25.02).exists)()
     await phone.go("delivering")
-    await until_true(lambda: DriverLocation.objects.filter(driver=driver, latitude=25.02).exists())
+    await wait_until_true(lambda: DriverLocation.objects.filter(driver=driver, latitude=25.02).exists())
     await phone.page.context.set_offline(True)
     await phone.page.locator("#sharing:not(.good)").wait_for()
     assert "no connection" in await phone.text("#sharing")
@@ -244,7 +257,7 @@ async def test_page_has_no_accessibility_violation(phone: Phone, driver: Driver,
     ]
     await phone.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     await phone.open()
-    await phone.shows("#done .stop", stops[2].customer.name)
+    await phone.wait_for_text("#done .stop", stops[2].customer.name)
     assert await serious_faults(phone.page) == []
     await phone.press("failed")
     assert await serious_faults(phone.page) == []
@@ -281,7 +294,7 @@ async def on_the_road(phone: Phone, driver: Driver) -> None:
 
 async def stored(driver: Driver, **fields: Any) -> DriverLocation:
     """Waits until the driver's location with these fields is stored."""
-    await until_true(lambda: DriverLocation.objects.filter(driver=driver, **fields).exists())
+    await wait_until_true(lambda: DriverLocation.objects.filter(driver=driver, **fields).exists())
     return await make(DriverLocation.objects.get)(driver=driver)
 
 
@@ -313,7 +326,7 @@ async def test_position_with_impossible_speed_or_heading_is_sent(phone: Phone, d
 async def test_invalid_coordinates_are_not_sent(phone: Phone, driver: Driver) -> None:
     await on_the_road(phone, driver)
     await phone.page.evaluate("fix({ latitude: NaN }, Date.now())")
-    await phone.shows("#sharing", "unknown")
+    await phone.wait_for_text("#sharing", "unknown")
     await phone.page.evaluate("fix({}, Date.now())")
     await phone.page.locator("#sharing.good").wait_for()
 
@@ -340,7 +353,7 @@ async def test_page_shows_shared_only_while_the_server_confirms(phone: Phone, dr
     await wait_for_async(lambda: bool(lost))
     assert await phone.page.locator("#sharing.good").count() == 0
     await phone.page.clock.fast_forward(11_000)
-    await phone.shows("#sharing", "office does not receive it")
+    await phone.wait_for_text("#sharing", "office does not receive it")
     # A driver who stands still has no new position, so the last one is sent again.
     swallows = False
     await phone.page.clock.fast_forward(3_000)
@@ -383,22 +396,22 @@ async def test_confirmation_waits_for_the_photo_which_can_be_removed(phone: Phon
     await phone.open()
     proof, preview = phone.page.locator("#proof"), phone.page.locator("[data-preview]")
     await phone.go()
-    await phone.page.evaluate(PHOTO)
+    await phone.page.evaluate(TAKE_PHOTO)
     await proof.locator("[data-cancel]").click()
     await phone.go()
     await phone.page.evaluate("window.decoded()")
-    await phone.page.evaluate(PHOTO)
+    await phone.page.evaluate(TAKE_PHOTO)
     assert await preview.is_hidden()
     await phone.page.evaluate("window.decoded()")
     await preview.wait_for()
     await proof.locator("[data-no-photo]").click()
     assert await preview.is_hidden()
-    await phone.page.evaluate(PHOTO)
-    await until(phone.page, RESTED)
+    await phone.page.evaluate(TAKE_PHOTO)
+    await until(phone.page, CAN_CLICK)
     await proof.locator("[type=submit]").click()
     await phone.page.evaluate("window.decoded()")
     await proof.wait_for(state="hidden")
-    await phone.server_has(order, "delivered")
+    await phone.wait_for_server(order, "delivered")
     assert await make(lambda: [image.kind for image in ProofImage.objects.all()])() == ["photo"]
 
 
@@ -412,15 +425,15 @@ async def test_typed_proof_survives_a_closed_page(phone: Phone, driver: Driver) 
     await proof.locator("[data-add]").click()
     await proof.locator("#proof-amount").fill("750")
     await phone.page.reload()
-    await phone.live()
+    await phone.wait_until_live()
     await phone.go()
-    await phone.shows("#proof [data-serials]", "CYL-1")
+    await phone.wait_for_text("#proof [data-serials]", "CYL-1")
     await phone.confirm()
-    await phone.server_has(order, "delivered")
+    await phone.wait_for_server(order, "delivered")
     confirmation, item = await make(order.confirmations.get)(), await make(order.items.get)()
     assert (confirmation.cylinder_serials, item.quantity_delivered) == (["CYL-1"], 1)
-    assert (await fresh(order)).amount_collected == 750
-    await phone.shows("#next h2", next_one.customer.name)
+    assert (await reload_order(order)).amount_collected == 750
+    await phone.wait_for_text("#next h2", next_one.customer.name)
     await phone.go()
     assert await proof.locator("[data-serials] li").count() == 0
     assert await proof.locator("#proof-amount").input_value() == str(next_one.amount_due)
@@ -433,10 +446,10 @@ async def test_failing_image_does_not_block_reports(phone: Phone, driver: Driver
     await phone.open()
     await phone.deliver("CYL-1")
     await phone.go("delivering")
-    await until_true(lambda: Order.objects.filter(pk=second.pk, status=OrderStatus.DELIVERING).exists())
+    await wait_until_true(lambda: Order.objects.filter(pk=second.pk, status=OrderStatus.DELIVERING).exists())
     await until(phone.page, "document.querySelectorAll('#waiting li').length === 1")
     await phone.page.context.unroute("**/proof-images/")
-    await phone.server_has(first, "delivered")
+    await phone.wait_for_server(first, "delivered")
     assert await make(ProofImage.objects.filter(order=first).count)() == 1
 
 
@@ -447,8 +460,8 @@ async def test_double_tap_on_confirm_does_not_move_the_next_stop(phone: Phone, d
     await phone.page.evaluate(HURRY)
     await phone.go()
     await phone.confirm()
-    await phone.server_has(first, "delivered")
-    await phone.shows("#next h2", second.customer.name)
+    await phone.wait_for_server(first, "delivered")
+    await phone.wait_for_text("#next h2", second.customer.name)
     assert await phone.page.locator("#next [data-status=assigned]").count() == 1
     assert await phone.page.evaluate("document.activeElement.matches('.stop-card')")
 
@@ -466,7 +479,7 @@ async def test_proof_is_kept_if_the_office_delivered_first(phone: Phone, driver:
     told = await notice.inner_text()
     assert "NT$800" in told
     assert "CYL-1" in told
-    await phone.server_has(order, "delivered")
+    await phone.wait_for_server(order, "delivered")
     assert await make(ProofImage.objects.filter(order=order).count)() == 1
 
 
@@ -478,12 +491,12 @@ async def test_phone_without_storage_works_online(phone: Phone, driver: Driver, 
     await phone.open()
     await phone.page.locator("#unsaved").wait_for()
     await phone.go("delivering")
-    await phone.server_has(order, "delivering")
+    await phone.wait_for_server(order, "delivering")
     await phone.page.context.set_offline(True)
     await phone.go()
-    await phone.shows("notification-toasts", "could not save the report")
+    await phone.wait_for_text("notification-toasts", "could not save the report")
     assert await phone.page.locator("#waiting").is_hidden()
-    assert (await fresh(order)).status == OrderStatus.DELIVERING
+    assert (await reload_order(order)).status == OrderStatus.DELIVERING
 
 
 @pytest.mark.long
@@ -492,4 +505,4 @@ async def test_stops_are_delivered_over_plain_http_in_a_lan(phone: Phone, driver
     await phone.page.add_init_script(INSECURE)
     await phone.open()
     await phone.deliver("CYL-1")
-    await phone.server_has(order, "delivered")
+    await phone.wait_for_server(order, "delivered")

@@ -15,7 +15,7 @@ from luckygas.testing.browser import sign_in, until
 from luckygas.testing.site import Site
 from orders.models import Order
 from orders.tests.factories import make_office, make_order
-from pages.tests.browser.phone import WRONG_CLOCK, Phone, give_clock, make_stop, reports
+from pages.tests.browser.phone import WRONG_CLOCK, Phone, driver_reports, make_stop, shift_clock
 
 HOUR, DAY = 3_600_000, 86_400_000
 # `set(ms)`: the device's clock is off by so much from now on. So it is from the start.
@@ -55,20 +55,20 @@ async def test_todays_stops_are_shown_with_a_wrong_phone_date(phone: Phone, driv
     await make(make_tomorrows)(driver)
     await phone.page.add_init_script(WRONG_CLOCK % (off, off))
     await phone.open()
-    await phone.installed()
-    await phone.shows("#next h2", order.customer.name)
+    await phone.wait_until_installed()
+    await phone.wait_for_text("#next h2", order.customer.name)
     assert await names(phone.page) == [order.customer.name]
     # Also a stop that is assigned now, and offline.
     other = await make(make_stop)(driver)
     await make(make_tomorrows)(driver)
-    await phone.shows("#others", other.customer.name)
+    await phone.wait_for_text("#others", other.customer.name)
     await phone.deliver("CYL-1")
-    await phone.server_has(order, "delivered")
-    await phone.shows("#done .stop", order.customer.name)
+    await phone.wait_for_server(order, "delivered")
+    await phone.wait_for_text("#done .stop", order.customer.name)
     await phone.page.context.set_offline(True)
     await phone.page.reload()
-    await phone.shows("#next h2", other.customer.name)
-    await phone.shows("#done .stop", order.customer.name)
+    await phone.wait_for_text("#next h2", other.customer.name)
+    await phone.wait_for_text("#done .stop", order.customer.name)
     assert len(await names(phone.page)) == 2
     # Shows the server's time without a date, because it is today.
     ago = [timezone.localtime() - timedelta(minutes=minutes) for minutes in (0, 1)]
@@ -80,7 +80,7 @@ async def test_todays_stops_are_shown_with_a_wrong_phone_date(phone: Phone, driv
 
 async def said(order: Order) -> list[timedelta]:
     """For each report: the time between the driver's press and the server's receipt."""
-    return [row.recorded_at - row.at for row in await reports(order)]
+    return [row.recorded_at - row.at for row in await driver_reports(order)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -94,7 +94,7 @@ async def test_report_keeps_the_clock_offset_of_its_press(phone: Phone, driver: 
     await phone.page.evaluate("set(0)")
     await phone.go("arriving")
     await phone.page.context.set_offline(False)
-    await phone.server_has(order, "arriving")
+    await phone.wait_for_server(order, "arriving")
     assert all(abs(late) < timedelta(minutes=1) for late in await said(order))
 
 
@@ -106,7 +106,7 @@ async def test_clock_set_before_the_press_causes_no_wrong_time(phone: Phone, dri
     await phone.open()
     await phone.page.evaluate(f"set({off})")
     await phone.go("delivering")
-    await phone.server_has(order, "delivering")
+    await phone.wait_for_server(order, "delivering")
     assert all(abs(late) < timedelta(minutes=1) for late in await said(order))
 
 
@@ -115,14 +115,14 @@ async def test_report_of_a_page_opened_offline_has_the_right_time(phone: Phone, 
     order = await make(make_stop)(driver)
     await phone.page.add_init_script(SETTABLE % -HOUR)
     await phone.open()
-    await phone.installed()
+    await phone.wait_until_installed()
     await phone.page.context.set_offline(True)
     await phone.page.reload()
-    await phone.shows("#next h2", order.customer.name)
+    await phone.wait_for_text("#next h2", order.customer.name)
     await phone.go("delivering")
     await phone.page.evaluate("set(0)")
     await phone.page.context.set_offline(False)
-    await phone.server_has(order, "delivering")
+    await phone.wait_for_server(order, "delivering")
     assert all(abs(late) < timedelta(minutes=1) for late in await said(order))
 
 
@@ -138,11 +138,11 @@ async def test_page_open_over_midnight_loads_the_new_days_stops(phone: Phone, dr
     tomorrow = await make(make_tomorrows)(driver)
     await phone.page.add_init_script(SETTABLE % 0)
     await phone.open()
-    await phone.shows("#next h2", today.customer.name)
+    await phone.wait_for_text("#next h2", today.customer.name)
     assert len(await names(phone.page)) == 1
     await phone.page.context.route(re.compile("/api/v1/|/health/live"), a_day_later)
     await phone.page.evaluate(f"set({DAY})")
-    await phone.shows("#others", tomorrow.customer.name)
+    await phone.wait_for_text("#others", tomorrow.customer.name)
     await until(phone.page, "document.querySelectorAll('#others .stop').length === 1")
 
 
@@ -151,7 +151,7 @@ async def test_page_open_over_midnight_loads_the_new_days_stops(phone: Phone, dr
 
 @pytest.mark.parametrize("off", [-DAY, DAY])
 async def test_admins_today_link_uses_the_servers_date(page: Page, site: Site, off: int) -> None:
-    await give_clock(page, off)
+    await shift_clock(page, off)
     await sign_in(page, site, await make(make_office)(is_superuser=True), "/admin/dispatch/route/add/")
     await page.locator(".field-date .datetimeshortcuts a").first.click()
     shown = await page.input_value("[name=date]")

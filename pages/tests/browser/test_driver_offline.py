@@ -19,7 +19,7 @@ from notifications.models import NotificationHistory
 from orders.models import Order, OrderStatusChange, ProofImage
 from orders.states import OrderStatus
 from orders.tests.factories import PASSWORD, make_driver
-from pages.tests.browser.phone import Phone, fresh, make_stop, reports, until_true
+from pages.tests.browser.phone import Phone, driver_reports, make_stop, reload_order, wait_until_true
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,24 +57,24 @@ async def waiting(phone: Phone) -> int:
 async def test_offline_delivery_survives_a_reload_and_is_sent_once(phone: Phone, driver: Driver) -> None:
     first, second = await make(make_stop)(driver), await make(make_stop)(driver)
     await phone.open()
-    await phone.installed()
+    await phone.wait_until_installed()
     await phone.page.context.set_offline(True)
     phone.site.kill()
     await phone.page.evaluate(TWO_HOURS_AGO)
     await make(first.history.update)(at=first.created_at - timedelta(hours=3))
     await make(Order.objects.filter(pk=first.pk).unannounced().update)(created_at=first.created_at - timedelta(hours=3))
     await phone.deliver("CYL-1")
-    await phone.shows("#done .stop .pending", "")
+    await phone.wait_for_text("#done .stop .pending", "")
     assert await waiting(phone) == 4
     await phone.page.reload()
-    await phone.shows("#next h2", second.customer.name)
-    await phone.shows("#done .stop", first.customer.name)
+    await phone.wait_for_text("#next h2", second.customer.name)
+    await phone.wait_for_text("#done .stop", first.customer.name)
     await phone.page.locator("#stale").wait_for()
     assert await waiting(phone) == 4
     await asyncio.to_thread(phone.site.start)
     await phone.page.context.set_offline(False)
-    await phone.server_has(first, "delivered")
-    said = await reports(first)
+    await phone.wait_for_server(first, "delivered")
+    said = await driver_reports(first)
     assert [(row.to_status, row.source, row.sent_later) for row in said] == [
         ("delivering", "page", True), ("arriving", "page", True), ("delivered", "page", True),
     ]  # fmt: skip
@@ -83,7 +83,7 @@ async def test_offline_delivery_survives_a_reload_and_is_sent_once(phone: Phone,
     proof = await make(first.confirmations.get)()
     assert (proof.confirmation_type, proof.cylinder_serials) == ("signature", ["CYL-1"])
     assert await make(ProofImage.objects.filter(order=first).count)() == 1
-    await phone.live()
+    await phone.wait_until_live()
     assert await phone.page.locator(".pending:visible").count() == 0
 
 
@@ -95,12 +95,12 @@ async def test_server_killed_during_a_report_loses_and_repeats_nothing(phone: Ph
     for number in range(3):
         await phone.deliver(f"CYL-{number}")
     await phone.page.context.set_offline(False)
-    await until_true(lambda: OrderStatusChange.objects.filter(to_status=OrderStatus.DELIVERED).exists())
+    await wait_until_true(lambda: OrderStatusChange.objects.filter(to_status=OrderStatus.DELIVERED).exists())
     phone.site.kill()
     await asyncio.to_thread(phone.site.start)
     for stop in stops:
-        await phone.server_has(stop, "delivered")
-        assert [row.to_status for row in await reports(stop)] == ["delivering", "arriving", "delivered"]
+        await phone.wait_for_server(stop, "delivered")
+        assert [row.to_status for row in await driver_reports(stop)] == ["delivering", "arriving", "delivered"]
     assert await make(ProofImage.objects.count)() == 3
 
 
@@ -118,9 +118,9 @@ async def test_lost_response_is_retried_with_the_same_ref(phone: Phone, driver: 
     await phone.page.context.route("**/status/", lose)
     await phone.open()
     await phone.go("delivering")
-    await phone.server_has(order, "delivering")
+    await phone.wait_for_server(order, "delivering")
     assert len(lost) == 1
-    assert [row.to_status for row in await reports(order)] == ["delivering"]
+    assert [row.to_status for row in await driver_reports(order)] == ["delivering"]
 
 
 FAULT = {"status": 500, "body": "{}"}
@@ -139,10 +139,10 @@ async def test_failing_report_does_not_block_other_stops(phone: Phone, driver: D
     await phone.go("delivering")
     await phone.choose()
     await phone.go("delivering")
-    await until_true(lambda: Order.objects.filter(pk=other.pk, status=OrderStatus.DELIVERING).exists())
+    await wait_until_true(lambda: Order.objects.filter(pk=other.pk, status=OrderStatus.DELIVERING).exists())
     await until(phone.page, "document.querySelectorAll('#waiting li').length === 1")
     await phone.page.context.unroute(path)
-    await phone.server_has(failing, "delivering")
+    await phone.wait_for_server(failing, "delivering")
 
 
 async def test_only_one_of_several_tabs_sends(phone: Phone, driver: Driver, site: Site) -> None:
@@ -157,9 +157,9 @@ async def test_only_one_of_several_tabs_sends(phone: Phone, driver: Driver, site
     await second.page.locator("#next [data-status=delivering] .pending").wait_for()
     await second.go("arriving")
     await phone.page.context.set_offline(False)
-    await phone.server_has(order, "arriving")
-    await second.server_has(order, "arriving")
-    assert len(said) == len(await reports(order)) == 2
+    await phone.wait_for_server(order, "arriving")
+    await second.wait_for_server(order, "arriving")
+    assert len(said) == len(await driver_reports(order)) == 2
     await second.page.close()
 
 
@@ -174,7 +174,7 @@ async def test_tab_steals_the_lock_of_a_frozen_tab(phone: Phone, driver: Driver,
 
     await phone.page.route("**/status/", stall)
     await phone.go("delivering")
-    await until_true(lambda: bool(stalled))
+    await wait_until_true(lambda: bool(stalled))
     cdp = await phone.page.context.new_cdp_session(phone.page)
     await cdp.send("Page.setWebLifecycleState", {"state": "frozen"})
     page = await phone.page.context.new_page()
@@ -183,12 +183,12 @@ async def test_tab_steals_the_lock_of_a_frozen_tab(phone: Phone, driver: Driver,
     await second.open()
     await second.go("arriving")
     await page.clock.fast_forward(12_000)
-    await second.server_has(order, "arriving")
+    await second.wait_for_server(order, "arriving")
     # The frozen tab resumes with its request, which the server already knows.
     await cdp.send("Page.setWebLifecycleState", {"state": "active"})
     await stalled[0].continue_()
-    await phone.server_has(order, "arriving")
-    assert [row.to_status for row in await reports(order)] == ["delivering", "arriving"]
+    await phone.wait_for_server(order, "arriving")
+    assert [row.to_status for row in await driver_reports(order)] == ["delivering", "arriving"]
     assert await phone.page.locator("#refused .notice").count() == 0
     await page.close()
 
@@ -208,7 +208,7 @@ async def test_slow_working_tab_keeps_the_lock(phone: Phone, driver: Driver, sit
 
     await phone.page.route("**/status/", stall)
     await phone.go("delivering")
-    await until_true(lambda: bool(stalled))
+    await wait_until_true(lambda: bool(stalled))
     page = await phone.page.context.new_page()
     await page.clock.install()
     second = Phone(page, site, driver)
@@ -221,7 +221,7 @@ async def test_slow_working_tab_keeps_the_lock(phone: Phone, driver: Driver, sit
         await page.clock.fast_forward(5_000)
     assert asked == []
     await stalled[0].continue_()
-    await second.server_has(order, "arriving")
+    await second.wait_for_server(order, "arriving")
     await page.close()
 
 
@@ -235,17 +235,17 @@ async def test_refusal_stays_until_read_and_does_not_block_others(phone: Phone, 
     await phone.choose()
     await phone.go("delivering")
     await phone.page.context.set_offline(False)
-    await phone.server_has(other, "delivering")
+    await phone.wait_for_server(other, "delivering")
     notice = phone.page.locator("#refused .notice")
     await notice.wait_for()
     assert refused.order_number in await notice.inner_text()
     assert await notice.locator("[data-show=later]").is_visible()
-    assert (await fresh(refused)).status == OrderStatus.CANCELLED
+    assert (await reload_order(refused)).status == OrderStatus.CANCELLED
     await phone.page.reload()
     await notice.get_by_role("button").click()
     await notice.wait_for(state="hidden")
     await phone.page.reload()
-    await phone.live()
+    await phone.wait_until_live()
     assert await notice.count() == 0
 
 
@@ -255,7 +255,7 @@ async def test_second_driver_on_the_phone_neither_sees_nor_sends_the_firsts_data
     order = await make(make_stop)(driver)
     other = await make(make_driver)()
     await phone.open()
-    await phone.installed()
+    await phone.wait_until_installed()
     await phone.page.context.set_offline(True)
     await phone.go("delivering")
     # The second driver signs in although the first has not signed out; the old page is still open.
@@ -268,18 +268,18 @@ async def test_second_driver_on_the_phone_neither_sees_nor_sends_the_firsts_data
     await phone.page.locator("#nothing").wait_for()
     assert order.customer.name not in await phone.text("main")
     assert await phone.page.locator("#waiting").is_hidden()
-    assert (await fresh(order)).status == OrderStatus.ASSIGNED
+    assert (await reload_order(order)).status == OrderStatus.ASSIGNED
     await second.close()
     # The first driver signs in again, and their waiting reports are sent. The abandoned page does not notice.
     await phone.page.goto("about:blank")
     await sign_in(phone.page, site, driver.user, "/driver/")
-    await phone.server_has(order, "delivering")
+    await phone.wait_for_server(order, "delivering")
 
 
 async def test_sign_out_warns_and_deletes_the_stops(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     await phone.open()
-    await phone.installed()
+    await phone.wait_until_installed()
     await phone.page.context.route("**/api/v1/orders/*/status/", lambda route: route.abort())
     await phone.go("delivering")
     await phone.page.locator(".account summary").click()
@@ -290,8 +290,8 @@ async def test_sign_out_warns_and_deletes_the_stops(phone: Phone, driver: Driver
     await phone.page.context.set_offline(True)
     await leave.click()
     await phone.page.locator("#leave [value=leave]").click()
-    await phone.shows("notification-toasts", "still signed in")
-    await phone.shows("#next h2", order.customer.name)
+    await phone.wait_for_text("notification-toasts", "still signed in")
+    await phone.wait_for_text("#next h2", order.customer.name)
     await phone.page.context.set_offline(False)
     await leave.click()
     await phone.page.locator("#leave [value=leave]").click()
@@ -301,13 +301,13 @@ async def test_sign_out_warns_and_deletes_the_stops(phone: Phone, driver: Driver
     await phone.page.fill("[name=username]", driver.user.username)
     await phone.page.fill("[name=password]", PASSWORD)
     await phone.page.locator("form.card [type=submit]").click()
-    await phone.server_has(order, "delivering")
+    await phone.wait_for_server(order, "delivering")
 
 
 async def test_sign_out_on_another_page_deletes_the_stops(phone: Phone, driver: Driver) -> None:
     await make(make_stop)(driver)
     await phone.open()
-    await phone.installed()
+    await phone.wait_until_installed()
     await phone.page.goto(f"{phone.site.url}/accounts/password/change/")
     assert await left_behind(phone) == [1, 0, True]
     await phone.page.locator("form[action$='/logout/'] button").evaluate("(button) => button.click()")
@@ -326,12 +326,12 @@ async def test_expired_session_asks_to_sign_in_and_resumes(phone: Phone, driver:
     await phone.page.fill("[name=username]", driver.user.username)
     await phone.page.fill("[name=password]", PASSWORD)
     await phone.page.locator("form.card [type=submit]").click()
-    await phone.server_has(order, "delivering")
+    await phone.wait_for_server(order, "delivering")
 
 
 async def test_the_page_can_be_installed(phone: Phone) -> None:
     await phone.open()
-    await phone.installed()
+    await phone.wait_until_installed()
     session = await phone.page.context.new_cdp_session(phone.page)
     manifest = await session.send("Page.getAppManifest")
     assert manifest["errors"] == []
@@ -383,7 +383,7 @@ DELETED = """(user) => new Promise((resolve, reject) => {
 async def opened(phone: Phone) -> Page:
     await phone.page.add_init_script(CONNECTIONS)
     await phone.open()
-    await phone.installed()
+    await phone.wait_until_installed()
     return phone.page
 
 
@@ -412,8 +412,8 @@ async def test_closed_database_is_reopened(phone: Phone, driver: Driver, trouble
     await until(page, "document.querySelectorAll('#waiting li').length === 2")
     await page.evaluate(trouble)
     await page.context.set_offline(False)
-    await phone.server_has(order, "arriving")
-    assert [row.to_status for row in await reports(order)] == ["delivering", "arriving"]
+    await phone.wait_for_server(order, "arriving")
+    assert [row.to_status for row in await driver_reports(order)] == ["delivering", "arriving"]
 
 
 async def test_waiting_reports_survive_a_deleted_database(phone: Phone, driver: Driver) -> None:
@@ -426,14 +426,14 @@ async def test_waiting_reports_survive_a_deleted_database(phone: Phone, driver: 
     await phone.press("failed")
     await page.locator("#failed input[type=radio]").first.check()
     await page.locator("#failed [type=submit]").click()
-    await phone.shows("#done .stop", order.customer.name)
+    await phone.wait_for_text("#done .stop", order.customer.name)
     await page.reload()
     await until(page, "document.querySelectorAll('#waiting li').length === 3")
     # The stops too.
-    await phone.shows("#next h2", other.customer.name)
+    await phone.wait_for_text("#next h2", other.customer.name)
     await page.context.set_offline(False)
-    await phone.server_has(order, "failed")
-    assert [row.to_status for row in await reports(order)] == ["delivering", "arriving", "failed"]
+    await phone.wait_for_server(order, "failed")
+    assert [row.to_status for row in await driver_reports(order)] == ["delivering", "arriving", "failed"]
 
 
 @pytest.mark.long
@@ -449,7 +449,7 @@ async def test_waiting_reports_are_rewritten_on_an_idle_page(phone: Phone, drive
     await page.reload()
     await until(page, "document.querySelectorAll('#waiting li').length === 4")
     await page.context.set_offline(False)
-    await phone.server_has(order, "delivered")
+    await phone.wait_for_server(order, "delivered")
 
 
 @pytest.mark.long
@@ -463,7 +463,7 @@ async def test_page_does_not_block_database_deletion_and_stores_the_next_press(p
     await page.reload()
     await until(page, "document.querySelectorAll('#waiting li').length === 2")
     await page.context.set_offline(False)
-    await phone.server_has(order, "arriving")
+    await phone.wait_for_server(order, "arriving")
 
 
 @pytest.mark.long
@@ -473,10 +473,10 @@ async def test_without_a_database_reports_are_sent_and_the_driver_is_warned(phon
     await page.evaluate(BROKEN)
     await page.context.route("**/status/", lambda route: route.abort())
     await phone.go("delivering")
-    await phone.shows("#unsaved", "Keep this page open")
+    await phone.wait_for_text("#unsaved", "Keep this page open")
     assert await page.locator("#waiting li").count() == 1
     await page.context.unroute("**/status/")
-    await phone.server_has(order, "delivering")
+    await phone.wait_for_server(order, "delivering")
     # The database works again: the page writes its unsaved reports, and the notice disappears.
     await page.context.route("**/status/", lambda route: route.abort())
     await phone.go("arriving")
@@ -486,8 +486,8 @@ async def test_without_a_database_reports_are_sent_and_the_driver_is_warned(phon
     await page.reload()
     await until(page, "document.querySelectorAll('#waiting li').length === 1")
     await page.context.unroute("**/status/")
-    await phone.server_has(order, "arriving")
-    assert [row.to_status for row in await reports(order)] == ["delivering", "arriving"]
+    await phone.wait_for_server(order, "arriving")
+    assert [row.to_status for row in await driver_reports(order)] == ["delivering", "arriving"]
 
 
 @pytest.mark.long
@@ -500,9 +500,9 @@ async def test_reports_from_before_a_database_failure_are_sent(phone: Phone, dri
     await phone.go("delivering")
     await page.evaluate(BROKEN)
     await page.context.set_offline(False)
-    await until_true(lambda: Order.objects.filter(status=OrderStatus.DELIVERING).count() == 2)
-    await phone.server_has(first, "delivering")
-    await phone.server_has(second, "delivering")
+    await wait_until_true(lambda: Order.objects.filter(status=OrderStatus.DELIVERING).count() == 2)
+    await phone.wait_for_server(first, "delivering")
+    await phone.wait_for_server(second, "delivering")
     assert await page.locator(".pending:visible").count() == 0
 
 
@@ -515,7 +515,7 @@ async def test_sign_out_warns_of_unsaved_reports(phone: Phone, driver: Driver) -
     await page.locator("#unsaved").wait_for()
     await page.locator(".account summary").click()
     await page.locator("#sign-out button").click()
-    await phone.shows("#leave", "lost if you sign out")
+    await phone.wait_for_text("#leave", "lost if you sign out")
 
 
 # Failed requests are retried at once when the connection is back.
@@ -545,7 +545,7 @@ async def test_reconnected_page_retries_a_failed_read_at_once(phone: Phone, driv
     await phone.page.context.set_offline(True)
     await until(phone.page, "document.querySelector('connection-status').dataset.state === 'offline'")
     await phone.page.context.set_offline(False)
-    await phone.shows("#next h2", came.customer.name)
+    await phone.wait_for_text("#next h2", came.customer.name)
 
 
 # SMS about a driver who was offline for two minutes: customers get no stale message.
@@ -602,7 +602,7 @@ async def open_and_lose_line(phone: Phone) -> None:
     """Waits for requests under way first: their responses would correct the clock offset."""
     await phone.page.add_init_script(FLYING)
     await phone.open()
-    await phone.installed()
+    await phone.wait_until_installed()
     await phone.page.evaluate(UNHEARD)
     await phone.page.context.set_offline(True)
     await until(phone.page, "document.querySelector('connection-status').dataset.state === 'offline'")
@@ -630,9 +630,9 @@ async def test_offline_delivery_sends_one_sms(phone: Phone, driver: Driver) -> N
     await phone.page.locator("#proof-serial").fill("CYL-1")
     await phone.confirm()
     await back(phone)
-    await phone.server_has(order, "delivered")
+    await phone.wait_for_server(order, "delivered")
     expected = {"driver_on_the_way": OVERTAKEN, "driver_arriving": OVERTAKEN, "order_delivered": ("sent", "")}
-    await until_true(lambda: messages(order) == expected)
+    await wait_until_true(lambda: messages(order) == expected)
 
 
 @pytest.mark.long
@@ -646,9 +646,9 @@ async def test_offline_failure_sends_no_sms_if_the_departure_was_not_announced(p
     await phone.page.locator("#failed input[type=radio]").first.check()
     await phone.page.locator("#failed [type=submit]").click()
     await back(phone)
-    await phone.server_has(order, "failed")
+    await phone.wait_for_server(order, "failed")
     expected = {"driver_on_the_way": OVERTAKEN, "delivery_failed": ("suppressed", "switched_off")}
-    await until_true(lambda: messages(order) == expected)
+    await wait_until_true(lambda: messages(order) == expected)
 
 
 async def test_departure_sms_is_sent_at_once_although_the_clock_was_set(phone: Phone, driver: Driver) -> None:
@@ -659,8 +659,8 @@ async def test_departure_sms_is_sent_at_once_although_the_clock_was_set(phone: P
     await ago(phone, 120 - 3_600)
     await phone.go("delivering")
     await back(phone)
-    await phone.server_has(order, "delivering")
-    await until_true(lambda: messages(order) == {"driver_on_the_way": ("sent", "")})
+    await phone.wait_for_server(order, "delivering")
+    await wait_until_true(lambda: messages(order) == {"driver_on_the_way": ("sent", "")})
 
 
 async def test_offline_departure_sms_is_sent_once_no_report_waits(phone: Phone, driver: Driver) -> None:
@@ -669,5 +669,5 @@ async def test_offline_departure_sms_is_sent_once_no_report_waits(phone: Phone, 
     await ago(phone, 120)
     await phone.go("delivering")
     await back(phone)
-    await phone.server_has(order, "delivering")
-    await until_true(lambda: messages(order) == {"driver_on_the_way": ("sent", "")})
+    await phone.wait_for_server(order, "delivering")
+    await wait_until_true(lambda: messages(order) == {"driver_on_the_way": ("sent", "")})

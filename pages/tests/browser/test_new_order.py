@@ -20,7 +20,7 @@ from luckygas.testing.site import Site
 from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_office, make_order, make_product
-from pages.tests.browser.phone import DAY_MS, give_clock, set_clock
+from pages.tests.browser.phone import DAY_MS, set_clock, shift_clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -244,7 +244,7 @@ async def test_order_for_today_uses_the_servers_date(call: Page, off: int) -> No
     """On a PC whose date is wrong, and on one whose clock is set while the page is open."""
     today = timezone.localdate()
     for given, later in ((off, off), (0, off), (off, 0)):
-        await give_clock(call, given)
+        await shift_clock(call, given)
         await call.reload()
         await set_clock(call, later)
         await take(call, "777888", "王太太")

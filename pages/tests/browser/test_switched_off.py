@@ -13,7 +13,7 @@ from luckygas.tests.test_switches import let_in
 from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_order, turn
-from pages.tests.browser.phone import Phone, make_stop, until_true
+from pages.tests.browser.phone import Phone, make_stop, wait_until_true
 from web import flags
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,12 +26,12 @@ async def test_driver_page_works_while_a_switch_is_off(phone: Phone, driver: Dri
     await make(turn)(switch, False)
     await until(phone.page, f"document.querySelector('connection-status').dataset.state === '{state}'")
     await phone.go("delivering")
-    await until_true(lambda: Order.objects.filter(pk=order.pk, status="delivering").exists())
+    await wait_until_true(lambda: Order.objects.filter(pk=order.pk, status="delivering").exists())
     await make(turn)(switch, True)
     # The page resumes from its cursor, at once when it is online again.
     later = await make(make_stop)(driver)
     await phone.page.evaluate("dispatchEvent(new Event('online'))")
-    await phone.shows("#others .stop", later.customer.name)
+    await phone.wait_for_text("#others .stop", later.customer.name)
 
 
 @pytest.mark.parametrize("switch", [flags.WEBSOCKETS, flags.REAL_TIME])

@@ -17,7 +17,7 @@ from luckygas.testing.waiting import PATIENCE_SECONDS
 from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_order
-from pages.tests.browser.phone import DAY_MS, give_clock
+from pages.tests.browser.phone import DAY_MS, shift_clock
 from realtime.tests.client import open_client, token_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -86,7 +86,7 @@ async def test_overtaken_response_shows_nothing_stale(page: Page, site: Site) ->
 async def test_driver_is_on_the_map_with_a_wrong_phone_date(page: Page, site: Site, off: int) -> None:
     order, jwt = await driven()
     await make(order.transition_to)(OrderStatus.DELIVERING)
-    await give_clock(page, off)
+    await shift_clock(page, off)
     await page.goto(f"{site.url}/t/{order.tracking_token}/")
     await expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
     async with open_client(f"{site.ws}/driver?token={jwt}") as driver:
