@@ -22,7 +22,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 TOMORROW = timezone.localdate() + timedelta(days=1)
-SHIFT = """() => new Promise((done) => new PerformanceObserver((list) => done(
+# The sum of all layout shifts so far (Layout Instability API).
+LAYOUT_SHIFT = """() => new Promise((done) => new PerformanceObserver((list) => done(
   list.getEntries().reduce((sum, entry) => sum + entry.value, 0))).observe({type: "layout-shift", buffered: true})
   || setTimeout(() => done(0), 300))"""
 
@@ -39,11 +40,18 @@ async def test_cards_show_the_order_and_urgent_ones_come_first(page: Page, site:
     done = await make(make_order_today)("delivered")
     board = await Board(page, site).open()
     await board.wait_for_cards(usual, urgent, assigned, done)
-    order_of = await board.column("pending").locator(".order").evaluate_all("cards => cards.map(c => +c.dataset.id)")
-    assert order_of == [urgent.pk, usual.pk]
+    order_ids = await board.column("pending").locator(".order").evaluate_all("cards => cards.map(c => +c.dataset.id)")
+    assert order_ids == [urgent.pk, usual.pk]
     text = await board.text(usual)
-    for said in (str(usual), usual.customer.name, usual.delivery_address, "16kg 瓦斯桶 × 2", "morning, 08–12", "min"):
-        assert said in text
+    for text_part in (
+        str(usual),
+        usual.customer.name,
+        usual.delivery_address,
+        "16kg 瓦斯桶 × 2",
+        "morning, 08–12",
+        "min",
+    ):
+        assert text_part in text
     assert (await board.text(urgent)).startswith("Urgent")
     assert "陳志明 #3" in await board.text(assigned)
     assert await board.column("pending").locator("h2").inner_text() == "Pending\n2\nurgent\n1"
@@ -60,46 +68,46 @@ async def test_board_does_not_jump_while_it_fills(page: Page, site: Site) -> Non
     board = await Board(page, site).open()
     await board.page.wait_for_selector(".order")
     await board.page.wait_for_selector(".leaflet-container")
-    assert await page.evaluate(SHIFT) < 0.01
+    assert await page.evaluate(LAYOUT_SHIFT) < 0.01
 
 
-async def test_filters_narrow_what_is_shown_and_outlive_a_reload(page: Page, site: Site) -> None:
+async def test_filters_hide_cards_and_survive_a_reload(page: Page, site: Site) -> None:
     driver = await make(make_driver)(name="陳志明")
     customer = await make(make_customer)(address="台北市信義區松高路1號")
     overdue = await make(make_order_today)(scheduled_date=timezone.localdate() - timedelta(days=2))
     morning = await make(make_order_today)(time_slot="morning")
-    his = await make(make_order_today)("assigned", driver=driver, time_slot="evening")
-    there = await make(make_order_today)(customer=customer, time_slot="afternoon")
+    assigned = await make(make_order_today)("assigned", driver=driver, time_slot="evening")
+    in_area = await make(make_order_today)(customer=customer, time_slot="afternoon")
     later = await make(make_order_today)(scheduled_date=TOMORROW)
     done = await make(make_order_today)("delivered", scheduled_date=TOMORROW)
     board = await Board(page, site).open()
-    await board.wait_for_cards(overdue, morning, his, there, done)  # `done` was delivered today, before its day
+    await board.wait_for_cards(overdue, morning, assigned, in_area, done)  # `done` was delivered today, a day early
     await page.reload()
-    await (await board.wait_until_ready()).wait_for_cards(overdue, morning, his, there, done)
+    await (await board.wait_until_ready()).wait_for_cards(overdue, morning, assigned, in_area, done)
     await page.select_option("#slot", "morning")
     await board.wait_for_cards(morning)
     await page.select_option("#slot", "")
     await board.target("driver", driver.pk).locator("button").click()
-    await board.wait_for_cards(his)
+    await board.wait_for_cards(assigned)
     assert await page.input_value("#driver") == str(driver.pk)
     await page.select_option("#driver", "none")
-    await board.wait_for_cards(overdue, morning, there)
+    await board.wait_for_cards(overdue, morning, in_area)
     await page.select_option("#area", "信義區")
-    await board.wait_for_cards(there)
+    await board.wait_for_cards(in_area)
     await page.reload()
-    await (await board.wait_until_ready()).wait_for_cards(there)
+    await (await board.wait_until_ready()).wait_for_cards(in_area)
     await page.select_option("#area", "")
     await page.select_option("#driver", "")
     await page.select_option("#day", "tomorrow")
     await board.wait_for_cards(later, done)
     await page.select_option("#day", "all")
-    await board.wait_for_cards(overdue, morning, his, there, later, done)
+    await board.wait_for_cards(overdue, morning, assigned, in_area, later, done)
     await page.select_option("#day", "date")
     await page.fill("[name=date]", str(overdue.scheduled_date))
     await board.wait_for_cards(overdue)
 
 
-async def test_driver_counts_and_routes_are_of_the_chosen_day(page: Page, site: Site) -> None:
+async def test_driver_counts_and_routes_follow_the_chosen_day(page: Page, site: Site) -> None:
     today, driver = timezone.localdate(), await make(make_driver)()
     days = {-1: 1, 0: 2, 1: 3}
     routes = {day: await make(make_route)(driver=driver, date=today + timedelta(days=day)) for day in days}
@@ -121,7 +129,7 @@ async def test_driver_counts_and_routes_are_of_the_chosen_day(page: Page, site: 
     await (await board.wait_until_ready()).wait_for_fleet({driver: 3}, [routes[1]])
 
 
-async def test_search_finds_by_name_number_address_and_last_digits_on_any_day(page: Page, site: Site) -> None:
+async def test_search_finds_orders_of_any_day_by_name_number_address_or_phone(page: Page, site: Site) -> None:
     wang = await make(make_customer)(name="王大明", phone="0912-345-678", phone2="02-2700-4321")
     chen = await make(make_customer)(name="陳小美", address="台北市信義區松高路9號")
     today, later = await make(make_order_today)(customer=wang), await make(make_order_today)(scheduled_date=TOMORROW)
@@ -140,7 +148,7 @@ async def test_search_finds_by_name_number_address_and_last_digits_on_any_day(pa
     await board.wait_for_cards()
 
 
-async def test_drawer_shows_the_whole_order_and_returns_the_focus(page: Page, site: Site) -> None:
+async def test_drawer_shows_the_order_and_returns_the_focus_when_closed(page: Page, site: Site) -> None:
     driver = await make(make_driver)()
     hour_ago = timezone.now() - timedelta(hours=1)
     order = await make(make_order_today)("arriving", driver=driver, quantity=2, created_at=hour_ago, notes="按三樓")
@@ -154,8 +162,8 @@ async def test_drawer_shows_the_whole_order_and_returns_the_focus(page: Page, si
     drawer = page.locator("#drawer")
     await drawer.wait_for()
     text = await drawer.inner_text()
-    for said in (str(order), "Delivered", "按三樓", "20kg 瓦斯桶", "NT$1,600", "CYL789", "Arriving → Delivered"):
-        assert said in text, said
+    for text_part in (str(order), "Delivered", "按三樓", "20kg 瓦斯桶", "NT$1,600", "CYL789", "Arriving → Delivered"):
+        assert text_part in text, text_part
     assert "0912-" in await drawer.locator(".phone").inner_text()
     assert "reported later" in await drawer.locator(".history li").first.inner_text()
     assert "瓦斯" in await drawer.locator(".messages").inner_text()
@@ -167,16 +175,16 @@ async def test_drawer_shows_the_whole_order_and_returns_the_focus(page: Page, si
     assert str(order) in await drawer.locator("h2").inner_text()
 
 
-async def test_drawer_acts_on_the_shown_order_and_stays_closed(page: Page, site: Site) -> None:
+async def test_drawer_moves_the_displayed_order_and_stays_closed_after_escape(page: Page, site: Site) -> None:
     shown, slow = await make(make_order_today)(), await make(make_order_today)()
     board = await Board(page, site).open(f"/?order={shown.pk}")
     drawer = page.locator("#drawer")
     await drawer.wait_for()
-    held = asyncio.Queue[Route]()
-    await page.route(f"**/orders/{slow.pk}/", held.put)
+    held_routes = asyncio.Queue[Route]()
+    await page.route(f"**/orders/{slow.pk}/", held_routes.put)
     await board.focus(slow)
     await page.keyboard.press("Enter")
-    route = await asyncio.wait_for(held.get(), PATIENCE_SECONDS)
+    route = await asyncio.wait_for(held_routes.get(), PATIENCE_SECONDS)
     await drawer.get_by_role("button", name="Move…").click()
     assert str(shown) in await page.locator("#move").inner_text()
     await page.keyboard.press("Escape")
@@ -191,7 +199,7 @@ async def test_drawer_acts_on_the_shown_order_and_stays_closed(page: Page, site:
     assert not await drawer.is_visible()
 
 
-async def test_drawer_retries_until_it_has_the_change(page: Page, site: Site) -> None:
+async def test_drawer_retries_a_failed_read_after_a_change(page: Page, site: Site) -> None:
     order = await make(make_order_today)()
     board = await Board(page, site).open(f"/?order={order.pk}")
     drawer = page.locator("#drawer")
@@ -204,7 +212,7 @@ async def test_drawer_retries_until_it_has_the_change(page: Page, site: Site) ->
     await drawer.get_by_text("改由三樓送").wait_for()
 
 
-async def test_phone_scrolls_the_columns_alone_and_the_language_keeps_the_view(page: Page, site: Site) -> None:
+async def test_narrow_page_does_not_scroll_sideways_and_language_keeps_filters(page: Page, site: Site) -> None:
     for status in ("pending", "failed", "delivered"):
         await make(make_order_today)(status, priority="urgent")
     board = await Board(page, site).open()
@@ -238,25 +246,25 @@ async def test_board_has_no_serious_accessibility_violation(page: Page, site: Si
     assert await serious_faults(page) == []
 
 
-async def test_order_without_moves_has_no_move_button(page: Page, site: Site) -> None:
-    gone, new = await make(make_order_today)("cancelled"), await make(make_order_today)()
+async def test_order_of_final_status_has_no_move_button(page: Page, site: Site) -> None:
+    cancelled, new = await make(make_order_today)("cancelled"), await make(make_order_today)()
     board = await Board(page, site).open()
     await page.get_by_role("button", name="Cancelled").click()
-    await board.card(gone).wait_for()
+    await board.card(cancelled).wait_for()
     assert await board.card(new).locator(".move").is_visible()
-    assert not await board.card(gone).locator(".move").is_visible()
-    await board.card(gone).click()
+    assert not await board.card(cancelled).locator(".move").is_visible()
+    await board.card(cancelled).click()
     await page.locator("#drawer").wait_for()
     assert not await page.locator("#drawer [data-do=move]").is_visible()
 
 
-@pytest.mark.parametrize("off", [-DAY_MS, pytest.param(DAY_MS, marks=pytest.mark.long)])
-async def test_day_and_ages_are_the_servers_on_a_pc_that_is_a_day_off(page: Page, site: Site, off: int) -> None:
+@pytest.mark.parametrize("offset", [-DAY_MS, pytest.param(DAY_MS, marks=pytest.mark.long)])
+async def test_board_uses_the_servers_clock_on_a_pc_with_a_wrong_date(page: Page, site: Site, offset: int) -> None:
     driver = await make(make_driver)()
     order, done = await make(make_order_today)(), await make(make_order_today)("delivered", driver=driver)
     later = await make(make_order_today)(scheduled_date=TOMORROW)
     routes = [await make(make_route)(driver=driver, date=day) for day in (timezone.localdate(), TOMORROW)]
-    await shift_clock(page, off)
+    await shift_clock(page, offset)
     board = await Board(page, site).open()
     await board.wait_for_cards(order, done)
     await board.wait_for_fleet({driver: 0}, routes[:1])
@@ -290,14 +298,12 @@ async def test_map_shows_drivers_and_stops_with_their_numbers(page: Page, site: 
     await until(page, "!document.querySelector('.pin.stop')")
 
 
-# Actions on the board: by mouse and by keyboard, alone and with another clerk.
-
-
+# Dispatches a drag event on an element. Returns false if a handler prevented the default action.
 DRAG = """(element, name) => element.dispatchEvent(
   new DragEvent(name, {bubbles: true, cancelable: true, dataTransfer: new DataTransfer()}))"""
 
 
-async def test_a_card_is_dragged_to_a_status_a_driver_another_driver_and_a_route(page: Page, site: Site) -> None:
+async def test_dragging_a_card_changes_status_driver_and_route(page: Page, site: Site) -> None:
     first, second = await make(make_driver)(), await make(make_driver)()
     route = await make(make_route)(driver=first, date=timezone.localdate())
     order = await make(make_order_today)()
@@ -319,7 +325,7 @@ async def test_a_card_is_dragged_to_a_status_a_driver_another_driver_and_a_route
     assert history == ["– → pending", "pending → confirmed", "confirmed → assigned", *["assigned → assigned"] * 2]
 
 
-async def test_a_new_order_dragged_to_a_driver_is_confirmed_and_assigned_at_once(page: Page, site: Site) -> None:
+async def test_new_order_dragged_to_a_driver_becomes_assigned(page: Page, site: Site) -> None:
     driver, order = await make(make_driver)(), await make(make_order_today)()
     board = await Board(page, site).open()
     await board.card(order).drag_to(board.target("driver", driver.pk))
@@ -327,7 +333,7 @@ async def test_a_new_order_dragged_to_a_driver_is_confirmed_and_assigned_at_once
     assert await status_of(order) == "assigned"
 
 
-async def test_expired_session_returns_to_the_board_after_sign_in(page: Page, site: Site) -> None:
+async def test_change_after_the_session_expired_redirects_to_the_sign_in(page: Page, site: Site) -> None:
     order = await make(make_order_today)()
     board = await Board(page, site).open(f"/?order={order.pk}")
     await page.context.clear_cookies(name="sessionid")
@@ -337,7 +343,7 @@ async def test_expired_session_returns_to_the_board_after_sign_in(page: Page, si
     assert await status_of(order) == "pending"
 
 
-async def test_forbidden_drop_target_is_marked_and_refuses_the_drop(page: Page, site: Site) -> None:
+async def test_forbidden_drop_target_fades_and_accepts_no_drop(page: Page, site: Site) -> None:
     order = await make(make_order_today)("arriving")
     other = await make(make_driver)()
     board = await Board(page, site).open()
@@ -348,7 +354,7 @@ async def test_forbidden_drop_target_is_marked_and_refuses_the_drop(page: Page, 
     assert allowed == ["status:cancelled", "status:delivered", "status:delivering", "status:failed"]
     forbidden = board.target("driver", other.pk)
     assert await forbidden.evaluate("element => getComputedStyle(element).opacity") == "0.4"
-    assert await forbidden.evaluate(DRAG, "dragover")  # not prevented: the browser drops nothing here
+    assert await forbidden.evaluate(DRAG, "dragover")  # not prevented, so the browser drops nothing here
     assert not await board.column("failed").evaluate(DRAG, "dragover")
     await board.card(order).evaluate(DRAG, "dragend")
     assert await page.locator(".dragging, .allowed, .over").count() == 0
@@ -363,28 +369,28 @@ async def test_forbidden_drop_target_is_marked_and_refuses_the_drop(page: Page, 
     assert await page.locator(".dragging, .allowed, .over").count() == 0
 
 
-async def test_a_move_that_needs_a_reason_or_a_driver_asks_for_it(page: Page, site: Site) -> None:
+async def test_move_that_needs_a_reason_or_a_driver_asks_for_it(page: Page, site: Site) -> None:
     driver = await make(make_driver)(name="陳志明")
-    gone, given = await make(make_order_today)(), await make(make_order_today)("confirmed")
+    cancelled, to_assign = await make(make_order_today)(), await make(make_order_today)("confirmed")
     board = await Board(page, site).open()
-    await board.card(gone).drag_to(board.column("cancelled"))
+    await board.card(cancelled).drag_to(board.column("cancelled"))
     for reason in ("", "   "):
         await page.keyboard.type(reason)
         await page.keyboard.press("Enter")  # without a reason nothing happens
         assert await page.locator("#move").is_visible()
     await page.keyboard.type("客戶改日再訂")
     await page.keyboard.press("Enter")
-    await board.wait_for_column(gone, "cancelled")
-    assert await gone.history.filter(reason="客戶改日再訂").aexists()
-    await board.card(given).drag_to(board.column("assigned"))
+    await board.wait_for_column(cancelled, "cancelled")
+    assert await cancelled.history.filter(reason="客戶改日再訂").aexists()
+    await board.card(to_assign).drag_to(board.column("assigned"))
     await board.choose("陳志明")
     await page.keyboard.press("Enter")
-    await board.wait_for_column(given, "assigned")
-    await make(given.refresh_from_db)()
-    assert given.driver_id == driver.pk
+    await board.wait_for_column(to_assign, "assigned")
+    await make(to_assign.refresh_from_db)()
+    assert to_assign.driver_id == driver.pk
 
 
-async def test_everything_works_without_a_mouse(page: Page, site: Site) -> None:
+async def test_keyboard_moves_the_focus_and_the_order(page: Page, site: Site) -> None:
     driver = await make(make_driver)(name="陳志明")
     first, second = await make(make_order_today)(), await make(make_order_today)()
     failed = await make(make_order_today)("failed")
@@ -409,12 +415,12 @@ async def test_everything_works_without_a_mouse(page: Page, site: Site) -> None:
     await board.choose("Out for delivery")
     await page.keyboard.press("Enter")
     await board.wait_for_column(first, "delivering")
-    assert await board.focused_order() == first.pk  # it moved and still has the focus
+    assert await board.focused_order() == first.pk  # the card moved and still has the focus
     await make(first.refresh_from_db)()
     assert (first.status, first.driver_id) == ("delivering", driver.pk)
 
 
-async def test_second_of_two_concurrent_clerks_is_refused(page: Page, site: Site) -> None:
+async def test_second_of_two_concurrent_changes_is_refused(page: Page, site: Site) -> None:
     order, driver = await make(make_order_today)("confirmed"), await make(make_driver)(name="陳志明")
     first = await Board(page, site).open()
     second = await first.open_for_second_clerk()
@@ -434,7 +440,7 @@ async def test_second_of_two_concurrent_clerks_is_refused(page: Page, site: Site
     await second.page.context.close()
 
 
-async def test_a_failed_order_is_tried_again_by_one_click(page: Page, site: Site) -> None:
+async def test_one_click_schedules_a_new_attempt_of_a_failed_order(page: Page, site: Site) -> None:
     yesterday = timezone.localdate() - timedelta(days=1)
     today = await make(make_order_today)("failed", scheduled_date=yesterday)
     tomorrow = await make(make_order_today)("failed")
@@ -448,7 +454,7 @@ async def test_a_failed_order_is_tried_again_by_one_click(page: Page, site: Site
         assert (order.scheduled_date, order.attempt, order.driver_id) == (day, 2, None)
 
 
-async def test_failed_change_is_reported_and_changes_nothing(page: Page, site: Site) -> None:
+async def test_failed_request_shows_a_toast_and_the_order_stays(page: Page, site: Site) -> None:
     order = await make(make_order_today)()
     board = await Board(page, site).open()
     await board.wait_for_column(order, "pending")
@@ -459,7 +465,7 @@ async def test_failed_change_is_reported_and_changes_nothing(page: Page, site: S
     assert await status_of(order) == "pending"
 
 
-async def test_card_that_leaves_the_view_passes_the_focus_on(page: Page, site: Site) -> None:
+async def test_focus_moves_to_another_card_when_a_filter_hides_the_card(page: Page, site: Site) -> None:
     driver = await make(make_driver)(name="陳志明")
     first, second = await make(make_order_today)(), await make(make_order_today)()
     board = await Board(page, site).open("/?driver=none")
@@ -472,27 +478,27 @@ async def test_card_that_leaves_the_view_passes_the_focus_on(page: Page, site: S
     assert (await make(lambda: first.driver)()) == driver
 
 
-async def test_card_that_is_folded_or_loses_its_button_passes_the_focus_on(page: Page, site: Site) -> None:
-    gone, beside = await make(make_order_today)(), await make(make_order_today)()
+async def test_focus_moves_if_a_card_is_folded_away_or_loses_its_button(page: Page, site: Site) -> None:
+    cancelled, neighbour = await make(make_order_today)(), await make(make_order_today)()
     failed = await make(make_order_today)("failed")
     board = await Board(page, site).open()
-    await board.focus(gone)
+    await board.focus(cancelled)
     await page.keyboard.press("m")
     await board.choose("Cancelled")
     await page.fill("#reason", "客戶改日再訂")
     await page.keyboard.press("Enter")
-    await board.wait_for_column(gone, "cancelled")
-    assert await board.focused_order() == beside.pk
+    await board.wait_for_column(cancelled, "cancelled")
+    assert await board.focused_order() == neighbour.pk
     await board.card(failed).get_by_role("button", name="Deliver today").press("Enter")
     await board.wait_for_column(failed, "confirmed")
     assert await board.focused_order() == failed.pk
     await page.get_by_role("button", name="Cancelled").click()
     await board.focus(failed)
     await page.keyboard.press("ArrowRight")
-    assert await board.focused_order() == gone.pk
+    assert await board.focused_order() == cancelled.pk
 
 
-async def test_inactive_driver_is_refused_and_no_longer_offered(page: Page, site: Site) -> None:
+async def test_drop_on_an_inactive_driver_is_refused_and_removes_the_driver(page: Page, site: Site) -> None:
     driver, order = await make(make_driver)(), await make(make_order_today)()
     board = await Board(page, site).open()
     await board.wait_for_column(order, "pending")

@@ -1,4 +1,4 @@
-"""A driver's day on the running site, online."""
+"""The driver's page while it is online."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ from web.actors import Actor
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-# Counts how often the page requested its position.
-ASKED = """
-window.asked = 0;
+# Counts how often the page begins to watch the position.
+COUNT_WATCHES = """
+window.watches = 0;
 const watch = navigator.geolocation.watchPosition.bind(navigator.geolocation);
-navigator.geolocation.watchPosition = (...values) => (window.asked += 1, watch(...values));
+navigator.geolocation.watchPosition = (...values) => (window.watches += 1, watch(...values));
 """
 # Collects the texts of toasts, which disappear after a while.
-HEAR = """
-window.heard = [];
-const hear = (node) => heard.push(node.innerText);
-new MutationObserver((changes) => changes.forEach(({ addedNodes }) => addedNodes.forEach(hear))).observe(
+COLLECT_TOASTS = """
+window.toastTexts = [];
+const collect = (node) => toastTexts.push(node.innerText);
+new MutationObserver((changes) => changes.forEach(({ addedNodes }) => addedNodes.forEach(collect))).observe(
   document.querySelector("notification-toasts"), { childList: true });
 """
-# Fakes a camera and a detector that finds one code, as on Android.
-CAMERA = """
+# Fakes a camera, and a detector that finds one code, as on Android.
+FAKE_CAMERA = """
 window.BarcodeDetector = class {
   static getSupportedFormats = async () => ["qr_code"];
   detect = async () => [{ rawValue: "CYL-SEEN" }];
@@ -64,7 +64,7 @@ navigator.mediaDevices.getUserMedia = async () => {
 """
 
 
-async def test_a_stop_takes_four_presses(phone: Phone, driver: Driver) -> None:
+async def test_stop_takes_four_presses(phone: Phone, driver: Driver) -> None:
     first, second = await make(make_stop)(driver, quantity=2), await make(make_stop)(driver)
     await phone.open()
     await phone.wait_for_text("#next h2", first.customer.name)
@@ -76,8 +76,8 @@ async def test_a_stop_takes_four_presses(phone: Phone, driver: Driver) -> None:
     await phone.wait_for_text("#done .stop", first.customer.name)
     await phone.wait_for_text("#next h2", second.customer.name)
     await phone.wait_for_server(first, "delivered")
-    moved = await driver_reports(first)
-    assert [(row.to_status, row.source, row.sent_later) for row in moved] == [
+    changes = await driver_reports(first)
+    assert [(row.to_status, row.source, row.sent_later) for row in changes] == [
         ("delivering", "page", False), ("arriving", "page", False), ("delivered", "page", False),
     ]  # fmt: skip
     order = await reload_order(first)
@@ -85,7 +85,7 @@ async def test_a_stop_takes_four_presses(phone: Phone, driver: Driver) -> None:
     assert "1,600" in await phone.text("#done-title")
 
 
-async def test_navigation_and_call_open_the_phones_apps(phone: Phone, driver: Driver) -> None:
+async def test_navigation_and_call_link_to_the_phones_apps(phone: Phone, driver: Driver) -> None:
     known = await make(make_customer)(phone="0912-345-678", latitude=25.033, longitude=121.5654)
     await make(make_stop)(driver, customer=known)
     await phone.open()
@@ -94,10 +94,10 @@ async def test_navigation_and_call_open_the_phones_apps(phone: Phone, driver: Dr
     assert shown[:2] == ["geo:25.033,121.5654?q=25.033,121.5654", "tel:+886912345678"]
 
 
-async def test_a_proof_has_serials_quantities_cash_signature_and_photo(phone: Phone, driver: Driver) -> None:
+async def test_proof_has_serials_quantities_cash_signature_and_photo(phone: Phone, driver: Driver) -> None:
     product = await make(make_product)()
     order = await make(make_stop)(driver, "arriving", quantity=2, product=product)
-    await phone.page.add_init_script(CAMERA)
+    await phone.page.add_init_script(FAKE_CAMERA)
     await phone.open()
     await phone.go()
     proof = phone.page.locator("#proof")
@@ -129,11 +129,11 @@ async def test_a_proof_has_serials_quantities_cash_signature_and_photo(phone: Ph
     item = await make(order.items.get)()
     assert (order.status, order.amount_collected, item.quantity_delivered) == ("delivered", 750, 1)
     await phone.wait_for_text("#done-title", "750")
-    kept = await make(lambda: [(image.kind, size_of(image)) for image in order.proof_images.all()])()
+    kept = await make(lambda: [(image.kind, image_size(image)) for image in order.proof_images.all()])()
     assert kept == [("signature", (640, 240)), ("photo", (1280, 853))]
 
 
-def size_of(image: ProofImage) -> tuple[int, int]:
+def image_size(image: ProofImage) -> tuple[int, int]:
     with Image.open(BytesIO(image.read())) as opened:
         return opened.size
 
@@ -157,7 +157,7 @@ async def test_failed_delivery_needs_a_reason(phone: Phone, driver: Driver) -> N
     assert done.reason.endswith(": 三樓")
 
 
-async def test_moves_can_be_undone_and_a_double_press_counts_once(phone: Phone, driver: Driver) -> None:
+async def test_moves_can_be_undone_and_a_double_click_counts_once(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     await phone.open()
     await phone.page.locator("#next .go").dblclick()
@@ -173,29 +173,29 @@ async def test_moves_can_be_undone_and_a_double_press_counts_once(phone: Phone, 
     ]
 
 
-async def test_office_changes_appear_on_the_open_page(phone: Phone, driver: Driver) -> None:
-    stay = await make(make_stop)(driver)
+async def test_changes_by_the_office_appear_on_the_open_page(phone: Phone, driver: Driver) -> None:
+    stop = await make(make_stop)(driver)
     await phone.open()
-    await phone.page.evaluate(HEAR)
-    await phone.wait_for_text("#next h2", stay.customer.name)
-    came = await make(make_stop)(driver, stop_sequence=None, priority="urgent")
-    await phone.wait_for_text("#next h2", came.customer.name)
-    await phone.wait_for_text("notification-toasts", came.customer.name)
-    names = [stay.customer.name, came.customer.name]
-    await make(came.assign)(None)
-    await phone.wait_for_text("#next h2", stay.customer.name)
-    await make(stay.transition_to)(OrderStatus.DELIVERING)
+    await phone.page.evaluate(COLLECT_TOASTS)
+    await phone.wait_for_text("#next h2", stop.customer.name)
+    urgent = await make(make_stop)(driver, stop_sequence=None, priority="urgent")
+    await phone.wait_for_text("#next h2", urgent.customer.name)
+    await phone.wait_for_text("notification-toasts", urgent.customer.name)
+    names = [stop.customer.name, urgent.customer.name]
+    await make(urgent.assign)(None)
+    await phone.wait_for_text("#next h2", stop.customer.name)
+    await make(stop.transition_to)(OrderStatus.DELIVERING)
     await phone.page.locator("#next [data-status=delivering]").wait_for()
-    told = await make(make_stop)(driver, "arriving")
-    names.append(told.customer.name)
-    await phone.wait_for_text("main", told.customer.name)
-    await make(told.transition_to)(OrderStatus.DELIVERED, proof=Proof(parts={"amount_collected": 730}))
+    arriving = await make(make_stop)(driver, "arriving")
+    names.append(arriving.customer.name)
+    await phone.wait_for_text("main", arriving.customer.name)
+    await make(arriving.transition_to)(OrderStatus.DELIVERED, proof=Proof(parts={"amount_collected": 730}))
     await phone.wait_for_text("#done-title", "730")
-    await make(stay.transition_to)(OrderStatus.CANCELLED, reason="改日")
+    await make(stop.transition_to)(OrderStatus.CANCELLED, reason="改日")
     await phone.page.locator("#nothing").wait_for()
-    # Each change shows one toast, however many events it causes.
-    said = await phone.page.evaluate("heard")
-    assert [[name for name in names if name in text] for text in said] == [
+    # Each added or removed stop shows one toast, although it causes several events.
+    toast_texts = await phone.page.evaluate("toastTexts")
+    assert [[name for name in names if name in text] for text in toast_texts] == [
         [names[1]],
         [names[1]],
         [names[2]],
@@ -204,37 +204,36 @@ async def test_office_changes_appear_on_the_open_page(phone: Phone, driver: Driv
 
 
 @pytest.mark.long
-async def test_assigned_and_removed_route_shows_toasts(phone: Phone, driver: Driver) -> None:
+async def test_assigned_route_removed_route_and_postponed_stop_show_toasts(phone: Phone, driver: Driver) -> None:
     other = await make(make_driver)()
     route = await make(make_route)(driver=other)
     stop = await make(make_stop)(other, route=route)
     await phone.open()
-    await phone.page.evaluate(HEAR)
+    await phone.page.evaluate(COLLECT_TOASTS)
     await phone.page.locator("#nothing").wait_for()
     for number, to in enumerate((driver, other), start=1):
         await make(transaction.atomic(assign_route))(route.pk, to, Actor())
-        await until(phone.page, f"heard.length === {number}")
-        assert stop.customer.name in await phone.page.evaluate("heard.at(-1)")
+        await until(phone.page, f"toastTexts.length === {number}")
+        assert stop.customer.name in await phone.page.evaluate("toastTexts.at(-1)")
     await phone.page.locator("#nothing").wait_for()
-    # A stop that is postponed.
     late = await make(make_stop)(driver)
-    await until(phone.page, "heard.length === 3")
+    await until(phone.page, "toastTexts.length === 3")
     late.scheduled_date += timedelta(days=1)
     await make(late.save)()
-    await until(phone.page, "heard.length === 4")
-    assert late.customer.name in await phone.page.evaluate("heard.at(-1)")
+    await until(phone.page, "toastTexts.length === 4")
+    assert late.customer.name in await phone.page.evaluate("toastTexts.at(-1)")
 
 
-async def test_the_position_is_shared_on_the_road_only(phone: Phone, driver: Driver) -> None:
+async def test_position_is_shared_only_on_the_road(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     await phone.page.context.grant_permissions(["geolocation"])
     await phone.page.context.set_geolocation({"latitude": 25.01, "longitude": 121.51, "accuracy": 8})
-    await phone.page.add_init_script(ASKED)
+    await phone.page.add_init_script(COUNT_WATCHES)
     await phone.open()
     assert await phone.page.locator("#sharing").is_hidden()
-    assert await phone.page.evaluate("window.asked") == 0
+    assert await phone.page.evaluate("window.watches") == 0
     await phone.go("delivering")
-    assert await phone.page.evaluate("window.asked") == 1
+    assert await phone.page.evaluate("window.watches") == 1
     await phone.page.locator("#sharing.good").wait_for()
     await wait_until_true(lambda: DriverLocation.objects.filter(driver=driver, latitude=25.01).exists())
     await phone.press("back", "assigned")
@@ -251,7 +250,9 @@ async def test_the_position_is_shared_on_the_road_only(phone: Phone, driver: Dri
 
 @pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_page_has_no_accessibility_violation(phone: Phone, driver: Driver, scheme: str) -> None:
+async def test_page_has_no_serious_accessibility_fault_and_no_small_buttons(
+    phone: Phone, driver: Driver, scheme: str
+) -> None:
     stops = [
         await make(make_stop)(driver, status, priority="urgent") for status in ("arriving", "assigned", "delivered")
     ]
@@ -266,48 +267,46 @@ async def test_page_has_no_accessibility_violation(phone: Phone, driver: Driver,
     assert await until(phone.page, f"JSON.stringify({small}.map((e) => e.outerHTML))") == "[]"
 
 
-# Positions as real phones report them: with impossible timestamps and values.
-
-
 WEEK = 7 * 86_400_000
-# Fakes the geolocation; the test sends positions by `fix({…coords}, timestamp)`.
-GPS = """
-let told = null;
-navigator.geolocation.watchPosition = (fixed) => ((told = fixed), 1);
-navigator.geolocation.clearWatch = () => (told = null);
-window.fix = (coords, timestamp) => told({
+# Fakes the geolocation. The test calls `fix({…coords}, timestamp)` for each position.
+FAKE_GPS = """
+let report = null;
+navigator.geolocation.watchPosition = (callback) => ((report = callback), 1);
+navigator.geolocation.clearWatch = () => (report = null);
+window.fix = (coords, timestamp) => report({
   coords: { latitude: 25.01, longitude: 121.51, accuracy: 8, speed: null, heading: null, ...coords }, timestamp,
 });
 """
-# 1,024 weeks ago, 2001, an hour ahead, microseconds, none.
-STAMPS = [
+# Impossible timestamps that phones report: 1,024 weeks ago, 2001, an hour ahead, in microseconds, none.
+TIMESTAMPS = [
     f"Date.now() - {1024 * WEEK}", "Date.UTC(2001, 0)", "Date.now() + 3_600_000", "Date.now() * 1000", "NaN",
 ]  # fmt: skip
 
 
-async def on_the_road(phone: Phone, driver: Driver) -> None:
+async def open_on_the_road(phone: Phone, driver: Driver) -> None:
     await make(make_stop)(driver, "delivering")
-    await phone.page.add_init_script(GPS)
+    await phone.page.add_init_script(FAKE_GPS)
     await phone.open()
     await phone.page.locator("#sharing").wait_for()
 
 
-async def stored(driver: Driver, **fields: Any) -> DriverLocation:
+async def wait_for_location(driver: Driver, **fields: Any) -> DriverLocation:
     """Waits until the driver's location with these fields is stored."""
     await wait_until_true(lambda: DriverLocation.objects.filter(driver=driver, **fields).exists())
     return await make(DriverLocation.objects.get)(driver=driver)
 
 
 async def test_position_with_an_impossible_timestamp_is_sent(phone: Phone, driver: Driver) -> None:
-    await on_the_road(phone, driver)
-    for number, stamp in enumerate(STAMPS):
-        await phone.page.evaluate(f"fix({{ latitude: 25 + {number} / 100 }}, {stamp})")
-        row = await stored(driver, latitude=25 + number / 100)
-        assert abs(timezone.now() - row.recorded_at) < timedelta(seconds=30), stamp
+    await open_on_the_road(phone, driver)
+    for number, timestamp in enumerate(TIMESTAMPS):
+        await phone.page.evaluate(f"fix({{ latitude: 25 + {number} / 100 }}, {timestamp})")
+        row = await wait_for_location(driver, latitude=25 + number / 100)
+        assert abs(timezone.now() - row.recorded_at) < timedelta(seconds=30), timestamp
     await phone.page.locator("#sharing.good").wait_for()
 
 
-ODD: list[tuple[dict[str, Any], dict[str, Any]]] = [
+# Coordinates as phones report them, and what the server stores.
+ODD_VALUES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"speed": -1, "heading": -1, "accuracy": -1}, {"speed": None, "heading": None, "accuracy": None}),
     ({"speed": 100, "heading": 400, "accuracy": 300_000}, {"speed": None, "heading": None, "accuracy": None}),
     ({"speed": 10, "heading": 90}, {"speed": 36, "heading": 90, "accuracy": 8}),
@@ -315,56 +314,53 @@ ODD: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.long
-async def test_position_with_impossible_speed_or_heading_is_sent(phone: Phone, driver: Driver) -> None:
-    await on_the_road(phone, driver)
-    for number, (coords, kept) in enumerate(ODD, start=1):
+async def test_impossible_speed_heading_or_accuracy_is_left_out(phone: Phone, driver: Driver) -> None:
+    await open_on_the_road(phone, driver)
+    for number, (coords, kept) in enumerate(ODD_VALUES, start=1):
         await phone.page.evaluate("(coords) => fix(coords, Date.now())", coords | {"latitude": 24 + number / 100})
-        row = await stored(driver, latitude=24 + number / 100)
+        row = await wait_for_location(driver, latitude=24 + number / 100)
         assert {name: getattr(row, name) for name in kept} == kept
 
 
-async def test_invalid_coordinates_are_not_sent(phone: Phone, driver: Driver) -> None:
-    await on_the_road(phone, driver)
+async def test_invalid_coordinates_show_that_the_position_is_unknown(phone: Phone, driver: Driver) -> None:
+    await open_on_the_road(phone, driver)
     await phone.page.evaluate("fix({ latitude: NaN }, Date.now())")
     await phone.wait_for_text("#sharing", "unknown")
     await phone.page.evaluate("fix({}, Date.now())")
     await phone.page.locator("#sharing.good").wait_for()
 
 
-async def test_page_shows_shared_only_while_the_server_confirms(phone: Phone, driver: Driver) -> None:
-    lost: list[str] = []
-    swallows = True
+async def test_page_says_shared_only_after_the_server_confirmed(phone: Phone, driver: Driver) -> None:
+    dropped: list[str] = []
+    is_dropping = True
 
-    async def join(link: WebSocketRoute) -> None:
-        server = link.connect_to_server()
+    async def join(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
 
         def pass_on(message: str | bytes) -> None:
-            if swallows and json.loads(message)["type"] == "location_update":
-                lost.append(str(message))
+            if is_dropping and json.loads(message)["type"] == "location_update":
+                dropped.append(str(message))
             else:
                 server.send(message)
 
-        link.on_message(pass_on)
+        socket.on_message(pass_on)
 
     await phone.page.clock.install()
     await phone.page.route_web_socket("**", join)
-    await on_the_road(phone, driver)
+    await open_on_the_road(phone, driver)
     await phone.page.evaluate("fix({}, Date.now())")
-    await wait_for_async(lambda: bool(lost))
+    await wait_for_async(lambda: bool(dropped))
     assert await phone.page.locator("#sharing.good").count() == 0
     await phone.page.clock.fast_forward(11_000)
     await phone.wait_for_text("#sharing", "office does not receive it")
     # A driver who stands still has no new position, so the last one is sent again.
-    swallows = False
+    is_dropping = False
     await phone.page.clock.fast_forward(3_000)
     await phone.page.locator("#sharing.good").wait_for()
     assert await make(DriverLocation.objects.filter(driver=driver).exists)()
 
 
-# The driver's page with a full disk, a slow camera, or a double tap.
-
-
-# Decodes a photo only when the test allows it.
+# Holds the decoding of a photo until the test calls `decoded()`.
 SLOW_PHOTO = """
 const decode = window.createImageBitmap;
 window.createImageBitmap = async (...values) => {
@@ -372,25 +368,27 @@ window.createImageBitmap = async (...values) => {
   return decode(...values);
 };
 """
+# Every access to a database fails.
 NO_DISK = """
 IDBFactory.prototype.open = () => {
   throw new DOMException("The disk is broken.", "UnknownError");
 };
 """
+# Every write to a database fails.
 FULL_DISK = """
 for (const name of ["add", "put"]) IDBObjectStore.prototype[name] = function () {
   this.transaction.abort();
 };
 """
-# Clicks what the second tap of a double tap would hit.
-HURRY = """() => document.querySelector("#proof").addEventListener("close", () => {
+# When the form closes, clicks what the second tap of a double tap would hit.
+DOUBLE_TAP = """() => document.querySelector("#proof").addEventListener("close", () => {
   document.querySelector("#next .go").click();
   document.querySelector("#others .stop").click();
 })"""
 
 
 @pytest.mark.long
-async def test_confirmation_waits_for_the_photo_which_can_be_removed(phone: Phone, driver: Driver) -> None:
+async def test_confirmation_waits_for_the_photo_and_photo_can_be_removed(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver, "arriving")
     await phone.page.add_init_script(SLOW_PHOTO)
     await phone.open()
@@ -415,7 +413,7 @@ async def test_confirmation_waits_for_the_photo_which_can_be_removed(phone: Phon
     assert await make(lambda: [image.kind for image in ProofImage.objects.all()])() == ["photo"]
 
 
-async def test_typed_proof_survives_a_closed_page(phone: Phone, driver: Driver) -> None:
+async def test_unfinished_proof_survives_a_reload(phone: Phone, driver: Driver) -> None:
     order, next_one = [await make(make_stop)(driver, "arriving", quantity=2) for _ in "12"]
     await phone.open()
     await phone.go()
@@ -457,7 +455,7 @@ async def test_double_tap_on_confirm_does_not_move_the_next_stop(phone: Phone, d
     first = await make(make_stop)(driver, "arriving", stop_sequence=1)
     second, _ = [await make(make_stop)(driver, stop_sequence=number) for number in (2, 3)]
     await phone.open()
-    await phone.page.evaluate(HURRY)
+    await phone.page.evaluate(DOUBLE_TAP)
     await phone.go()
     await phone.confirm()
     await phone.wait_for_server(first, "delivered")
@@ -466,7 +464,7 @@ async def test_double_tap_on_confirm_does_not_move_the_next_stop(phone: Phone, d
     assert await phone.page.evaluate("document.activeElement.matches('.stop-card')")
 
 
-async def test_proof_is_kept_if_the_office_delivered_first(phone: Phone, driver: Driver) -> None:
+async def test_refused_delivery_shows_its_proof_and_sends_its_image(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     await phone.open()
     await phone.page.context.set_offline(True)
@@ -476,18 +474,20 @@ async def test_proof_is_kept_if_the_office_delivered_first(phone: Phone, driver:
     await phone.page.context.set_offline(False)
     notice = phone.page.locator("#refused .notice")
     await notice.wait_for()
-    told = await notice.inner_text()
-    assert "NT$800" in told
-    assert "CYL-1" in told
+    text = await notice.inner_text()
+    assert "NT$800" in text
+    assert "CYL-1" in text
     await phone.wait_for_server(order, "delivered")
     assert await make(ProofImage.objects.filter(order=order).count)() == 1
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("trouble", [NO_DISK, FULL_DISK])
-async def test_phone_without_storage_works_online(phone: Phone, driver: Driver, trouble: str) -> None:
+@pytest.mark.parametrize("fault", [NO_DISK, FULL_DISK])
+async def test_page_without_storage_works_online_and_refuses_reports_offline(
+    phone: Phone, driver: Driver, fault: str
+) -> None:
     order = await make(make_stop)(driver)
-    await phone.page.add_init_script(trouble)
+    await phone.page.add_init_script(fault)
     await phone.open()
     await phone.page.locator("#unsaved").wait_for()
     await phone.go("delivering")
@@ -500,7 +500,7 @@ async def test_phone_without_storage_works_online(phone: Phone, driver: Driver, 
 
 
 @pytest.mark.long
-async def test_stops_are_delivered_over_plain_http_in_a_lan(phone: Phone, driver: Driver) -> None:
+async def test_stop_is_delivered_over_plain_http(phone: Phone, driver: Driver) -> None:
     order = await make(make_stop)(driver)
     await phone.page.add_init_script(INSECURE)
     await phone.open()
