@@ -86,6 +86,10 @@ class Phone:
         """Waits until an element of this selector contains the text."""
         await self.page.locator(selector, has_text=text).first.wait_for()
 
+    async def count_waiting(self) -> int:
+        """The number of waiting reports that the page shows."""
+        return await self.page.locator("#waiting li").count()
+
     async def press(self, move: str, then: str = "") -> None:
         """Presses a button of the next stop, and waits until the stop has the status `then`."""
         await until(self.page, CAN_CLICK)

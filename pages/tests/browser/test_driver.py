@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from io import BytesIO
-from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async as make
 from django.db import transaction
-from django.utils import timezone
 from PIL import Image
-from playwright.async_api import WebSocketRoute
 
-from dispatch.models import Driver, DriverLocation
+from dispatch.models import Driver
 from luckygas.testing.browser import INSECURE, serious_faults, until
-from luckygas.testing.waiting import wait_for_async
 from orders.models import Order, ProofImage
 from orders.models.order import Proof
 from orders.services import assign_route
@@ -34,14 +29,6 @@ from pages.tests.browser.phone import (
 from web.actors import Actor
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-# Counts how often the page begins to watch the position.
-COUNT_WATCHES = """
-window.watches = 0;
-const watch = navigator.geolocation.watchPosition.bind(navigator.geolocation);
-navigator.geolocation.watchPosition = (...values) => (window.watches += 1, watch(...values));
-"""
 # Collects the texts of toasts, which disappear after a while.
 COLLECT_TOASTS = """
 window.toastTexts = [];
@@ -224,30 +211,6 @@ async def test_assigned_route_removed_route_and_postponed_stop_show_toasts(phone
     assert late.customer.name in await phone.page.evaluate("toastTexts.at(-1)")
 
 
-async def test_position_is_shared_only_on_the_road(phone: Phone, driver: Driver) -> None:
-    order = await make(make_stop)(driver)
-    await phone.page.context.grant_permissions(["geolocation"])
-    await phone.page.context.set_geolocation({"latitude": 25.01, "longitude": 121.51, "accuracy": 8})
-    await phone.page.add_init_script(COUNT_WATCHES)
-    await phone.open()
-    assert await phone.page.locator("#sharing").is_hidden()
-    assert await phone.page.evaluate("window.watches") == 0
-    await phone.go("delivering")
-    assert await phone.page.evaluate("window.watches") == 1
-    await phone.page.locator("#sharing.good").wait_for()
-    await wait_until_true(lambda: DriverLocation.objects.filter(driver=driver, latitude=25.01).exists())
-    await phone.press("back", "assigned")
-    await phone.page.locator("#sharing").wait_for(state="hidden")
-    await phone.page.context.set_geolocation({"latitude": 25.02, "longitude": 121.52, "accuracy": 8})
-    await phone.wait_for_server(order, "assigned")
-    assert not await make(DriverLocation.objects.filter(latitude=25.02).exists)()
-    await phone.go("delivering")
-    await wait_until_true(lambda: DriverLocation.objects.filter(driver=driver, latitude=25.02).exists())
-    await phone.page.context.set_offline(True)
-    await phone.page.locator("#sharing:not(.good)").wait_for()
-    assert "no connection" in await phone.text("#sharing")
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_page_has_no_serious_accessibility_fault_and_no_small_buttons(
@@ -267,117 +230,12 @@ async def test_page_has_no_serious_accessibility_fault_and_no_small_buttons(
     assert await until(phone.page, f"JSON.stringify({small}.map((e) => e.outerHTML))") == "[]"
 
 
-WEEK = 7 * 86_400_000
-# Fakes the geolocation. The test calls `fix({…coords}, timestamp)` for each position.
-FAKE_GPS = """
-let report = null;
-navigator.geolocation.watchPosition = (callback) => ((report = callback), 1);
-navigator.geolocation.clearWatch = () => (report = null);
-window.fix = (coords, timestamp) => report({
-  coords: { latitude: 25.01, longitude: 121.51, accuracy: 8, speed: null, heading: null, ...coords }, timestamp,
-});
-"""
-# Impossible timestamps that phones report: 1,024 weeks ago, 2001, an hour ahead, in microseconds, none.
-TIMESTAMPS = [
-    f"Date.now() - {1024 * WEEK}", "Date.UTC(2001, 0)", "Date.now() + 3_600_000", "Date.now() * 1000", "NaN",
-]  # fmt: skip
-
-
-async def open_on_the_road(phone: Phone, driver: Driver) -> None:
-    await make(make_stop)(driver, "delivering")
-    await phone.page.add_init_script(FAKE_GPS)
-    await phone.open()
-    await phone.page.locator("#sharing").wait_for()
-
-
-async def wait_for_location(driver: Driver, **fields: Any) -> DriverLocation:
-    """Waits until the driver's location with these fields is stored."""
-    await wait_until_true(lambda: DriverLocation.objects.filter(driver=driver, **fields).exists())
-    return await make(DriverLocation.objects.get)(driver=driver)
-
-
-async def test_position_with_an_impossible_timestamp_is_sent(phone: Phone, driver: Driver) -> None:
-    await open_on_the_road(phone, driver)
-    for number, timestamp in enumerate(TIMESTAMPS):
-        await phone.page.evaluate(f"fix({{ latitude: 25 + {number} / 100 }}, {timestamp})")
-        row = await wait_for_location(driver, latitude=25 + number / 100)
-        assert abs(timezone.now() - row.recorded_at) < timedelta(seconds=30), timestamp
-    await phone.page.locator("#sharing.good").wait_for()
-
-
-# Coordinates as phones report them, and what the server stores.
-ODD_VALUES: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    ({"speed": -1, "heading": -1, "accuracy": -1}, {"speed": None, "heading": None, "accuracy": None}),
-    ({"speed": 100, "heading": 400, "accuracy": 300_000}, {"speed": None, "heading": None, "accuracy": None}),
-    ({"speed": 10, "heading": 90}, {"speed": 36, "heading": 90, "accuracy": 8}),
-]
-
-
-@pytest.mark.long
-async def test_impossible_speed_heading_or_accuracy_is_left_out(phone: Phone, driver: Driver) -> None:
-    await open_on_the_road(phone, driver)
-    for number, (coords, kept) in enumerate(ODD_VALUES, start=1):
-        await phone.page.evaluate("(coords) => fix(coords, Date.now())", coords | {"latitude": 24 + number / 100})
-        row = await wait_for_location(driver, latitude=24 + number / 100)
-        assert {name: getattr(row, name) for name in kept} == kept
-
-
-async def test_invalid_coordinates_show_that_the_position_is_unknown(phone: Phone, driver: Driver) -> None:
-    await open_on_the_road(phone, driver)
-    await phone.page.evaluate("fix({ latitude: NaN }, Date.now())")
-    await phone.wait_for_text("#sharing", "unknown")
-    await phone.page.evaluate("fix({}, Date.now())")
-    await phone.page.locator("#sharing.good").wait_for()
-
-
-async def test_page_says_shared_only_after_the_server_confirmed(phone: Phone, driver: Driver) -> None:
-    dropped: list[str] = []
-    is_dropping = True
-
-    async def join(socket: WebSocketRoute) -> None:
-        server = socket.connect_to_server()
-
-        def pass_on(message: str | bytes) -> None:
-            if is_dropping and json.loads(message)["type"] == "location_update":
-                dropped.append(str(message))
-            else:
-                server.send(message)
-
-        socket.on_message(pass_on)
-
-    await phone.page.clock.install()
-    await phone.page.route_web_socket("**", join)
-    await open_on_the_road(phone, driver)
-    await phone.page.evaluate("fix({}, Date.now())")
-    await wait_for_async(lambda: bool(dropped))
-    assert await phone.page.locator("#sharing.good").count() == 0
-    await phone.page.clock.fast_forward(11_000)
-    await phone.wait_for_text("#sharing", "office does not receive it")
-    # A driver who stands still has no new position, so the last one is sent again.
-    is_dropping = False
-    await phone.page.clock.fast_forward(3_000)
-    await phone.page.locator("#sharing.good").wait_for()
-    assert await make(DriverLocation.objects.filter(driver=driver).exists)()
-
-
 # Holds the decoding of a photo until the test calls `decoded()`.
 SLOW_PHOTO = """
 const decode = window.createImageBitmap;
 window.createImageBitmap = async (...values) => {
   await new Promise((resolve) => (window.decoded = resolve));
   return decode(...values);
-};
-"""
-# Every access to a database fails.
-NO_DISK = """
-IDBFactory.prototype.open = () => {
-  throw new DOMException("The disk is broken.", "UnknownError");
-};
-"""
-# Every write to a database fails.
-FULL_DISK = """
-for (const name of ["add", "put"]) IDBObjectStore.prototype[name] = function () {
-  this.transaction.abort();
 };
 """
 # When the form closes, clicks what the second tap of a double tap would hit.
@@ -479,24 +337,6 @@ async def test_refused_delivery_shows_its_proof_and_sends_its_image(phone: Phone
     assert "CYL-1" in text
     await phone.wait_for_server(order, "delivered")
     assert await make(ProofImage.objects.filter(order=order).count)() == 1
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("fault", [NO_DISK, FULL_DISK])
-async def test_page_without_storage_works_online_and_refuses_reports_offline(
-    phone: Phone, driver: Driver, fault: str
-) -> None:
-    order = await make(make_stop)(driver)
-    await phone.page.add_init_script(fault)
-    await phone.open()
-    await phone.page.locator("#unsaved").wait_for()
-    await phone.go("delivering")
-    await phone.wait_for_server(order, "delivering")
-    await phone.page.context.set_offline(True)
-    await phone.go()
-    await phone.wait_for_text("notification-toasts", "could not save the report")
-    assert await phone.page.locator("#waiting").is_hidden()
-    assert (await reload_order(order)).status == OrderStatus.DELIVERING
 
 
 @pytest.mark.long
