@@ -78,7 +78,7 @@ def worker(request: HttpRequest) -> HttpResponse:
     A changed file changes the script, so browsers install a new worker.
     """
     names = files()
-    build = {"version": version(names), "files": [static(name) for name in names], "words": reverse("words")}
+    build = {"version": version(names), "files": [static(name) for name in names], "translations": reverse("words")}
     body = f"const BUILD = {json.dumps(build)};\n{_path(WORKER).read_text()}"
     return HttpResponse(body, "text/javascript; charset=utf-8")
 

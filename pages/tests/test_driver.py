@@ -41,8 +41,8 @@ def test_home_redirects_drivers_to_their_page() -> None:
 
 def test_page_data_has_ids_moves_and_statuses() -> None:
     driver = make_driver()
-    shown = sign_in(driver.user).get(DRIVER)
-    found = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', shown)
+    html = sign_in(driver.user).get(DRIVER)
+    found = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', html)
     assert found is not None
     data = json.loads(found[1])
     assert (data["user"], data["driver"]) == (driver.user.pk, driver.pk)
@@ -64,9 +64,9 @@ def test_worker_lists_the_pages_files_and_version() -> None:
     body = Client().get("/driver/sw.js")
     assert body.headers["Content-Type"].startswith("text/javascript")
     build = json.loads(body.content.decode().split("\n")[0].removeprefix("const BUILD = ").removesuffix(";"))
-    shown = sign_in(make_driver().user).client.get(DRIVER)
-    assert build["version"] == shown.headers["X-Page-Version"]
-    loaded = re.findall(r'(?:href|src)="(/static/[^"]+\.(?:css|js))"', shown.content.decode())
+    response = sign_in(make_driver().user).client.get(DRIVER)
+    assert build["version"] == response.headers["X-Page-Version"]
+    loaded = re.findall(r'(?:href|src)="(/static/[^"]+\.(?:css|js))"', response.content.decode())
     assert set(loaded) <= set(build["files"])
     assert {"/static/pages/driver/queue.js", "/static/realtime/client.js", "/static/web/lifecycle.js"} <= set(
         build["files"]

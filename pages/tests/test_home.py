@@ -53,8 +53,8 @@ def test_admin_redirects_to_the_same_sign_in(stranger: Browser) -> None:
 def test_driver_at_the_admin_sees_which_account_is_signed_in() -> None:
     user = make_driver().user
     # The page offers to sign in with another account, and does not redirect in a loop.
-    shown = sign_in(user).client.get("/admin/", follow=True).content.decode()
-    assert f"You are signed in as {user.username} and may not open this page." in shown
+    html = sign_in(user).client.get("/admin/", follow=True).content.decode()
+    assert f"You are signed in as {user.username} and may not open this page." in html
 
 
 @pytest.mark.parametrize("page", ["", "/", "/driver/", "/orders/new/", "/accounts/login/", "https://evil.example/"])
@@ -103,19 +103,19 @@ def test_office_home_has_no_dead_link() -> None:
 def test_customer_sees_only_their_own_orders() -> None:
     customer = make_customer(user=make_user())
     mine, other = make_order(customer=customer), make_order()
-    shown = sign_in(make_customer(user=make_user()).user).get("/")  # type: ignore[arg-type]
-    assert str(mine) not in shown
-    assert "You have no open orders." in shown
+    html = sign_in(make_customer(user=make_user()).user).get("/")  # type: ignore[arg-type]
+    assert str(mine) not in html
+    assert "You have no open orders." in html
     assert customer.user is not None
-    shown = sign_in(customer.user).get("/")
-    assert str(mine) in shown
-    assert str(other) not in shown
+    html = sign_in(customer.user).get("/")
+    assert str(mine) in html
+    assert str(other) not in html
 
 
 def test_account_without_a_role_sees_an_explanation() -> None:
-    shown = sign_in(make_user()).get("/")
-    assert "Your account has no role yet" in shown
-    assert reverse("password_change") in shown
+    html = sign_in(make_user()).get("/")
+    assert "Your account has no role yet" in html
+    assert reverse("password_change") in html
 
 
 class RepeatingClient:
@@ -175,8 +175,8 @@ def test_pages_are_chinese_unless_the_browser_asks_for_english(name: str, langua
     client = Client()
     if name in SIGNED_IN_PAGES:
         client.force_login(make_user())
-    shown = client.get(reverse(name), headers={"accept-language": language} if language else {}).content.decode()
-    assert f'<html lang="{language or "zh-hant"}">' in shown
+    html = client.get(reverse(name), headers={"accept-language": language} if language else {}).content.decode()
+    assert f'<html lang="{language or "zh-hant"}">' in html
 
 
 def test_password_reset_link_works_once(stranger: Browser) -> None:
@@ -232,5 +232,5 @@ def test_pages_have_no_inline_script_or_style(path: str) -> None:
     client = Client() if path == reverse("login") else sign_in(make_office()).client
     answer = client.get(path)
     assert answer.status_code == 200
-    shown = answer.content.decode()
-    assert not re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\b(?:src|type=\"application/json\"))", shown)
+    html = answer.content.decode()
+    assert not re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\b(?:src|type=\"application/json\"))", html)

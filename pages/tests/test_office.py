@@ -24,19 +24,19 @@ def test_board_is_only_for_staff() -> None:
     assert BOARD in sign_in(make_office()).get("/")
     for user in (make_driver().user, make_customer(user=make_user()).user, make_user()):
         assert user is not None
-        shown = sign_in(user).client.get("/", follow=True)
-        assert shown.status_code == 200
-        assert BOARD not in shown.content.decode()
+        response = sign_in(user).client.get("/", follow=True)
+        assert response.status_code == 200
+        assert BOARD not in response.content.decode()
 
 
 def test_board_has_a_drop_target_for_every_status() -> None:
-    shown = sign_in(make_office()).get("/")
-    assert set(re.findall(r'data-target="status:(\w+)"', shown)) == set(OrderStatus.values)
+    html = sign_in(make_office()).get("/")
+    assert set(re.findall(r'data-target="status:(\w+)"', html)) == set(OrderStatus.values)
 
 
 def test_board_data_has_the_offices_moves_and_translated_labels() -> None:
-    shown = sign_in(make_office()).get("/")
-    found = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', shown)
+    html = sign_in(make_office()).get("/")
+    found = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', html)
     assert found is not None
     data = json.loads(found[1])
     assert {"to": "cancelled", "needs_reason": True} in data["moves"]["pending"]

@@ -34,17 +34,17 @@ def make_order_with_driver(status: OrderStatus, **customer: Any) -> Order:
 
 
 def test_link_shows_the_status_and_day_of_the_order() -> None:
-    shown = content(get_page(make_order(OrderStatus.CONFIRMED)))
-    assert "您的訂單已確認" in shown
-    assert "11/23" in shown
+    html = content(get_page(make_order(OrderStatus.CONFIRMED)))
+    assert "您的訂單已確認" in html
+    assert "11/23" in html
 
 
 def test_page_shows_only_the_drivers_given_name() -> None:
     order = make_order_with_driver(OrderStatus.DELIVERING)
-    shown = content(get_page(order))
-    assert "<dd>志明</dd>" in shown
-    assert "陳志明" not in shown
-    assert "222-333" not in shown
+    html = content(get_page(order))
+    assert "<dd>志明</dd>" in html
+    assert "陳志明" not in html
+    assert "222-333" not in html
 
 
 def test_page_hides_phone_street_and_customer() -> None:
@@ -52,15 +52,15 @@ def test_page_hides_phone_street_and_customer() -> None:
         OrderStatus.DELIVERING, name="王大明", phone="0912-345-678", address="台北市大安區信義路四段7號"
     )
     # The page's time and the log's epoch may contain any digits.
-    shown = re.sub(r'"now": "[^"]*"|data-epoch="[^"]*"', "", content(get_page(order))).replace(order.order_number, "")
-    assert not [secret for secret in ("王大明", "345", "678", "信義路") if secret in shown]
-    assert "大安區" in shown
+    html = re.sub(r'"now": "[^"]*"|data-epoch="[^"]*"', "", content(get_page(order))).replace(order.order_number, "")
+    assert not [secret for secret in ("王大明", "345", "678", "信義路") if secret in html]
+    assert "大安區" in html
 
 
 def test_destination_is_rounded_to_a_hundred_metres() -> None:
-    shown = content(get_page(make_order_with_driver(OrderStatus.DELIVERING, latitude=25.033964, longitude=121.564468)))
-    assert '"latitude": 25.034' in shown
-    assert "25.0339" not in shown
+    html = content(get_page(make_order_with_driver(OrderStatus.DELIVERING, latitude=25.033964, longitude=121.564468)))
+    assert '"latitude": 25.034' in html
+    assert "25.0339" not in html
 
 
 @pytest.mark.parametrize(("eta", "stops_before", "is_estimated"), [
@@ -77,9 +77,9 @@ def test_estimate_needs_the_next_stop_and_no_announced_time(
     if eta is not None:
         order.eta = timezone.now() + eta
         order.save()
-    shown = content(get_page(order))
-    assert ("5–15" in shown) is is_estimated
-    assert eta is None or eta < timedelta() or f"{timezone.localtime(order.eta):%H:%M}" in shown
+    html = content(get_page(order))
+    assert ("5–15" in html) is is_estimated
+    assert eta is None or eta < timedelta() or f"{timezone.localtime(order.eta):%H:%M}" in html
 
 
 def test_delivered_order_shows_a_receipt() -> None:
@@ -87,8 +87,8 @@ def test_delivered_order_shows_a_receipt() -> None:
     product = order.items.get().product
     proof = Proof("manual", quantities={product.pk: 1}, parts={"amount_collected": 750})
     order.transition_to(OrderStatus.DELIVERED, proof=proof)
-    shown = content(get_page(order))
-    assert re.findall(r"<td>([^<]*)</td>", shown.split('class="card receipt"')[1]) == [
+    html = content(get_page(order))
+    assert re.findall(r"<td>([^<]*)</td>", html.split('class="card receipt"')[1]) == [
         product.name, "1", "NT$800", "NT$800", "NT$750",
     ]  # fmt: skip
 

@@ -116,8 +116,8 @@ async def test_proof_has_serials_quantities_cash_signature_and_photo(phone: Phon
     item = await make(order.items.get)()
     assert (order.status, order.amount_collected, item.quantity_delivered) == ("delivered", 750, 1)
     await phone.wait_for_text("#done-title", "750")
-    kept = await make(lambda: [(image.kind, image_size(image)) for image in order.proof_images.all()])()
-    assert kept == [("signature", (640, 240)), ("photo", (1280, 853))]
+    images = await make(lambda: [(image.kind, image_size(image)) for image in order.proof_images.all()])()
+    assert images == [("signature", (640, 240)), ("photo", (1280, 853))]
 
 
 def image_size(image: ProofImage) -> tuple[int, int]:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
 from asgiref.sync import sync_to_async as make
 from playwright.async_api import APIResponse, Route
 
@@ -255,7 +254,7 @@ async def test_reconnected_page_retries_a_failed_read_at_once(phone: Phone, driv
     await phone.page.add_init_script(LONGEST_PAUSES)
     await phone.open()
     await phone.page.context.route("**/api/v1/orders/*/", fail_three_times)
-    new_stop = await sync_to_async(make_stop)(driver)
+    new_stop = await make(make_stop)(driver)
     # The attempts come at once and after pauses of 0.5, 1 and 2 seconds. The next pause would be 4 seconds.
     await wait_for_async(lambda: attempts >= 3)
     await phone.page.evaluate(NO_TIMERS)

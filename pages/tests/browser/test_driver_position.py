@@ -99,10 +99,10 @@ ODD_VALUES: list[tuple[dict[str, Any], dict[str, Any]]] = [
 @pytest.mark.long
 async def test_impossible_speed_heading_or_accuracy_is_left_out(phone: Phone, driver: Driver) -> None:
     await open_on_the_road(phone, driver)
-    for number, (coords, kept) in enumerate(ODD_VALUES, start=1):
+    for number, (coords, expected) in enumerate(ODD_VALUES, start=1):
         await phone.page.evaluate("(coords) => fix(coords, Date.now())", coords | {"latitude": 24 + number / 100})
         row = await wait_for_location(driver, latitude=24 + number / 100)
-        assert {name: getattr(row, name) for name in kept} == kept
+        assert {name: getattr(row, name) for name in expected} == expected
 
 
 async def test_invalid_coordinates_show_that_the_position_is_unknown(phone: Phone, driver: Driver) -> None:

@@ -27,7 +27,7 @@ worker.addEventListener("fetch", (event) => {
 async function install() {
   const files = await caches.open(FILES);
   await files.addAll(BUILD.files.map((path) => new Request(path, { cache: "no-cache" })));
-  for (const path of [PAGE, BUILD.words]) await cache(path, await fetch(path, { cache: "no-cache" }));
+  for (const path of [PAGE, BUILD.translations]) await cache(path, await fetch(path, { cache: "no-cache" }));
   await worker.skipWaiting();
 }
 
@@ -41,7 +41,7 @@ async function activate() {
 function answerFor(request) {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return null;
-  if (pathname === PAGE || pathname === BUILD.words) return networkFirst(request, pathname);
+  if (pathname === PAGE || pathname === BUILD.translations) return networkFirst(request, pathname);
   return BUILD.files.includes(pathname) ? cachedFile(request, pathname) : null;
 }
 

@@ -15,14 +15,14 @@ export class Actions {
   #store;
   #toasts;
   #card;
-  #outdated;
+  #onOutdated;
 
-  /** `card(id)`: the element to mark as busy. `outdated()` is called when a driver or route no longer exists. */
-  constructor(store, toasts, { card, outdated }) {
+  /** `card(id)`: the element to mark as busy. `onOutdated()` is called when a driver or route no longer exists. */
+  constructor(store, toasts, { card, onOutdated }) {
     this.#store = store;
     this.#toasts = toasts;
     this.#card = card;
-    this.#outdated = outdated;
+    this.#onOutdated = onOutdated;
   }
 
   /** `order` is the row that the clerk saw, with its version. Shows refusals and errors as toasts. */
@@ -66,6 +66,6 @@ export class Actions {
       .join(" ");
     const message = gone || (error.code === "offline" ? OFFLINE() : error.message || FAILED());
     this.#toasts.show({ title: number, message, severity: "error", action: { type: "order", order_id: id } });
-    if (gone) this.#outdated();
+    if (gone) this.#onOutdated();
   }
 }

@@ -35,8 +35,8 @@ const columns = new Columns(root, {
   shows: filters.shows,
   texts: { labels, driverName: fleet.driverName, isFinal: moves.isFinal },
 });
-const map = new MapPanel({ store, fleet, shows: filters.shows, opened: (id) => drawer.open(id) });
-const actions = new Actions(store, toasts, { card: columns.card, outdated: () => live.readFleet() });
+const map = new MapPanel({ store, fleet, shows: filters.shows, onOpen: (id) => drawer.open(id) });
+const actions = new Actions(store, toasts, { card: columns.card, onOutdated: () => live.readFleet() });
 const drawer = new Drawer(find("#drawer"), {
   labels,
   isFinal: moves.isFinal,
@@ -45,7 +45,7 @@ const drawer = new Drawer(find("#drawer"), {
 });
 const dialog = new MoveDialog(find("#move"), {
   names: nameOf,
-  chosen: (order, changes) => actions.change(order, changes),
+  onSubmit: (order, changes) => actions.change(order, changes),
 });
 const live = new Live({
   store,
@@ -208,7 +208,7 @@ language.addEventListener("submit", () => {
 
 // --- start --------------------------------------------------------------------------------------------------------
 
-new Dragging(root, { store, moves, dropped: handleDrop });
+new Dragging(root, { store, moves, onDrop: handleDrop });
 useKeys(root, { search: form.elements.q, move: openMove });
 setInterval(drawAll, AGES_MS);
 onNewDay(() => {

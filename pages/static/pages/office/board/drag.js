@@ -7,13 +7,13 @@ export class Dragging {
   #over = null;
   #store;
   #moves;
-  #dropped;
+  #onDrop;
 
-  /** `dropped(order, target)` is called with the order as it was when the drag began. */
-  constructor(root, { store, moves, dropped }) {
+  /** `onDrop(order, target)` is called with the order as it was when the drag began. */
+  constructor(root, { store, moves, onDrop }) {
     this.#store = store;
     this.#moves = moves;
-    this.#dropped = dropped;
+    this.#onDrop = onDrop;
     for (const [name, handler] of Object.entries({
       dragstart: this.#start,
       dragover: this.#drag,
@@ -62,7 +62,7 @@ export class Dragging {
     const place = this.#place(event);
     if (!place) return;
     event.preventDefault();
-    this.#dropped(this.#order, this.#targets.get(place.dataset.target));
+    this.#onDrop(this.#order, this.#targets.get(place.dataset.target));
   };
 
   #end = () => {

@@ -22,13 +22,13 @@ export class MapPanel {
   #store;
   #fleet;
   #shows;
-  #opened;
+  #onOpen;
 
-  constructor({ store, fleet, shows, opened }) {
+  constructor({ store, fleet, shows, onOpen }) {
     this.#store = store;
     this.#fleet = fleet;
     this.#shows = shows;
-    this.#opened = opened;
+    this.#onOpen = onOpen;
   }
 
   /** Creates the map. The caller must draw all orders again afterwards. */
@@ -66,7 +66,7 @@ export class MapPanel {
       keyboard: false,
       className: `${priority === "urgent" ? "urgent" : ""} ${stop ? "" : "waiting"}`,
       title: `${order.order_number} ${order.customer_name} ${order.delivery_address}`,
-      onClick: () => this.#opened(id),
+      onClick: () => this.#onOpen(id),
     };
   }
 

@@ -10,14 +10,17 @@ export class MoveDialog {
   #names;
   #targets = new Map();
   #order = null;
-  #chosen;
+  #onSubmit;
 
-  /** `names(key)`: the label of a target. `chosen(order, changes)` is called with the order as it was when the dialog opened. */
-  constructor(dialog, { names, chosen }) {
+  /**
+   * `names(key)`: the label of a target. `onSubmit(order, changes)` is called with the order as it was
+   * when the dialog opened.
+   */
+  constructor(dialog, { names, onSubmit }) {
     this.#dialog = dialog;
     this.#form = find("form", dialog);
     this.#names = names;
-    this.#chosen = chosen;
+    this.#onSubmit = onSubmit;
     this.#form.addEventListener("change", this.#askForReason);
     this.#form.addEventListener("input", this.#checkReason);
     this.#form.addEventListener("submit", this.#submit);
@@ -83,6 +86,6 @@ export class MoveDialog {
     const { changes, needsReason } = this.#target();
     const reason = needsReason ? { reason: this.#form.elements.reason.value.trim() } : {};
     this.#dialog.close();
-    this.#chosen(this.#order, { ...changes, ...reason });
+    this.#onSubmit(this.#order, { ...changes, ...reason });
   };
 }

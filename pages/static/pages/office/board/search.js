@@ -10,16 +10,16 @@ const MAX_RESULTS = 100;
 
 export class Search {
   #searches = 0;
-  #found;
+  #onFound;
 
-  /** `found(rows)` is called with the orders that the server found for the current text, and with null when the text changes. */
-  constructor(found) {
-    this.#found = found;
+  /** `onFound(rows)` is called with the orders that the server found for the current text, and with null when the text changes. */
+  constructor(onFound) {
+    this.#onFound = onFound;
   }
 
   /** Call it when the text changes. Responses for the previous text are dropped. */
   typed(text) {
-    this.#found(null);
+    this.#onFound(null);
     this.repeat(text);
   }
 
@@ -32,7 +32,7 @@ export class Search {
   #searchSoon = debounce(PAUSE_MS, async (text, search) => {
     const isWanted = () => search === this.#searches;
     const rows = await retry(() => (isWanted() ? searchOrders(text) : []));
-    if (isWanted()) this.#found(rows);
+    if (isWanted()) this.#onFound(rows);
   });
 }
 
