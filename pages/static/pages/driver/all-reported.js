@@ -12,7 +12,7 @@ import { happenedAt } from "./report-time.js";
 const LATE_MS = 5_000;
 
 /**
- * A report of unknown time is not late: it is sent without a time, so the server treats it as made now.
+ * Whether the report is late. A report of unknown time is not late: it is sent without a time, so the server treats it as made now.
  * @param {Entry} entry
  */
 const isLate = (entry) => now() - (happenedAt(entry) ?? Infinity) > LATE_MS;

@@ -189,7 +189,7 @@ function showError(message) {
 }
 
 for (const dialog of ["#proof", "#failed"]) {
-  // If the stop is done, the button that opened the dialog no longer exists.
+  // If the stop is done, the button that opened the dialog no longer exists. Then the next stop gets the focus.
   find(dialog).addEventListener("close", () => find("#next").contains(document.activeElement) || focusNext());
 }
 
@@ -240,7 +240,7 @@ function recentPosition() {
   return { latitude, longitude };
 }
 
-// --- the server's answers and events -----------------------------------------------------------------------------------------
+// --- the server's responses and events -----------------------------------------------------------------------------------------
 
 queue.on("changed", draw);
 announceAllReported(queue);

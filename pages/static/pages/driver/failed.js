@@ -14,7 +14,7 @@ let submit = null;
  * Shows the dialog for a stop.
  * @param {string} name the customer's name
  * @param {(reason: string) => Promise<string>} report is called with the reason and resolves with an error text. The dialog
- *   closes only if that is ""
+ *   closes only if the text is ""
  */
 export function askReason(name, report) {
   submit = report;

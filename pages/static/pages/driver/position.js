@@ -66,7 +66,7 @@ export class Position {
    * @type {number | null}
    */
   #unconfirmedSince = null;
-  /** When that position was taken, in milliseconds since 1970. */
+  /** When the oldest unconfirmed position was taken, in milliseconds since 1970. */
   #unconfirmedTime = 0;
   #isConfirmed = false;
 
@@ -135,7 +135,7 @@ export class Position {
    */
   #handleConfirmation = ({ data }) => {
     if (data.driver_id !== this.#driver || this.#unconfirmedSince === null) return;
-    // After connecting, the server first sends the previous position.
+    // After connecting, the server first sends the last position that it stored, which confirms nothing.
     if (Date.parse(data.timestamp) < this.#unconfirmedTime - CONFIRM_TIMEOUT_MS) return;
     [this.#unconfirmedSince, this.#isConfirmed] = [null, true];
     this.showSharing();

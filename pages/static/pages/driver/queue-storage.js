@@ -118,7 +118,7 @@ export class QueueStorage {
 
   /**
    * Writes the unsaved changes and `more` in one transaction. Collects the changes inside the transaction, because opening the
-   * database may emit `cleared`, which adds some.
+   * database may emit `cleared`, which adds changes.
    * @param {(queue: IDBObjectStore) => void} more
    * @param {[string, Entry | null][] | null} some only these unsaved changes
    */

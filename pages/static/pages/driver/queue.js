@@ -150,12 +150,12 @@ export class Queue extends Emitter {
 
   /** Sends all waiting reports, at once or as soon as the server allows it, with retries until none waits. */
   send() {
-    // Before `add`, so that it wakes a round that waits or hangs, and not the new one.
+    // Called before `add`, so that `retryNow` wakes a round that waits or hangs, and not the new one.
     retryNow();
     this.#sender.add("all");
   }
 
-  /** Sends the waiting reports once. Rejects with a temporary error if some still wait afterwards. */
+  /** Runs a round in the tab that has the lock. Rejects with a temporary error if reports still wait afterwards. */
   async #sendAll() {
     this.#retryMs = 0;
     const isDone = await this.#lock.run((isOurs) => this.#round(isOurs)).catch(reportError);
@@ -163,7 +163,7 @@ export class Queue extends Emitter {
   }
 
   /**
-   * Sends the waiting reports once. True if none waits any more.
+   * Sends the waiting reports once. Returns whether none waits any more.
    * @param {() => boolean} isOurs whether no other tab has taken over
    */
   async #round(isOurs) {

@@ -236,7 +236,7 @@ export class Stops extends Emitter {
   }
 
   /**
-   * Changes an order without a request.
+   * Applies changes to an order without a request, unless the stored version is newer.
    * @param {number} id
    * @param {{ version: number, status?: OrderStatus, amount_collected?: number }} changes
    */
@@ -254,7 +254,7 @@ export class Stops extends Emitter {
 
   /** @param {number} id */
   async #handleUnassignment(id) {
-    // The server may have answered a running request while the order was still this driver's.
+    // The server may have answered a running request while the order was still this driver's. Then the order is read again.
     if (this.#refetcher.has(id)) this.refetch(id);
     const row = this.#rows.get(id);
     if (!row) return;

@@ -46,7 +46,7 @@ function answerFor(request) {
 }
 
 /**
- * The server's response; the cached one if the server fails or takes longer than TIMEOUT_MS, and then at once for SLOW_MS.
+ * The server's response; the cached one if the request fails, takes longer than TIMEOUT_MS, or ends with a server error.
  * @param {Request} request
  * @param {string} path
  */

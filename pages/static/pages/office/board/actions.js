@@ -3,7 +3,7 @@ import { ApiError, get, post } from "../../../web/api.js";
 import { retry } from "../../../web/retry.js";
 import { signInAgain } from "./live.js";
 
-// The server may have made the change although the response was lost. The version in the request prevents a second one.
+// The server may have made the change although the response was lost. The version in the request prevents a second change.
 const OFFLINE = () => gettext("No connection. The board will show whether it was done. If not, please try again.");
 const GONE = () => ({
   driver: gettext("This driver is no longer available. Please choose another."),

@@ -23,7 +23,7 @@ export class Drawer {
   #onRead;
   #onError;
   #opener = null;
-  /** The number of reads so far. Only the last one is shown. */
+  /** The number of reads so far. Only the result of the last read is shown. */
   #reads = 0;
   #takesFocus = false;
   /** The id of the order opened last. `shown` is the id of the displayed order, which may still be the previous one. */
@@ -69,7 +69,7 @@ export class Drawer {
     history.replaceState(null, "", address);
   }
 
-  /** Call it when this order, its messages or its proof changed. */
+  /** Call it when the order with this id, its messages or its proof changed. */
   changed(id) {
     if (id === this.id) this.#refetchSoon();
   }

@@ -56,7 +56,7 @@ export class Fleet {
     }
   }
 
-  /** Adds the names in these orders: `setDrivers` gets no inactive drivers. */
+  /** Adds the drivers' names in these orders: inactive drivers are missing in `setDrivers`. */
   addNames(rows) {
     for (const { driver, driver_name: name } of rows) if (driver && name) this.#names.set(driver, name);
   }

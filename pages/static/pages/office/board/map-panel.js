@@ -3,7 +3,7 @@ import { isOpen } from "../../../web/statuses.js";
 
 const RETRY_MS = 5_000;
 
-/** Loads the map's code, with retries while offline. The board works without it. */
+/** Loads the map's code, with retries while offline. The board works without the map. */
 async function loadMapModule() {
   for (;;) {
     try {
@@ -83,7 +83,7 @@ export class MapPanel {
     });
   }
 
-  /** Places a pin, unless it would look the same. */
+  /** Places a pin, unless it looks the same as before. */
   #place(kind, id, pin) {
     if (!this.#map) return;
     const key = `${kind}:${id}`;

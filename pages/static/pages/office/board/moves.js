@@ -53,7 +53,7 @@ export class Moves {
     return { status: "confirmed", driver, ...this.#dateOfAttempt(order, "confirmed") };
   }
 
-  /** The change that a new attempt of a past day needs: today as its date. Else no change. */
+  /** For a new attempt of an order whose day has passed, changes the day to today. Else an empty object. */
   #dateOfAttempt(order, to) {
     const isPast = order.status === "failed" && to === "confirmed" && order.scheduled_date < today();
     return isPast ? { scheduled_date: today() } : {};

@@ -8,7 +8,7 @@ export class Painter {
   #draw;
   #drawn;
 
-  /** Calls `draw(id)` for each order, and `drawn(isDone)` after each frame; `isDone` if no order waits for the next. */
+  /** Calls `draw(id)` for each order, and `drawn(isDone)` after each frame; `isDone` is true if no order waits. */
   constructor(draw, drawn) {
     this.#draw = draw;
     this.#drawn = drawn;

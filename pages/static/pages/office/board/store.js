@@ -2,7 +2,7 @@
 import { slotRank } from "../../../web/statuses.js";
 import { clock } from "../../../web/time.js";
 
-/** The note on an order that the driver reported late. */
+/** The note on an order whose last move the driver reported late. */
 export const laterText = (when) => interpolate(gettext("reported later, at %s"), [clock(when)]);
 
 /** The sort key of orders in a column: urgent ones first, then by due date. */
@@ -33,7 +33,7 @@ export class Store {
     return this.#orders.values();
   }
 
-  /** Merges `facts` into the order. False if the stored version is newer. */
+  /** Merges `facts` into the order. Returns false and changes nothing if the stored version is newer. */
   put(facts) {
     const before = this.#orders.get(facts.id);
     if (before && facts.version < before.version) return false;

@@ -9,7 +9,7 @@ const PAUSE_MS = 120;
 const MAX_RESULTS = 7;
 /** Shorter texts are not searched. */
 const MIN_LENGTH = 2;
-/** How many latest orders are loaded for each customer found. */
+/** How many of the latest orders are loaded for each customer found. */
 const LATEST = 20;
 /** How long the choice of a customer waits for these orders: the caller is on the phone. */
 const ORDERS_MS = 1_500;

@@ -89,7 +89,7 @@ function take(chosen, orders, later) {
   readNumbers(chosen);
   readWarnings(chosen);
   if (!orders) readOrders(chosen, later);
-  // The focus is not on the button: Enter must not place an order that nobody has checked.
+  // Does not focus the button, because Enter must not place an order that nobody has checked.
   if (!orders) find("#lines select").focus();
   else (orders.open.length ? form.elements.another : find("#confirm")).focus();
 }
@@ -123,7 +123,7 @@ async function readNumbers(chosen) {
   if (isChosen(chosen)) fill(find("#known"), { phone: [phone, phone2].filter(Boolean).map(phoneText).join(" · ") });
 }
 
-/** Loads the orders of a customer who was chosen before they arrived. */
+/** Loads the orders of a customer who was chosen before the orders were loaded. */
 async function readOrders(chosen, later) {
   const orders = (await later) ?? (await retry(() => (isChosen(chosen) ? ordersOf(chosen) : null)));
   if (!orders || !isChosen(chosen)) return;
@@ -204,7 +204,7 @@ function showError(error) {
   find("#wrong").textContent = error.code === "offline" ? offline : error.message;
   find("#wrong").hidden = false;
   find("#signed-out").hidden = error.status !== 401;
-  // `scheduled_date`, `new_customer.phone`, `items.1.quantity`.
+  // `attr` is for example `scheduled_date`, `new_customer.phone` or `items.1.quantity`.
   const paths = (error.errors ?? []).map(({ attr }) => attr?.split(".") ?? []);
   const fields = paths.map(([name, inner, ofItem]) => (ofItem ? fieldOf(inner, ofItem) : form.elements[inner ?? name]));
   fields.find(Boolean)?.focus();
