@@ -73,7 +73,10 @@ function showState(fresh) {
   draw();
 }
 
-/** Shows the driver on the map, or hides the map if no recent position is known. The server sends positions only while the driver is on the way to this stop. */
+/**
+ * Shows the driver on the map, or hides the map if no recent position is known. The server sends positions only while the driver
+ * is on the way to this stop.
+ */
 function draw() {
   const element = find("#place");
   const isRecent = driverLocation && now() - Date.parse(driverLocation.timestamp) < MAX_AGE_MS;

@@ -89,7 +89,7 @@ function take(chosen, orders, later) {
   readNumbers(chosen);
   readWarnings(chosen);
   if (!orders) readOrders(chosen, later);
-  // Does not focus the button, because Enter must not place an order that nobody has checked.
+  // Without the orders the button gets no focus, because Enter must not place an order that nobody has checked.
   if (!orders) find("#lines select").focus();
   else (orders.open.length ? form.elements.another : find("#confirm")).focus();
 }
