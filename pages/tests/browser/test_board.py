@@ -1,4 +1,4 @@
-"""The board's cards, filters, search and drawer, its accessibility in light and dark, and a clerk's actions on it."""
+"""The board's cards, filters, search, drawer and map, and its accessibility in light and dark."""
 
 from __future__ import annotations
 

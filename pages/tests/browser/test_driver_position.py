@@ -1,4 +1,4 @@
-"""The driver's page shares the position, also as phones report it with impossible timestamps and values."""
+"""The driver's page shares the position, also from phones that report impossible timestamps and values."""
 
 from __future__ import annotations
 
