@@ -5,7 +5,7 @@ export interface Move {
   to: OrderStatus;
   needs_reason: boolean;
   /** The label of the driver's button; "" without a button. */
-  word?: string;
+  label?: string;
 }
 
 export interface MapSettings {

@@ -16,7 +16,7 @@ from notifications.models import NotificationHistory
 from orders.models import Order
 from orders.tests.factories import make_driver, make_product
 from pages.tests.browser.board import Board
-from pages.tests.browser.phone import Phone, reports, until_true
+from pages.tests.browser.phone import Phone, driver_reports, wait_until_true
 
 pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 SHEET = """編號,客戶,電話,地址,商品,數量,配送日期,時段
@@ -38,9 +38,9 @@ async def imported(board: Board) -> list[Order]:
     await board.page.set_input_files("input[type=file]", {"name": "day.csv", "mimeType": "text/csv", "buffer": sheet})
     await board.page.check("[name=mode][value=good]")
     await board.page.click(".submit-row [type=submit]")
-    await until_true(lambda: Order.objects.count() == 2)
+    await wait_until_true(lambda: Order.objects.count() == 2)
     await board.page.goto(board.site.url)
-    await board.ready()
+    await board.wait_until_ready()
     return await all_orders()
 
 
@@ -55,9 +55,9 @@ async def another(page: Page) -> Page:
 
 async def confirm_and_assign(board: Board, driver: Driver, order: Order) -> None:
     await board.card(order).drag_to(board.column("confirmed"))
-    await board.is_in_column(order, "confirmed")
+    await board.wait_for_column(order, "confirmed")
     await board.card(order).drag_to(board.target("driver", driver.pk))
-    await board.is_in_column(order, "assigned")
+    await board.wait_for_column(order, "assigned")
 
 
 async def kill_and_start(site: Site) -> None:
@@ -70,33 +70,33 @@ async def test_day_from_import_to_receipt(page: Page, site: Site) -> None:
     driver = await make(make_driver)(name="陳志明")
     orders = first, second = await imported(board)
     await board.page.reload()
-    await board.is_shown(*orders)
+    await board.wait_for_cards(*orders)
     for order in orders:
         await confirm_and_assign(board, driver, order)
 
     phone = Phone(await another(page), site, driver)
     await phone.open()
-    await phone.installed()
-    await phone.shows("#next h2", first.customer.name)
+    await phone.wait_until_installed()
+    await phone.wait_for_text("#next h2", first.customer.name)
     customer = await another(page)
     await customer.goto(f"{site.url}/t/{first.tracking_token}/")
     await expect(customer.locator("#state")).to_have_attribute("data-status", "assigned")
 
     # The driver leaves online and delivers offline; meanwhile the server dies and restarts.
     await phone.go("delivering")
-    await board.is_in_column(first, "delivering")
+    await board.wait_for_column(first, "delivering")
     await expect(customer.locator("#state")).to_have_attribute("data-status", "delivering")
     await phone.page.context.set_offline(True)
     await phone.go("arriving")
     await phone.go()
     await phone.page.locator("#proof-serial").fill("CYL-1")
     await phone.confirm()
-    await phone.shows("#next h2", second.customer.name)
+    await phone.wait_for_text("#next h2", second.customer.name)
     await kill_and_start(site)
     await phone.page.context.set_offline(False)
-    await phone.server_has(first, "delivered")
+    await phone.wait_for_server(first, "delivered")
 
-    await board.is_in_column(first, "delivered")
+    await board.wait_for_column(first, "delivered")
     await expect(customer.locator(".receipt")).to_be_visible()
     await is_delivered_once(first)
 
@@ -105,8 +105,8 @@ async def test_day_from_import_to_receipt(page: Page, site: Site) -> None:
         await phone.go(step)
     await phone.go()
     await phone.confirm()
-    await phone.server_has(second, "delivered")
-    await board.is_in_column(second, "delivered")
+    await phone.wait_for_server(second, "delivered")
+    await board.wait_for_column(second, "delivered")
     await is_delivered_once(second)
     await board.page.goto(f"{site.url}/?order={first.pk}")
     await expect(board.page.locator("#drawer .proofs")).to_contain_text("CYL-1")
@@ -115,12 +115,12 @@ async def test_day_from_import_to_receipt(page: Page, site: Site) -> None:
 async def is_delivered_once(order: Order) -> None:
     """Checks that retries left one step in the history, one proof and one message."""
     await make(order.refresh_from_db)()
-    said = [row.to_status for row in await reports(order)]
+    said = [row.to_status for row in await driver_reports(order)]
     assert said == ["delivering", "arriving", "delivered"]
     assert await make(order.confirmations.count)() == 1
     kinds = NotificationHistory.objects.filter(order=order).values_list("kind", flat=True)
     expected = {"order_confirmed", "driver_on_the_way", "driver_arriving", "order_delivered"}
-    await until_true(lambda: NotificationHistory.objects.filter(order=order, kind="order_delivered").exists())
+    await wait_until_true(lambda: NotificationHistory.objects.filter(order=order, kind="order_delivered").exists())
     found = await make(lambda: list(kinds))()
     assert len(found) == len(set(found))
     assert set(found) <= expected
@@ -131,13 +131,13 @@ async def test_boards_match_the_database_after_a_restart(page: Page, site: Site)
     board = await Board(page, site).open()
     driver = await make(make_driver)(name="陳志明")
     orders = await imported(board)
-    other = await board.second_clerk()
+    other = await board.open_for_second_clerk()
     await board.card(orders[0]).drag_to(board.target("driver", driver.pk))
-    await other.is_in_column(orders[0], "assigned")
+    await other.wait_for_column(orders[0], "assigned")
     await kill_and_start(site)
     await make(orders[1].refresh_from_db)()
     await make(orders[1].transition_to)("confirmed")
     for screen in (board, other):
-        await screen.is_in_column(orders[1], "confirmed")
-        await screen.is_in_column(orders[0], "assigned")
+        await screen.wait_for_column(orders[1], "confirmed")
+        await screen.wait_for_column(orders[0], "assigned")
         assert await screen.page.locator(".order").count() == 2

@@ -41,11 +41,11 @@ export const pageData = {
     time_slot: {},
   },
   moves: {
-    assigned: [{ to: "delivering", needs_reason: false, word: "Start" }],
+    assigned: [{ to: "delivering", needs_reason: false, label: "Start" }],
     delivering: [
-      { to: "arriving", needs_reason: false, word: "Arriving" },
-      { to: "assigned", needs_reason: false, word: "Take back" },
-      { to: "failed", needs_reason: true, word: "" },
+      { to: "arriving", needs_reason: false, label: "Arriving" },
+      { to: "assigned", needs_reason: false, label: "Take back" },
+      { to: "failed", needs_reason: true, label: "" },
     ],
     delivered: [],
   },
