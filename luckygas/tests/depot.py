@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.api.tokens import Refresh
 from notifications.models import NotificationHistory
-from notifications.states import OrderStatus as Sms
+from notifications.states import MessageStatus as Sms
 from notifications.tests.factories import make_message
 from orders.models import Order, ProofImageKind, proof
 from orders.states import OrderStatus

@@ -30,7 +30,7 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from luckygas.tests.depot import SECRET, V1, Depot, good_request, make_depot
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
-from notifications.states import OrderStatus as Sms
+from notifications.states import MessageStatus as Sms
 from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_staff, make_user, turn

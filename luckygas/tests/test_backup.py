@@ -20,7 +20,7 @@ from luckygas.testing.servers import Postgres, running
 from luckygas.testing.site import ROOT, Site, database_url
 from luckygas.testing.waiting import PATIENCE_SECONDS
 from notifications.models import NotificationHistory
-from notifications.states import OrderStatus as SmsStatus
+from notifications.states import MessageStatus as SmsStatus
 from notifications.tests.factories import make_message
 from orders.states import OrderStatus
 from orders.tests.factories import make_office, make_order

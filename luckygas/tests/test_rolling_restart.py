@@ -22,7 +22,7 @@ from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 from luckygas.tests.follower import Follower
 from luckygas.tests.test_faults import check_log, for_reader
 from notifications.models import NotificationHistory
-from notifications.states import OrderStatus as SmsStatus
+from notifications.states import MessageStatus as SmsStatus
 from notifications.tests.factories import make_message
 from orders.models import Order
 from orders.states import OrderStatus
