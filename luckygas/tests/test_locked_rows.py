@@ -312,32 +312,32 @@ def test_long_work_may_be_idle_longer_than_a_request() -> None:
 
 
 def test_moving_queue_is_not_cancelled() -> None:
-    blockers = Blockers(most=1)
+    blockers = Blockers(limit=1)
     # Each session holds the row for 0.2 s, and three wait behind it for a second or longer.
     moments = [({ahead + n: [ahead + n - 1] for n in (1, 2, 3)}, ahead * 0.2) for ahead in range(10)]
-    assert [blockers.too_many(waiting, now) for waiting, now in moments] == [[]] * 10
+    assert [blockers.sessions_to_cancel(waiting, now) for waiting, now in moments] == [[]] * 10
 
 
 def test_blocker_keeps_at_most_a_quarter_of_the_pool_waiting() -> None:
-    blockers = Blockers(most=2)
+    blockers = Blockers(limit=2)
     waiting = {2: [1], 3: [2], 4: [3, 2], 5: [9], 6: [4]}
-    assert blockers.too_many(waiting, 0.0) == []
-    assert blockers.too_many(waiting, 0.3) == [4, 5, 6]
-    assert blockers.too_many({5: [7]}, 0.4) == []
+    assert blockers.sessions_to_cancel(waiting, 0.0) == []
+    assert blockers.sessions_to_cancel(waiting, 0.3) == [4, 5, 6]
+    assert blockers.sessions_to_cancel({5: [7]}, 0.4) == []
 
 
 def test_thread_survives_missing_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that restores its settings removes them for a moment."""
     watch, looks = Watch(), list[int]()
 
-    def at_work() -> list[int]:
+    def busy_sessions() -> list[int]:
         looks.append(1)
         return []
 
-    monkeypatch.setattr(watch, "at_work", at_work)
+    monkeypatch.setattr(watch, "busy_sessions", busy_sessions)
     del settings.DATABASE_POOL
     connection.ensure_connection()
-    watch.took(connection)
+    watch.register(connection)
     wait_for(lambda: len(looks) > 2)
 
 
@@ -348,16 +348,16 @@ def test_idle_connections_do_not_count() -> None:
     def keep(*, begun: bool) -> None:
         with transaction.atomic() if begun else nullcontext():
             sessions_waiting()
-            watch.took(connection)
+            watch.register(connection)
             held.wait()
             done.wait()
         connection.close()
 
     kept = [in_thread(partial(keep, begun=begun)) for begun in (False, False, True)]
     held.wait()
-    at_work = watch.at_work()
+    busy = watch.busy_sessions()
     done.set()
     for thread in kept:
         thread.join()
-    assert len(at_work) == 1
-    assert watch.at_work() == []
+    assert len(busy) == 1
+    assert watch.busy_sessions() == []

@@ -10,7 +10,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from luckygas import settings as module
-from luckygas.checks import settings_are_sound
+from luckygas.checks import check_settings
 from luckygas.environment import Environment, Variables
 from luckygas.libraries import THROTTLE_RATES, throttle_rates
 
@@ -95,7 +95,7 @@ def test_invalid_url_is_reported_without_its_value(
 ) -> None:
     monkeypatch.setenv(name, url)
     read = {"DATABASE_URL": env.db_url, "EMAIL_URL": env.email_url}[name]
-    with pytest.raises(ImproperlyConfigured, match=rf"^{name} is no URL") as refused:
+    with pytest.raises(ImproperlyConfigured, match=rf"^{name} is not a URL") as refused:
         read(name, default="")
     assert "s3cret" not in str(refused.value)
 
@@ -126,7 +126,7 @@ MAIL = "django.core.mail.backends"
 def ids(settings: Any, **values: Any) -> list[str]:
     for name, value in values.items():
         setattr(settings, name, value)
-    found = settings_are_sound(None)
+    found = check_settings(None)
     assert all(message.hint for message in found)
     return [str(message.id) for message in found]
 
@@ -207,7 +207,7 @@ def test_demo_and_short_links_pass_checks(settings: Any, url: str) -> None:
 @pytest.mark.parametrize("setting", ["SMS_CALLBACK_SECRET", "SMS_API_KEY"])
 def test_check_does_not_reveal_the_secret(settings: Any, setting: str) -> None:
     setattr(settings, setting, "top/secret/of/the/site\n")
-    (message,) = settings_are_sound(None)
+    (message,) = check_settings(None)
     assert "top" not in str(message)
 
 
