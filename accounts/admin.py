@@ -30,7 +30,7 @@ from django.views.decorators.http import require_POST
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts import users
-from accounts.roles import Role, appointed, check_page
+from accounts.roles import Role, appointed_role, check_page
 from web.admin import BaseAdmin, BaseAdminForm, BaseListAdmin, Button, user_of
 
 # These pages show whole tokens, with which a reader could act as their owners.
@@ -98,7 +98,7 @@ class AccountForm(BaseAdminForm):
         if "role" in self.fields:
             given = [(role.value, role.label) for role in users.roles_to_give(self.by)]
             self.fields["role"].choices = [*self.without_role, *given]  # type: ignore[attr-defined]
-            self.initial["role"] = appointed(self.instance) or ""
+            self.initial["role"] = appointed_role(self.instance) or ""
 
 
 class NewAccountForm(AccountForm):
@@ -182,7 +182,7 @@ class AccountAdmin(BaseAdmin):
 
     @admin.display(description=_("role"))
     def role(self, user: User) -> str:
-        return users.role_of(user)
+        return users.role_label(user)
 
 
 @admin.register(AccessAttempt)

@@ -53,7 +53,7 @@ def lockout_response(request: HttpRequest, response: HttpResponse, credentials: 
     return response
 
 
-def forget(request: HttpRequest, name: str) -> None:
+def clear_failures(request: HttpRequest, name: str) -> None:
     """Deletes the failed attempts after a successful one. django-axes does this for session sign-ins only."""
     address = throttling.address_of(request)
     AccessAttempt.objects.filter(username=name_of(request, {"username": name}), ip_address=address).delete()

@@ -136,10 +136,10 @@ def is_office(user: Anyone) -> bool:
 
 def staff_role(user: Anyone) -> Role | None:
     """Owner, manager or clerk; None for inactive users and users who are not staff."""
-    return appointed(user) if is_office(user) else None
+    return appointed_role(user) if is_office(user) else None
 
 
-def appointed(user: Anyone) -> Role | None:
+def appointed_role(user: Anyone) -> Role | None:
     """Owner, manager or clerk, also for inactive accounts.
 
     Staff without a row are clerks; a superuser is an owner, whatever the row says. Needs a query if the user was loaded
@@ -165,7 +165,7 @@ def roles(user: Anyone) -> Iterator[Role]:
         yield Role.CUSTOMER
 
 
-def side(role: Role) -> Side:
+def side_of_role(role: Role) -> Side:
     return Side.OFFICE if role in STAFF else Side(role.value)
 
 
@@ -173,7 +173,7 @@ def side_of(user: Anyone) -> Side | None:
     """The side of the user's widest role; None without a role. Needs no query for the office."""
     if is_office(user):
         return Side.OFFICE
-    return next(map(side, roles(user)), None)
+    return next(map(side_of_role, roles(user)), None)
 
 
 def reach_of(held: Iterable[Role], right: str) -> Reach:
@@ -199,7 +199,7 @@ def may(user: Anyone, right: str) -> bool:
 def check_right(user: Anyone, right: str, attr: str | None = None) -> None:
     """Raises a Refusal unless the user has the right to all rows."""
     if not may(user, right):
-        raise refused(right, attr)
+        raise refusal_for(right, attr)
 
 
 def check_page(user: Anyone, right: str) -> None:
@@ -208,7 +208,7 @@ def check_page(user: Anyone, right: str) -> None:
         raise PermissionDenied(str(who_may(right)))
 
 
-def refused(right: str, attr: str | None = None, status: int = 403) -> Refusal:
+def refusal_for(right: str, attr: str | None = None, status: int = 403) -> Refusal:
     return Refusal("forbidden", who_may(right), attr=attr, status=status)
 
 

@@ -18,7 +18,7 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import StaffRole
-from accounts.roles import STAFF, Anyone, Role, appointed, check_right, may, refused, roles
+from accounts.roles import STAFF, Anyone, Role, appointed_role, check_right, may, refusal_for, roles
 from web.refusals import Refusal
 
 LONGEST_USERNAME, LONGEST_EMAIL = 150, 254  # the columns of Django's User
@@ -46,7 +46,7 @@ def right_to_manage(account: User) -> str:
     Managers may manage clerks, drivers and customers. Only owners may manage owners and managers: otherwise a manager
     could take over an owner's account.
     """
-    return APPOINT if appointed(account) in (Role.OWNER, Role.MANAGER) else "auth.change_user"
+    return APPOINT if appointed_role(account) in (Role.OWNER, Role.MANAGER) else "auth.change_user"
 
 
 def may_manage(by: Anyone, account: User) -> bool:
@@ -66,7 +66,7 @@ def roles_to_give(by: Anyone) -> list[Role]:
 def appoint(by: Anyone, user: User, role: str) -> None:
     """Gives an office role, or removes it (empty). Raises Refusal; the caller must then roll back its transaction."""
     if user.pk == by.pk or (role and Role(role) not in roles_to_give(by)):
-        raise refused(APPOINT, "role")
+        raise refusal_for(APPOINT, "role")
     check_may_manage(by, user)
     if role != Role.OWNER:
         check_not_last_owner(user)
@@ -106,7 +106,7 @@ def send_link(user: User, language: str | None = None) -> None:
         send_mail(str(_("Lucky Gas: your account")), text, None, [user.email])
 
 
-def role_of(user: User) -> str:
+def role_label(user: User) -> str:
     """The label of the widest role, for lists. To avoid queries, load `staff_role`, `driver` and `customer` too."""
     role = next(roles(user), None)
     return str(role.label) if role else ""

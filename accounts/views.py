@@ -34,7 +34,7 @@ WRONG = "wrong_secret"
 ACTIONS = {"changelist": "view", "history": "view", "change": "view", "add": "add", "delete": "delete"}
 
 
-class Limited(FormView):
+class ThrottledForm(FormView):
     """A form with a rate limit by address (`scope`).
 
     Past the limit it answers 429, and 503 while too many others sign in. In both cases the input is not processed.
@@ -66,7 +66,7 @@ class SignInForm(AuthenticationForm):
         return super().get_invalid_login_error()
 
 
-class SignIn(Limited, auth.LoginView):
+class SignIn(ThrottledForm, auth.LoginView):
     form_class = SignInForm
     scope = "sign_in"
 
@@ -111,7 +111,7 @@ def is_signed_in_as(request: HttpRequest, name: str) -> bool:
     return request.user.is_authenticated and request.user.get_username() == User.normalize_username(name.strip())
 
 
-class PasswordReset(Limited, auth.PasswordResetView):
+class PasswordReset(ThrottledForm, auth.PasswordResetView):
     """Sends a plain text e-mail in the language of the request."""
 
     email_template_name = "registration/password_reset_email.txt"
@@ -144,10 +144,12 @@ class SetPassword(auth.PasswordResetConfirmView):
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """`handler403`. The admin refuses without a reason, so the reason is derived from the page."""
-    return defaults.permission_denied(request, exception if str(exception) else PermissionDenied(_of_admin(request)))
+    return defaults.permission_denied(
+        request, exception if str(exception) else PermissionDenied(_reason_of_admin(request))
+    )
 
 
-def _of_admin(request: HttpRequest) -> str:
+def _reason_of_admin(request: HttpRequest) -> str:
     match = request.resolver_match
     if match is None or match.namespace != "admin" or match.url_name is None:
         return ""

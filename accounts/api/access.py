@@ -11,7 +11,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from accounts.roles import ALL, OWN, Side, no_role, reach, refused, roles, side_of
+from accounts.roles import ALL, OWN, Side, no_role, reach, refusal_for, roles, side_of
 from web import throttling
 from web.throttling import wait_for
 
@@ -23,7 +23,7 @@ WRITES = {"create": "add", "partial_update": "change"}
 UNNAMED = "(no right)"
 
 
-def rights_asked(request: Request, view: APIView) -> Collection[str]:
+def required_rights(request: Request, view: APIView) -> Collection[str]:
     """The rights that this request needs: those in the view's `rights` for the method, else by the view's model."""
     method = "GET" if request.method in SAFE_METHODS else request.method or ""
     named: Mapping[str, Collection[str]] = getattr(view, "rights", {})
@@ -52,9 +52,9 @@ class ByRole(BasePermission):
             raise no_role()
         known = hasattr(view, (request.method or "").lower())
         least = ALL if getattr(view, "all_rows", False) else OWN
-        for right in rights_asked(request, view) if known else ():
+        for right in required_rights(request, view) if known else ():
             if reach(user, right) < least:
-                raise refused(right)
+                raise refusal_for(right)
         return True
 
 

@@ -82,8 +82,8 @@ class Refresh(RefreshToken):
         """
         _row, is_first = cast("tuple[Any, bool]", self.blacklist())
         if not is_first:
-            end_family(self.get("session"))
-        return is_first and not _ended(self.get("session")).exists()
+            revoke_family(self.get("session"))
+        return is_first and not _revocation(self.get("session")).exists()
 
     def renew(self) -> dict[str, str]:
         """A new pair of the same family. Raises TokenError if this token was used or revoked."""
@@ -102,22 +102,22 @@ class Refresh(RefreshToken):
         return {"access": access, "refresh": str(self)}
 
 
-def _family(session: str | None) -> str:
+def _family_jti(session: str | None) -> str:
     """The `jti` under which a revoked family is stored in the blacklist."""
     return f"session:{session}"
 
 
-def _ended(session: str | None) -> QuerySet[BlacklistedToken]:
+def _revocation(session: str | None) -> QuerySet[BlacklistedToken]:
     """The blacklist row of this family, if it is revoked."""
-    return BlacklistedToken.objects.filter(token__jti=_family(session))
+    return BlacklistedToken.objects.filter(token__jti=_family_jti(session))
 
 
-def accounts(session: str | None) -> QuerySet[Any]:
+def users_with_signed_out(session: str | None) -> QuerySet[Any]:
     """All users, annotated with `signed_out`: whether this sign-in is revoked."""
-    return User.objects.select_related("staff_role").annotate(signed_out=Exists(_ended(session)))
+    return User.objects.select_related("staff_role").annotate(signed_out=Exists(_revocation(session)))
 
 
-def end_family(session: str | None) -> None:
+def revoke_family(session: str | None) -> None:
     """Revokes all tokens of this sign-in and closes its sockets. The caller must commit its transaction."""
     if session is None:
         return
@@ -125,7 +125,7 @@ def end_family(session: str | None) -> None:
     lives = api_settings.REFRESH_TOKEN_LIFETIME + api_settings.ACCESS_TOKEN_LIFETIME
     now = timezone.now()
     about = {"token": "", "created_at": now, "expires_at": now + lives}
-    family, _created = OutstandingToken.objects.get_or_create(jti=_family(session), defaults=about)
+    family, _created = OutstandingToken.objects.get_or_create(jti=_family_jti(session), defaults=about)
     _row, is_new = BlacklistedToken.objects.get_or_create(token=family)
     if is_new:
         signed_out.send(sender=Refresh, session=session)
@@ -141,7 +141,7 @@ class Authentication(JWTAuthentication):
 
     def get_user(self, validated_token: Token) -> Any:
         """Loads the user and whether the sign-in is revoked, in one query."""
-        known = accounts(validated_token.get("session"))
+        known = users_with_signed_out(validated_token.get("session"))
         user = known.filter(pk=validated_token.get(api_settings.USER_ID_CLAIM)).first()
         if user is None or not user.is_active:
             raise AuthenticationFailed(NOT_ACTIVE, "user_inactive" if user else "user_not_found")
@@ -189,7 +189,7 @@ class LogoutSerializer(TokenBlacklistSerializer):
         token = self.token_class(attrs["refresh"])
         with transaction.atomic():
             was_good = token.use()
-            end_family(token.get("session"))
+            revoke_family(token.get("session"))
         if not was_good:
             raise TokenError(USED)
         return {}
