@@ -23,7 +23,7 @@ from web.refusals import Refusal
 
 LONGEST_USERNAME, LONGEST_EMAIL = 150, 254  # the columns of Django's User
 APPOINT = "accounts.appoint_manager"
-PASSWORD_BYTES = 9  # 72 random bits, 12 characters: to be read from a screen once
+PASSWORD_BYTES = 9  # 72 random bits, 12 characters: short enough to read from a screen
 
 
 def new_password() -> str:
@@ -93,12 +93,12 @@ def check_not_last_owner(user: User) -> None:
 
 
 def is_in_use(user: User) -> bool:
-    """Whether the account is staff, a driver or a customer."""
+    """Whether the account is staff, a superuser, a driver or a customer."""
     return user.is_staff or user.is_superuser or hasattr(user, "driver") or hasattr(user, "customer")
 
 
 def send_link(user: User, language: str | None = None) -> None:
-    """Mails the link to set the password. Raises OSError (SMTPException is one) if that fails."""
+    """Mails the link to set the password. Raises OSError, also as SMTPException, if the mail cannot be sent."""
     uid, token = urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
     link = settings.SITE_URL + reverse("password_reset_confirm", args=[uid, token])
     with translation.override(language or translation.get_language()):

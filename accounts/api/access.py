@@ -1,4 +1,8 @@
-"""Permission and throttle classes of the API. A view that names no right is refused to everybody."""
+"""Permission and throttle classes of the API.
+
+A view needs the rights that its `rights` lists for the method, else the permission for its model. A view with neither
+is refused to everybody.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +22,13 @@ from web.throttling import wait_for
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # which imports this module
 
-# The permission that each action of a resource needs, by Django's name. Other writing actions name their own.
+# The permission that each action of a resource needs, by Django's name. Other writing actions list theirs in `rights`.
 WRITES = {"create": "add", "partial_update": "change"}
 UNNAMED = "(no right)"
 
 
 def required_rights(request: Request, view: APIView) -> Collection[str]:
-    """The rights that this request needs: those in the view's `rights` for the method, else by the view's model."""
+    """The rights that this request needs; UNNAMED, which nobody has, if the view has neither `rights` nor a model."""
     method = "GET" if request.method in SAFE_METHODS else request.method or ""
     named: Mapping[str, Collection[str]] = getattr(view, "rights", {})
     if method in named:
@@ -59,9 +63,9 @@ class ByRole(BasePermission):
 
 
 class RoleThrottle(BaseThrottle):
-    """Limits by the view's `throttle_scope`, else by the caller's role. Users without a role count as customers.
+    """Limits by the view's `throttle_scope`, else by the caller's role (`anonymous` without sign-in).
 
-    Requests are counted for each user, and without sign-in for each address.
+    Users without a role count as customers. Counts requests for each user, and without sign-in for each address.
     """
 
     seconds: int | None = None
