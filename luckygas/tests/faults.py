@@ -104,7 +104,7 @@ def redis_frozen(scene: Scene) -> AbstractContextManager[None]:
 
 
 def redis_half_open(scene: Scene) -> AbstractContextManager[None]:
-    return without_redis(scene, scene.cluster.link.drop_data, scene.cluster.link.recover)
+    return without_redis(scene, scene.cluster.redis_proxy.drop_data, scene.cluster.redis_proxy.recover)
 
 
 @contextmanager

@@ -219,7 +219,7 @@ def check_the_doors(deployed: Deployed) -> None:
 
 def until_logged(nginx: Nginx, words: str) -> None:
     """Waits for the log line, which nginx writes after the answer."""
-    wait_for(lambda: words in nginx.access.read_text(), say=nginx.access.read_text)
+    wait_for(lambda: words in nginx.access.read_text(), describe=nginx.access.read_text)
 
 
 def assert_nothing_secret(deployed: Deployed, secrets: list[str]) -> None:

@@ -130,7 +130,7 @@ def launched(directory: Path, **extra: str) -> Iterator[AppServer]:
 
 
 def until_logged(server: AppServer, words: str) -> None:
-    wait_for(lambda: words in server.log.read_text(), say=server.log.read_text)
+    wait_for(lambda: words in server.log.read_text(), describe=server.log.read_text)
 
 
 @pytest.mark.servers
@@ -139,7 +139,7 @@ def test_server_that_is_not_ready_has_no_socket(tmp_path: Path) -> None:
     with launched(tmp_path, DATABASE_URL="postgres://nobody@127.0.0.1:1/none") as server:
         until_logged(server, "/health/ready")
         assert not (tmp_path / "1.sock").exists()
-        assert server.says() == b""
+        assert server.next_notification() == b""
         assert server.end() == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 from asgiref.sync import sync_to_async
 
-from luckygas.testing.leaks import leaked
+from luckygas.testing.leaks import leaking_lines
 from luckygas.testing.sandbox.faults import FaultKind, SandboxFault
 from luckygas.testing.sandbox.receipts import QueuedReceipt, ReceiptPolicy
 from luckygas.testing.sandbox.server import Sandbox
@@ -82,7 +82,7 @@ async def test_screen_gets_every_fault_and_receipt_and_log_masks_secrets(
         assert "number 0912-***-678) was refused" in site.log.read_text()
     log = site.log.read_text()
     assert "to 0912-***-678 by" in log
-    assert leaked(log) == []
+    assert leaking_lines(log) == []
     for secret in (SECRET, "sandbox-password", "sandbox-key", "a-wrong-secret"):
         assert secret not in log
 
