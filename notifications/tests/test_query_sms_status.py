@@ -190,7 +190,7 @@ SILENT = [kind for kind in FaultKind if kind not in (FaultKind.SLOW, FaultKind.T
 
 def overdue(sandbox: Sandbox, gateway: str) -> NotificationHistory:
     """A message that was delivered without a receipt to the site."""
-    sent, _ = sandbox.operator.take(gateway, "0912-345-678", "瓦斯")
+    sent, _ = sandbox.operator.accept(gateway, "0912-345-678", "瓦斯")
     sent.settle(MessageStatus.DELIVERED)
     known_as = sent.serial if gateway == "mitake" else sent.id
     return make_message(
