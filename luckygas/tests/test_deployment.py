@@ -20,7 +20,7 @@ from luckygas.testing.site import ROOT
 from luckygas.testing.waiting import PATIENCE_SECONDS
 from luckygas.tests import docs
 from luckygas.tests.test_docs import settings_read
-from luckygas.tests.test_imports import HOUSE, files
+from luckygas.tests.test_imports import APPS, files
 from notifications.management.commands.send_pending_sms import NICENESS
 
 UNITS = sorted(path.name for path in (DEPLOY / "systemd").glob("luckygas*.*") if path.is_file())
@@ -282,6 +282,6 @@ def test_image_has_production_packages_only() -> None:
     left_out = (ROOT / ".dockerignore").read_text().split()
     assert "luckygas/testing" in left_out
     importing = {
-        str(path.relative_to(ROOT)) for app in HOUSE for path in files(app) if "luckygas.testing" in path.read_text()
+        str(path.relative_to(ROOT)) for app in APPS for path in files(app) if "luckygas.testing" in path.read_text()
     }
     assert importing - set(left_out) == set()

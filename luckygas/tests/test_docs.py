@@ -12,10 +12,10 @@ from django.apps import apps
 from django.core.management import get_commands, load_command_class
 
 from luckygas.tests.docs import PAGES, README, ROOT, blocks, prose, text
-from luckygas.tests.test_imports import HOUSE, files
+from luckygas.tests.test_imports import APPS, files
 
 DESIGN, SETTINGS = text("design"), text("settings")
-OURS = set(HOUSE)
+OURS = set(APPS)
 LANGUAGES = {"": "a drawing", "sh": "", "bash": "", "python": "", "js": "", "json": "", "yaml": ""}
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -70,7 +70,7 @@ def test_browser_example_names_all_client_options() -> None:
 def test_only_settings_read_the_environment() -> None:
     readers = {
         path.name
-        for app in HOUSE
+        for app in APPS
         for path in files(app)
         if re.search(r"os\.environ(?!\.setdefault)|getenv", path.read_text())
     }
@@ -82,11 +82,11 @@ def test_realtime_comes_before_notifications() -> None:
     assert order.index("realtime") < order.index("notifications")
 
 
-@pytest.mark.parametrize("app", HOUSE)
+@pytest.mark.parametrize("app", APPS)
 def test_every_app_is_described(app: str) -> None:
     for page in (DESIGN, README.read_text()):
         assert re.search(rf"^\| `{app}/` \| \w", page, re.MULTILINE)
-        assert " ← ".join(HOUSE) in page
+        assert " ← ".join(APPS) in page
 
 
 def test_readme_is_short() -> None:
@@ -124,7 +124,7 @@ def test_readme_lists_every_page_and_pages_every_picture() -> None:
 
 @by_page
 def test_named_files_exist(page: Path) -> None:
-    named = re.findall(rf"`((?:{'|'.join(HOUSE)}|docs|deploy|bench|templates|types)/[\w./-]+\.\w+)`", page.read_text())
+    named = re.findall(rf"`((?:{'|'.join(APPS)}|docs|deploy|bench|templates|types)/[\w./-]+\.\w+)`", page.read_text())
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 

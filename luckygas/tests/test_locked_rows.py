@@ -26,7 +26,7 @@ from luckygas.lock_waiters import Blockers, Watch
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from luckygas.testing.waiting import wait_for
-from luckygas.tests.office import Ask, Office
+from luckygas.tests.office import Office, SendRequest
 from orders import services
 from orders.models import Change, Order
 from orders.tests.factories import (
@@ -52,7 +52,7 @@ CLERKS = 60
 class Clerks:
     """Clients that repeat the same request as long as the answer tells them to wait."""
 
-    def __init__(self, ask: Ask, count: int = CLERKS) -> None:
+    def __init__(self, ask: SendRequest, count: int = CLERKS) -> None:
         self.answers: list[requests.Response] = []
         self._done = threading.Event()
         self._ask = ask
@@ -82,12 +82,12 @@ def patient_site() -> Iterator[Site]:
         yield server
 
 
-def locked_order(office: Office) -> tuple[str, int, Ask]:
+def locked_order(office: Office) -> tuple[str, int, SendRequest]:
     order = make_order()
-    return "orders_order", order.pk, lambda: office.confirms(order)
+    return "orders_order", order.pk, lambda: office.confirm(order)
 
 
-def locked_product(office: Office) -> tuple[str, int, Ask]:
+def locked_product(office: Office) -> tuple[str, int, SendRequest]:
     """A row with a foreign key waits for the locked row at COMMIT."""
     customer, product = make_customer(), make_product()
     items = [{"product": product.pk, "quantity": 1}]
@@ -95,7 +95,7 @@ def locked_product(office: Office) -> tuple[str, int, Ask]:
     return "catalogue_product", product.pk, lambda: office.call("POST", "orders/", wanted)
 
 
-def locked_customer(office: Office) -> tuple[str, int, Ask]:
+def locked_customer(office: Office) -> tuple[str, int, SendRequest]:
     customer = make_customer()
     return (
         "customers_customer",
@@ -116,7 +116,7 @@ def test_waiting_for_a_locked_row_does_not_block_others(patient_site: Site, case
         wait_for(sessions_waiting)
         for other in others:
             answers = [requests.get(f"{patient_site.url}/health/ready", timeout=30), office.call("GET", "orders/")]
-            assert {answer.status_code for answer in [*answers, office.confirms(other)]} == {200}
+            assert {answer.status_code for answer in [*answers, office.confirm(other)]} == {200}
         most = settings.DATABASE_POOL // 4
         wait_for(lambda: len(clerks.answers) >= CLERKS - most)
         wait_for(lambda: sessions_waiting() <= most)

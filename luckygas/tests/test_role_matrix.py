@@ -18,7 +18,7 @@ from accounts import roles
 from accounts.roles import ALL, NO, OWN, RIGHTS, Reach, Role, Row, Side, reach
 from luckygas.tests import role_surfaces as asked
 from luckygas.tests.role_surfaces import PEOPLE, ROLES, SERVED, STAFF_ROLES, Ask, House, Outcome
-from luckygas.tests.test_imports import HOUSE
+from luckygas.tests.test_imports import APPS
 from orders.tests.factories import make_staff
 from pages.page_data import moves_of
 from realtime.channels import Identity
@@ -321,7 +321,7 @@ def test_table_has_every_page() -> None:
 
 
 def test_no_command_acts_for_a_user() -> None:
-    assert {name for name, app in get_commands().items() if app in HOUSE} == COMMANDS
+    assert {name for name, app in get_commands().items() if app in APPS} == COMMANDS
 
 
 def test_superuser_is_always_an_owner(house: House) -> None:

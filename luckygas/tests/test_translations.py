@@ -26,7 +26,7 @@ from dispatch.models import Driver
 from importing.importer import import_orders
 from importing.tests.sheets import make_20kg
 from luckygas.environment import Environment
-from luckygas.tests.test_imports import HOUSE
+from luckygas.tests.test_imports import APPS
 from orders.models import Order
 from orders.models.order import VersionConflict
 from orders.tests.admin.browser import page, sign_in
@@ -57,7 +57,7 @@ def entries(domain: str) -> list[polib.POEntry]:
 
 def texts(domain: str) -> Iterator[tuple[Path, str]]:
     """Yields Python code unchanged, and templates as Django's makemessages converts them."""
-    for app in HOUSE:
+    for app in APPS:
         for path in (ROOT / app).rglob("*.js" if domain == "djangojs" else "*.py"):
             if "tests" not in path.relative_to(ROOT).parts:
                 yield path, path.read_text()

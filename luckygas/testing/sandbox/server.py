@@ -50,8 +50,8 @@ class SandboxHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         try:
-            if not self.is_from_own_page():
-                self.write(Response(b"Only pages of this sandbox may send requests.\n", 403))
+            if not self.is_from_this_machine():
+                self.write(Response(b"Only programs and pages of this machine may use the sandbox.\n", 403))
             elif (provider := provider_of(path)) is not None:
                 on, work = PROVIDERS[provider].ROUTES[path]
                 self.provide(provider, work, self.server.operator.faults.next(on))
@@ -66,7 +66,7 @@ class SandboxHandler(BaseHTTPRequestHandler):
 
     do_POST = do_GET
 
-    def is_from_own_page(self) -> bool:
+    def is_from_this_machine(self) -> bool:
         """Checks Host and Origin, so that pages of other sites in this machine's browser cannot send requests."""
         origin = self.headers.get("Origin")
         host = self.headers.get("Host", "")
