@@ -1,4 +1,4 @@
-"""The client in `docs/realtime.md`: prints events, also those it missed."""
+"""The client in `docs/realtime.md` prints events, also those that it missed while disconnected."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ def test_concurrent_processes_share_the_secret_key(tmp_path: Path, monkeypatch: 
     assert keys[0] == keys[1] != ""
 
 
-def test_reading_settings_writes_nothing(tmp_path: Path) -> None:
-    """The tree may be read-only if the environment has the key."""
+def test_settings_write_no_file_if_the_environment_has_the_key(tmp_path: Path) -> None:
+    """With SECRET_KEY in the environment the directory may be read-only."""
     copy = tmp_path / "luckygas" / "settings.py"
     copy.parent.mkdir()
     shutil.copy(str(module.__file__), copy)
@@ -48,17 +48,17 @@ def test_reading_settings_writes_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def env(monkeypatch: pytest.MonkeyPatch) -> Environment:
-    """An environment without cached files."""
+    """An environment that has not cached any file."""
     monkeypatch.setattr(Environment, "ENVIRON", Variables())
     return Environment()
 
 
-@pytest.mark.parametrize("written", ["s3cret-key", "s3cret-key\n", "s3cret-key\r\n"])
+@pytest.mark.parametrize("content", ["s3cret-key", "s3cret-key\n", "s3cret-key\r\n"])
 def test_value_may_come_from_a_file(
-    env: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: str
+    env: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
 ) -> None:
     file = tmp_path / "key"
-    file.write_bytes(written.encode())
+    file.write_bytes(content.encode())
     monkeypatch.setenv("SMS_API_KEY_FILE", str(file))
     monkeypatch.setenv("SMS_API_KEY", "of the environment")
     assert env.str("SMS_API_KEY", default="") == "s3cret-key"
@@ -216,7 +216,7 @@ def test_setting_overrides_rates() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "override",
     [
         "office=many",
         "office=5",
@@ -230,9 +230,9 @@ def test_setting_overrides_rates() -> None:
         "",
     ],
 )
-def test_wrong_rate_is_reported_and_prevents_start(said: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match=f"THROTTLE_RATES.*{said.partition('=')[0]}"):
-        throttle_rates(["order=1/min", said])
+def test_wrong_rate_raises_an_error_that_names_the_setting(override: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"THROTTLE_RATES.*{override.partition('=')[0]}"):
+        throttle_rates(["order=1/min", override])
 
 
 def test_default_rates_are_valid() -> None:
