@@ -19,7 +19,7 @@ from web import throttling
 
 log = logging.getLogger(__name__)
 
-LONGEST_NAME = 255  # the column of django-axes
+LONGEST_NAME = 255  # the column's length in django-axes
 
 
 def name_of(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:

@@ -21,7 +21,7 @@ from accounts.models import StaffRole
 from accounts.roles import STAFF, Anyone, Role, appointed_role, check_right, may, refusal_for, roles
 from web.refusals import Refusal
 
-LONGEST_USERNAME, LONGEST_EMAIL = 150, 254  # the columns of Django's User
+LONGEST_USERNAME, LONGEST_EMAIL = 150, 254  # the columns' lengths in Django's User
 APPOINT = "accounts.appoint_manager"
 PASSWORD_BYTES = 9  # 72 random bits, 12 characters: short enough to read from a screen
 

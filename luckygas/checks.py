@@ -83,9 +83,9 @@ def check_gateway(name: str) -> Iterator[Problem]:
 
 
 def check_ranges() -> Iterator[Problem]:
-    for name, (least, most) in LIMITS.items():
-        if not least <= getattr(settings, name) <= most:
-            yield "E003", f"{name} is {getattr(settings, name)}.", f"Use {least} to {most}."
+    for name, (minimum, maximum) in LIMITS.items():
+        if not minimum <= getattr(settings, name) <= maximum:
+            yield "E003", f"{name} is {getattr(settings, name)}.", f"Use {minimum} to {maximum}."
 
 
 def check_secrets() -> Iterator[Problem]:

@@ -3,8 +3,8 @@
 If a hanging transaction locks a row, every request for that row waits and holds a connection, until none is left. So a
 thread in each process watches its own sessions in PostgreSQL. After one session has blocked others for
 LONGEST_BLOCK_SECONDS, the oldest waiters may go on waiting, at most a quarter of the pool. The thread cancels the rest,
-and their clients get 503 `row_locked`. A queue that moves has a new blocker each moment and is left alone. All locks
-count: of `SELECT … FOR UPDATE`, of foreign keys at COMMIT, of a migration.
+and their clients get 503 `row_locked`. A queue that moves has a new blocker each moment, so none of its waiters are
+cancelled. All locks count: of `SELECT … FOR UPDATE`, of foreign keys at COMMIT, of a migration.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class MaskSecrets(logging.Filter):
     """Masks the record itself, so that all later handlers get it masked."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.msg, str):  # structlog's are dictionaries
+        if isinstance(record.msg, str):  # structlog's messages are dictionaries
             text = record.getMessage()
             masked = mask(text)
             if masked != text:

@@ -37,10 +37,10 @@ HEADER = "X-Request-ID"
 # Server time in milliseconds since 1970, for the clock of pages. (`Date` has whole seconds, and Daphne omits it.)
 TIME = "X-Server-Time"
 # Converts a URL pattern to `/api/v1/orders/<pk>/`.
-_readable = cache(simplify_regex)
+_simplify = cache(simplify_regex)
 # Clients may send other methods; all of those count as "other".
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-# The status if even the error page fails.
+# The status that is logged if even the error page fails.
 BROKEN = 500
 # The route of paths that match no pattern, and how many characters of such a path are logged.
 UNMATCHED, MAX_CHARACTERS = "unmatched", 200
@@ -143,7 +143,7 @@ def record_request(request: HttpRequest, status: int, seconds: float) -> None:
 def route(request: HttpRequest) -> str:
     """Returns the pattern that the path matches, "static" or "unmatched", so that there are few label values."""
     if request.resolver_match is not None:
-        return _readable(request.resolver_match.route)
+        return _simplify(request.resolver_match.route)
     return "static" if request.path_info.startswith(settings.STATIC_URL) else UNMATCHED
 
 

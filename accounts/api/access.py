@@ -1,7 +1,7 @@
 """Permission and throttle classes of the API.
 
-A view needs the rights that its `rights` lists for the method, else the permission for its model. A view with neither
-is refused to everybody.
+A view needs the rights that its `rights` lists for the method. Without them it needs the permission for its model. A
+view with neither is refused to everybody.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from web import throttling
 from web.throttling import wait_for
 
 if TYPE_CHECKING:
-    from rest_framework.views import APIView  # which imports this module
+    from rest_framework.views import APIView  # imports this module at run time
 
 # The permission that each action of a resource needs, by Django's name. Other writing actions list theirs in `rights`.
 WRITES = {"create": "add", "partial_update": "change"}
@@ -28,7 +28,7 @@ UNNAMED = "(no right)"
 
 
 def required_rights(request: Request, view: APIView) -> Collection[str]:
-    """The rights that this request needs; UNNAMED, which nobody has, if the view has neither `rights` nor a model."""
+    """The view's `rights` for the method, else the permission for its model, else UNNAMED, which nobody has."""
     method = "GET" if request.method in SAFE_METHODS else request.method or ""
     named: Mapping[str, Collection[str]] = getattr(view, "rights", {})
     if method in named:

@@ -25,7 +25,7 @@ class RowsByRole(Resource[Row]):
 
 
 class FieldsByRole(serializers.Serializer[Any]):
-    """Shows each role only its fields (`seen_by`); without a role none. Needs the request in the context."""
+    """Shows each role only its fields (`seen_by`), and users without a role none. Needs the request in the context."""
 
     seen_by: Mapping[Side, frozenset[str]] = {}
 

@@ -46,6 +46,6 @@ def reset_statements() -> list[str]:
     copies = [f"INSERT INTO {table} SELECT * FROM made_{table}" for table in COPIED]
     if connection.vendor == "sqlite":
         return [*deletes, *copies]
-    # As TRUNCATE does, waits for running transactions and skips checks of foreign keys.
+    # Like TRUNCATE, these statements wait for running transactions and check no foreign keys.
     first = ["SET LOCAL session_replication_role = replica", f"LOCK TABLE {', '.join(tables)}"]
     return ["; ".join([*first, *deletes, *copies])]

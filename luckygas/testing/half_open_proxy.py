@@ -1,4 +1,4 @@
-"""A TCP proxy that can simulate a half-open connection: it stays up and drops all data.
+"""A TCP proxy that can simulate a half-open connection, which stays up while its data get lost.
 
 SIGUSR1 makes it drop data. SIGUSR2 makes it forward data again and resets all connections.
 """

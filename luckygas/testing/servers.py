@@ -46,7 +46,7 @@ def unprivileged_user() -> str | None:
 
 def die_with_parent() -> None:
     """Runs in the child: ends it when its parent ends or is killed (Linux, prctl(2) PR_SET_PDEATHSIG)."""
-    # A shell's `&` makes processes ignore SIGINT, and children inherit this. Without the reset `stop()` has no effect.
+    # A shell's `&` makes processes ignore SIGINT, and children inherit this. They would ignore the SIGINT of `stop()`.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(1, signal.SIGINT)
 

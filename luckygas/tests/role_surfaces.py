@@ -91,7 +91,7 @@ Attempt = Callable[[RoleClients, str], Outcome]
 
 
 def rolled_back(attempt: Attempt) -> Attempt:
-    """Wraps `ask` in a transaction that is rolled back."""
+    """Wraps `attempt` in a transaction that is rolled back."""
 
     def wrapped(clients: RoleClients, caller: str) -> Outcome:
         with transaction.atomic():
@@ -126,8 +126,8 @@ def api(clients: RoleClients, caller: str, label: str) -> Outcome:
     arguments = good_request(clients.depot, caller, label)
     method, path = label.split(" ")
     address = path.format(**arguments.get("path_parameters", {}))
-    ask = getattr(clients.programs[caller], method.lower())
-    answer = ask(address, arguments.get("query")) if method == "GET" else ask(address, **body_arguments(arguments))
+    send = getattr(clients.programs[caller], method.lower())
+    answer = send(address, arguments.get("query")) if method == "GET" else send(address, **body_arguments(arguments))
     outcome = status(answer)
     rows = answer.json() if outcome == SERVED and "json" in answer.get("content-type", "") else None
     count = rows.get("count") if isinstance(rows, dict) else None
@@ -192,13 +192,13 @@ def model_pages(model: type[Model]) -> dict[str, Attempt]:
     """Returns the pages of one model. A refused form is 403; a form with errors counts as served."""
     name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
 
-    def ask(clients: RoleClients, caller: str, page: str, method: str) -> Outcome:
+    def request_page(clients: RoleClients, caller: str, page: str, method: str) -> Outcome:
         args = [] if page in ("changelist", "add") else [clients.row(model).pk]
         return status(getattr(clients.browsers[caller], method)(reverse(f"{name}_{page}", args=args)))
 
     pages = {"list": ("changelist", "get"), "page": ("change", "get"), "history": ("history", "get"),
              "add": ("add", "get"), "save": ("change", "post"), "delete": ("delete", "get")}  # fmt: skip
-    return {key: partial(ask, page=page, method=method) for key, (page, method) in pages.items()}
+    return {key: partial(request_page, page=page, method=method) for key, (page, method) in pages.items()}
 
 
 def models() -> dict[str, type[Model]]:
@@ -208,13 +208,13 @@ def models() -> dict[str, type[Model]]:
 def admin_page(name: str, arguments: Callable[[RoleClients], list[Any]], method: str = "get", **data: Any) -> Attempt:
     """Returns a request to one of our own admin pages. A redirect counts as served."""
 
-    def ask(clients: RoleClients, caller: str) -> Outcome:
+    def request_page(clients: RoleClients, caller: str) -> Outcome:
         url = reverse(name, args=arguments(clients))
         form_data = {key: value(clients) if callable(value) else value for key, value in data.items()}
         answer = getattr(clients.browsers[caller], method)(url, form_data)
         return status(answer)
 
-    return ask
+    return request_page
 
 
 def id_of_first(model: type[Model]) -> Callable[[RoleClients], list[Any]]:
@@ -313,34 +313,34 @@ def outcome_of(work: Callable[[], Any]) -> Outcome:
 
 
 def endpoint(name: str) -> Attempt:
-    def ask(clients: RoleClients, caller: str) -> Outcome:
+    def attempt(clients: RoleClients, caller: str) -> Outcome:
         if caller == "nobody":
             return REFUSED  # there is no token to send
         token = Refresh.for_user(clients.depot.users[caller]).access_token
         scope = {"query_string": f"token={token}".encode(), "headers": [], "client": ("203.0.113.7", 1)}
         return outcome_of(lambda: asyncio.run(auth.identify(scope, name)))
 
-    return ask
+    return attempt
 
 
 def channel(name: str | Callable[[RoleClients], str]) -> Attempt:
-    def ask(clients: RoleClients, caller: str) -> Outcome:
+    def attempt(clients: RoleClients, caller: str) -> Outcome:
         known = name if isinstance(name, str) else name(clients)
         if caller in ("none", "nobody"):
             return REFUSED  # they have no socket
         return SERVED if channels.may_read(identity(clients, caller), known) else REFUSED
 
-    return ask
+    return attempt
 
 
 def command(type_: str, before: OrderStatus, **fields: Any) -> Attempt:
-    def ask(clients: RoleClients, caller: str) -> Outcome:
+    def attempt(clients: RoleClients, caller: str) -> Outcome:
         if caller == "nobody":
             return REFUSED
         message = {"type": type_, "order_id": clients.order(before).pk, **fields}
         return outcome_of(lambda: commands.carry_out(identity(clients, caller), message))
 
-    return ask
+    return attempt
 
 
 def position(clients: RoleClients, caller: str) -> Outcome:
@@ -375,11 +375,11 @@ def access_paths() -> dict[str, Attempt]:
     found: dict[str, Attempt] = {label.replace(V1, ""): partial(api, label=label) for label in calls()}
     found |= other_api_requests()
     for name, model in models().items():
-        found |= {f"{name} {key}": ask for key, ask in model_pages(model).items()}
+        found |= {f"{name} {key}": attempt for key, attempt in model_pages(model).items()}
     found |= other_admin_pages()
-    found |= {f"page {name}": ask for name, ask in PAGES.items()}
-    found |= {f"socket {name}": ask for name, ask in SOCKETS.items()}
-    return {name: rolled_back(ask) for name, ask in found.items()}
+    found |= {f"page {name}": attempt for name, attempt in PAGES.items()}
+    found |= {f"socket {name}": attempt for name, attempt in SOCKETS.items()}
+    return {name: rolled_back(attempt) for name, attempt in found.items()}
 
 
 __all__ = ["SECRET", "Event", "RoleClients", "access_paths"]

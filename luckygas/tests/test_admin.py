@@ -136,12 +136,12 @@ def test_every_offered_filter_works(model: type[Model], superuser: Browser) -> N
 def test_links_to_filtered_lists_work(superuser: Browser) -> None:
     order = make_order()
     row = make_message("sent", order=order)
-    for page, query, wanted in (
+    for page, query, text in (
         ("orders_order", f"customer__id__exact={order.customer_id}", order.order_number),
         ("notifications_notificationhistory", f"customer__id__exact={order.customer_id}", str(row.pk)),
         ("notifications_notificationhistory", f"order__id__exact={order.pk}", str(row.pk)),
     ):
-        assert wanted in superuser.get(reverse(f"admin:{page}_changelist") + "?" + query)
+        assert text in superuser.get(reverse(f"admin:{page}_changelist") + "?" + query)
 
 
 @pytest.mark.long

@@ -201,26 +201,26 @@ def dump_of_the_rows_alone(office: Office) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def prepared() -> Iterator[Office]:
-    made = Office()
+    office = Office()
     try:
-        made.prepare()
-        yield made
+        office.prepare()
+        yield office
     finally:
-        made.stop()
+        office.stop()
 
 
 @pytest.fixture
 def office(prepared: Office) -> Iterator[Office]:
-    made = Office(prepared.token)
+    office = Office(prepared.token)
     try:
-        subprocess.run(["cp", "-a", str(prepared.postgres.data), str(made.postgres.data)], check=True)
-        made.start()
-        yield made
+        subprocess.run(["cp", "-a", str(prepared.postgres.data), str(office.postgres.data)], check=True)
+        office.start()
+        yield office
     finally:
-        made.stop()
+        office.stop()
 
 
-def numbers(frames: list[dict[str, Any]]) -> list[int]:
+def received_numbers(frames: list[dict[str, Any]]) -> list[int]:
     return [frame["data"]["number"] for frame in frames if frame["type"] == "custom.number"]
 
 
@@ -246,7 +246,7 @@ async def test_client_that_would_miss_an_event_gets_a_snapshot(
         await make(lambda: next(changing))()
         await make(office.publish)(3, 4, 5)
         lost = [await client.until("custom.number") for _ in range(3)]
-        assert numbers([await other.until("custom.number") for _ in range(5)]) == [1, 2, 3, 4, 5]
+        assert received_numbers([await other.until("custom.number") for _ in range(5)]) == [1, 2, 3, 4, 5]
         await make(lambda: list(changing))()
         await make(office.publish)(6, 7, 8, 9)
         assert {await client.closed(), await other.closed()} <= {1012, 1006}  # 1006: its server was killed
@@ -257,7 +257,7 @@ async def test_client_that_would_miss_an_event_gets_a_snapshot(
             async with open_client(cursor) as client:
                 assert client.welcome["recovered"] is resumes, (change, event)
                 assert client.welcome["epoch"] != first["epoch"]
-                missed = numbers(await client.everything())
+                missed = received_numbers(await client.everything())
                 survived = [3, 4, 5] if expected[1] and before else []
                 assert missed == (before + survived + later if resumes else [])
         query = {"since": event["id"], "epoch": first["epoch"], "channel": "staff"}
@@ -274,4 +274,4 @@ async def test_restart_of_postgresql_closes_no_socket(office: Office) -> None:
         await make(office.postgres.kill)(signal.SIGQUIT)
         await make(office.postgres.start)()
         await make(office.publish)(2, 3)
-        assert numbers([await client.until("custom.number") for _ in range(2)]) == [2, 3]
+        assert received_numbers([await client.until("custom.number") for _ in range(2)]) == [2, 3]

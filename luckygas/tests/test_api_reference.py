@@ -15,8 +15,8 @@ from luckygas.api_reference import SUMMARIES
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
     with translation.override("en"):
-        made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    return made
+        document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return document
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_only_settings_read_the_environment() -> None:
     assert readers == set()
 
 
-def test_realtime_comes_before_notifications() -> None:
+def test_realtime_comes_before_notifications_in_installed_apps() -> None:
     order = [config.name for config in apps.get_app_configs()]
     assert order.index("realtime") < order.index("notifications")
 
@@ -114,7 +114,7 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_readme_lists_every_page_and_pages_every_picture() -> None:
+def test_readme_links_every_page_and_pages_show_every_picture() -> None:
     readme, everything = README.read_text(), "".join(page.read_text() for page in PAGES)
     assert [page.name for page in PAGES if page != README and f"(docs/{page.name})" not in readme] == []
     assert [

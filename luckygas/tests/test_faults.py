@@ -84,8 +84,8 @@ class Caller:
             self._thread.join()
 
 
-def play(scene: Scene, orders: Sequence[int]) -> set[int]:
-    """Runs all faults in random order and timing while orders change. Returns the statuses of REST."""
+def run_faults(scene: Scene, orders: Sequence[int]) -> set[int]:
+    """Runs all faults in random order and timing while orders change. Returns the statuses of the REST requests."""
     caller = Caller(scene, orders)
     scene.write()
     try:
@@ -185,7 +185,7 @@ async def test_commits_are_published_once_in_order_and_in_time_despite_faults(
     ]
     tasks = [asyncio.create_task(follower.follow()) for follower in followers]
     await asyncio.gather(*(follower.connected.wait() for follower in followers))
-    codes = await asyncio.to_thread(play, fault_scene, prepared["orders"])
+    codes = await asyncio.to_thread(run_faults, fault_scene, prepared["orders"])
     log = await asyncio.to_thread(events, fault_scene)
     check_log(log, await asyncio.to_thread(versions, fault_scene))
     deadline = time.monotonic() + LONGEST_DELAY_SECONDS

@@ -52,17 +52,17 @@ CLERKS = 60
 class Clerks:
     """Clients that repeat the same request as long as the response is 503."""
 
-    def __init__(self, ask: SendRequest, count: int = CLERKS) -> None:
+    def __init__(self, send_request: SendRequest, count: int = CLERKS) -> None:
         self.answers: list[requests.Response] = []
         self._done = threading.Event()
-        self._ask = ask
+        self._send_request = send_request
         self._threads = [threading.Thread(target=self._run) for _ in range(count)]
         for thread in self._threads:
             thread.start()
 
     def _run(self) -> None:
         while not self._done.is_set():
-            answer = self._ask()
+            answer = self._send_request()
             self.answers.append(answer)
             if answer.status_code != 503:
                 return
@@ -91,8 +91,8 @@ def locked_product(office: Office) -> tuple[str, int, SendRequest]:
     """The lock delays a new row with a foreign key to the product, at COMMIT."""
     customer, product = make_customer(), make_product()
     items = [{"product": product.pk, "quantity": 1}]
-    wanted = {"customer": customer.pk, "scheduled_date": str(timezone.localdate()), "items": items}
-    return "catalogue_product", product.pk, lambda: office.call("POST", "orders/", wanted)
+    body = {"customer": customer.pk, "scheduled_date": str(timezone.localdate()), "items": items}
+    return "catalogue_product", product.pk, lambda: office.call("POST", "orders/", body)
 
 
 def locked_customer(office: Office) -> tuple[str, int, SendRequest]:
@@ -347,15 +347,17 @@ def test_idle_connections_do_not_count() -> None:
     """A hub has idle connections. In a small pool they are more than the connections that may wait."""
     watch, all_hold, done = Watch(), threading.Barrier(4), threading.Event()
 
-    def hold_connection(*, begun: bool) -> None:
-        with transaction.atomic() if begun else nullcontext():
+    def hold_connection(*, in_transaction: bool) -> None:
+        with transaction.atomic() if in_transaction else nullcontext():
             sessions_waiting()
             watch.register(connection)
             all_hold.wait()
             done.wait()
         connection.close()
 
-    threads = [in_thread(partial(hold_connection, begun=begun)) for begun in (False, False, True)]
+    threads = [
+        in_thread(partial(hold_connection, in_transaction=in_transaction)) for in_transaction in (False, False, True)
+    ]
     all_hold.wait()
     busy = watch.busy_sessions()
     done.set()

@@ -169,7 +169,7 @@ def test_text_line_begins_with_its_time() -> None:
     assert line.endswith("[warning] Hello [some.library] status=200")
 
 
-def test_no_library_has_its_own_handler() -> None:
+def test_only_uvicorn_has_its_own_handler() -> None:
     redis.Redis().pubsub()  # type: ignore[no-untyped-call]
     loggers = [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
     # Compares the exact type, because pytest's handlers are subclasses.

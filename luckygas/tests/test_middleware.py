@@ -250,9 +250,9 @@ def patterns(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, URL
             yield path, one
 
 
-def routes(wanted: str) -> list[str]:
+def routes(prefix: str) -> list[str]:
     """Returns the patterns below this prefix, such as `admin/orders/order/<path:object_id>/change/`."""
-    return sorted({path for path, _ in patterns(get_resolver()) if path.lstrip("^").startswith(wanted)})
+    return sorted({path for path, _ in patterns(get_resolver()) if path.lstrip("^").startswith(prefix)})
 
 
 def fill_route(route: str, value: str) -> str:

@@ -51,7 +51,7 @@ CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
     response_schema_conformance,
 ]  # fmt: skip
-# `check_boundary_values` sends every n-th request by the kind of its values. With a seed it sends all, in a minute.
+# `check_boundary_values` sends every n-th of its requests. With a seed it sends all of them, which takes a minute.
 STRIDES = {GenerationMode.POSITIVE: 1 if SEED else 2, GenerationMode.NEGATIVE: 1 if SEED else 12}
 # Both classes are generic. Their type arguments do not matter here.
 APIOperation = schemathesis.APIOperation[Any, Any, Any, Any]

@@ -194,9 +194,11 @@ def clients(settings: Settings) -> RoleClients:
 def reach_by_check(clients: RoleClients) -> dict[str, list[Any]]:
     """Returns the reach of each permission for each role, according to Django's check, ours and that of sockets."""
     users = [clients.depot.users[role] for role in ROLES]
-    people = [(user, Identity.of(user)) for user in users]
+    users_and_identities = [(user, Identity.of(user)) for user in users]
     return {
-        right: [(user.has_perm(right), reach(user, right), who.reach(right)) for user, who in people]
+        right: [
+            (user.has_perm(right), reach(user, right), identity.reach(right)) for user, identity in users_and_identities
+        ]
         for right in EXPECTED
     }
 
@@ -209,7 +211,7 @@ def test_permissions_match_the_specification(clients: RoleClients) -> None:
     assert set(RIGHTS) == set(EXPECTED)
     assert reach_by_check(clients) == expected_reach_by_check()
     assert not clients.depot.users["clerk"].has_perm("orders.delete_order")
-    assert not any(reach(clients.depot.users[who], right) for who in ("none",) for right in RIGHTS)
+    assert not any(reach(clients.depot.users[role], right) for role in ("none",) for right in RIGHTS)
 
 
 def changed_cells() -> Iterator[tuple[str, str, Reach]]:
@@ -337,7 +339,7 @@ def test_superuser_is_always_an_owner(clients: RoleClients) -> None:
     assert [reach(boss, right) for right in RIGHTS] == [row.owner for row in RIGHTS.values()]
 
 
-def test_refusals_name_the_roles_that_may() -> None:
+def test_each_set_of_roles_in_the_table_has_a_refusal_text() -> None:
     holders = {
         frozenset(role for role, cell in zip(Role, row, strict=True) if cell is not NO) for row in RIGHTS.values()
     }

@@ -69,15 +69,15 @@ class Caller:
 
     def run(self, stopped: threading.Event) -> None:
         for turn in count():
-            self._ask("GET", "/orders/?page_size=5")
-            self._ask("PATCH", f"/orders/{self._order}/", {"notes": f"{turn}"})
+            self._request("GET", "/orders/?page_size=5")
+            self._request("PATCH", f"/orders/{self._order}/", {"notes": f"{turn}"})
             data = {"order": self._order, "turn": turn}
-            self._ask("POST", "/events/", {"type": "custom.turn", "channel": "staff", "data": data})
+            self._request("POST", "/events/", {"type": "custom.turn", "channel": "staff", "data": data})
             self.published += 1
             if stopped.wait(PAUSE_SECONDS):
                 return
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
         started = time.monotonic()
         try:
             code: int | str = self._session.request(

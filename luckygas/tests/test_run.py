@@ -44,16 +44,16 @@ class DemoUser:
         self.root = f"{run.url}/api/v1"
         self.session = requests.Session()
         form_data = {"username": name, "password": f"{name}-demo"}
-        self.session.headers["Authorization"] = f"Bearer {self.ask('post', 'auth/token', form_data)['access']}"
+        self.session.headers["Authorization"] = f"Bearer {self.request('post', 'auth/token', form_data)['access']}"
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
+    def request(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
         url = f"{self.root}/{path}/"
         answer = self.session.request(method, url, json=body, params=query, timeout=PATIENCE_SECONDS)
         assert answer.ok, answer.text
         return answer.json()
 
     def move(self, order: int, status: str, **more: Any) -> None:
-        self.ask("patch", f"orders/{order}/status", {"status": status, **more})
+        self.request("patch", f"orders/{order}/status", {"status": status, **more})
 
 
 def texts(run: DemoSite) -> dict[str, dict[str, Any]]:
@@ -78,26 +78,26 @@ def test_ten_minutes_of_readme_work(run: DemoSite) -> None:
     readme = README.read_text()
     office, driver = DemoUser(run, "office"), DemoUser(run, "driver3")
     search_text = re.findall(r"Type `(.+?)`", readme)[0]
-    (order,) = office.ask("get", "orders", q=search_text, status="pending")["results"]
+    (order,) = office.request("get", "orders", q=search_text, status="pending")["results"]
     office.move(order["id"], "confirmed")
     confirmed = wait_for_sms(run, order["order_number"])
     wait_for(lambda: texts(run)[confirmed]["state"] == "delivered")
     receipts = {"order": order["id"], "status": "delivered"}
-    wait_for(lambda: office.ask("get", "notifications", **receipts)["count"] == 1)
+    wait_for(lambda: office.request("get", "notifications", **receipts)["count"] == 1)
 
     name = re.findall(r"to the driver (\w+)", readme)[0]
-    (free,) = [one for one in office.ask("get", "drivers")["results"] if one["name"] == name]
+    (free,) = [one for one in office.request("get", "drivers")["results"] if one["name"] == name]
     office.move(order["id"], "assigned", driver=free["id"])
-    assert order["id"] in [stop["id"] for stop in driver.ask("get", "orders", status="assigned")["results"]]
+    assert order["id"] in [stop["id"] for stop in driver.request("get", "orders", status="assigned")["results"]]
     driver.move(order["id"], "delivering")
     link = re.findall(r"https?://\S+", wait_for_sms(run, order["order_number"], "/t/"))[0]
     assert 'data-status="delivering"' in page(link)
     driver.move(order["id"], "arriving")
-    driver.ask("post", f"orders/{order['id']}/confirm-delivery", {"confirmation_type": "manual"})
+    driver.request("post", f"orders/{order['id']}/confirm-delivery", {"confirmation_type": "manual"})
     assert 'class="card receipt"' in page(link)
 
     day = order["scheduled_date"]
-    figures = office.ask("get", "orders/statistics", **{"from": day, "to": day})
+    figures = office.request("get", "orders/statistics", **{"from": day, "to": day})
     assert {one["name"]: one["delivered"] for one in figures["by_driver"]}[name] == 1
 
 
@@ -152,7 +152,7 @@ def assert_like(example: Any, answer: Any) -> None:
 
 def test_log_begins_with_accounts_and_masks_secrets(run: DemoSite) -> None:
     office = DemoUser(run, "office")
-    order = office.ask("get", "orders", status="pending", q="0900")["results"][0]
+    order = office.request("get", "orders", status="pending", q="0900")["results"][0]
     office.move(order["id"], "confirmed")
     wait_for_sms(run, order["order_number"])
     # The log has the lines of all processes. Waits for the callback's line in the access log.

@@ -31,7 +31,9 @@ wait_briefly = partial(wait_for, seconds=SOON_SECONDS)
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize(("switch", "events_status"), [(flags.WEBSOCKETS, 200), (flags.REAL_TIME, 503)])
-async def test_switch_closes_refuses_and_readmits_sockets(either_site: Site, switch: str, events_status: int) -> None:
+async def test_sockets_close_and_are_refused_while_a_switch_is_off(
+    either_site: Site, switch: str, events_status: int
+) -> None:
     user = await make(make_office)()
     rest = await make(Rest)(either_site, user.username)
     url = f"{either_site.ws}/office?token={rest.token}"

@@ -52,7 +52,7 @@ def role_of(user: User) -> Role | None:
     return staff_role(User.objects.get(pk=user.pk))
 
 
-def test_list_shows_roles_in_one_query(manager: Browser, django_assert_max_num_queries: Any) -> None:
+def test_list_shows_roles_without_a_query_per_row(manager: Browser, django_assert_max_num_queries: Any) -> None:
     for _ in range(3):
         make_driver()
         make_staff("clerk")

@@ -71,7 +71,7 @@ def test_customers_orders_are_throttled_but_not_reads(rates: Rates) -> None:
     assert api.get("orders/").status_code == 200
 
 
-def test_office_orders_have_their_own_rate(rates: Rates) -> None:
+def test_rate_of_customers_orders_does_not_apply_to_the_office(rates: Rates) -> None:
     rates(order="1/h")
     api = make_api("office")
     assert statuses(3, lambda: api.post("orders/", {})) == [400, 400, 400]
@@ -131,11 +131,11 @@ def test_counts_of_other_processes_are_included(rates: Rates, monkeypatch: pytes
     monkeypatch.setattr(caching, "monotonic", lambda: math.inf)
     rates(office="3/h")
     assert [throttling.wait_for("office", 7) for _ in range(3)] == [None] * 3
-    throttling.process_cache.clear()  # another process has an empty one
+    throttling.process_cache.clear()  # as in another process, whose own cache is empty
     assert throttling.wait_for("office", 7) is not None
 
 
-def test_process_counts_in_its_own_cache() -> None:
+def test_process_cache_is_not_the_shared_cache() -> None:
     assert throttling.process_cache is not caches["default"]
 
 

@@ -56,7 +56,7 @@ class Command(BaseCommand):
         self.print_accounts()
 
     def fill(self) -> None:
-        """Runs in one transaction, so that an interrupted run leaves nothing behind."""
+        """Creates the data in one transaction, so that an interrupted run leaves nothing behind."""
         today = timezone.localdate()
         with transaction.atomic():
             make_products()

@@ -36,7 +36,7 @@ def as_json(sent: Sent) -> dict[str, Any]:
 
 
 def change(request: Request, operator: Operator) -> Response:
-    """`POST /control`, as in docs/sms.md."""
+    """`POST /control`: applies the change that the request describes (docs/sms.md)."""
     by_form = not request.headers.get("Content-Type", "").startswith(JSON)
     try:
         wanted = request.form() if by_form else request.json()
