@@ -110,11 +110,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """In the browser's run, skips files without browser tests: importing them would double the time per worker."""
-    is_other = run_name() == "browser" and collection_path.match("test_*.py") and not names_browser(collection_path)
+    is_other = run_name() == "browser" and collection_path.match("test_*.py") and not mentions_browser(collection_path)
     return is_other or None
 
 
-def names_browser(path: Path) -> bool:
+def mentions_browser(path: Path) -> bool:
     """Whether the file may hold browser tests: files that do import a module with “browser” in its name."""
     return "browser" in path.read_text()
 
@@ -122,7 +122,7 @@ def names_browser(path: Path) -> bool:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselects tests of the other runs."""
     run = run_name()
-    assert [item.nodeid for item in items if in_browser(item) and not names_browser(item.path)] == []
+    assert [item.nodeid for item in items if in_browser(item) and not mentions_browser(item.path)] == []
     left_out = [item for item in items if run not in runs(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if run in runs(item)]

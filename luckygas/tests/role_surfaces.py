@@ -226,13 +226,13 @@ def other_admin_pages() -> dict[str, Attempt]:
     def customer(step: str) -> Callable[[RoleClients], list[Any]]:
         return lambda clients: [clients.row(Customer).pk, step]
 
-    def unlinked(clients: RoleClients) -> list[Any]:
+    def customer_without_account(clients: RoleClients) -> list[Any]:
         return [make_customer(email="new@example.com").pk, "open"]
 
     def move(before: OrderStatus, to: str) -> Callable[[RoleClients], list[Any]]:
         return lambda clients: [clients.order(before).pk, to]
 
-    def failed(clients: RoleClients) -> list[Any]:
+    def failed_message(clients: RoleClients) -> list[Any]:
         return [NotificationHistory.objects.get(status=Sms.FAILED).pk]
 
     def version(status: OrderStatus) -> Callable[[RoleClients], int]:
@@ -245,7 +245,7 @@ def other_admin_pages() -> dict[str, Attempt]:
         "admin:index": admin_page("admin:index", none),
         "admin:customers_customer_choose": admin_page("admin:customers_customer_choose", none, **choice),
         "admin:customers_customer_account": admin_page("admin:customers_customer_account", customer("link"), "post"),
-        "admin:customers_customer_account, open": admin_page("admin:customers_customer_account", unlinked, "post"),
+        "admin:customers_customer_account, open": admin_page("admin:customers_customer_account", customer_without_account, "post"),
         "admin:catalogue_product_stock": admin_page("admin:catalogue_product_stock", id_of_first(Product)),
         "admin:dispatch_driver_password": admin_page("admin:dispatch_driver_password", id_of_first(Driver), "post"),
         "admin:auth_user_link": admin_page("admin:auth_user_link", lambda h: [h.other["clerk"].pk], "post"),
@@ -266,9 +266,9 @@ def other_admin_pages() -> dict[str, Attempt]:
         "admin:notifications_gateway_start": admin_page(
             "admin:notifications_gateway_start", lambda _h: ["mitake"], "post"
         ),
-        "admin:notifications_resend": admin_page("admin:notifications_resend", failed, "post"),
+        "admin:notifications_resend": admin_page("admin:notifications_resend", failed_message, "post"),
         "admin:notifications_resend, overruled": admin_page(
-            "admin:notifications_resend", failed, "post", overrule="yes"
+            "admin:notifications_resend", failed_message, "post", overrule="yes"
         ),
         "admin:notifications_export": admin_page("admin:notifications_export", none),
         "admin:notifications_text_preview": admin_page("admin:notifications_text_preview", none, "post", **preview),

@@ -22,7 +22,7 @@ from luckygas.testing.servers import running
 from luckygas.testing.site import ROOT
 from luckygas.testing.waiting import PATIENCE_SECONDS
 from luckygas.tests import docs
-from luckygas.tests.test_docs import settings_read
+from luckygas.tests.test_docs import settings_in_code
 from luckygas.tests.test_imports import APPS, files
 from notifications.management.commands.send_pending_sms import NICENESS
 
@@ -47,7 +47,7 @@ def setting_names(text: str) -> set[str]:
 
 def test_example_environment_has_known_and_all_required_settings() -> None:
     settings = setting_names((DEPLOY / "env.example").read_text())
-    assert settings - settings_read() == UVICORN_VARIABLES | INSTALL_VARIABLES
+    assert settings - settings_in_code() == UVICORN_VARIABLES | INSTALL_VARIABLES
     assert REQUIRED - settings == set()
 
 
@@ -70,7 +70,7 @@ def test_compose_has_known_and_all_required_settings() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
     settings = {name.removesuffix("_FILE") for name in services["app1"]["environment"]}
     settings |= setting_names((DEPLOY / "compose.env").read_text())
-    assert settings - settings_read() == UVICORN_VARIABLES
+    assert settings - settings_in_code() == UVICORN_VARIABLES
     assert REQUIRED - settings == set()
 
 

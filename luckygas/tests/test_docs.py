@@ -20,7 +20,7 @@ LANGUAGES = {"": "a drawing", "sh": "", "bash": "", "python": "", "js": "", "jso
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
-def settings_read() -> set[str]:
+def settings_in_code() -> set[str]:
     return set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "luckygas/settings.py").read_text()))
 
 
@@ -34,11 +34,11 @@ def dependencies() -> set[str]:
 
 
 def test_settings_and_commands_of_the_code_are_found() -> None:
-    assert len(settings_read()) > 10
+    assert len(settings_in_code()) > 10
     assert {"import_orders", "resend_sms", "demo"} <= commands()
 
 
-@pytest.mark.parametrize("name", sorted(settings_read()))
+@pytest.mark.parametrize("name", sorted(settings_in_code()))
 def test_every_setting_is_described(name: str) -> None:
     assert re.search(rf"^\|[^|]*`{name}`[^|]*\|", SETTINGS, re.MULTILINE)
 

@@ -166,7 +166,7 @@ async def test_hanging_provider_does_not_block_the_socket_that_sends_commands(
 async def test_command_that_waits_for_a_lock_delays_no_screen(site: Site) -> None:
     slow, quick = [await sync_to_async(make_order)() for _ in range(2)]
     async with signed_in(site) as (rest, client), open_client(f"{site.ws}/office?token={rest.token}") as board:
-        async with locked(slow):
+        async with row_lock(slow):
             await client.send(type="order_update", order_id=slow.pk, status="confirmed", ref="slow")
             assert (await board.answer("heartbeat", type="heartbeat"))["type"] == "heartbeat"
             done = await board.answer("ack", type="order_update", order_id=quick.pk, status="confirmed")
@@ -178,7 +178,7 @@ async def test_command_that_waits_for_a_lock_delays_no_screen(site: Site) -> Non
 async def test_commands_waiting_for_a_locked_order_do_not_block_reads(site: Site) -> None:
     """This is also true on SQLite, whose readers do not wait for the writer."""
     order = await sync_to_async(make_order)()
-    async with signed_in(site) as (rest, _client), locked(order):
+    async with signed_in(site) as (rest, _client), row_lock(order):
         answers: list[requests.Response] = []
         threads = [in_thread(lambda: answers.append(send_confirm(rest, order.pk))) for _ in range(12)]
         await asyncio.sleep(0.5)  # by then all threads wait
@@ -195,7 +195,7 @@ async def test_commands_waiting_for_a_locked_order_do_not_block_reads(site: Site
 
 
 @asynccontextmanager
-async def locked(order: Order) -> AsyncIterator[None]:
+async def row_lock(order: Order) -> AsyncIterator[None]:
     """Locks the order within the block."""
     is_locked, released = threading.Event(), threading.Event()
 

@@ -175,7 +175,7 @@ ACTIONS = {
 }
 
 
-def expected() -> dict[str, set[str]]:
+def expected_roles() -> dict[str, set[str]]:
     """Returns the served roles by access path."""
     table = dict(API)
     for name, (seen, added, changed, deleted) in MODELS.items():
@@ -233,7 +233,7 @@ def test_any_other_value_in_the_table_is_detected(clients: RoleClients, monkeypa
     assert undetected == []
 
 
-class Recorded(dict[str, Row]):
+class RecordedRights(dict[str, Row]):
     """The table of rights. Records which rights are looked up."""
 
     def __init__(self) -> None:
@@ -255,7 +255,7 @@ def try_all(
     outcomes: Outcomes = defaultdict(dict)
     paths_by_permission: defaultdict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
     with monkeypatch.context() as patched:
-        patched.setattr(roles, "RIGHTS", table := Recorded())
+        patched.setattr(roles, "RIGHTS", table := RecordedRights())
         for name, caller in itertools.product(attempts, CALLERS):
             table.lookups.clear()
             outcomes[name][caller] = attempts[name](clients, caller)
@@ -269,7 +269,7 @@ def try_all(
 def test_every_access_path_serves_exactly_the_specified_roles(
     clients: RoleClients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attempts, wanted = role_surfaces.access_paths(), expected()
+    attempts, wanted = role_surfaces.access_paths(), expected_roles()
     outcomes, paths_by_permission = try_all(attempts, clients, monkeypatch)
     known = (role_surfaces.SERVED, role_surfaces.REFUSED)
     assert [one for name in outcomes for one in outcomes[name].items() if not one[1].startswith(known)] == []

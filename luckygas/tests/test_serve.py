@@ -30,7 +30,7 @@ from realtime.tests.client import Client, open_client, token_for
 SOCKETS = 12
 
 
-class Served(Server):
+class ServedSite(Server):
     """`make serve` on the test run's PostgreSQL and Redis."""
 
     def command(self) -> list[str]:
@@ -57,23 +57,23 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.fixture
-def served(transactional_db: None) -> Iterator[Served]:
-    with running(Served()) as server:
+def served_site(transactional_db: None) -> Iterator[ServedSite]:
+    with running(ServedSite()) as server:
         yield server
 
 
 @asynccontextmanager
-async def sockets(served: Served, count: int) -> AsyncIterator[list[Client]]:
+async def sockets(served_site: ServedSite, count: int) -> AsyncIterator[list[Client]]:
     """Opens sockets with separate accounts, because of the limit per user."""
-    url = f"ws://127.0.0.1:{served.port}/api/v1/websocket/ws/office?token="
+    url = f"ws://127.0.0.1:{served_site.port}/api/v1/websocket/ws/office?token="
     tokens = [await make(token_for)(await make(make_office)()) for _ in range(count)]
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(open_client(url + jwt)) for jwt in tokens]
 
 
-async def wait_for_workers(served: Served, count: int, other_than: int = 0) -> set[int]:
+async def wait_for_workers(served_site: ServedSite, count: int, other_than: int = 0) -> set[int]:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(present := served.workers - {other_than}) < count:
+        while len(present := served_site.workers - {other_than}) < count:
             await asyncio.sleep(0.05)
     return present
 
@@ -91,25 +91,25 @@ async def read_until_closed(client: Client) -> tuple[list[dict[str, Any]], int |
 @pytest.mark.long
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-async def test_killed_worker_is_replaced_and_stop_asks_clients_to_reconnect(served: Served) -> None:
-    before = await wait_for_workers(served, 2)
+async def test_killed_worker_is_replaced_and_stop_asks_clients_to_reconnect(served_site: ServedSite) -> None:
+    before = await wait_for_workers(served_site, 2)
     victim = min(before)
-    async with sockets(served, 4):
+    async with sockets(served_site, 4):
         os.kill(victim, signal.SIGKILL)
-        after = await wait_for_workers(served, 2, other_than=victim)
+        after = await wait_for_workers(served_site, 2, other_than=victim)
         assert len(after - before) == 1
     order = await make(make_order)()
-    async with sockets(served, SOCKETS) as clients:
+    async with sockets(served_site, SOCKETS) as clients:
         await make(order.transition_to)(OrderStatus.CONFIRMED)
         for client in clients:
             while (await client.orders(1))[0]["data"]["status"] != "confirmed":
                 pass
-        served.send(signal.SIGTERM)
+        served_site.send(signal.SIGTERM)
         ends = await asyncio.gather(*map(read_until_closed, clients))
     assert [code for _, code in ends] == [1012] * SOCKETS
     assert all(frames[-1]["type"] == "restart" for frames, _ in ends)
-    assert served.process is not None
-    assert await asyncio.to_thread(served.process.wait, PATIENCE_SECONDS) == 0
+    assert served_site.process is not None
+    assert await asyncio.to_thread(served_site.process.wait, PATIENCE_SECONDS) == 0
     assert not any(map(is_alive, after))
 
 

@@ -14,7 +14,7 @@ from luckygas.testing.leaks import leaking_lines
 from luckygas.testing.sandbox.faults import FaultKind, SandboxFault
 from luckygas.testing.sandbox.receipts import QueuedReceipt, ReceiptPolicy
 from luckygas.testing.sandbox.server import Sandbox
-from luckygas.testing.sandbox.telephones import Sent
+from luckygas.testing.sandbox.telephones import SandboxMessage
 from luckygas.testing.site import Site
 from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 from luckygas.tests.test_end_to_end import Rest, signed_in
@@ -118,7 +118,7 @@ async def check_receipts(gateway: str, sandbox: Sandbox, rest: Rest, client: Cli
         assert "謝謝" in (await client.until("notification"))["data"]["message"]
 
 
-def has_three_receipts(sent: Sent) -> Callable[[], bool]:
+def has_three_receipts(sent: SandboxMessage) -> Callable[[], bool]:
     return lambda: sent.receipts == 3
 
 

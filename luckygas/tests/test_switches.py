@@ -125,14 +125,14 @@ class Admin:
         self.send(path, note="", **({"active": "on"} if on else {}))
 
     @contextmanager
-    def off(self, name: str) -> Iterator[None]:
+    def turned_off(self, name: str) -> Iterator[None]:
         self.turn(name, on=False)
         yield
         self.turn(name, on=True)
 
 
 @pytest.fixture
-def limited(transactional_db: None) -> Iterator[Site]:
+def throttled_site(transactional_db: None) -> Iterator[Site]:
     """A site with production's throttle rates, except for polling events."""
     for name in flags.MEANINGS:
         turn(name, True)
@@ -142,10 +142,10 @@ def limited(transactional_db: None) -> Iterator[Site]:
 
 @pytest.mark.long
 @pytest.mark.servers
-async def test_switches_take_effect_at_once(limited: Site) -> None:
+async def test_switches_take_effect_at_once(throttled_site: Site) -> None:
     office = await make(make_office)()
-    admin, rest = await make(Admin)(limited), await make(Rest)(limited, office.username)
-    url = f"{limited.ws}/office?token={rest.token}"
+    admin, rest = await make(Admin)(throttled_site), await make(Rest)(throttled_site, office.username)
+    url = f"{throttled_site.ws}/office?token={rest.token}"
     async with open_client(url):  # starts a hub, which assigns event ids
         for check in (check_throttling, check_performance, check_sms, check_caching):
             await make(check)(admin, rest)
@@ -156,7 +156,7 @@ def check_throttling(admin: Admin, rest: Rest) -> None:
         return rest.call("GET", "events/").status_code
 
     assert [status() for _ in range(READS_PER_HOUR + 1)][-1] == 429
-    with admin.off(flags.THROTTLING):
+    with admin.turned_off(flags.THROTTLING):
         wait_briefly(lambda: status() == 200)
         assert {status() for _ in range(READS_PER_HOUR * 2)} == {200}
     wait_briefly(lambda: status() == 429)
@@ -166,15 +166,15 @@ def check_performance(admin: Admin, rest: Rest) -> None:
     def figures() -> Any:
         return rest.call("GET", "performance/").json()
 
-    def timed() -> int:
+    def count_timed() -> int:
         rest.call("GET", "products/")
         return sum(row["count"] for row in figures()["operations"])
 
-    with admin.off(flags.PERFORMANCE):
+    with admin.turned_off(flags.PERFORMANCE):
         wait_briefly(lambda: not figures()["measuring"])
-        wait_briefly(lambda: timed() == timed())
+        wait_briefly(lambda: count_timed() == count_timed())
     wait_briefly(lambda: figures()["measuring"])
-    wait_briefly(lambda: timed() < timed())
+    wait_briefly(lambda: count_timed() < count_timed())
 
 
 def check_sms(admin: Admin, rest: Rest) -> None:
@@ -186,7 +186,7 @@ def check_sms(admin: Admin, rest: Rest) -> None:
         assert rest.call("PATCH", f"orders/{order.pk}/status/", status="confirmed").status_code == 200
         return order
 
-    with admin.off(flags.SMS):
+    with admin.turned_off(flags.SMS):
         time.sleep(flags.MEMORY_SECONDS + 0.1)
         waiting_order = confirm()
         time.sleep(0.3)  # a sender would have sent it
@@ -203,6 +203,6 @@ def check_caching(admin: Admin, rest: Rest) -> None:
         return int(rest.call("GET", "performance/cache-stats/").json()["caches"][0]["size"])
 
     wait_briefly(lambda: size() == 1)
-    with admin.off(flags.CACHING):
+    with admin.turned_off(flags.CACHING):
         wait_briefly(lambda: size() == 0)
     wait_briefly(lambda: size() == 1)

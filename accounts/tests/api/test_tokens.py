@@ -223,11 +223,11 @@ def bearer(token: str, path: str = "/api/v1/orders/") -> Any:
 
 
 @pytest.fixture
-def two_an_hour(rates: Any) -> None:
+def two_wrong_secrets_per_hour(rates: Any) -> None:
     rates(wrong_secret="2/h")
 
 
-@pytest.mark.usefixtures("two_an_hour")
+@pytest.mark.usefixtures("two_wrong_secrets_per_hour")
 def test_address_with_forged_tokens_is_throttled(django_assert_num_queries: Any) -> None:
     assert [bearer(f"forged{n}").status_code for n in range(2)] == [401, 401]
     answer = bearer("forged")
@@ -237,21 +237,21 @@ def test_address_with_forged_tokens_is_throttled(django_assert_num_queries: Any)
     assert Api(make_office()).get("orders/").status_code == 200
 
 
-@pytest.mark.usefixtures("two_an_hour")
+@pytest.mark.usefixtures("two_wrong_secrets_per_hour")
 def test_address_with_wrong_refresh_tokens_is_throttled() -> None:
     statuses = [Api().post("auth/token/refresh/", {"refresh": f"forged{n}"}).status_code for n in range(3)]
     assert statuses == [401, 401, 429]
     assert Api().post("auth/logout/", {"refresh": "forged"}).status_code == 429
 
 
-@pytest.mark.usefixtures("two_an_hour")
+@pytest.mark.usefixtures("two_wrong_secrets_per_hour")
 def test_address_with_wrong_monitoring_tokens_is_throttled(settings: Any) -> None:
     settings.MONITORING_TOKEN = MONITOR
     assert [bearer(f"wrong{n}", "/health/database").status_code for n in range(3)] == [401, 401, 429]
     assert bearer(MONITOR, "/health/database").status_code == 200
 
 
-@pytest.mark.usefixtures("two_an_hour")
+@pytest.mark.usefixtures("two_wrong_secrets_per_hour")
 def test_address_with_wrong_password_links_is_throttled(django_assert_num_queries: Any) -> None:
     user, client = make_user(), Client(headers={"Accept-Language": "en"})
     uid = urlsafe_base64_encode(force_bytes(user.pk))

@@ -11,7 +11,7 @@ from luckygas.testing.sandbox.faults import LONGEST_SECONDS, FaultKind, On, Sand
 from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
 from luckygas.testing.sandbox.receipts import QueuedReceipt, ReceiptPolicy
-from luckygas.testing.sandbox.telephones import Sent
+from luckygas.testing.sandbox.telephones import SandboxMessage
 from notifications.states import MessageStatus
 
 JSON = "application/json"
@@ -28,7 +28,7 @@ def show(request: Request, operator: Operator) -> Response:
     )  # fmt: skip
 
 
-def as_json(sent: Sent) -> dict[str, Any]:
+def as_json(sent: SandboxMessage) -> dict[str, Any]:
     return {
         "number": sent.number, "provider": sent.provider, "phone": sent.phone, "text": sent.text,
         "segments": sent.segments, "state": sent.state, "receipts": sent.receipts, "at": sent.at.isoformat(),

@@ -10,7 +10,7 @@ from django.utils import timezone
 from luckygas.testing.sandbox.faults import On
 from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
-from luckygas.testing.sandbox.telephones import NoCredit, NoNumber, Sent, mobile
+from luckygas.testing.sandbox.telephones import NoCredit, NoNumber, SandboxMessage, mobile
 from notifications.states import MessageStatus
 
 NAME = "every8d"
@@ -64,7 +64,7 @@ def status(request: Request, operator: Operator) -> Response:
     return text_response("".join(f"{line}\r\n" for line in (len(found), *map(status_line, found))))
 
 
-def status_line(sent: Sent) -> str:
+def status_line(sent: SandboxMessage) -> str:
     received = format_time(sent.settled_at) if sent.settled_at else ""
     return "\t".join(["", sent.phone, format_time(sent.at), f"{sent.segments}.00", CODES[sent.state], received])
 
@@ -102,7 +102,7 @@ def format_time(at: datetime) -> str:
     return f"{timezone.localtime(at):%Y/%m/%d %H:%M:%S}"
 
 
-def receipt(sent: Sent, state: MessageStatus, reply: str) -> dict[str, str]:
+def receipt(sent: SandboxMessage, state: MessageStatus, reply: str) -> dict[str, str]:
     """Returns the parameters of a receipt. `reply`: the customer's reply, which EVERY8D sends as a receipt."""
     return {
         "BatchID": sent.id, "RM": sent.phone, "RT": f"{timezone.localtime():%Y%m%d%H%M%S}",

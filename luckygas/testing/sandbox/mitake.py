@@ -10,7 +10,7 @@ from django.utils import timezone
 from luckygas.testing.sandbox.faults import On
 from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
-from luckygas.testing.sandbox.telephones import NoCredit, NoNumber, Sent
+from luckygas.testing.sandbox.telephones import NoCredit, NoNumber, SandboxMessage
 from notifications.states import MessageStatus
 
 NAME = "mitake"
@@ -84,7 +84,7 @@ def is_known(form: dict[str, str], operator: Operator) -> bool:
     return operator.account.is_known(form.get("username", ""), form.get("password", ""))
 
 
-def message_id(sent: Sent) -> str:
+def message_id(sent: SandboxMessage) -> str:
     return f"#{sent.serial}"
 
 
@@ -92,10 +92,10 @@ def format_time(at: datetime) -> str:
     return f"{timezone.localtime(at):%Y%m%d%H%M%S}"
 
 
-def receipt(sent: Sent, state: MessageStatus, reply: str) -> dict[str, str]:
+def receipt(sent: SandboxMessage, state: MessageStatus, reply: str) -> dict[str, str]:
     """Returns the parameters of a receipt: the id without its `#`, and always `statuscode` 0, as Mitake does."""
     return {
-        "msgid": sent.serial, "dstaddr": sent.local,
+        "msgid": sent.serial, "dstaddr": sent.local_number,
         "dlvtime": format_time(sent.at), "donetime": format_time(timezone.now()),
         "statuscode": "0", "statusstr": STATUS_TEXTS[state], "StatusFlag": FLAGS[state],
     }  # fmt: skip

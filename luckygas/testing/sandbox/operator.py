@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from luckygas.testing.sandbox.faults import Faults
 from luckygas.testing.sandbox.receipts import Receipts, ReceiptSender
-from luckygas.testing.sandbox.telephones import SandboxAccount, Sent, Telephones
+from luckygas.testing.sandbox.telephones import SandboxAccount, SandboxMessage, Telephones
 
 
 class Operator:
@@ -25,7 +25,9 @@ class Operator:
         self.over = threading.Event()
         self.receipts = Receipts(senders, callbacks)
 
-    def accept(self, provider: str, phone: str, text: str, *, key: str = "", callback: str = "") -> tuple[Sent, bool]:
+    def accept(
+        self, provider: str, phone: str, text: str, *, key: str = "", callback: str = ""
+    ) -> tuple[SandboxMessage, bool]:
         """Like `Telephones.accept`, and schedules the receipts of a new message."""
         sent, is_repeated = self.telephones.accept(provider, phone, text, key=key, callback=callback)
         if not is_repeated:

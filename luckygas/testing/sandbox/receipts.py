@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import requests
 
 from luckygas.environment import LOOPBACK
-from luckygas.testing.sandbox.telephones import Sent
+from luckygas.testing.sandbox.telephones import SandboxMessage
 from notifications.states import MessageStatus
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ LONGEST_PAUSE = 30.0
 class ReceiptSender(Protocol):
     """How one provider sends a receipt."""
 
-    def receipt(self, sent: Sent, state: MessageStatus, reply: str) -> dict[str, str]: ...
+    def receipt(self, sent: SandboxMessage, state: MessageStatus, reply: str) -> dict[str, str]: ...
 
     def is_acknowledged(self, status: int, body: str) -> bool: ...
 
@@ -48,7 +48,7 @@ class ReceiptPolicy:
 
 @dataclass(frozen=True, slots=True)
 class QueuedReceipt:
-    sent: Sent
+    sent: SandboxMessage
     state: MessageStatus
     reply: str = ""
     tries: int = 0
@@ -80,7 +80,7 @@ class Receipts:
             self._thread.join(CALL_SECONDS * 2)
         self._session.close()
 
-    def schedule_automatic(self, sent: Sent) -> None:
+    def schedule_automatic(self, sent: SandboxMessage) -> None:
         """Schedules the receipts that the policy gives a message."""
         policy = self.policy
         if policy.outcome is None:
