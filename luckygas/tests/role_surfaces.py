@@ -245,7 +245,9 @@ def other_admin_pages() -> dict[str, Attempt]:
         "admin:index": admin_page("admin:index", none),
         "admin:customers_customer_choose": admin_page("admin:customers_customer_choose", none, **choice),
         "admin:customers_customer_account": admin_page("admin:customers_customer_account", customer("link"), "post"),
-        "admin:customers_customer_account, open": admin_page("admin:customers_customer_account", customer_without_account, "post"),
+        "admin:customers_customer_account, open": admin_page(
+            "admin:customers_customer_account", customer_without_account, "post"
+        ),
         "admin:catalogue_product_stock": admin_page("admin:catalogue_product_stock", id_of_first(Product)),
         "admin:dispatch_driver_password": admin_page("admin:dispatch_driver_password", id_of_first(Driver), "post"),
         "admin:auth_user_link": admin_page("admin:auth_user_link", lambda h: [h.other["clerk"].pk], "post"),
