@@ -100,7 +100,7 @@ def check_site() -> Iterator[Problem]:
         yield "E017", f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", f"Use one of: {', '.join(FORMATS)}."
     if is_refused(
         parse_url, settings.REDIS_URL or "redis://"
-    ):  # not in the text: the error's own text, which may repeat part of a password
+    ):  # our text leaves out the error, which may repeat part of a password
         yield (
             "E018", "REDIS_URL is not a Redis URL.",
             "Use redis://:password@host:6379/0, rediss:// for TLS, or unix:// for a socket.",

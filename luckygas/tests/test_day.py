@@ -113,7 +113,7 @@ async def test_day_from_import_to_receipt(page: Page, site: Site) -> None:
 
 
 async def check_delivered_once(order: Order) -> None:
-    """Checks that retries left one step in the history, one proof and one message."""
+    """Checks that despite retries each status is in the history once, with one proof and no message twice."""
     await make(order.refresh_from_db)()
     statuses = [row.to_status for row in await reports(order)]
     assert statuses == ["delivering", "arriving", "delivered"]

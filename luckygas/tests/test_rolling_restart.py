@@ -32,7 +32,7 @@ from realtime.tests.client import token_for
 
 pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 CALLERS = 4
-# Ten requests of each kind per second and caller; more than an office of twenty makes.
+# The pause between a caller's rounds. Together the callers make more requests than an office of twenty.
 PAUSE_SECONDS = 0.03
 # How long the last events may take to reach every follower.
 LONGEST_DELAY_SECONDS = 5.0
@@ -111,7 +111,7 @@ class Clients:
 
 @make
 def make_clients(deployed: Deployed) -> Clients:
-    """The callers that work and the followers that watch."""
+    """Returns callers that send requests, and followers that receive events."""
     driver, customer = make_driver(), make_customer(user=make_user(), sms_opt_out=True)
     orders = [make_order(OrderStatus.ASSIGNED, driver=driver, customer=customer) for _ in range(CALLERS)]
     tokens = [token_for(make_office()) for _ in range(CALLERS)]
