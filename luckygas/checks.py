@@ -23,7 +23,8 @@ Problem = tuple[str, str, str]
 
 # The minimum length of a secret, in characters.
 MIN_SECRET = 16
-# Replaces the demo's link when SMS segments are counted, because the demo's are free. As long as a registered link.
+# Used instead of a loopback link to count the segments of an SMS, because the demo's SMS are free. As long as a
+# registered link.
 SHORT_URL = "https://lg.tw/t/"
 # The allowed range of each number, both ends included.
 LIMITS: dict[str, tuple[float, float]] = {
@@ -41,7 +42,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "WEBSOCKET_MESSAGES_PER_SECOND": (0.1, 10_000),
     "WEBSOCKET_BURST": (1, 10_000),
     "WEBSOCKET_MESSAGE_BYTES": (1024, 16 * 1024 * 1024),
-    # Clients send a heartbeat every 30 s. Tests need less.
+    # Clients send a heartbeat every 30 s, so production needs more than that. Tests set less.
     "WEBSOCKET_SILENCE_SECONDS": (0.1, 3600),
     "WEBSOCKET_WAITING_EVENTS": (1, 100_000),
     "WEBSOCKET_WAITING_BYTES": (1024, 64 * 1024 * 1024),

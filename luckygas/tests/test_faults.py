@@ -111,7 +111,7 @@ def run_faults(scene: Scene, orders: Sequence[int]) -> set[int]:
 
 
 def count_moved(scene: Scene, calm: float) -> int:
-    """Counts the orders that the writer moved after `calm`. The test waits for all, so that each follower has samples."""
+    """Counts the orders that the writer moved after `calm`. The test waits for all of them."""
     with psycopg.connect(scene.cluster.postgres.url) as database:
         moved = "SELECT count(DISTINCT data->'order_id') FROM realtime_event"
         row = database.execute(f"{moved} WHERE type = 'delivery.update' AND created_at > to_timestamp(%s)", [calm])
