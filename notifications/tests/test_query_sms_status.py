@@ -348,7 +348,7 @@ def test_receipt_of_mitake_finds_unknown_message(
     (sent,) = sandbox.operator.telephones.all()
     assert sent.callback == callback("http://127.0.0.1:9", "mitake") + f"{row.pk}/"
     path = sent.callback.removeprefix("http://127.0.0.1:9")
-    said = {"msgid": sent.serial, "dstaddr": sent.local, "StatusFlag": flag}
+    said = {"msgid": sent.serial, "dstaddr": sent.local_number, "StatusFlag": flag}
     assert Client().get(path, said | {"dstaddr": "0911000000"}).status_code == 400
     assert Client().get(path.replace(str(row.pk), str(make_message().pk)), said).status_code == 404
     assert Client().get(path, said).status_code == 200
