@@ -196,7 +196,7 @@ class LogoutSerializer(TokenBlacklistSerializer):
 
 
 class TokenPair(serializers.Serializer[Any]):
-    """The response of sign-in and refresh; only for the schema."""
+    """A pair of tokens: the response of sign-in and refresh."""
 
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(read_only=True)
