@@ -41,10 +41,10 @@ SUMMARIES = {
     "notifications_list": "List messages to customers",
     "notifications_retrieve": "Read a message and its trail",
     "notifications_resend_create": "Send a message again",
-    "notifications_all_reported_create": "Say that no more late reports follow",
+    "notifications_all_reported_create": "Announce that no more late reports follow",
     "notifications_statistics_retrieve": "Read the figures of messages",
-    "notifications_callbacks_retrieve": "Take a provider's receipt",
-    "notifications_callbacks_create": "Take a provider's receipt, as a form",
+    "notifications_callbacks_retrieve": "Receive a provider's receipt",
+    "notifications_callbacks_create": "Receive a provider's receipt, as a form",
     "events_list": "Poll events",
     "events_publish": "Publish an event",
     "websocket_ticket_create": "Get a ticket for one WebSocket",
@@ -72,22 +72,24 @@ ERRORS = {
     ),
     "401": Failure("No valid token: sign in again.", "not_authenticated", "Please sign in."),
     "403": Failure("Your role may not do this.", "forbidden", "Only the office may do this."),
-    "404": Failure("There is none, or it is not yours.", "not_found", "Not found."),
-    "405": Failure("This path has no such method.", "method_not_allowed", 'Method "PUT" not allowed.'),
-    "406": Failure("Ask for JSON.", "not_acceptable", "Could not satisfy the request Accept header."),
+    "404": Failure("It does not exist, or you may not see it.", "not_found", "Not found."),
+    "405": Failure("This path does not have this method.", "method_not_allowed", 'Method "PUT" not allowed.'),
+    "406": Failure("Send `Accept: application/json`.", "not_acceptable", "Could not satisfy the request Accept header."),
     "409": Failure(
-        "It was changed meanwhile, or cannot become that. Nothing was changed: read it again.", "invalid_transition",
+        "Somebody changed it meanwhile, or its status does not allow this. Nothing was saved: read it again.",
+        "invalid_transition",
         "An order that is “Pending” cannot become “Delivered”.", "status",
     ),
-    "410": Failure("The cursor is too old: load the data afresh.", "cursor_gone", "Load the present state.", "since"),
+    "410": Failure("The cursor is too old: load the data again.", "cursor_gone", "Load the present state.", "since"),
     "413": Failure("The body is too large.", "too_large", "The request is too large."),
     "415": Failure("Send JSON.", "unsupported_media_type", 'Unsupported media type "text/plain" in request.'),
     "429": Failure("Too many requests: wait as `Retry-After` says.", "throttled", "Request was throttled."),
     "500": Failure(
-        "Our fault: `X-Request-ID` names it in the log.", "error", "A server error occurred.", type="server_error"
+        "A fault of the server. `X-Request-ID` identifies it in the log.", "error", "A server error occurred.",
+        type="server_error",
     ),
     "503": Failure(
-        "Not possible for the moment: repeat it after `Retry-After`.", "row_locked",
+        "Not possible at the moment: repeat it after `Retry-After`.", "row_locked",
         "Somebody else is changing this. Please try again.", type="server_error",
     ),
 }  # fmt: skip
@@ -142,7 +144,7 @@ def error_example(failure: Failure) -> dict[str, Any]:
 
 
 def example(name: str, field: dict[str, Any]) -> Any:
-    """Returns a valid value of the field; None if its schema shows one already (choices, flags, objects)."""
+    """Returns a valid value of the field; None for a field that needs no example (choices, flags, files, objects)."""
     type_, format_ = field.get("type", ""), field.get("format", "")
     if "enum" in field or format_ == "binary":
         return None

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import visibility
-from accounts.roles import Anyone, Side, check_right, customer_id, driver_id, is_office, may, refused, side_of
+from accounts.roles import Anyone, Side, check_right, customer_id, driver_id, is_office, may, refusal_for, side_of
 from customers.models import Customer
 from dispatch.models import Driver
 from orders.states import MOVES, OPEN, OrderStatus
@@ -60,7 +60,7 @@ def may_correct(user: Anyone | None, before: str, to: str) -> bool:
 def check_correcting(user: Anyone | None, before: str, to: str) -> None:
     """Raises a Refusal unless `may_correct` returns True."""
     if not may_correct(user, before, to):
-        raise refused(MOVES[OrderStatus(before), OrderStatus(to)].right, "status")
+        raise refusal_for(MOVES[OrderStatus(before), OrderStatus(to)].right, "status")
 
 
 def check_office_only(forbidden: Collection[str]) -> None:

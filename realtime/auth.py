@@ -28,7 +28,7 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
-from accounts.roles import NO, no_role, refused
+from accounts.roles import NO, no_role, refusal_for
 from orders import permissions
 from orders.models import Order
 from realtime.channels import ENDPOINTS, Identity
@@ -77,7 +77,7 @@ async def identify(scope: Scope, endpoint: str) -> Identity:
     if not identity.roles:
         raise no_role(FORBIDDEN)
     if endpoint in ENDPOINTS and identity.reach(ENDPOINTS[endpoint]) is NO:
-        raise refused(ENDPOINTS[endpoint], status=FORBIDDEN)
+        raise refusal_for(ENDPOINTS[endpoint], status=FORBIDDEN)
     return identity
 
 

@@ -19,8 +19,8 @@ from drf_standardized_errors.formatter import flatten_errors
 from rest_framework import serializers
 from structlog.contextvars import bound_contextvars
 
-from accounts.api.tokens import accounts
-from accounts.roles import NO, OWN, refused
+from accounts.api.tokens import users_with_signed_out
+from accounts.roles import NO, OWN, refusal_for
 from notifications.sender import no_waiting
 from orders import permissions
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
@@ -126,7 +126,7 @@ async def location_update(hub: Hub, connection: Connection, message: Message) ->
     """Accepts a driver's position. Only a refused one gets an answer: an error."""
     driver_id = connection.identity.driver_id
     if driver_id is None or connection.identity.reach(DRIVE_RIGHT) is not OWN:
-        raise refused(DRIVE_RIGHT)
+        raise refusal_for(DRIVE_RIGHT)
     hub.positions.accept(positions.newest_location(driver_id, message))
 
 
@@ -209,8 +209,8 @@ async def order_command(hub: Hub, connection: Connection, message: Message) -> N
 def execute(identity: Identity, message: Message) -> dict[str, Any]:
     """Executes an order command and returns its receipt. Waits for the database, not for SMS. Raises Refusal."""
     if identity.reach(permissions.DELIVER_ORDER) is NO:
-        raise refused(permissions.DELIVER_ORDER)
-    found = accounts(identity.session).select_related("staff_role", "driver", "customer")
+        raise refusal_for(permissions.DELIVER_ORDER)
+    found = users_with_signed_out(identity.session).select_related("staff_role", "driver", "customer")
     user = found.filter(pk=identity.user_id or 0, is_active=True).first()
     # The hub is about to close this socket. Refuse the commands that arrive before.
     if user is None or user.signed_out or Identity.of(user).rights != identity.rights:

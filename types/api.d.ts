@@ -277,7 +277,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Say that no more late reports follow
+         * Announce that no more late reports follow
          * @description A driver's telephone has sent all reports that waited for a signal.
          *
          *     The message of a late report waits for a minute, because a later report may make it untrue. This call ends
@@ -298,13 +298,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Take a provider's receipt
+         * Receive a provider's receipt
          * @description Called by SMS providers. 404: a wrong secret or an unknown id. 400: not a receipt of this message.
          */
         get: operations["notifications_callbacks_retrieve"];
         put?: never;
         /**
-         * Take a provider's receipt, as a form
+         * Receive a provider's receipt, as a form
          * @description The same, for providers that post a form.
          */
         post: operations["notifications_callbacks_create"];
@@ -2649,7 +2649,7 @@ export interface components {
             /** @example office-demo */
             password: string;
         };
-        /** @description The response of both calls; only for the schema. */
+        /** @description A pair of tokens: the response of sign-in and refresh. */
         TokenPair: {
             /** @example eyJhbGciOiJIUzI1NiIs… */
             readonly access: string;
@@ -2926,7 +2926,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description There is none, or it is not yours. */
+        /** @description It does not exist, or you may not see it. */
         Error404: {
             headers: {
                 [name: string]: unknown;
@@ -2947,7 +2947,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description This path has no such method. */
+        /** @description This path does not have this method. */
         Error405: {
             headers: {
                 [name: string]: unknown;
@@ -2968,7 +2968,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description Ask for JSON. */
+        /** @description Send `Accept: application/json`. */
         Error406: {
             headers: {
                 [name: string]: unknown;
@@ -2989,7 +2989,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description It was changed meanwhile, or cannot become that. Nothing was changed: read it again. */
+        /** @description Somebody changed it meanwhile, or its status does not allow this. Nothing was saved: read it again. */
         Error409: {
             headers: {
                 [name: string]: unknown;
@@ -3010,7 +3010,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description The cursor is too old: load the data afresh. */
+        /** @description The cursor is too old: load the data again. */
         Error410: {
             headers: {
                 [name: string]: unknown;
@@ -3094,7 +3094,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description Our fault: `X-Request-ID` names it in the log. */
+        /** @description A fault of the server. `X-Request-ID` identifies it in the log. */
         Error500: {
             headers: {
                 [name: string]: unknown;
@@ -3115,7 +3115,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description Not possible for the moment: repeat it after `Retry-After`. */
+        /** @description Not possible at the moment: repeat it after `Retry-After`. */
         Error503: {
             headers: {
                 [name: string]: unknown;

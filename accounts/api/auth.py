@@ -26,7 +26,7 @@ class Token(views.TokenObtainPairView):
                 wait = attempts.cooloff_seconds()
                 raise Refusal("locked", attempts.locked_text(), status=429, wait=wait) from None
             raise
-        attempts.forget(request._request, request.data["username"])
+        attempts.clear_failures(request._request, request.data["username"])
         return answer
 
 

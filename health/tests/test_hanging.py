@@ -46,7 +46,7 @@ def ask(site: Site, path: str) -> tuple[int, dict[str, Any]]:
 
 
 def until(site: Site, path: str, status: str) -> dict[str, Any]:
-    wait_for(lambda: ask(site, path)[1]["status"] == status, say=lambda: ask(site, path))
+    wait_for(lambda: ask(site, path)[1]["status"] == status, describe=lambda: ask(site, path))
     return ask(site, path)[1]
 
 
@@ -73,11 +73,11 @@ def test_frozen_database_is_unhealthy_within_a_second_until_it_thaws(house: Clus
 def test_half_open_connection_to_redis_only_degrades(house: Cluster) -> None:
     (site,) = house.sites
     until(site, "redis", "healthy")
-    house.link.drop_data()
+    house.redis_proxy.drop_data()
     try:
         for path in ("redis", "websocket", "ready"):
             code, answer = ask(site, path)
             assert (code, answer["status"]) == (200, "degraded"), path
     finally:
-        house.link.recover()
+        house.redis_proxy.recover()
     until(site, "redis", "healthy")

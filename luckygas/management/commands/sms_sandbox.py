@@ -19,14 +19,14 @@ PORT = 8025
 
 class Command(BaseCommand):
     help = _("Runs a test SMS provider on this machine and shows what customers receive. Nothing leaves the machine.")
-    # It needs no database.
+    # The command needs no database.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=PORT, help=_("default 8025; 0 takes any free port"))
         parser.add_argument("--balance", type=int, default=BALANCE, help=_("points in the account at the start"))
         parser.add_argument(
-            "--callback", type=callback, action="append", default=[], metavar="GATEWAY=URL",
+            "--callback", type=parse_callback, action="append", default=[], metavar="GATEWAY=URL",
             help=_("a gateway's receipt URL, for messages that name none"),
         )  # fmt: skip
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             sandbox = Sandbox(port, callbacks=dict(callback), balance=balance)
         except (OSError, OverflowError):
             raise CommandError(_("Port %d is in use. Choose another with --port, or 0.") % port) from None
-        # SIGINT too, because shells start background processes with SIGINT ignored.
+        # Also handles SIGINT, because shells start background processes with SIGINT ignored.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.default_int_handler)
         with sandbox:
@@ -47,7 +47,7 @@ class Command(BaseCommand):
                 self.stdout.write("")
 
 
-def callback(text: str) -> tuple[str, str]:
+def parse_callback(text: str) -> tuple[str, str]:
     gateway, _equals, url = plain(text).partition("=")
     if gateway not in ("mitake", "every8d") or not is_loopback(url):
         raise ArgumentTypeError(_("“%s”: write mitake=http://127.0.0.1:8000/… or every8d=…") % text[:80])

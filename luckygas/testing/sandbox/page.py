@@ -22,8 +22,9 @@ from notifications.carrier_rules import registered_hosts
 from notifications.states import MessageStatus
 
 # Text that a telephone would turn into a link.
-LINK = re.compile(r"https?://[^\s<>\"'`，。、！？；：「」『』（）【】]+", re.IGNORECASE)
+URL = re.compile(r"https?://[^\s<>\"'`，。、！？；：「」『』（）【】]+", re.IGNORECASE)
 HTML = "text/html; charset=utf-8"
+# How many of the newest messages the page shows.
 SHOWN = 100
 # A separate template engine, so that the site does not see these templates.
 TEMPLATES = DjangoTemplates(
@@ -41,9 +42,9 @@ OUTCOMES = (MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.EXPIRED
 
 
 def with_links(text: str) -> SafeString:
-    """Converts the text to HTML. Only links to the site can be opened."""
+    """Converts the text to HTML. Only URLs of the site become links."""
     pieces, end = [], 0
-    for found in LINK.finditer(text):
+    for found in URL.finditer(text):
         url = found[0].rstrip(".,;:!?)")
         if is_ours(url):
             link = format_html('<a href="{0}" target="_blank" rel="noopener noreferrer">{0}</a>', url)
@@ -60,11 +61,11 @@ def is_ours(url: str) -> bool:
         return False
 
 
-def whole(request: Request, operator: Operator) -> Response:
+def show_page(request: Request, operator: Operator) -> Response:
     return render("page.html", request, operator)
 
 
-def bubbles(request: Request, operator: Operator) -> Response:
+def show_bubbles(request: Request, operator: Operator) -> Response:
     """Returns the part of the page that changes."""
     return render("bubbles.html", request, operator)
 
@@ -88,4 +89,4 @@ def language_of(request: Request) -> str:
     return "en" if first.lower().startswith("en") else "zh-hant"
 
 
-ROUTES = {("GET", "/"): whole, ("GET", "/bubbles"): bubbles}
+ROUTES = {("GET", "/"): show_page, ("GET", "/bubbles"): show_bubbles}

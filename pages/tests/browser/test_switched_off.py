@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 from dispatch.models import Driver
 from luckygas.testing.browser import until
 from luckygas.testing.site import Site
-from luckygas.tests.test_switches import let_in
+from luckygas.tests.test_switches import wait_until_accepted
 from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_order, set_switch
@@ -49,6 +49,6 @@ async def test_customer_page_reloads_periodically_while_a_switch_is_off(page: Pa
     await expect(status).to_have_attribute("data-state", "reloading")
     await make(set_switch)(switch, True)
     # Waits until the server has read the switch. After another refusal the page would wait for half a minute.
-    await let_in(f"{site.ws}/track/{order.tracking_token}")
+    await wait_until_accepted(f"{site.ws}/track/{order.tracking_token}")
     await page.clock.fast_forward(45_000)
     await expect(status).to_have_attribute("data-state", "live")
