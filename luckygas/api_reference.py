@@ -74,7 +74,9 @@ ERRORS = {
     "403": Failure("Your role may not do this.", "forbidden", "Only the office may do this."),
     "404": Failure("It does not exist, or you may not see it.", "not_found", "Not found."),
     "405": Failure("This path does not have this method.", "method_not_allowed", 'Method "PUT" not allowed.'),
-    "406": Failure("Send `Accept: application/json`.", "not_acceptable", "Could not satisfy the request Accept header."),
+    "406": Failure(
+        "Send `Accept: application/json`.", "not_acceptable", "Could not satisfy the request Accept header."
+    ),
     "409": Failure(
         "Somebody changed it meanwhile, or its status does not allow this. Nothing was saved: read it again.",
         "invalid_transition",
