@@ -7,7 +7,7 @@ import unicodedata
 from functools import lru_cache
 
 from customers.districts import DISTRICTS, FORMERLY, District, districts_by_spelling
-from web.numerals import DIGITS, LETTERS, chinese
+from web.numerals import DIGITS, LETTERS, chinese_number
 from web.text import plain
 
 # Interchangeable characters in place names.
@@ -133,5 +133,5 @@ def _counted(found: re.Match[str]) -> str:
     before, behind = found.string[: found.start()][-1:], found.string[found.end() :][:1]
     # Digit by digit if all are digits, which keeps leading zeros.
     digits = "".join(DIGITS.get(letter, letter) for letter in numeral)
-    value = digits if digits.isdigit() else chinese(numeral)
+    value = digits if digits.isdigit() else chinese_number(numeral)
     return f"{'|' * before.isdigit()}{numeral if value is None else value}{'|' * behind.isdigit()}"

@@ -17,7 +17,7 @@ from orders.models import Order
 from orders.states import OPEN
 from realtime import presence, statistics
 from web.models import SystemMetric
-from web.system_metrics import HOUR, MINUTE, Counts, by_label, forget_written, minute_of, minutes, total
+from web.system_metrics import HOUR, MINUTE, Counts, by_label, delete_old_written_counts, minute_of, minutes, total
 
 Figures = dict[str, Any]
 KEPT_MINUTES = timedelta(days=2)
@@ -48,7 +48,7 @@ def record() -> SystemMetric | None:
     row, is_new = SystemMetric.objects.get_or_create(**hour, defaults={"metrics_json": snapshot(hour_of(now), now)})
     _delete_oldest(SystemMetric.Span.MINUTE, now - KEPT_MINUTES, MAX_MINUTES)
     _delete_oldest(SystemMetric.Span.HOUR, now - KEPT_HOURS, MAX_HOURS)
-    forget_written(now, alone=KEPT_MINUTES, shared=KEPT_HOURS)
+    delete_old_written_counts(now, alone=KEPT_MINUTES, shared=KEPT_HOURS)
     return row if is_new else None
 
 

@@ -17,7 +17,7 @@ from web import caching, flags
 from web.api.fields import Strict
 from web.metrics import percentile
 from web.refusals import Refusal
-from web.system_metrics import HOUR, Counts, buckets, by_label, lately
+from web.system_metrics import HOUR, Counts, buckets, by_label, recent_figures
 
 OPERATIONS = "luckygas_operation_seconds"
 
@@ -75,7 +75,7 @@ class Performance(APIView):
     @extend_schema(operation_id="performance_retrieve", responses=PerformanceOutput)
     def get(self, request: Request) -> Response:
         """The number of calls of each operation in the last hour, and how long they took."""
-        hour = lately(HOUR)
+        hour = recent_figures(HOUR)
         return Response({
             "measuring": flags.on(flags.PERFORMANCE), "processes": hour.processes,
             "operations": operations(hour.counts),
@@ -104,7 +104,7 @@ class CacheStats(APIView):
     @extend_schema(operation_id="performance_cache_stats", responses=CacheStatsOutput)
     def get(self, request: Request) -> Response:
         """Hits, misses and size of each cache."""
-        hour = lately(HOUR)
+        hour = recent_figures(HOUR)
         return Response({
             "shared": caching.shared_cache() is not None, "switched_on": flags.on(flags.CACHING),
             "processes": hour.processes, "caches": [_of(kind, hour.counts) for kind in caching.KINDS],

@@ -25,7 +25,7 @@ from health.parts import PARTS, SEE_HEALTH
 from health.plots import PLOTS, STATUSES, head, table
 from health.probes import Answer, HealthStatus, ask_all
 from health.verdict import database_down, faults
-from web.system_metrics import lately
+from web.system_metrics import recent_figures
 
 NOTHING = "–"
 # Parts without an address of their own.
@@ -107,7 +107,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "now": now,
         "data": {"user": request.user.pk, "ready": reverse("health_ready")},
         "database_down": database_down(),
-        "faults": faults(answers, history.failed_requests(lately(LATELY).counts)),
+        "faults": faults(answers, history.failed_requests(recent_figures(LATELY).counts)),
         "tiles": tiles(answers, history.open_orders()),
         "parts": [(name, reverse(WHERE.get(name, f"health_{name}")), part) for name, part in answers.items()],
         "periods": [

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from customers import phones
 from orders.models import OrderItem, Priority, TimeSlot
-from web.numerals import chinese
+from web.numerals import chinese_number
 from web.text import visible
 
 MAX_CELL = 500
@@ -100,7 +100,7 @@ def quantity(text: str) -> int:
     typed = COUNTED.sub("", plain(text).replace(" ", ""))
     if not typed:
         raise CellError(_("The quantity is missing."))
-    count = chinese(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
+    count = chinese_number(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
     if count is None:
         raise CellError(_("This is not a whole number."))
     if not 1 <= count <= OrderItem.MOST:
@@ -159,7 +159,7 @@ def _minute(text: str) -> int | None:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() else chinese(text)
+    return int(text) if text.isdecimal() else chinese_number(text)
 
 
 def _hour_of_day(hour: int, half: str) -> int:

@@ -233,7 +233,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
     list_display = (
         "created_at", "kind", "order_link", "customer", "masked", "badge", "status_reason", "gateway", "cost",
     )  # fmt: skip
-    asked_for = ("order",)
+    filtered_by_links = ("order",)
     date_hierarchy = "created_at"
     list_select_related = ("order", "customer")
     list_filter = ("kind", "status", "status_reason", "gateway", "created_at")
@@ -367,7 +367,7 @@ def sheet(rows: QuerySet[NotificationHistory]) -> Iterator[list[Any]]:
     }
     cut = gettext("Only the first %d messages are exported. Please choose fewer days.") % MAX_ROWS
     # One row more than fits shows that some are left.
-    found = rows[: MAX_ROWS + 1].iterator(chunk_size=csv_export.AT_ONCE)
+    found = rows[: MAX_ROWS + 1].iterator(chunk_size=csv_export.LINES_PER_PIECE)
     shown = (cells(row, words) for row in islice(found, MAX_ROWS))
     return chain([head], shown, ([cut] for left in found))
 
@@ -415,7 +415,7 @@ def drawn(days: list[dict[str, Any]], first: date) -> str:
     known = {day["day"]: day["counts"] for day in days}
     dates = [first + timedelta(days=number) for number in range(DAYS)]
     names = [date_format(day, "n/j") for day in dates]
-    return charts.embedded(charts.bars(names, outcomes(known.get(day, {}) for day in dates)))
+    return charts.data_url(charts.bars(names, outcomes(known.get(day, {}) for day in dates)))
 
 
 # --- messages on the pages of orders and customers ---

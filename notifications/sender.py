@@ -31,7 +31,7 @@ from notifications.gateways.base import STOPPING, WAITING, Gateway, GatewayError
 from notifications.models import NotificationHistory
 from notifications.states import MOVES, MessageStatus, MessageType, Reason
 from web import request_id
-from web.database import is_away
+from web.database import is_unavailable
 from web.slow_work import ThreadPool
 from web.timings import measured
 
@@ -167,7 +167,7 @@ def _store_outcome(row: Row, status: MessageStatus, outcome: dict[str, Any]) -> 
         try:
             return row.move(MessageStatus.SENDING, status, **outcome) or _store_late_outcome(row, status, outcome)
         except Error as error:
-            if pause is None or not is_away(error):
+            if pause is None or not is_unavailable(error):
                 raise
             connections.close_all()
             time.sleep(pause)

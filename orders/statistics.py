@@ -68,13 +68,13 @@ def period(query: Mapping[str, str]) -> tuple[tuple[date, date], dict[str, list[
 
 def cached(first: date, last: date) -> dict[str, Any]:
     """`statistics_of` as JSON, cached until an order, product or driver changes."""
-    answer: dict[str, Any] = caching.answer(caching.STATISTICS, (first, last), partial(_computed, first, last))
+    answer: dict[str, Any] = caching.cached_answer(caching.STATISTICS, (first, last), partial(_computed, first, last))
     return answer
 
 
 def changed(sender: type[Model], **kwargs: Any) -> None:
     """Receiver of `post_save` that expires the cache. Items and moves are saved with their order, which triggers it."""
-    caching.changed(caching.STATISTICS)
+    caching.invalidate(caching.STATISTICS)
 
 
 @measured("statistics")

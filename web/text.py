@@ -12,8 +12,8 @@ from typing import Any
 
 from django.http import QueryDict
 
-# Unicode 16: Default_Ignorable_Code_Point without category Cf. These are joiners, variation selectors (the character
-# in front of one stays), and code points reserved for more of them.
+# Unicode 16: Default_Ignorable_Code_Point without category Cf. These are joiners, variation selectors (the character in
+# front of a selector stays), and code points reserved for more such characters.
 IGNORABLE = "\u034f\u17b4\u17b5\u180b-\u180f\u2065\ufe00-\ufe0f\ufff0-\ufff8\U000e0000-\U000e0fff"
 # The object replacement character: an image or other object that was not copied with the text.
 OBJECT = "\ufffc"
@@ -22,7 +22,7 @@ OBJECT = "\ufffc"
 BLANK = re.compile("[\u115f\u1160\u3164\uffa0\u2800\U0001d159\x0b\x0c\x1c-\x1f\x85]")
 # NUL stays, so that later checks refuse the text.
 KEPT_CONTROLS = "\0\t\n\r"
-# In higher planes only the tags are of category Cf, and IGNORABLE has them.
+# The code points that are searched for category Cf. In higher planes only the tags have it, and IGNORABLE has the tags.
 TWO_PLANES = range(0x20000)
 
 
@@ -35,9 +35,9 @@ INVISIBLE = re.compile(f"[{MARKS}{IGNORABLE}{OBJECT}]+")
 
 
 def visible(text: str) -> str:
-    """`text` without invisible characters; blank letters become spaces.
+    """`text` without invisible characters, and with spaces for blank letters.
 
-    If it had only such characters, the result is empty or white space.
+    The result is empty or white space if the text has only such characters.
     """
     if text.isascii() and text.isprintable():
         return text

@@ -111,7 +111,7 @@ def measure(bench: Bench, client: APIClient, view: str) -> None:
 
 
 def lookups(view: str) -> Counter[str]:
-    kind, counts = view.strip("/").split("/")[-1], system_metrics.counted()
+    kind, counts = view.strip("/").split("/")[-1], system_metrics.current_counts()
     return Counter({seen: int(counts.get(f"luckygas_cache_{seen}_total {kind}", 0)) for seen in ("hits", "misses")})
 
 

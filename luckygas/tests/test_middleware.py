@@ -23,7 +23,7 @@ from luckygas.tests.depot import Depot, make_depot
 from orders.tests.factories import PASSWORD, make_office, make_order, turn
 from realtime.tests.client import token_for
 from web import flags, request_id
-from web.api.bodies import usable_content_type, with_charset
+from web.api.bodies import remove_unknown_charset, usable_content_type
 
 pytestmark = pytest.mark.django_db
 
@@ -195,7 +195,7 @@ async def posted(charset: str, value: bytes) -> str:
         read.append(ASGIRequest(scope, BytesIO(body)).POST["name"])
 
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
-    await with_charset(site)(scope, None, None)
+    await remove_unknown_charset(site)(scope, None, None)
     return read[0]
 
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException
 
 from web import database
-from web.database import is_away
+from web.database import is_unavailable
 from web.refusals import Refusal
 from web.slow_work import RETRY_SECONDS, Overloaded
 from web.throttling import please_wait
@@ -56,11 +56,11 @@ def temporary_failure(error: BaseException | None) -> Busy | None:
         return NotDone(database.ROW_LOCKED, "row_locked", 2)
     if isinstance(error, Overloaded):
         return NotDone(error.detail, "busy", RETRY_SECONDS)
-    return Busy() if is_away(error) else None
+    return Busy() if is_unavailable(error) else None
 
 
 class TooMany(APIException):
-    """`wait`: the seconds until the caller may retry, also sent as Retry-After."""
+    """`wait` is the number of seconds until the caller may retry. It is also sent as Retry-After."""
 
     status_code = 429
     default_code = "throttled"

@@ -1,4 +1,4 @@
-"""Parsers of request bodies: strict JSON, only values that the database can store, no invisible characters."""
+"""Parsers of request bodies. They remove invisible characters; JSON must be strict and storable in the database."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from web.api.exceptions import TooLarge
 from web.text import visible_form, visible_json
 
 
-def most_bytes() -> int:
+def max_body_bytes() -> int:
     return settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
 
 
 class StrictJSONParser(parsers.BaseParser):
-    """JSON by RFC 8259, without NaN and Infinity. Also refuses NUL and lone surrogates, which PostgreSQL refuses.
+    """JSON as in RFC 8259: refuses NaN and Infinity. Also refuses NUL and lone surrogates, as PostgreSQL does.
 
     Not a subclass of DRF's JSONParser, because DRF reads the whole body before it calls that class.
     """
@@ -33,8 +33,8 @@ class StrictJSONParser(parsers.BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        body = stream.read(most_bytes() + 1)
-        if len(body) > most_bytes():
+        body = stream.read(max_body_bytes() + 1)
+        if len(body) > max_body_bytes():
             raise TooLarge
         try:
             found = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
@@ -74,5 +74,5 @@ def _refuse_unstorable(found: Any) -> None:
 
 
 def unstorable(text: str) -> bool:
-    """Whether PostgreSQL or UTF-8 cannot store the text."""
+    """Whether the text contains a character that PostgreSQL or UTF-8 cannot store."""
     return "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text))

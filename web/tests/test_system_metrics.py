@@ -20,7 +20,7 @@ from luckygas.testing.site import ROOT
 from web import metrics, system_metrics, timings
 from web.metrics import percentile, persistent, processes
 from web.models import SystemMetric, WrittenCounts
-from web.system_metrics import HOUR, MINUTE, buckets, growth, lately, new_minute, write
+from web.system_metrics import HOUR, MINUTE, buckets, growth, new_minute, recent_figures, write
 from web.tests.metrics_rows import make_minute, nothing_unwritten
 
 pytestmark = pytest.mark.django_db
@@ -114,21 +114,21 @@ def test_concurrent_write_by_another_process_counts_nothing_twice(monkeypatch: p
     SEEN.labels("a", "5").inc(100)
     write(every=0)
     SEEN.labels("a", "5").inc()
-    count = system_metrics.counted
+    count = system_metrics.current_counts
 
     def slowly() -> dict[str, float]:
         found = count()
         WrittenCounts.objects.update(counts=found | {A: found[A] + 1})
         return found
 
-    monkeypatch.setattr(system_metrics, "counted", slowly)
-    assert lately(HOUR).counts[A] == 101
+    monkeypatch.setattr(system_metrics, "current_counts", slowly)
+    assert recent_figures(HOUR).counts[A] == 101
 
 
 def test_concurrent_writes_of_one_directory_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second write reads the counters before the first one commits, and locks the row after it."""
     SEEN.labels("a", "5").inc(100)
-    count, first = system_metrics.counted, list[None]()
+    count, first = system_metrics.current_counts, list[None]()
 
     def slowly() -> dict[str, float]:
         found = count()
@@ -137,20 +137,20 @@ def test_concurrent_writes_of_one_directory_count_once(monkeypatch: pytest.Monke
             write(every=0)
         return found
 
-    monkeypatch.setattr(system_metrics, "counted", slowly)
+    monkeypatch.setattr(system_metrics, "current_counts", slowly)
     write(every=0)
     assert counts() == {A: 100}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_write_reads_counters_outside_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
-    count, in_transaction = system_metrics.counted, list[bool]()
+    count, in_transaction = system_metrics.current_counts, list[bool]()
 
     def seen() -> dict[str, float]:
         in_transaction.append(connection.in_atomic_block)
         return count()
 
-    monkeypatch.setattr(system_metrics, "counted", seen)
+    monkeypatch.setattr(system_metrics, "current_counts", seen)
     write(every=0)
     assert in_transaction == [False]
 
@@ -160,15 +160,15 @@ def test_lately_includes_all_processes_and_own_unwritten_counts() -> None:
     make_minute(NOW - MINUTE, {A: 5})
     make_minute(NOW, {A: 1, B: 2})
     SEEN.labels("a", "5").inc()
-    assert {name: lately(MINUTE).counts[name] for name in (A, B)} == {A: 7, B: 2}
-    assert (lately(MINUTE).seconds, lately(HOUR).counts[A]) == (90, 1007)
+    assert {name: recent_figures(MINUTE).counts[name] for name in (A, B)} == {A: 7, B: 2}
+    assert (recent_figures(MINUTE).seconds, recent_figures(HOUR).counts[A]) == (90, 1007)
 
 
 def test_only_processes_that_wrote_recently_are_counted() -> None:
     for seconds, count in ((30, 4), (61, 2)):
         at = NOW - timedelta(seconds=seconds)
         WrittenCounts.objects.create(name=f"{seconds}", at=at, processes=count)
-    assert lately(HOUR).processes == 5
+    assert recent_figures(HOUR).processes == 5
 
 
 def test_processes_that_share_a_directory_are_counted_once(
@@ -211,8 +211,8 @@ def test_percentile(found: dict[float, float], share: float, value: float | None
 PROGRAM = """
 import sys
 from pathlib import Path
-from web.metrics import share
-share(Path(sys.argv[1]))
+from web.metrics import use_directory
+use_directory(Path(sys.argv[1]))
 from prometheus_client import Counter
 Counter("seen", "x").inc(int(sys.argv[2]))
 print("counted", flush=True)

@@ -27,7 +27,7 @@ from notifications.management.batch import positive
 from notifications.models import NotificationHistory
 from notifications.states import MessageStatus
 from web import flags, system_metrics
-from web.database import is_away
+from web.database import is_unavailable
 
 log = logging.getLogger(__name__)
 # A poll takes two queries. Messages that wait for the morning, or that a dead process left, can wait this long.
@@ -79,7 +79,7 @@ class Service:
                 full = self.round() >= self.limit
                 write_figures()
             except Error as error:
-                if not is_away(error):
+                if not is_unavailable(error):
                     raise
                 log.warning("The database does not answer (%s); pending messages wait.", type(error).__name__)
                 connections.close_all()

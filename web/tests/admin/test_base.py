@@ -12,7 +12,7 @@ from orders.admin import order_moves
 from orders.tests.admin.browser import Browser, change, errors, page, shown_messages, sign_in
 from orders.tests.factories import make_customer, make_driver, make_order, make_product, make_route, make_staff
 from web import admin
-from web.admin import OVERTAKEN
+from web.admin import EDIT_CONFLICT
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +53,7 @@ def test_concurrent_edit_of_the_same_field_is_refused(office: Browser) -> None:
     first, second = office.form(path, "product_form"), office.form(path, "product_form")
     office.post(path, first | {"price": 777})
     said = errors(office.post(path, second | {"price": 770, "low_stock_threshold": 3}))
-    assert said == [str(OVERTAKEN % {"now": 777})]
+    assert said == [str(EDIT_CONFLICT % {"now": 777})]
     product.refresh_from_db()
     assert (product.price, product.low_stock_threshold) == (777, make_product().low_stock_threshold)
     # Equal values are no conflict.

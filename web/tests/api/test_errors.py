@@ -18,7 +18,7 @@ from orders.api.orders import Orders
 from orders.models.order import VersionConflict
 from orders.tests.api.client import V1, Api, codes, make_api
 from orders.tests.factories import make_office, make_user
-from web.api.drf_translations import WORDS
+from web.api.drf_translations import TEXTS
 from web.api.errors import UnknownPath, bad_request
 from web.refusals import Refusal
 
@@ -249,7 +249,7 @@ ROOT = Path(rest_framework.__file__).parent
 
 def test_listed_drf_texts_still_exist() -> None:
     source = "".join(path.read_text() for path in ROOT.glob("*.py"))
-    assert [text for text in WORDS if text.replace('"', '\\"') not in source and text not in source] == []
+    assert [text for text in TEXTS if text.replace('"', '\\"') not in source and text not in source] == []
 
 
 @pytest.mark.parametrize("module", ["exceptions", "fields", "relations", "serializers", "validators"])
