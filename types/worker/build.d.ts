@@ -1,5 +1,5 @@
 /**
- * What the server puts in front of the service worker (`pages/driver.py`): the `version` of all static files that it caches, their
- * URLs, and that of the `words`.
+ * The constant that the server (`pages/driver.py`) writes in front of the service worker's code: the `version` of the static files
+ * that the worker caches, their URLs (`files`), and the URL of the translations (`words`).
  */
 declare const BUILD: { version: string; files: string[]; words: string };

@@ -26,7 +26,7 @@ def test_value_between_two_gaps_has_a_dot() -> None:
         drawn = charts.lines([str(number) for number in range(len(values))], [Series("a", values)])
         return drawn.count(b'class="dot ')
 
-    many = (1,) * charts.FEW
+    many = (1,) * charts.MAX_DOTS
     assert (dots(*many, 1, 1, 1), dots(*many, None, 5, None), dots(*many, None, 5)) == (0, 32, 32)
 
 

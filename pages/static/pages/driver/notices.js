@@ -3,7 +3,7 @@
 import { money } from "../../web/money.js";
 import { copyTemplate, element, fill, find } from "../../web/page.js";
 import { today } from "../../web/server-clock.js";
-import { statusWord } from "../../web/statuses.js";
+import { statusLabel } from "../../web/statuses.js";
 import { clock, dayAndClock, dayOf } from "../../web/time.js";
 import { happenedAt } from "./report-time.js";
 
@@ -15,7 +15,7 @@ const timeOf = (moment) => (dayOf(moment) === today() ? clock(moment) : dayAndCl
 
 /** @param {Entry} entry */
 function what(entry) {
-  if (entry.kind !== "image") return `${entry.number} ${statusWord(entry.to)}`;
+  if (entry.kind !== "image") return `${entry.number} ${statusLabel(entry.to)}`;
   const word = entry.image === "photo" ? gettext("photo") : gettext("signature");
   return `${entry.number} ${word}`;
 }

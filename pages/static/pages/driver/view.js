@@ -3,7 +3,7 @@
 /** @import { OrderItem, OrderRow, OrderStatus } from "types/rows" */
 import { money } from "../../web/money.js";
 import { closest, copyTemplate, element, fill, find, findAll } from "../../web/page.js";
-import { slotWord, statusWord } from "../../web/statuses.js";
+import { slotLabel, statusLabel } from "../../web/statuses.js";
 import { back, mayFail, onward } from "./moves.js";
 import { isSecondTap } from "./taps.js";
 
@@ -38,10 +38,10 @@ function mapLink({ latitude, longitude, delivery_address: address }) {
 function fillStop(root, { row, status, isPending, number }) {
   fill(root, {
     number,
-    slot: slotWord(row.time_slot),
+    slot: slotLabel(row.time_slot),
     name: row.customer_name,
     address: row.delivery_address,
-    state: statusWord(status),
+    state: statusLabel(status),
   });
   root.dataset.status = status;
   show(root, "urgent", row.priority === "urgent");

@@ -1,7 +1,7 @@
 /** Writes an order into its card. */
 import { fill, find } from "../../../web/page.js";
 import { now, today } from "../../../web/server-clock.js";
-import { isOpen, slotWord } from "../../../web/statuses.js";
+import { isOpen, slotLabel } from "../../../web/statuses.js";
 import { age, clock, shortDay } from "../../../web/time.js";
 import { laterText } from "./store.js";
 
@@ -11,7 +11,7 @@ export function productsText(items) {
 
 function whenText({ scheduled_date: date, time_slot: slot, eta }) {
   const day = date === today() ? "" : shortDay(date);
-  return [day, eta ? clock(eta) : slotWord(slot)].filter(Boolean).join(" ");
+  return [day, eta ? clock(eta) : slotLabel(slot)].filter(Boolean).join(" ");
 }
 
 /** `labels`: texts by field and value. `driverName(id)`. `isEnd(status)`: whether there are no further moves. */

@@ -2,7 +2,7 @@
 import { ApiError, get } from "../../../web/api.js";
 import { copyTemplate, debounce, fill, find } from "../../../web/page.js";
 import { isOpen } from "../../../web/statuses.js";
-import { isMobile, isNumber } from "../../../web/telephone.js";
+import { isMobile, isPhoneNumber } from "../../../web/telephone.js";
 
 const PAUSE_MS = 120;
 const MOST = 7;
@@ -51,7 +51,7 @@ const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 export function guess(text) {
   const typed = text.replace(INVISIBLE, "").trim();
   // A Chinese input method may type full-width digits.
-  if (isNumber(typed)) return { phone: typed.normalize("NFKC") };
+  if (isPhoneNumber(typed)) return { phone: typed.normalize("NFKC") };
   return /[路街巷弄號段]/.test(typed) ? { address: typed } : { name: typed };
 }
 
