@@ -23,7 +23,7 @@ from pages import office as office_pages
 from web import flags
 from web.models import SystemMetric
 from web.system_metrics import MINUTE
-from web.tests.metrics_rows import lags, make_minute, nothing_unwritten
+from web.tests.metrics_rows import lags, make_minute, reset_counts
 
 PAGE = "/health/dashboard/"
 
@@ -50,7 +50,7 @@ def test_dashboard_is_closed_to_drivers_and_strangers(client: Client) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_dashboard_shows_faults_and_figures(office: Client, settings: Any) -> None:
     make_order()
-    nothing_unwritten()
+    reset_counts()
     headers = {"Accept-Language": "en"}
     page = office.get(PAGE, headers=headers).content.decode()
     assert "Everything works." in page

@@ -13,15 +13,15 @@ from orders.tests.api.client import codes, make_api
 from orders.tests.factories import make_order
 from web import flags, metrics
 from web.caching import shared_cache
-from web.tests.metrics_rows import make_minute, nothing_unwritten
+from web.tests.metrics_rows import make_minute, reset_counts
 
 pytestmark = pytest.mark.django_db
 PATHS = ["performance/", "performance/cache-stats/"]
 
 
 @pytest.fixture(autouse=True)
-def _nothing_unwritten(db: None) -> None:
-    nothing_unwritten()
+def _reset_counts(db: None) -> None:
+    reset_counts()
 
 
 @pytest.mark.parametrize("role", ["driver", "customer", "anonymous"])
@@ -61,9 +61,9 @@ def test_operation_without_duration_is_listed() -> None:
 
 def test_queries_are_timed_unless_switched_off(switch_off: Callable[..., None]) -> None:
     api = make_api("office")
-    nothing_unwritten()
+    reset_counts()
     switch_off(flags.PERFORMANCE)
-    nothing_unwritten()
+    reset_counts()
     body = api.get("performance/").json()
     assert (body["measuring"], [row["operation"] for row in body["operations"]]) == (False, [])
     switch_off()

@@ -20,7 +20,7 @@ from orders.tests.factories import make_customer, make_office, make_order, make_
 from realtime.tests.client import open_client, token_for
 from web.models import SystemMetric, WrittenCounts
 from web.system_metrics import HOUR, MINUTE, write
-from web.tests.metrics_rows import lags, make_minute, nothing_unwritten
+from web.tests.metrics_rows import lags, make_minute, reset_counts
 from web.timings import instance
 
 pytestmark = pytest.mark.django_db
@@ -119,7 +119,7 @@ def test_fast_clock_deletes_at_most_two_hours_of_figures(clock: time_machine.Tra
 
 
 def test_first_write_of_a_minute_takes_a_missing_snapshot() -> None:
-    nothing_unwritten()
+    reset_counts()
     write(every=0)
     write(every=0)
     assert hours() == [THIS_HOUR - HOUR]

@@ -23,7 +23,7 @@ from realtime.statistics import summary
 from realtime.tests.client import open_client, token_for
 from realtime.tests.test_presence import open_elsewhere
 from web.system_metrics import MINUTE, current_counts, growth
-from web.tests.metrics_rows import lags, make_minute, nothing_unwritten
+from web.tests.metrics_rows import lags, make_minute, reset_counts
 
 PATH = "/api/v1/websocket/stats/"
 NOW = datetime(2026, 11, 23, 4, 10, 0, tzinfo=UTC)
@@ -33,7 +33,7 @@ SOCKETS = "luckygas_websocket"
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(NOW, tick=False) as travelled:
-        nothing_unwritten()
+        reset_counts()
         yield travelled
 
 
@@ -134,7 +134,7 @@ async def written() -> Any:
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 async def test_statistics_include_other_processes(transactional_db: None) -> None:
-    await sync_to_async(nothing_unwritten)()
+    await sync_to_async(reset_counts)()
     office, order = await sync_to_async(make_office)(), await sync_to_async(make_order)()
     jwt = await sync_to_async(token_for)(office)
     with running(Site("uvicorn")) as site:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def _asked_of_the_database(all_switches_on: None) -> None:
+def _read_from_database(all_switches_on: None) -> None:
     flags.forget()
 
 
@@ -43,7 +43,7 @@ def test_rolled_back_change_has_no_effect() -> None:
     assert flags.on(flags.SMS)
 
 
-def test_change_by_another_process_is_read_within_half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_change_by_another_process_is_read_after_half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(flags, "monotonic", lambda: now)
     turn(flags.SMS, True)

@@ -32,7 +32,7 @@ def test_blank_letter_becomes_a_space(blank: str) -> None:
 
 
 @given(st.text())
-def test_only_characters_of_category_cf_are_removed(text: str) -> None:
+def test_all_characters_of_category_cf_and_no_letters_are_removed(text: str) -> None:
     left = visible(text)
     assert not [character for character in left if unicodedata.category(character) == "Cf"]
     assert visible(left) == left
@@ -48,11 +48,11 @@ def test_family_emoji_becomes_its_members() -> None:
     assert visible("👨\u200d👩\u200d👧") == "👨👩👧"
 
 
-def test_plain_has_one_dash_and_half_width() -> None:
+def test_plain_converts_dashes_and_full_width_digits() -> None:
     assert {plain(f"４{dash}５ ") for dash in "-‐‑‒–—―−－ー"} == {"4-5"}
 
 
-def test_json_is_visible_at_every_depth() -> None:
+def test_invisible_characters_are_removed_at_every_depth_of_json() -> None:
     assert visible_json({"a": ["x\u200b", {"b": "\ufeffy"}], "c": 1, "d": None}) == {
         "a": ["x", {"b": "y"}], "c": 1, "d": None,
     }  # fmt: skip
@@ -69,7 +69,7 @@ def test_deeply_nested_json_is_accepted() -> None:
     assert found == "x"
 
 
-def test_each_value_of_a_form_is_visible() -> None:
+def test_invisible_characters_are_removed_from_each_value_of_a_form() -> None:
     form = visible_form(QueryDict("q=a%E2%80%8Bb&q=c&n=1"))
     assert (form.getlist("q"), form["n"]) == (["ab", "c"], "1")
     with pytest.raises(AttributeError):
@@ -83,7 +83,7 @@ def test_form_without_invisible_characters_is_unchanged() -> None:
 
 @pytest.mark.django_db
 def test_password_is_not_normalized(client: Client) -> None:
-    said = {"username": "amy", "password": "love\u2764\ufe0f2026"}
-    get_user_model().objects.create_user(**said, is_staff=True)
-    assert client.post("/api/v1/auth/token/", said, content_type="application/json").status_code == 200
-    assert client.post(reverse("login"), said).status_code == 302
+    credentials = {"username": "amy", "password": "love\u2764\ufe0f2026"}
+    get_user_model().objects.create_user(**credentials, is_staff=True)
+    assert client.post("/api/v1/auth/token/", credentials, content_type="application/json").status_code == 200
+    assert client.post(reverse("login"), credentials).status_code == 302
