@@ -242,7 +242,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
     search_help_text = _("Order number, customer, or last digits of the telephone")
     show_full_result_count = False
     actions = ("send_again",)
-    change_form_template = "admin/house_change_form.html"
+    change_form_template = "admin/base_change_form.html"
 
     class Media:
         css = {"all": ("notifications/history.css",)}

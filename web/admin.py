@@ -220,8 +220,8 @@ class BaseAdmin(BaseListAdmin):
     list_per_page = 50
     # Counting the whole table is too expensive for the “n of m” of a filtered list.
     show_full_result_count = False
-    change_form_template = "admin/house_change_form.html"
-    object_history_template = "admin/house_history.html"
+    change_form_template = "admin/base_change_form.html"
+    object_history_template = "admin/base_history.html"
     # Additional pages: route -> suffix of the URL's name. The method `<suffix>_view` is the view.
     pages: Mapping[str, str] = {}
 
