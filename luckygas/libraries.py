@@ -87,7 +87,7 @@ def throttle_rate(name: str, said: str) -> Rate:
 ERROR_STATUSES = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "429", "500", "503"]
 DRF_STANDARDIZED_ERRORS: dict[str, Any] = {
     "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
-    "EXCEPTION_HANDLER_CLASS": "web.api.errors.Handler",
+    "EXCEPTION_HANDLER_CLASS": "web.api.errors.ApiExceptionHandler",
     "EXCEPTION_FORMATTER_CLASS": "web.api.errors.Formatter",
     "ALLOWED_ERROR_STATUS_CODES": ERROR_STATUSES,
     "ERROR_SCHEMAS": dict.fromkeys(ERROR_STATUSES, "web.api.errors.ErrorResponse"),
