@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from customers.districts import DISTRICTS, FORMERLY, District, districts_by_spelling
 from web.numerals import DIGITS, LETTERS, chinese_number
-from web.text import plain
+from web.text import normalize_typed
 
 # Interchangeable characters in place names.
 SAME_IN_NAMES = str.maketrans("庄恒塩盐双芦峯湾", "莊恆鹽鹽雙蘆峰灣")
@@ -106,7 +106,7 @@ def normalized(address: str) -> str:
 
 def _split(address: str) -> tuple[str, District, str]:
     """The first three digits of the postcode, the place, and the rest without blanks and with numerals as digits."""
-    text = COUNTING.sub(_counted, plain(address).translate(SAME_LETTER))
+    text = COUNTING.sub(_counted, normalize_typed(address).translate(SAME_LETTER))
     text = BLANK.sub("", BETWEEN_NUMBERS.sub("|", text))
     postcode = ""
     if code := POSTCODE.match(text):

@@ -63,7 +63,7 @@ class HealthView(APIView):
     # Monitors are never throttled. A throttle may also query the database, without the time limit of a probe.
     throttle_classes: list[Any] = []
     schema = None  # for monitors, not for clients: described in docs/operations.md
-    check: Callable[[], Answer] = staticmethod(parts.summary)
+    check: Callable[[], Answer] = staticmethod(parts.check_all_parts)
 
     def get(self, request: Request) -> Response:
         answer = self.check()
@@ -75,10 +75,10 @@ class ReadyView(HealthView):
 
     authentication_classes: list[Any] = []
     permission_classes = [AllowAny]
-    check = staticmethod(parts.ready)
+    check = staticmethod(parts.check_readiness)
 
 
-def live(request: HttpRequest) -> JsonResponse:
+def live_view(request: HttpRequest) -> JsonResponse:
     """Answers as long as the process runs. Checks no part."""
     return JsonResponse({"status": HealthStatus.HEALTHY})
 
@@ -119,7 +119,7 @@ FIGURES = Probe(read_gauges, 2.0)
 
 def health_gauges() -> Iterator[Metric]:
     """Yields the state of the parts and the gauges. Skips the gauges if the database does not answer."""
-    ready = parts.ready()
+    ready = parts.check_readiness()
     no_answer: Answer = {"status": HealthStatus.UNHEALTHY}
     figures = no_answer if ready["database"]["status"] == HealthStatus.UNHEALTHY else FIGURES()
     part = GaugeMetricFamily("luckygas_part_healthy", "1, or 0 if the part is degraded or unhealthy.", labels=["part"])

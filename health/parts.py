@@ -137,7 +137,7 @@ def check_notifications() -> Answer:
     oldest = counts.pop("oldest_pending")
     waiting = (now - oldest) if oldest else timedelta()
     known = counts.pop("good") + counts["bad"]
-    switched_on = flags.on(flags.SMS)
+    switched_on = flags.is_on(flags.SMS)
     late = HealthStatus.DEGRADED if waiting > MAX_PENDING or not switched_on else HealthStatus.HEALTHY
     states = {answer["status"] for answer in providers}
     # While one of the providers works, messages are still sent.
@@ -225,12 +225,12 @@ PARTS: dict[str, Probe] = {
 NEEDED = ("database", "migrations", "redis")
 
 
-def ready() -> Answer:
+def check_readiness() -> Answer:
     """Checks the parts that requests need. Without the database the status is unhealthy, without Redis degraded."""
     return _check_all({name: PARTS[name] for name in NEEDED})
 
 
-def summary() -> Answer:
+def check_all_parts() -> Answer:
     return _check_all(PARTS)
 
 

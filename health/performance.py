@@ -77,7 +77,7 @@ class Performance(APIView):
         """The number of calls of each operation in the last hour, and their durations."""
         hour = recent_figures(HOUR)
         return Response({
-            "measuring": flags.on(flags.PERFORMANCE), "processes": hour.processes,
+            "measuring": flags.is_on(flags.PERFORMANCE), "processes": hour.processes,
             "operations": operations(hour.counts),
         })  # fmt: skip
 
@@ -106,7 +106,7 @@ class CacheStats(APIView):
         """Hits, misses and size of each cache."""
         hour = recent_figures(HOUR)
         return Response({
-            "shared": caching.shared_cache() is not None, "switched_on": flags.on(flags.CACHING),
+            "shared": caching.shared_cache() is not None, "switched_on": flags.is_on(flags.CACHING),
             "processes": hour.processes, "caches": [_cache_figures(kind, hour.counts) for kind in caching.KINDS],
         })  # fmt: skip
 

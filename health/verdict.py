@@ -34,7 +34,7 @@ def faults(answers: Answers, failed_requests: int) -> list[HealthFault]:
         # Every other fault follows from this one.
         return [database_down()]
     found = [*_servers(answers, failed_requests), *_sockets(answers["websocket"]), *_messages(answers["notifications"])]
-    found += [HealthFault(_("“%s” is turned off.") % name, str(flags.MEANINGS[name])) for name in flags.switched_off()]
+    found += [HealthFault(_("“%s” is turned off.") % name, str(flags.MEANINGS[name])) for name in flags.off_switches()]
     return sorted(found, key=lambda fault: not fault.is_bad)
 
 

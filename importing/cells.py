@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from customers import phones
 from orders.models import OrderItem, Priority, TimeSlot
 from web.numerals import chinese_number
-from web.text import visible
+from web.text import remove_invisible
 
 MAX_CELL = 500
 MAX_NUMBER = 40
@@ -58,12 +58,12 @@ def check_length(text: str, most: int = MAX_CELL) -> str:
 
 def plain(text: str) -> str:
     """Converts full width to half width and white space to single spaces. Raises CellError if the cell is too long."""
-    return " ".join(unicodedata.normalize("NFKC", visible(check_length(text))).split())
+    return " ".join(unicodedata.normalize("NFKC", remove_invisible(check_length(text))).split())
 
 
 def free_text(text: str, most: int = MAX_CELL) -> str:
     """The text as typed (`，` stays), with single spaces. Raises CellError if it has more than `most` characters."""
-    return check_length(" ".join(visible(text).split()), most)
+    return check_length(" ".join(remove_invisible(text).split()), most)
 
 
 def whole_number(text: str) -> str:

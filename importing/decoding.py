@@ -16,7 +16,7 @@ from itertools import islice
 from django.utils.translation import gettext as _
 
 from importing.columns import WHOLE_ROW, SheetLine, UnreadableSheet, known_headings
-from web.text import visible
+from web.text import remove_invisible
 
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # Windows' Big5, which Excel in Taiwan writes. It has characters that plain Big5 lacks.
@@ -112,9 +112,9 @@ def checked_line(number: int, cells: list[str] | str, encoding: str) -> SheetLin
     """
     if isinstance(cells, str):
         reason = _('A quotation mark (") is missing, or there is one too many.')
-        return SheetLine(number, [visible(SUSPECT.sub(LOST, cells)).strip()], {WHOLE_ROW: reason})
+        return SheetLine(number, [remove_invisible(SUSPECT.sub(LOST, cells)).strip()], {WHOLE_ROW: reason})
     faults = {place: fault for place, cell in enumerate(cells) if (fault := fault_of(cell, encoding))}
-    return SheetLine(number, [visible(SUSPECT.sub(LOST, cell)) for cell in cells], faults)
+    return SheetLine(number, [remove_invisible(SUSPECT.sub(LOST, cell)) for cell in cells], faults)
 
 
 def fault_of(cell: str, encoding: str) -> str:

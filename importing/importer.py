@@ -25,7 +25,7 @@ from orders.models import Change, Order, OrderItem
 from orders.models.item import describe
 from web import database
 from web.actors import Actor, Source
-from web.timings import measured
+from web.timings import measure
 
 # Rows per transaction. It lasts half a second, so that other writers do not wait long.
 BATCH = 200
@@ -40,7 +40,7 @@ class NoProducts(UnreadableSheet):
     """No active product exists. One message replaces an error for each row."""
 
 
-@measured("import")
+@measure("import")
 def import_orders(
     data: bytes,
     *,

@@ -44,7 +44,7 @@ from web import charts, csv_export, flags
 from web.admin import BaseAdmin, BaseListAdmin, Button, Inline, ReadOnly, user_of
 from web.limits import is_id
 from web.refusals import Refusal
-from web.text import visible
+from web.text import remove_invisible
 
 # CSS classes of `web/static/web/admin.css`.
 COLOUR = {
@@ -252,7 +252,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
         if changes := getattr(response, "context_data", {}).get("cl"):
             response.context_data |= {
                 "totals": totals(changes.queryset),
-                "switched_off": not flags.on(flags.SMS),
+                "switched_off": not flags.is_on(flags.SMS),
                 "stopped": GatewayState.objects.filter(stopped_at__isnull=False),
             }
             if request.user.has_perm(EXPORT):
@@ -272,7 +272,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[NotificationHistory], search_term: str
     ) -> tuple[QuerySet[NotificationHistory], bool]:
-        text = visible(search_term).strip()[:100]
+        text = remove_invisible(search_term).strip()[:100]
         found = Q(order__order_number__contains=numbers.as_typed(text)) | Q(customer__name__icontains=text)
         if request.user.has_perm("notifications.view_full_number"):
             found |= telephones(text, "contains", "recipient")

@@ -33,7 +33,7 @@ from notifications.states import MOVES, MessageStatus, MessageType, Reason
 from web import request_id
 from web.database import is_unavailable
 from web.slow_work import ThreadPool
-from web.timings import measured
+from web.timings import measure
 
 log = logging.getLogger(__name__)
 Row = NotificationHistory
@@ -206,7 +206,7 @@ def pause(row: Row, reason: str) -> timedelta:
     return min(max(timezone.now() - row.created_at, BUSY_PAUSE), LONGEST_PAUSE)
 
 
-@measured("send")
+@measure("send")
 def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[MessageStatus, dict[str, Any]]:
     """Sends a claimed row. Returns its new status and columns."""
     try:

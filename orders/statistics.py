@@ -20,7 +20,7 @@ from orders.models.queries import OrderQuerySet
 from orders.states import OrderStatus
 from web import caching
 from web.limits import YEAR
-from web.timings import measured
+from web.timings import measure
 
 # The default period: 30 days including today.
 LAST_DAYS = timedelta(days=29)
@@ -77,7 +77,7 @@ def changed(sender: type[Model], **kwargs: Any) -> None:
     caching.invalidate(caching.STATISTICS)
 
 
-@measured("statistics")
+@measure("statistics")
 def _computed(first: date, last: date) -> dict[str, Any]:
     """`statistics_of` with dates as text, because the cache stores JSON."""
     figures = statistics_of(first, last)

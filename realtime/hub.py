@@ -31,7 +31,7 @@ from realtime.positions import Positions
 from realtime.presence import Presence
 from realtime.readers import Readers
 from web import flags, system_metrics
-from web.timings import measured
+from web.timings import measure
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -224,7 +224,7 @@ class Hub:
         self.pulse.record_round((event.created_at for event in events), by_bell=by_bell)
 
     @staticmethod
-    @measured("hub.look")
+    @measure("hub.look")
     def _look(
         cursor: int, epoch: str, by_bell: bool, last: Encoded | None = None
     ) -> tuple[log.Numbered, list[Encoded] | None]:
@@ -261,7 +261,7 @@ class Hub:
     @property
     def serves(self) -> bool:
         """Whether sockets may be open: both switches were on when last read."""
-        return flags.on_from_memory(flags.WEBSOCKETS) and flags.on_from_memory(flags.REAL_TIME)
+        return flags.is_on_from_memory(flags.WEBSOCKETS) and flags.is_on_from_memory(flags.REAL_TIME)
 
     async def _refresh_switches(self, by_bell: bool) -> None:
         """Reads the switches on every timer, so an idle hub follows within a second. On a bell, only when stale."""
@@ -271,7 +271,7 @@ class Hub:
 
     # --- writing to sockets ----------------------------------------------------------------------------------------
 
-    @measured("hub.deliver")
+    @measure("hub.deliver")
     def deliver(self, events: Sequence[Encoded]) -> None:
         """Writes the events of one round. Events before a revocation are written before it closes any socket."""
         first = 0

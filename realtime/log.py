@@ -20,7 +20,7 @@ from realtime import epochs, metrics
 from realtime.events import drafts
 from realtime.models import Event, LogHead, Outbox, new_epoch
 from web.log_position import Position
-from web.timings import measured
+from web.timings import measure
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def number_waiting(*, by_bell: bool) -> Numbered:
     return numbered or Numbered(end, busy=True)
 
 
-@measured("number")
+@measure("number")
 def number_batch() -> Numbered | None:
     """Numbers up to BATCH outbox rows. Returns None when another process holds the lock."""
     with transaction.atomic():

@@ -306,7 +306,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
 
 
-def ask(
+def confirmation_page(
     request: HttpRequest,
     model_admin: ModelAdmin,
     *,

@@ -100,7 +100,7 @@ def cached_answer(kind: str, parts: tuple[object, ...], make: Callable[[], Any])
     `parts` are all inputs of the answer besides the rows and the language: the role, the period, the address.
     """
     shared = shared_cache()
-    if shared is None or not flags.on(flags.CACHING):
+    if shared is None or not flags.is_on(flags.CACHING):
         return make()
     version = shared.get_or_set(VERSION + kind, partial(token_hex, 8), None)
     digest = hashlib.sha256(repr((get_language(), *parts)).encode()).hexdigest()[:32]

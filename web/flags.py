@@ -47,21 +47,21 @@ class SwitchesRead:
 _last_read = SwitchesRead()
 
 
-def on(name: str) -> bool:
-    """Whether this feature is on. May query the database; on an event loop use `on_from_memory`."""
+def is_on(name: str) -> bool:
+    """Whether this feature is on. May query the database; on an event loop use `is_on_from_memory`."""
     refresh()
-    return on_from_memory(name)
+    return is_on_from_memory(name)
 
 
-def on_from_memory(name: str) -> bool:
-    """As `on`, but without a query: the value that `refresh` read last."""
+def is_on_from_memory(name: str) -> bool:
+    """As `is_on`, but without a query: the value that `refresh` read last."""
     return name not in _last_read.off
 
 
-def switched_off() -> list[str]:
+def off_switches() -> list[str]:
     """The names of the switches that are off."""
     refresh()
-    return [name for name in MEANINGS if not on_from_memory(name)]
+    return [name for name in MEANINGS if not is_on_from_memory(name)]
 
 
 def age() -> float:
@@ -90,7 +90,7 @@ def remember(switches: SwitchesRead) -> None:
 
 
 def forget() -> None:
-    """Makes the next call of `on` read the database."""
+    """Makes the next call of `is_on` read the database."""
     global _last_read  # noqa: PLW0603
     _last_read = SwitchesRead(off=_last_read.off)
 

@@ -1,6 +1,6 @@
 """Metrics: the `prometheus_client` registry, and the metrics that all apps share.
 
-`/health/metrics` shows the registry. `web.system_metrics` writes the metrics marked `persistent` to the table
+`/health/metrics` shows the registry. `web.system_metrics` writes the metrics marked with `mark_persistent` to the table
 `system_metrics`.
 
 The counts of workers, senders and commands are added up: each process has its own files in one shared directory.
@@ -39,20 +39,20 @@ PERSISTENT: set[str] = set()
 GAUGES: list[Callable[[], Iterable[Metric]]] = []
 
 
-def persistent(metric: Wrapped) -> Wrapped:
+def mark_persistent(metric: Wrapped) -> Wrapped:
     """Marks a metric to be written to the table. Mark only metrics that a page or the API shows, to keep rows small."""
     PERSISTENT.update(family.name for family in metric.describe())
     return metric
 
 
 # Only metrics with labels may be created here, because models import this module before `use_directory` is called.
-HITS = persistent(Counter("luckygas_cache_hits", "Answers taken from a cache.", ["cache"]))
-MISSES = persistent(Counter("luckygas_cache_misses", "Answers that were not in the cache.", ["cache"]))
+HITS = mark_persistent(Counter("luckygas_cache_hits", "Answers taken from a cache.", ["cache"]))
+MISSES = mark_persistent(Counter("luckygas_cache_misses", "Answers that were not in the cache.", ["cache"]))
 SQL = Summary("luckygas_sql_query_seconds", "What the database took, by its alias.", ["alias"])
 # Bounds of the histogram's buckets in seconds: 0.0001, 0.0002, 0.0005, 0.001 … 50. Percentiles are interpolated between
 # two bounds.
 STEPS = tuple(float(f"{step}e{power}") for power in range(-4, 2) for step in (1, 2, 5))
-OPERATIONS = persistent(
+OPERATIONS = mark_persistent(
     Histogram("luckygas_operation_seconds", "What an operation took.", ["operation"], buckets=STEPS)
 )
 

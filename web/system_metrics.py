@@ -1,6 +1,6 @@
 """Writes the processes' metrics to the table `system_metrics`, which has one row a minute for all processes.
 
-Hubs and the sender's loop call `write` every few seconds. It adds the growth of the `persistent` metrics since the last
+Hubs and the sender's loop call `write` every few seconds. It adds the growth of the persistent metrics since the last
 write, and stores their values (`WrittenCounts`) in the same transaction. So after a failed write the next one adds the
 missing growth, and nothing is added twice. The first write of a minute adds the gauges.
 
@@ -123,7 +123,7 @@ def _gauges() -> dict[str, float]:
 
 
 def current_counts() -> dict[str, float]:
-    """The registry's values of the `persistent` metrics, counted since the start of the process or its directory."""
+    """The registry's values of the persistent metrics, counted since the start of the process or its directory."""
     return _values_by_key(family for family in metrics.registry().collect() if family.name in metrics.PERSISTENT)
 
 

@@ -34,7 +34,7 @@ MARKS = re.escape("".join(character for character in _of_category("Cc", "Cf") if
 INVISIBLE = re.compile(f"[{MARKS}{IGNORABLE}{OBJECT}]+")
 
 
-def visible(text: str) -> str:
+def remove_invisible(text: str) -> str:
     """`text` without invisible characters, and with spaces for blank letters.
 
     The result is empty or white space if the text has only such characters.
@@ -44,9 +44,11 @@ def visible(text: str) -> str:
     return INVISIBLE.sub("", BLANK.sub(" ", text))
 
 
-def plain(text: str) -> str:
+def normalize_typed(text: str) -> str:
     """Normalizes typed text for parsing: visible, half-width (NFKC), `-` for every dash, stripped."""
-    return re.sub(r"[\u2010-\u2015\u2212\u30fc\ufe58]", "-", unicodedata.normalize("NFKC", visible(text))).strip()
+    return re.sub(
+        r"[\u2010-\u2015\u2212\u30fc\ufe58]", "-", unicodedata.normalize("NFKC", remove_invisible(text))
+    ).strip()
 
 
 def is_secret(name: object) -> bool:
@@ -54,8 +56,8 @@ def is_secret(name: object) -> bool:
     return isinstance(name, str) and "password" in name
 
 
-def visible_json(found: Any) -> Any:
-    """Applies `visible` to every text of a parsed JSON value, except to keys and passwords.
+def remove_invisible_from_json(found: Any) -> Any:
+    """Applies `remove_invisible` to every text of a parsed JSON value, except to keys and passwords.
 
     Changes lists and objects in place.
     """
@@ -65,15 +67,17 @@ def visible_json(found: Any) -> Any:
         holder = waiting.pop()
         for place, value in list(holder.items()) if isinstance(holder, dict) else enumerate(holder):
             if isinstance(value, str):
-                holder[place] = value if is_secret(place) else visible(value)
+                holder[place] = value if is_secret(place) else remove_invisible(value)
             elif isinstance(value, (dict, list)):
                 waiting.append(value)
     return whole[0]
 
 
-def visible_form(form: QueryDict) -> QueryDict:
-    """Applies `visible` to every value of a form or query string, except to passwords."""
-    shown = {name: [visible(value) for value in values] for name, values in form.lists() if not is_secret(name)}
+def remove_invisible_from_form(form: QueryDict) -> QueryDict:
+    """Applies `remove_invisible` to every value of a form or query string, except to passwords."""
+    shown = {
+        name: [remove_invisible(value) for value in values] for name, values in form.lists() if not is_secret(name)
+    }
     if all(values == form.getlist(name) for name, values in shown.items()):
         return form
     cleaned = form.copy()

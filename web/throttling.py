@@ -34,7 +34,7 @@ def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | 
     With `here`, counts only in the memory of this process; use that on an event loop.
     """
     rate = settings.THROTTLE_RATES[scope]
-    if not rate or not (flags.on_from_memory if here else flags.on)(flags.THROTTLING):
+    if not rate or not (flags.is_on_from_memory if here else flags.is_on)(flags.THROTTLING):
         return None
     limit, seconds = rate
     key, left = _window(scope, who, seconds)
@@ -50,7 +50,7 @@ def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | 
 def wait_left(scope: str, who: str | int | None) -> int | None:
     """The seconds to wait if `wait_for` refused `who` in this window, else None. Only reads this process's memory."""
     rate = settings.THROTTLE_RATES[scope]
-    if not rate or not flags.on_from_memory(flags.THROTTLING):
+    if not rate or not flags.is_on_from_memory(flags.THROTTLING):
         return None
     limit, seconds = rate
     key, left = _window(scope, who, seconds)
@@ -87,7 +87,7 @@ def wait_for_request(scope: str, request: HttpRequest) -> int | None:
     return wait_for(scope, address_of(request))
 
 
-def please_wait(seconds: float) -> str:
+def throttled_text(seconds: float) -> str:
     """The message for a throttled caller."""
     whole = max(1, round(seconds))
     return (

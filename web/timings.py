@@ -24,13 +24,13 @@ def instance() -> str:
     return f"{socket.gethostname()[-60:]}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
-def measured(operation: str) -> Callable[[Callable[P, Result]], Callable[P, Result]]:
+def measure(operation: str) -> Callable[[Callable[P, Result]], Callable[P, Result]]:
     """Decorator: measures each call under the name `operation` while the switch performance_monitoring is on."""
 
     def decorate(function: Callable[P, Result]) -> Callable[P, Result]:
         @wraps(function)
         def timed(*args: P.args, **kwargs: P.kwargs) -> Result:
-            if not flags.on_from_memory(flags.PERFORMANCE):
+            if not flags.is_on_from_memory(flags.PERFORMANCE):
                 return function(*args, **kwargs)
             started = perf_counter()
             try:
@@ -50,7 +50,7 @@ def _time_sql(execute: Callable[..., Any], sql: str, params: Any, many: bool, co
     finally:
         seconds = perf_counter() - started
         _sql(context["connection"].alias).observe(seconds)
-        if flags.on_from_memory(flags.PERFORMANCE):
+        if flags.is_on_from_memory(flags.PERFORMANCE):
             _operation("sql").observe(seconds)
 
 

@@ -20,7 +20,7 @@ from notifications import queue, sender
 from notifications.models import NotificationHistory
 from notifications.states import MessageStatus, Reason
 from web.refusals import Refusal
-from web.text import plain
+from web.text import normalize_typed
 
 # Enough rows to keep the senders busy, few enough to hold in memory.
 MAX_IN_FLIGHT = 100
@@ -90,7 +90,7 @@ def all_well(outcomes: Counter[str]) -> bool:
 
 def moment(text: str) -> datetime:
     """Parses ISO 8601 (in Taipei's time unless it names a zone) or an age: `30m`, `2h`, `7d`."""
-    text = plain(text)
+    text = normalize_typed(text)
     try:
         if ago := re.fullmatch(r"(\d{1,4})([mhd])", text):
             return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
@@ -105,7 +105,7 @@ def moment(text: str) -> datetime:
 
 
 def positive(text: str) -> int:
-    text = plain(text)
+    text = normalize_typed(text)
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
         raise ArgumentTypeError(_("“%s” is not a number of messages.") % text[:40])
     return int(text)

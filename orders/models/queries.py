@@ -14,7 +14,7 @@ from django.utils import timezone
 from customers.models import telephones, written
 from orders import numbers
 from orders.states import ON_THE_ROAD, OPEN, OrderStatus
-from web.text import visible
+from web.text import remove_invisible
 from web.tracked import AnnouncedQuerySet
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
 
         `with_numbers` limits the orders whose telephones are searched; by default all are.
         """
-        text = visible(text).strip()[:100]
+        text = remove_invisible(text).strip()[:100]
         found = written(text, "customer__name", "delivery_address")
         found |= Q(order_number__contains=numbers.as_typed(text))
         has_number = telephones(text, "contains", "customer__phone", "customer__phone2")

@@ -14,7 +14,7 @@ from django.urls import Resolver404, resolve
 from django.utils import translation
 from django.utils.http import parse_header_parameters
 
-from web.api.errors import API, answer
+from web.api.errors import API, error_response
 from web.api.exceptions import TooLarge
 from web.api.parsers import max_body_bytes
 
@@ -86,7 +86,9 @@ def too_large_response(request: HttpRequest) -> HttpResponse:
     with translation.override(translation.get_language_from_request(request)):
         problem = TooLarge()
         api = request.path.startswith(API)
-        response = answer(problem) if api else HttpResponse(str(problem.detail), "text/plain; charset=utf-8", 413)
+        response = (
+            error_response(problem) if api else HttpResponse(str(problem.detail), "text/plain; charset=utf-8", 413)
+        )
     response["X-Content-Type-Options"] = "nosniff"
     return response
 

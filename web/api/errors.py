@@ -36,14 +36,14 @@ from rest_framework.views import APIView
 
 from web import request_id, throttling
 from web.api.exceptions import (
-    Broken,
     Busy,
     Conflict,
-    Impossible,
+    InternalError,
     NotDone,
     Refused,
     TooLarge,
-    TooMany,
+    TooManyRequests,
+    UnstorableValue,
     temporary_failure,
 )
 from web.refusals import Refusal
@@ -69,22 +69,22 @@ class ApiExceptionHandler(ExceptionHandler):
             case ModelValidationError():
                 return exceptions.ValidationError(serializers.as_serializer_error(exc))
             case exceptions.Throttled():
-                return TooMany(getattr(exc, "wait", None))
+                return TooManyRequests(getattr(exc, "wait", None))
             case exceptions.AuthenticationFailed(detail=dict()):
                 return self._wrong_token() or _plain_token_error(exc)
             case DataError() | OverflowError() | IntegrityError():
                 logger.warning("The database refused values that our validation accepted.", exc_info=exc)
-                return Conflict() if isinstance(exc, IntegrityError) else Impossible()
+                return Conflict() if isinstance(exc, IntegrityError) else UnstorableValue()
         return temporary_failure(exc) or super().convert_known_exceptions(exc)
 
-    def _wrong_token(self) -> TooMany | None:
+    def _wrong_token(self) -> TooManyRequests | None:
         """Counts a wrong API or monitoring token. Returns the 429 if the client tried too many, else None."""
         request = self.context["request"]
         wait = throttling.wait_for_request("wrong_secret", request._request) if request is not None else None
-        return TooMany(wait) if wait is not None else None
+        return TooManyRequests(wait) if wait is not None else None
 
     def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
-        return exc if isinstance(exc, exceptions.APIException) else Broken()
+        return exc if isinstance(exc, exceptions.APIException) else InternalError()
 
     def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
         """Logs the error codes and not the texts, because the log shows Chinese characters escaped."""
@@ -153,7 +153,7 @@ class ErrorResponse(serializers.Serializer[Any]):
 API = "/api/"
 
 
-def answer(exc: APIException) -> JsonResponse:
+def error_response(exc: APIException) -> JsonResponse:
     """An error response in the API's format, for code outside of DRF views."""
     context: ExceptionHandlerContext = {"view": APIView(), "args": (), "kwargs": {}, "request": None}
     headers = {"Retry-After": str(wait)} if (wait := getattr(exc, "wait", None)) else {}
@@ -174,22 +174,22 @@ class UnknownPath(APIView):
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """`handler400`. Renders without the request, because its Host header may be the invalid part."""
     if request.path_info.startswith(API):
-        return answer(ParseError())
+        return error_response(ParseError())
     return HttpResponse(render_to_string("400.html", {"number": request_id.current()}), status=400)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """`handler404`: JSON for paths under `/api/`, else the 404 page."""
     if request.path_info.startswith(API):
-        return answer(NotFound())
+        return error_response(NotFound())
     return render(request, "404.html", status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """`handler500`; 503 after a temporary failure. The pages need neither the database nor the user."""
-    problem = temporary_failure(sys.exc_info()[1]) or Broken()
+    problem = temporary_failure(sys.exc_info()[1]) or InternalError()
     if request.path_info.startswith(API):
-        return answer(problem)
+        return error_response(problem)
     if isinstance(problem, Busy):
         # Only after NotDone is it certain that nothing was changed, and its text says so.
         undone = problem.detail if isinstance(problem, NotDone) else ""

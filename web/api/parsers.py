@@ -14,7 +14,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.renderers import JSONRenderer
 
 from web.api.exceptions import TooLarge
-from web.text import visible_form, visible_json
+from web.text import remove_invisible_from_form, remove_invisible_from_json
 
 
 def max_body_bytes() -> int:
@@ -41,18 +41,18 @@ class StrictJSONParser(parsers.BaseParser):
         except (ValueError, RecursionError) as error:
             raise ParseError(_("The body is not JSON in UTF-8: %s") % str(error)[:200]) from error
         _refuse_unstorable(found)
-        return visible_json(found)
+        return remove_invisible_from_json(found)
 
 
 class FormParser(parsers.FormParser):
     def parse(self, *args: Any, **kwargs: Any) -> Any:
-        return visible_form(super().parse(*args, **kwargs))
+        return remove_invisible_from_form(super().parse(*args, **kwargs))
 
 
 class MultiPartParser(parsers.MultiPartParser):
     def parse(self, *args: Any, **kwargs: Any) -> Any:
         found = super().parse(*args, **kwargs)
-        return parsers.DataAndFiles(visible_form(found.data), found.files)
+        return parsers.DataAndFiles(remove_invisible_from_form(found.data), found.files)
 
 
 def _no_constant(name: str) -> None:

@@ -18,7 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from luckygas.testing.site import ROOT
 from web import metrics, system_metrics, timings
-from web.metrics import percentile, persistent, processes
+from web.metrics import mark_persistent, percentile, processes
 from web.models import SystemMetric, WrittenCounts
 from web.system_metrics import HOUR, MINUTE, buckets, growth, new_minute, recent_figures, write
 from web.tests.metrics_rows import make_minute, reset_counts
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.django_db
 
 
 NOW = datetime(2026, 11, 23, 4, 10, 30, tzinfo=UTC)
-CALLS = persistent(Counter("luckygas_tests_seen", "Counted by these tests.", ["name", "code"]))
-SECONDS = persistent(Histogram("luckygas_tests_took", "Counted by these tests.", ["name"], buckets=(1, 5)))
+CALLS = mark_persistent(Counter("luckygas_tests_seen", "Counted by these tests.", ["name", "code"]))
+SECONDS = mark_persistent(Histogram("luckygas_tests_took", "Counted by these tests.", ["name"], buckets=(1, 5)))
 NOT_PERSISTENT = Counter("luckygas_tests_aside", "Not written to the table.")
 A, B = "luckygas_tests_seen_total 5 a", "luckygas_tests_seen_total 5 b"
 

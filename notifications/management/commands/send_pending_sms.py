@@ -89,7 +89,7 @@ class Service:
     def round(self) -> int:
         """Sends the messages that are due, and returns how many rows there were."""
         close_old_connections()
-        if not flags.on(flags.SMS):
+        if not flags.is_on(flags.SMS):
             return 0
         now, stopped = time.monotonic(), gateways.stopped(gateways.in_use())
         if self.stopped - stopped:

@@ -44,7 +44,7 @@ export function wordsOf(items) {
   return items.map(({ name, quantity }) => `${name} × ${quantity}`).join(", ");
 }
 
-/** The characters that `visible` removes on the server (web/text.py). */
+/** The characters that `remove_invisible` removes on the server (web/text.py). */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** Guesses which field of a new customer the typed text belongs to: `{phone}`, `{address}` or `{name}`. */
