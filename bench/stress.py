@@ -145,11 +145,11 @@ def wait_for_sms(before: int) -> tuple[int, int, float]:
     from django.db.models import Max, Min
 
     from notifications.models import NotificationHistory
-    from notifications.states import OrderStatus
+    from notifications.states import MessageStatus
 
     rows = NotificationHistory.objects.order_by("created_at")[before:]
     deadline = time.monotonic() + MOST
-    waiting = (OrderStatus.PENDING, OrderStatus.SENDING)
+    waiting = (MessageStatus.PENDING, MessageStatus.SENDING)
     while NotificationHistory.objects.filter(status__in=waiting).exists() and time.monotonic() < deadline:
         time.sleep(0.2)
     mine = NotificationHistory.objects.filter(pk__in=[row.pk for row in rows])

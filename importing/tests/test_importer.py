@@ -330,7 +330,7 @@ def test_telephone_without_area_code_gets_shop_area_code(product: Product, setti
 
 def test_addresses_are_compared_only_for_matching_names(product: Product) -> None:
     make_customer(name="別人", phone="0987654321", address="台北市中山區林森北路1號")
-    with mock.patch.object(addresses, "comparable", wraps=addresses.normalized) as compared:
+    with mock.patch.object(addresses, "normalized", wraps=addresses.normalized) as compared:
         run(row())
     assert {call.args[0] for call in compared.call_args_list} == {HOME}
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.api.tokens import Refresh
 from notifications.models import NotificationHistory
-from notifications.states import OrderStatus as Sms
+from notifications.states import MessageStatus
 from notifications.tests.factories import make_message
 from orders.models import Order, ProofImageKind, proof
 from orders.states import OrderStatus
@@ -53,9 +53,9 @@ def make_depot() -> Depot:
     by_status = {status: make_order(status, quantity=2, **shared) for status in OrderStatus}
     orders = list(by_status.values())
     # A message that can be resent, and one that waits for its receipt.
-    make_message(Sms.FAILED, order=by_status[OrderStatus.CONFIRMED])
+    make_message(MessageStatus.FAILED, order=by_status[OrderStatus.CONFIRMED])
     make_message(
-        Sms.SENT,
+        MessageStatus.SENT,
         order=orders[0],
         gateway="mitake",
         recipient=PHONE,
@@ -137,7 +137,7 @@ def special(depot: Depot, role: str) -> dict[str, dict[str, Any]]:
     driver, item = names["driver"][0], {"product": names["product"][0], "quantity": 1}
     order = {"items": [item], "scheduled_date": names["scheduled_date"][0]}
     receipt = {"path_parameters": {"gateway": "mitake", "secret": SECRET}}
-    failed = NotificationHistory.objects.get(status=Sms.FAILED)
+    failed = NotificationHistory.objects.get(status=MessageStatus.FAILED)
     delivered = {"path_parameters": {"id": depot.orders[OrderStatus.DELIVERED].pk}}
     before, move = MOVES.get(role, OFFICE_MOVE)
     return {

@@ -30,7 +30,7 @@ from customers.models import Customer
 from dispatch.models import Driver, Route
 from luckygas.tests.depot import SECRET, V1, Depot, good_request, make_depot
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
-from notifications.states import OrderStatus as Sms
+from notifications.states import MessageStatus
 from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_staff, make_user, turn
@@ -158,7 +158,7 @@ def more_of_the_api() -> dict[str, Ask]:
         return SERVED if answer.status_code == 200 and "*" not in answer.json()["recipient"] else REFUSED
 
     def resend(house: House, who: str) -> Outcome:
-        row = NotificationHistory.objects.get(status=Sms.FAILED)
+        row = NotificationHistory.objects.get(status=MessageStatus.FAILED)
         return status(house.programs[who].post(f"{V1}notifications/{row.pk}/resend/", {}, format="json"))
 
     def new_customer(house: House, who: str) -> Outcome:
@@ -233,7 +233,7 @@ def more_of_the_admin() -> dict[str, Ask]:
         return lambda house: [house.order(before).pk, to]
 
     def failed(house: House) -> list[Any]:
-        return [NotificationHistory.objects.get(status=Sms.FAILED).pk]
+        return [NotificationHistory.objects.get(status=MessageStatus.FAILED).pk]
 
     def version(status: OrderStatus) -> Callable[[House], int]:
         return lambda house: house.order(status).version

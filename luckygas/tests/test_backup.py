@@ -20,7 +20,7 @@ from luckygas.testing.servers import Postgres, running
 from luckygas.testing.site import ROOT, Site, database_url
 from luckygas.testing.waiting import PATIENCE_SECONDS
 from notifications.models import NotificationHistory
-from notifications.states import OrderStatus as SmsStatus
+from notifications.states import MessageStatus
 from notifications.tests.factories import make_message
 from orders.states import OrderStatus
 from orders.tests.factories import make_office, make_order
@@ -109,7 +109,7 @@ def test_restored_database_is_complete_and_sends_nothing_twice(keeper: Keeper, f
     with psycopg.connect(fresh) as database:
         found = database.execute("SELECT status, status_reason FROM notification_history WHERE id = %s", [due.pk])
         assert found.fetchone() == ("unknown", "interrupted")
-    assert NotificationHistory.objects.get(pk=due.pk).status == SmsStatus.PENDING
+    assert NotificationHistory.objects.get(pk=due.pk).status == MessageStatus.PENDING
 
 
 async def test_client_from_before_restore_gets_a_snapshot(keeper: Keeper, fresh: str) -> None:

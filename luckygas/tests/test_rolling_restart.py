@@ -22,7 +22,7 @@ from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 from luckygas.tests.follower import Follower
 from luckygas.tests.test_faults import check_log, for_reader
 from notifications.models import NotificationHistory
-from notifications.states import OrderStatus as SmsStatus
+from notifications.states import MessageStatus
 from notifications.tests.factories import make_message
 from orders.models import Order
 from orders.states import OrderStatus
@@ -188,7 +188,7 @@ async def test_rolling_restart_fails_no_request_and_loses_no_event(deployed: Dep
 
 def check_the_doors(deployed: Deployed) -> None:
     """Checks that http redirects to https, metrics are local only, and providers are known by address."""
-    nginx, row = deployed.nginx, make_message(SmsStatus.SENT, gateway="mitake", provider_message_id="m-1")
+    nginx, row = deployed.nginx, make_message(MessageStatus.SENT, gateway="mitake", provider_message_id="m-1")
     session = requests.Session()
     session.trust_env, session.verify = False, str(nginx.certificate)
     plain = session.get(f"http://127.0.0.1:{nginx.plain}/orders/new/", allow_redirects=False, timeout=PATIENCE_SECONDS)
@@ -214,7 +214,7 @@ def check_the_doors(deployed: Deployed) -> None:
     said = {"msgid": "m-1", "dstaddr": row.recipient, "statuscode": "1", "StatusFlag": "4"}
     told = session.get(path, params=said, headers={"X-Forwarded-For": "203.0.113.9"}, timeout=PATIENCE_SECONDS)
     assert told.status_code == 200
-    assert NotificationHistory.objects.get(pk=row.pk).status == SmsStatus.DELIVERED
+    assert NotificationHistory.objects.get(pk=row.pk).status == MessageStatus.DELIVERED
 
 
 def until_logged(nginx: Nginx, words: str) -> None:

@@ -12,8 +12,7 @@ from django.utils import timezone
 from notifications import queue, sender
 from notifications.gateways.local import Memory
 from notifications.models import MessageTemplate, NotificationHistory
-from notifications.states import MessageKind, Reason
-from notifications.states import OrderStatus as SmsStatus
+from notifications.states import MessageKind, MessageStatus, Reason
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.models import Order
 from orders.states import OrderStatus
@@ -58,9 +57,9 @@ def wait_a_minute() -> None:
         sender.deliver_one(row.pk)
 
 
-OVERTAKEN = (SmsStatus.CANCELLED, Reason.OVERTAKEN)
-SENT = (SmsStatus.SENT, "")
-WAITS = (SmsStatus.PENDING, "")
+OVERTAKEN = (MessageStatus.CANCELLED, Reason.OVERTAKEN)
+SENT = (MessageStatus.SENT, "")
+WAITS = (MessageStatus.PENDING, "")
 
 
 def test_late_reports_of_whole_delivery_send_only_the_last_message() -> None:
@@ -79,7 +78,7 @@ def test_late_departure_message_waits_a_minute() -> None:
     order = stop_of(make_driver())
     report(order, (OrderStatus.DELIVERING, 120))
     row = NotificationHistory.objects.get()
-    assert (row.status, texts()) == (SmsStatus.PENDING, [])
+    assert (row.status, texts()) == (MessageStatus.PENDING, [])
     assert row.send_after == row.created_at + queue.FOLLOWS_WITHIN
     wait_a_minute()
     assert (statuses(order), len(texts())) == ({MessageKind.DRIVER_ON_THE_WAY: SENT}, 1)
@@ -95,7 +94,7 @@ def test_switched_off_failure_is_not_sent_without_departure_message() -> None:
     order = stop_of(make_driver())
     report(order, (OrderStatus.DELIVERING, 120), (OrderStatus.FAILED, 60))
     wait_a_minute()
-    switched_off = (SmsStatus.SUPPRESSED, Reason.SWITCHED_OFF)
+    switched_off = (MessageStatus.SUPPRESSED, Reason.SWITCHED_OFF)
     assert statuses(order) == {MessageKind.DRIVER_ON_THE_WAY: OVERTAKEN, MessageKind.DELIVERY_FAILED: switched_off}
     assert texts() == []
 
@@ -117,7 +116,7 @@ def test_departure_that_reached_nobody_does_not_count_as_announced(told: str, at
     order = stop_of(make_driver(), OrderStatus.DELIVERING)
     make_message(told, order=order, kind=MessageKind.DRIVER_ON_THE_WAY, delivery_attempt=attempt)
     report(order, (OrderStatus.FAILED, 0))
-    assert statuses(order)[MessageKind.DELIVERY_FAILED] == (SmsStatus.SUPPRESSED, Reason.SWITCHED_OFF)
+    assert statuses(order)[MessageKind.DELIVERY_FAILED] == (MessageStatus.SUPPRESSED, Reason.SWITCHED_OFF)
 
 
 @pytest.mark.parametrize("wish", [{"sms_opt_out": True}, {"sms_changes": False}])
@@ -125,7 +124,7 @@ def test_opt_out_also_stops_failure_message(wish: dict[str, bool]) -> None:
     order = stop_of(make_driver(), OrderStatus.DELIVERING, **wish)
     make_message("sent", order=order, kind=MessageKind.DRIVER_ON_THE_WAY)
     report(order, (OrderStatus.FAILED, 60))
-    assert statuses(order)[MessageKind.DELIVERY_FAILED] == (SmsStatus.SUPPRESSED, Reason.OPT_OUT)
+    assert statuses(order)[MessageKind.DELIVERY_FAILED] == (MessageStatus.SUPPRESSED, Reason.OPT_OUT)
     assert texts() == []
 
 

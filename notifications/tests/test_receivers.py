@@ -8,8 +8,7 @@ from django.utils import timezone
 from notifications import sender
 from notifications.gateways.local import Memory
 from notifications.models import NotificationHistory
-from notifications.states import MessageKind, Reason
-from notifications.states import OrderStatus as SmsStatus
+from notifications.states import MessageKind, MessageStatus, Reason
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.models import Order
 from orders.states import OrderStatus
@@ -51,7 +50,7 @@ def test_each_status_sends_its_message(status: OrderStatus, told: list[MessageKi
 )
 def test_status_reached_twice_sends_one_message(there: OrderStatus, back: OrderStatus, kind: MessageKind) -> None:
     order = make_order(back)
-    NotificationHistory.objects.unannounced().update(status=SmsStatus.SENT)
+    NotificationHistory.objects.unannounced().update(status=MessageStatus.SENT)
     order.transition_to(there)
     order.transition_to(back)
     assert [told for told, _ in kinds(order)].count(kind) == 1
@@ -114,13 +113,14 @@ def test_only_the_new_customer_gets_the_link() -> None:
     order.save()
     sender.deliver_one(late.pk)
     late.refresh_from_db()
-    assert (late.status, late.status_reason) == (SmsStatus.CANCELLED, Reason.OVERTAKEN)
+    assert (late.status, late.status_reason) == (MessageStatus.CANCELLED, Reason.OVERTAKEN)
     assert [(sent.phone, order.tracking_token in sent.text) for sent in Memory.outbox] == [("+886987654321", True)]
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    ("status", "became"), [(OrderStatus.DELIVERING, SmsStatus.SENT), (OrderStatus.ARRIVING, SmsStatus.CANCELLED)]
+    ("status", "became"),
+    [(OrderStatus.DELIVERING, MessageStatus.SENT), (OrderStatus.ARRIVING, MessageStatus.CANCELLED)],
 )
 def test_late_new_customer_gets_link_but_no_old_arrival(status: OrderStatus, became: str) -> None:
     order = make_quiet_order(status)
