@@ -42,8 +42,8 @@ class MonitorAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Monitor, None] | None:
         kind, _, given = request.headers.get("Authorization", "").partition(" ")
         token = settings.MONITORING_TOKEN
-        known = token and kind == "Bearer" and hmac.compare_digest(given.encode(), token.encode())
-        return (Monitor(), None) if known else None
+        is_monitor = token and kind == "Bearer" and hmac.compare_digest(given.encode(), token.encode())
+        return (Monitor(), None) if is_monitor else None
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

@@ -136,7 +136,7 @@ def check_notifications() -> Answer:
     providers = [{"name": name} | wait_for_answer() for name, wait_for_answer in started.items()]
     oldest = counts.pop("oldest_pending")
     waiting = (now - oldest) if oldest else timedelta()
-    known = counts.pop("good") + counts["bad"]
+    finished = counts.pop("good") + counts["bad"]
     switched_on = flags.is_on(flags.SMS)
     late = HealthStatus.DEGRADED if waiting > MAX_PENDING or not switched_on else HealthStatus.HEALTHY
     states = {answer["status"] for answer in providers}
@@ -150,7 +150,7 @@ def check_notifications() -> Answer:
         "sms_fallback": providers[1] if len(providers) > 1 else None,
         "balance": providers[0].get("balance"),
         "last_receipt_at": max(receipts, default=None),
-        "success_rate_24h": round(1 - counts.pop("bad") / known, 4) if known else None,
+        "success_rate_24h": round(1 - counts.pop("bad") / finished, 4) if finished else None,
         "oldest_pending_seconds": round(waiting.total_seconds(), 1),
         **counts,
     }

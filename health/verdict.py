@@ -123,11 +123,11 @@ def _messages(answer: Answer) -> Iterator[HealthFault]:
         yield HealthFault(
             text % answer["unknown"], _("Run “manage.py query_sms_status”, or open “Messages” in the admin.")
         )
-    taken = answer["success_rate_24h"]
-    if taken is not None and taken < GOAL:
+    rate = answer["success_rate_24h"]
+    if rate is not None and rate < GOAL:
         text = _("The provider accepted %(taken).0f %% of the SMS of the last 24 hours. The goal is %(goal).0f %%.")
         yield HealthFault(
-            text % {"taken": 100 * taken, "goal": 100 * GOAL},
+            text % {"taken": 100 * rate, "goal": 100 * GOAL},
             _("“Messages” in the admin lists each failed SMS with the provider's reason."),
         )
 

@@ -4,8 +4,8 @@ A Redis failure counts as a miss. A command waits at most 0.2 s; after a failure
 
 Code that changes data calls `invalidate`, which gives that kind of answer a new version after the commit. Answers are
 stored under the version that was read before their queries, so a slow reader writes to a key that nobody reads any
-more. If a process dies between the commit and the new version, or cannot reach Redis, answers are stale for at most
-SECONDS.
+more. If a process is killed between the commit and the new version, or cannot reach Redis, answers are stale for at
+most SECONDS.
 """
 
 from __future__ import annotations

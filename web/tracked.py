@@ -33,13 +33,13 @@ class Tracked(models.Model):
         abstract = True
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        named = None if update_fields is None else frozenset(update_fields)
+        field_names = None if update_fields is None else frozenset(update_fields)
         changed = {} if self._state.adding else self.unsaved()
-        self.before = {name: changed[name] for name in changed.keys() & self._columns(named)}
+        self.before = {name: changed[name] for name in changed.keys() & self._columns(field_names)}
         # No savepoint inside another transaction: a failure rolls all of it back, as with Django's own save.
         with transaction.atomic(savepoint=False):
-            super().save(*args, update_fields=named, **kwargs)
-        self._remember(named)
+            super().save(*args, update_fields=field_names, **kwargs)
+        self._remember(field_names)
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
@@ -51,9 +51,9 @@ class Tracked(models.Model):
         self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
     ) -> None:
         """As Django's, which also loads deferred columns. Values set in columns that are not reloaded stay unsaved."""
-        named = None if fields is None else frozenset(fields)
-        super().refresh_from_db(using=using, fields=named, from_queryset=from_queryset)
-        self._remember(named)
+        field_names = None if fields is None else frozenset(fields)
+        super().refresh_from_db(using=using, fields=field_names, from_queryset=from_queryset)
+        self._remember(field_names)
 
     def _remember(self, names: frozenset[str] | None = None) -> None:
         """Records that these columns (None: all) now hold the row's values."""
