@@ -149,7 +149,7 @@ def last_day(now: datetime) -> list[Moment]:
     this = hour_of(now)
     starts = [this - HOUR * back for back in range(HOURS - 1, -1, -1)]
     rows = SystemMetric.objects.filter(span=SystemMetric.Span.HOUR, at__gte=starts[0], at__lt=this)
-    # A row from another version may lack figures.
+    # A row that another version of the site wrote may lack figures.
     known = {row.at: NONE | row.metrics_json for row in rows}
     known[this] = sum_minutes(list(minutes(this))) | {"orders": open_orders()}
     messages = _messages(TruncHour("created_at"), starts[0])

@@ -59,7 +59,7 @@ def check_database() -> Answer:
 
 @cache
 def all_applied() -> bool:
-    """True if all migrations are applied, which is cached. Raises LookupError while migrations are missing."""
+    """Returns True if all migrations are applied, and caches that. Raises LookupError while migrations are missing."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise LookupError

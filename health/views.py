@@ -133,7 +133,7 @@ def _period(name: str, title: str, caption: str, now: datetime) -> dict[str, Any
     return {"name": name, "title": title, "caption": caption, "plots": plots, "rows": list(table(moments))}
 
 
-# Browsers apply this policy to the picture. It may have inline styles (its colours), but run and load nothing.
+# Browsers apply this policy to the picture. It may have inline styles (its colours), but no scripts, and loads nothing.
 @csp_replace({"default-src": [NONE], "style-src": [UNSAFE_INLINE], "img-src": [NONE]})
 @for_office
 def plot(request: HttpRequest, period: str, name: str) -> HttpResponse:

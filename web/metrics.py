@@ -35,7 +35,8 @@ from prometheus_client.registry import Collector
 Wrapped = TypeVar("Wrapped", bound=MetricWrapperBase)
 # The names of the metrics that `web.system_metrics` writes to the table.
 PERSISTENT: set[str] = set()
-# Functions that read gauges from the database. Apps append theirs in `ready()`. Called at each scrape and each minute.
+# Functions that read gauges from the database. Apps append theirs in `ready()`. They are called at each scrape and once
+# a minute.
 GAUGES: list[Callable[[], Iterable[Metric]]] = []
 
 

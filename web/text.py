@@ -45,7 +45,7 @@ def remove_invisible(text: str) -> str:
 
 
 def normalize_typed(text: str) -> str:
-    """Normalizes typed text for parsing: visible, half-width (NFKC), `-` for every dash, stripped."""
+    """Normalizes typed text for parsing: half-width (NFKC), `-` for every dash, no invisible characters, stripped."""
     return re.sub(
         r"[\u2010-\u2015\u2212\u30fc\ufe58]", "-", unicodedata.normalize("NFKC", remove_invisible(text))
     ).strip()

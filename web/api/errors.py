@@ -1,7 +1,7 @@
 """The API's error format: `{"type", "errors": [{"code", "detail", "attr"}]}`.
 
-Also the error responses outside of API views: unknown paths under `/api/`, failures before a view is reached, and the
-error pages.
+The module also makes the error responses outside of API views: for unknown paths under `/api/`, for failures before a
+view is reached, and the error pages.
 """
 
 from __future__ import annotations

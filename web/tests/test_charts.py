@@ -49,7 +49,7 @@ def test_horizontal_bars_are_ordered_top_down() -> None:
 
 
 @pytest.mark.parametrize("labels", [[], ["a"], ["a"] * 366])
-def test_chart_renders_with_any_number_of_labels(labels: list[str]) -> None:
+def test_chart_renders_with_0_1_or_366_labels(labels: list[str]) -> None:
     for draw in (charts.lines, charts.bars, charts.horizontal_bars):
         assert b"</svg>" in draw(labels, [Series("a", (0,) * len(labels)), Series("b", (None,) * len(labels))])
 

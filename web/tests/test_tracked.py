@@ -198,7 +198,7 @@ def test_unannounced_changes_only_the_filtered_rows_and_announces_nothing() -> N
     assert (NotificationHistory.objects.count(), Outbox.objects.count()) == (0, announced)
 
 
-def test_protected_customer_is_not_deleted_and_a_message_with_its_trail_is() -> None:
+def test_deleting_a_customer_with_messages_is_refused_and_a_message_cascades() -> None:
     message = make_message("sent")
     with pytest.raises(ProtectedError):
         message.customer.delete()
