@@ -5,7 +5,7 @@ import { back, mayFail, onward } from "/static/pages/driver/moves.js";
 import { Queue } from "/static/pages/driver/queue.js";
 import { QueueStorage } from "/static/pages/driver/queue-storage.js";
 import { setServerTime } from "/static/web/server-clock.js";
-import { pass, settle } from "../../../web/tests/js/page.mjs";
+import { pass, settled } from "../../../web/tests/js/page.mjs";
 
 describe("driver", () => {
   /** The disk, which may be full. */
@@ -68,7 +68,7 @@ describe("driver", () => {
 
   test("a report is stored, sent with its time and ref, and deleted once it is done", async () => {
     await queue.add(START);
-    await settle();
+    await settled();
     const [[method, path, { ref, at, status }]] = said;
     assert.deepEqual([method, path, status, at], ["PATCH", "7/status/", "delivering", new Date().toISOString()]);
     assert.equal(told[0][1].entry.ref, ref);
@@ -79,7 +79,7 @@ describe("driver", () => {
     answers = () => Promise.reject(new TypeError("no line"));
     await queue.add(START);
     await queue.add({ ...START, to: "arriving" });
-    await settle();
+    await settled();
     const first = said[0][2].ref;
     answers = () => Response.json({ version: 2 });
     await pass(2_000);
@@ -91,7 +91,7 @@ describe("driver", () => {
     const { promise, reject } = Promise.withResolvers();
     answers = () => promise;
     await queue.add(START);
-    await settle();
+    await settled();
     assert.equal(said.length, 1);
     queue.send();
     answers = () => Response.json({ version: 2 });
@@ -111,7 +111,7 @@ describe("driver", () => {
     answers = (path) =>
       path.includes("status") ? refusal(409, "invalid_transition")() : Response.json({ status: "failed" });
     await queue.add(START, { ...START, to: "arriving" });
-    await settle();
+    await settled();
     assert.deepEqual(
       queue.entries.map(({ refused }) => refused),
       [{ detail: "No." }, { detail: null }],
@@ -127,7 +127,7 @@ describe("driver", () => {
         ? refusal(409, "invalid_transition")()
         : Response.json({ status: "delivering", version: 4 });
     await queue.add(START);
-    await settle();
+    await settled();
     assert.deepEqual([told[0][0], queue.entries], ["done", []]);
   });
 
@@ -135,7 +135,7 @@ describe("driver", () => {
     answers = (path) => (path.includes("/7/") ? new Response("", { status: 500 }) : Response.json({ version: 2 }));
     const image = { kind: "image", order: 8, number: "A8", image: "photo", blob: new Blob(["x"]) };
     await queue.add(START, image, { ...START, order: 8, number: "A8" });
-    await settle();
+    await settled();
     assert.deepEqual(paths(), ["7/status/", "8/status/", "8/proof-images/"]);
     assert.deepEqual(
       queue.waiting.map(({ order }) => order),
@@ -146,7 +146,7 @@ describe("driver", () => {
   test("a time that the server refuses is left out", async () => {
     answers = () => (said.at(-1)[2].at ? refusal(400, "invalid_time")() : Response.json({ version: 2 }));
     await queue.add(START);
-    await settle();
+    await settled();
     assert.deepEqual([said.length, queue.entries], [2, []]);
   });
 
@@ -165,21 +165,21 @@ describe("driver", () => {
   test("a driver who is signed out is asked to sign in, and nothing is lost", async () => {
     answers = refusal(401, "not_authenticated");
     await queue.add(START);
-    await settle();
+    await settled();
     assert.deepEqual([told[0][0], queue.waiting.length], ["sign-in", 1]);
   });
 
   test("nothing is sent while another driver is signed in, and the page learns of it", async () => {
     signedIn = 4;
     await queue.add(START);
-    await settle();
+    await settled();
     assert.deepEqual([said, told, queue.waiting.length], [[], [["other-user", undefined]], 1]);
   });
 
   test("a report that does not fit on the disk is sent at once, but refused while offline", async () => {
     disk.isFull = true;
     await queue.add(START);
-    await settle();
+    await settled();
     assert.deepEqual([said.length, queue.entries], [1, []]);
     navigator.onLine = false;
     await assert.rejects(queue.add(START));

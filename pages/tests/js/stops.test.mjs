@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { Stops } from "/static/pages/driver/stops.js";
 import { setServerTime } from "/static/web/server-clock.js";
-import { pass, settle } from "../../../web/tests/js/page.mjs";
+import { pass, settled } from "../../../web/tests/js/page.mjs";
 
 const DRIVER = 3;
 const ROW = {
@@ -62,10 +62,10 @@ describe("stops", () => {
     const { promise, resolve } = Promise.withResolvers();
     answers = [() => promise, GONE];
     assign();
-    await settle();
+    await settled();
     stops.receive({ type: "order.unassigned", data: { order_id: 5, version: 2 } });
     resolve(Response.json(ROW));
-    await settle();
+    await settled();
     assert.deepEqual([asked, ids(), news], [2, [], []]);
   });
 

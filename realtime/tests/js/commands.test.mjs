@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { newRef } from "/static/realtime/ref.js";
-import { pass, settle } from "../../../web/tests/js/page.mjs";
+import { pass, settled } from "../../../web/tests/js/page.mjs";
 import { FakeServer } from "./fake-server.mjs";
 
 describe("commands", () => {
@@ -20,7 +20,7 @@ describe("commands", () => {
       (frame) => outcomes.push(["done", frame]),
       (error) => outcomes.push([error.code, error.frame]),
     );
-    await settle();
+    await settled();
   }
 
   const codes = () => outcomes.map(([code]) => code);

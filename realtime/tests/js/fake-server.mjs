@@ -1,5 +1,5 @@
 /** A fake server for a page's socket. */
-import { pass, settle } from "../../../web/tests/js/page.mjs";
+import { pass, settled } from "../../../web/tests/js/page.mjs";
 
 /** The server of the current test. */
 let server;
@@ -62,7 +62,7 @@ export class FakeServer {
     this.socket = new LuckyGasSocket(endpoint, options);
     for (const name of ["state", "resync", "connected", "close", "unauthenticated", "forbidden", "*"])
       this.socket.on(name, (value) => this.heard.push([name, value]));
-    await settle();
+    await settled();
   }
 
   leave() {
@@ -97,7 +97,7 @@ export class FakeServer {
 
   async tell(frame) {
     this.links.at(-1).onmessage({ data: JSON.stringify(frame) });
-    await settle();
+    await settled();
   }
 
   async event(...ids) {
@@ -106,7 +106,7 @@ export class FakeServer {
 
   async hangUp(code = 1011) {
     this.links.at(-1).end(code);
-    await settle();
+    await settled();
   }
 
   /** Lets time pass, and returns the number of links opened so far. */
@@ -121,12 +121,12 @@ export async function look(visibility) {
   document.visibilityState = visibility;
   document.hidden = visibility === "hidden";
   document.dispatchEvent(new Event("visibilitychange"));
-  await settle();
+  await settled();
 }
 
 /** Takes the network down, or brings it back. */
 export async function network(isThere) {
   navigator.onLine = isThere;
   window.dispatchEvent(new Event(isThere ? "online" : "offline"));
-  await settle();
+  await settled();
 }

@@ -1,7 +1,7 @@
 /** Links: how the client detects a dead one, and when it opens the next. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { pass, setRandom } from "../../../web/tests/js/page.mjs";
+import { chance, pass } from "../../../web/tests/js/page.mjs";
 import { FakeServer, look, network } from "./fake-server.mjs";
 
 describe("link", () => {
@@ -52,7 +52,7 @@ describe("link", () => {
   });
 
   test("reconnects use exponential backoff", async () => {
-    setRandom(0.99);
+    chance(0.99);
     await server.live();
     server.refuses = true;
     await server.hangUp();
@@ -63,7 +63,7 @@ describe("link", () => {
 
   for (const code of [4408, 4429])
     test(`a client that was silent or too fast reconnects by the backoff: ${code}`, async () => {
-      setRandom(0.9);
+      chance(0.9);
       await server.live();
       await server.hangUp(code);
       assert.equal(server.links.length, 1);
@@ -72,7 +72,7 @@ describe("link", () => {
     });
 
   test("the backoff resets after ten stable seconds", async () => {
-    setRandom(0.99);
+    chance(0.99);
     server.refuses = true;
     await server.open();
     assert.equal(await server.linksAfter(2), 3);

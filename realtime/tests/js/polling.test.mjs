@@ -1,7 +1,7 @@
 /** A page whose sockets are blocked or switched off polls the event log over HTTP. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { pass, setRandom, settle } from "../../../web/tests/js/page.mjs";
+import { chance, pass, settled } from "../../../web/tests/js/page.mjs";
 import { FakeServer } from "./fake-server.mjs";
 
 describe("polling", () => {
@@ -33,7 +33,7 @@ describe("polling", () => {
       [EVENTS]: log([], 10),
       ...server.answers,
     };
-    setRandom(0.05);
+    chance(0.05);
     await server.open(options);
     await pass(1_000);
   }
@@ -51,7 +51,7 @@ describe("polling", () => {
 
   test("a server that is down does not start polling", async () => {
     server.refuses = true;
-    setRandom(0.01);
+    chance(0.01);
     await server.open();
     assert.ok((await server.linksAfter(2)) >= 5);
     assert.deepEqual([server.socket.state, asked()], ["reconnecting", []]);
@@ -95,7 +95,7 @@ describe("polling", () => {
 
   test("the socket is retried each minute and replaces polling", async () => {
     await block();
-    setRandom(0.5);
+    chance(0.5);
     assert.equal(await server.linksAfter(33), 4);
     server.refuses = false;
     assert.equal(await server.linksAfter(59), 4);
@@ -192,7 +192,7 @@ describe("polling", () => {
     server.socket.close();
     await block();
     send();
-    await settle();
+    await settled();
     assert.deepEqual(codes, ["closed", "no_socket"]);
   });
 
@@ -200,7 +200,7 @@ describe("polling", () => {
     test(`where sockets are switched off it polls soon, and tries a socket at a moment of its own: ${code}`, async () => {
       server.answers[EVENTS] = log([11], 11);
       await server.live();
-      setRandom(0.1); // of 0 to 5 s, and of 30 to 90 s
+      chance(0.1); // of 0 to 5 s, and of 30 to 90 s
       await server.hangUp(code);
       assert.deepEqual([server.socket.state, asked()], ["reconnecting", []]);
       await pass(500);

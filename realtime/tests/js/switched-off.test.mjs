@@ -1,7 +1,7 @@
 /** A page while sockets, or all events, are switched off. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { pass, setRandom } from "../../../web/tests/js/page.mjs";
+import { chance, pass } from "../../../web/tests/js/page.mjs";
 import { FakeServer, network } from "./fake-server.mjs";
 
 describe("switched off", () => {
@@ -46,7 +46,7 @@ describe("switched off", () => {
       test(`pages load at different moments after the switch: ${poll ? "polling" : "without"} ${part}`, async () => {
         server.answers[EVENTS] = () => OFF.clone();
         await server.live({ poll });
-        setRandom(part);
+        chance(part);
         const asked = () => (poll ? server.asked.length : server.links.length - 1);
         await server.hangUp(SWITCHED_OFF);
         for (const [turn, seconds] of [first, next, next].entries()) {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Backoff, serverWaitMs } from "/static/web/backoff.js";
-import { setRandom } from "./page.mjs";
+import { chance } from "./page.mjs";
 
 /** The first `count` waits, and the one after a reset. */
 function delays(random, count) {
-  setRandom(random);
+  chance(random);
   const backoff = new Backoff();
   const found = Array.from({ length: count }, () => backoff.next());
   backoff.reset();

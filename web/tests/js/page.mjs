@@ -92,7 +92,7 @@ put("reportError", (error) => {
 // All tests share one process, so the page's state is reset before each.
 beforeEach(() => {
   localStorage.clear();
-  setRandom(0.5);
+  chance(0.5);
   navigator.onLine = true;
   Object.assign(document, { hidden: false, visibilityState: "visible" });
   put("fetch", async () => {
@@ -108,18 +108,18 @@ const clock = Date.now;
 performance.now = () => startedAt + clock() - START;
 
 /** Waits until all promises that can settle have settled. */
-export const settle = () => new Promise((resolve) => setImmediate(resolve));
+export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Lets time pass in steps, so that code can set its next timer after each. */
 export async function pass(ms, step = 250) {
-  await settle();
+  await settled();
   for (let left = ms; left > 0; left -= step) {
     mock.timers.tick(Math.min(step, left));
-    await settle();
+    await settled();
   }
 }
 
 /** Sets what `Math.random` returns from now on. */
-export function setRandom(value) {
+export function chance(value) {
   Math.random = () => value;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { get } from "/static/web/api.js";
 import { Refetcher, retryNow } from "/static/web/retry.js";
-import { pass, setRandom, settle } from "./page.mjs";
+import { chance, pass, settled } from "./page.mjs";
 
 describe("retry", () => {
   /**
@@ -20,7 +20,7 @@ describe("retry", () => {
       if (response === null) throw new TypeError("no network");
       return response;
     };
-    setRandom(0.999);
+    chance(0.999);
     refetcher = new Refetcher(async (key) => values.push((await get(`${key}/`)).value));
   });
 
@@ -81,11 +81,11 @@ describe("retry", () => {
       next = [null, null, null];
       refetcher.add("thing");
       for (let tries = 1; tries <= 4; tries += 1) {
-        await settle();
+        await settled();
         assert.equal(sent, tries);
         wake();
       }
-      await settle();
+      await settled();
       assert.deepEqual(values, [4]);
     });
 
@@ -116,14 +116,14 @@ describe("retry", () => {
     held = promise;
     for (let times = 0; times < 20; times += 1) refetcher.add("thing");
     resolve();
-    await settle();
+    await settled();
     assert.deepEqual(values, [1, 2]);
   });
 
   test("changes during the pause before a retry cause no further requests", async () => {
     next = [null];
     refetcher.add("thing");
-    await settle();
+    await settled();
     for (let times = 0; times < 20; times += 1) refetcher.add("thing");
     await pass(1_000);
     assert.deepEqual([values, sent], [[2], 2]);
