@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from customers import phones
 from orders.models import OrderItem, Priority, TimeSlot
-from web.numerals import chinese
-from web.text import visible
+from web.numerals import chinese_number
+from web.text import remove_invisible
 
 # Maximum characters of a cell, and of an order's number in the sheet.
 MAX_CELL = 500
@@ -61,12 +61,12 @@ def check_length(text: str, maximum: int = MAX_CELL) -> str:
 
 def plain_cell(text: str) -> str:
     """Converts full width to half width and white space to single spaces. Raises CellError if the cell is too long."""
-    return " ".join(unicodedata.normalize("NFKC", visible(check_length(text))).split())
+    return " ".join(unicodedata.normalize("NFKC", remove_invisible(check_length(text))).split())
 
 
 def free_text(text: str, maximum: int = MAX_CELL) -> str:
     """The text as typed (`，` stays), with single spaces. Raises CellError if it is longer than `maximum`."""
-    return check_length(" ".join(visible(text).split()), maximum)
+    return check_length(" ".join(remove_invisible(text).split()), maximum)
 
 
 def whole_number(text: str) -> str:
@@ -103,7 +103,7 @@ def parse_quantity(text: str) -> int:
     typed = UNIT.sub("", plain_cell(text).replace(" ", ""))
     if not typed:
         raise CellError(_("The quantity is missing."))
-    count = chinese(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
+    count = chinese_number(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
     if count is None:
         raise CellError(_("This is not a whole number."))
     if not 1 <= count <= OrderItem.MAX_QUANTITY:
@@ -162,7 +162,7 @@ def _minute(text: str) -> int | None:
 
 
 def _parse_numeral(text: str) -> int | None:
-    return int(text) if text.isdecimal() else chinese(text)
+    return int(text) if text.isdecimal() else chinese_number(text)
 
 
 def _hour_of_day(hour: int, half: str) -> int:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
-from web.text import visible
+from web.text import remove_invisible
 
 
 class Column(StrEnum):
@@ -138,7 +138,7 @@ def find_heading(lines: list[SheetLine]) -> int:
 
 
 def _heading_key(title: str) -> str:
-    plain = unicodedata.normalize("NFKC", visible(title)[:60]).casefold()
+    plain = unicodedata.normalize("NFKC", remove_invisible(title)[:60]).casefold()
     return re.sub(r"\(.*?\)|[\s*:_]", "", plain)
 
 

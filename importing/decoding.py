@@ -16,7 +16,7 @@ from itertools import islice
 from django.utils.translation import gettext as _
 
 from importing.columns import WHOLE_ROW, SheetLine, UnreadableSheet, known_headings
-from web.text import visible
+from web.text import remove_invisible
 
 # Byte order marks.
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -120,9 +120,9 @@ def make_line(number: int, cells: list[str] | str, encoding: str) -> SheetLine:
     """
     if isinstance(cells, str):
         reason = _('A quotation mark (") is missing, or there is one too many.')
-        return SheetLine(number, [visible(SUSPECT_CHARACTERS.sub(LOST_CHARACTER, cells)).strip()], {WHOLE_ROW: reason})
+        return SheetLine(number, [remove_invisible(SUSPECT_CHARACTERS.sub(LOST_CHARACTER, cells)).strip()], {WHOLE_ROW: reason})
     faults = {place: fault for place, cell in enumerate(cells) if (fault := fault_of(cell, encoding))}
-    return SheetLine(number, [visible(SUSPECT_CHARACTERS.sub(LOST_CHARACTER, cell)) for cell in cells], faults)
+    return SheetLine(number, [remove_invisible(SUSPECT_CHARACTERS.sub(LOST_CHARACTER, cell)) for cell in cells], faults)
 
 
 def fault_of(cell: str, encoding: str) -> str:

@@ -25,7 +25,7 @@ from orders.models import Change, Order, OrderItem
 from orders.models.item import describe
 from web import database
 from web.actors import Actor, Source
-from web.timings import measured
+from web.timings import measure
 
 # Rows per transaction. Such a transaction lasts half a second, so that other writers wait only briefly.
 BATCH = 200
@@ -41,7 +41,7 @@ class NoProducts(UnreadableSheet):
     """There is no active product. One message reports it instead of one for each row."""
 
 
-@measured("import")
+@measure("import")
 def import_orders(
     data: bytes,
     *,

@@ -140,7 +140,7 @@ def obstacle(row: NotificationHistory) -> Reason | None:
 
 
 def why_it_waits(row: NotificationHistory) -> str:
-    if not flags.on(flags.SMS):
+    if not flags.is_on(flags.SMS):
         return _("Waiting until messages are turned on again.")
     trial = copy(row)
     if not row.attempts:

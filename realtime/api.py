@@ -84,7 +84,7 @@ class Events(LastEventId):
         Continue from `last_event_id`; at once if `more` is true. 410 `cursor_gone`: load a snapshot first. 503
         `switched_off`: reload the data after `Retry-After` until events are available again.
         """
-        if not flags.on(flags.REAL_TIME):
+        if not flags.is_on(flags.REAL_TIME):
             raise NotDone(channels.SWITCHED_OFF, "switched_off", RELOAD_SECONDS)
         query = EventQuery(data=request.query_params)
         query.is_valid(raise_exception=True)

@@ -37,7 +37,7 @@ from realtime.models import WebSocketTicket
 from realtime.rights import session_name
 from web import throttling
 from web.refusals import Refusal
-from web.text import visible
+from web.text import remove_invisible
 
 TICKET_SECONDS = 30
 # The scheme of a WebSocket URL (RFC 6455, 3), and the scheme of a page at the same origin.
@@ -52,7 +52,7 @@ def query_parameters(scope: Scope) -> dict[str, str]:
         parsed = parse_qs(scope["query_string"].decode("utf-8", "replace"), max_num_fields=20)
     except ValueError:
         raise Refusal("invalid_query", _("The URL has too many parameters."), status=FORBIDDEN) from None
-    return {name: visible(values[-1]) for name, values in parsed.items()}
+    return {name: remove_invisible(values[-1]) for name, values in parsed.items()}
 
 
 async def _in_thread(function: Callable[..., Identity], *arguments: Any) -> Identity:

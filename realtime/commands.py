@@ -36,7 +36,7 @@ from web.actors import Source
 from web.api.exceptions import temporary_failure
 from web.limits import MAX_ID
 from web.refusals import Refusal
-from web.text import visible_json
+from web.text import remove_invisible_from_json
 
 logger = logging.getLogger(__name__)
 Message = dict[str, Any]
@@ -87,7 +87,7 @@ def parse(text: str | None) -> Message:
     try:
         message = json.loads(text, parse_constant=_refuse_constant)
         # Refuses lone surrogates, because UTF-8 cannot encode them in an answer.
-        json.dumps(visible_json(message), ensure_ascii=False).encode()
+        json.dumps(remove_invisible_from_json(message), ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Refusal("invalid_json", _("This is not JSON.")) from None
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):

@@ -23,7 +23,7 @@ from accounts.roles import Side
 from realtime import log, presence
 from realtime.metrics import LAG_BOUNDS_MS
 from web.metrics import percentile
-from web.system_metrics import HOUR, MINUTE, Counts, buckets, by_label, lately
+from web.system_metrics import HOUR, MINUTE, Counts, buckets, by_label, recent_figures
 
 Figures = dict[str, Any]
 LAG = "luckygas_hub_lag_seconds"
@@ -34,7 +34,7 @@ OPEN_SECONDS = "luckygas_websocket_open_seconds"
 
 def summary() -> Figures:
     """Statistics of all servers: open sockets now, rates and lag (ms) of the last minute, counts of the last hour."""
-    hour, minute = lately(HOUR), lately(MINUTE)
+    hour, minute = recent_figures(HOUR), recent_figures(MINUTE)
     counts, reconnects = hour.counts, by_label(hour.counts, RECONNECTS)
     rates = {name: round(count / minute.seconds, 3) for name, count in _rate_counts(minute.counts).items()}
     closed = counts.get(f"{OPEN_SECONDS}_count", 0)

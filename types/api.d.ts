@@ -557,7 +557,7 @@ export interface paths {
         };
         /**
          * Read how long operations take
-         * @description The number of calls of each operation in the last hour, and how long they took.
+         * @description The number of calls of each operation in the last hour, and their durations.
          */
         get: operations["performance_retrieve"];
         put?: never;
@@ -579,7 +579,7 @@ export interface paths {
         put?: never;
         /**
          * Clear the cache
-         * @description Forgets cached answers, 10,000 at most. Nothing else in Redis is touched.
+         * @description Deletes cached answers, at most 10,000. Other keys in Redis stay.
          */
         post: operations["performance_cache_clear"];
         delete?: never;
@@ -863,7 +863,7 @@ export interface components {
              */
             size: number | null;
         };
-        /** @description Hits and misses are of the last hour and all servers. */
+        /** @description The figures of each cache. Hits and misses are those of all servers in the last hour. */
         CacheStatsOutput: {
             /** @description Whether there is a cache. Without Redis nothing is cached. */
             shared: boolean;
@@ -1282,7 +1282,7 @@ export interface components {
              */
             detail: string;
             /**
-             * @description The field it is about.
+             * @description The invalid field; null if no single field is invalid.
              * @example text
              */
             attr: string | null;
@@ -2365,7 +2365,7 @@ export interface components {
              */
             driver?: number;
         };
-        /** @description Of the last hour and all servers. */
+        /** @description The figures of all servers in the last hour. */
         PerformanceOutput: {
             /** @description Whether the switch performance_monitoring is on. */
             measuring: boolean;

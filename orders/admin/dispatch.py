@@ -32,7 +32,17 @@ from orders.admin.order_moves import DriverForm, show_outcome
 from orders.models import Order
 from orders.models.order import VersionConflict
 from orders.states import OPEN
-from web.admin import BaseAdmin, BaseAdminForm, Button, Deactivation, Inline, ModelForm, actor, ask, user_of
+from web.admin import (
+    BaseAdmin,
+    BaseAdminForm,
+    Button,
+    Deactivation,
+    Inline,
+    ModelForm,
+    actor,
+    confirmation_page,
+    user_of,
+)
 
 
 class StopForm(ModelForm):
@@ -140,7 +150,7 @@ class RouteAdmin(BaseAdmin):
             self.log_change(request, route, [{"changed": {"fields": ["driver"]}}])
             show_outcome(request, self, outcome, title)
             return redirect(back)
-        return ask(request, self, title=title, form=form, subjects=[route], back=back)
+        return confirmation_page(request, self, title=title, form=form, subjects=[route], back=back)
 
 
 FIELDS = ("name", "phone", "vehicle_plate", "is_active")

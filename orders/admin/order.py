@@ -212,7 +212,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
     list_filter = (
         "status", "priority", "scheduled_date", "time_slot", "driver", ("route", RecentRoutes), "area",
     )  # fmt: skip
-    asked_for = ("customer",)
+    filtered_by_links = ("customer",)
     formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
     date_hierarchy = "scheduled_date"
     ordering = ("-scheduled_date", "-priority", "-id")

@@ -36,7 +36,7 @@ class StatisticsView(BaseAdmin):
         if request.GET.get("format") == "csv":
             check_page(request.user, EXPORT)
         if request.GET.get("format") == "csv" and not errors:
-            return csv_export.answer(csv_rows(figures), f"statistics-{figures['from']}-{figures['to']}.csv")
+            return csv_export.csv_response(csv_rows(figures), f"statistics-{figures['from']}-{figures['to']}.csv")
         context = {
             **self.admin_site.each_context(request),
             "title": _("Statistics"),
@@ -91,7 +91,7 @@ def plots(figures: Figures) -> list[list[Figures]]:
 
 
 def _plot(title: str, svg: bytes) -> Figures:
-    return {"title": title, "image": charts.embedded(svg)}
+    return {"title": title, "image": charts.data_url(svg)}
 
 
 def _table(title: str, names: Sequence[str], rows: Sequence[Figures]) -> Figures:

@@ -17,7 +17,7 @@ from orders.models.item import MAX_LINES, OrderLine
 from orders.models.order import MAX_STOPS, Proof
 from orders.models.proof import MAX_SERIAL_LENGTH, MAX_SERIALS
 from orders.states import PROMISED, OrderStatus
-from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
+from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related_field
 from web.limits import is_id
 
 MAX_IDS = 1000
@@ -76,7 +76,7 @@ class NewCustomer(StrictModelSerializer[Customer]):
 class NewOrder(OrderInput):
     """An order to place. A repeated `ref` returns the order that the first request placed."""
 
-    customer = related(
+    customer = related_field(
         Customer.objects.active(),
         required=False,
         help_text=_("Required for the office. Customers order for themselves."),
@@ -91,16 +91,16 @@ class NewOrder(OrderInput):
 
 
 class WarningsQuery(serializers.Serializer[Any]):
-    customer = related(Customer.objects.active())
+    customer = related_field(Customer.objects.active())
 
 
 class OrderChanges(OrderInput):
     """The fields to change; others stay. `version`, if given, must be the current one."""
 
-    customer = related(Customer.objects.active(), required=False)
+    customer = related_field(Customer.objects.active(), required=False)
     eta = NearDateTimeField(required=False, allow_null=True)
-    driver = related(Driver.objects.filter(is_active=True), required=False, allow_null=True)
-    route = related(Route.objects.select_related("driver"), required=False, allow_null=True)
+    driver = related_field(Driver.objects.filter(is_active=True), required=False, allow_null=True)
+    route = related_field(Route.objects.select_related("driver"), required=False, allow_null=True)
     stop_sequence = serializers.IntegerField(min_value=1, max_value=MAX_STOPS, required=False, allow_null=True)
     version = serializers.IntegerField(min_value=1, required=False)
 
@@ -130,7 +130,7 @@ class StatusInput(ReasonInput, CommandInput):
 
     status = serializers.ChoiceField(OrderStatus.choices)
     at = serializers.DateTimeField(required=False)
-    driver = related(
+    driver = related_field(
         Driver.objects.filter(is_active=True),
         required=False,
         help_text=_("For “assigned”, if the route has no driver."),
@@ -179,8 +179,8 @@ class BulkInput(ReasonInput, Strict):
         help_text=_("By order id. An order whose version differs is not changed."),
     )  # fmt: skip
     status = serializers.ChoiceField(OrderStatus.choices, required=False)
-    driver = related(Driver.objects.filter(is_active=True), required=False, allow_null=True)
-    route = related(Route.objects.select_related("driver"), required=False, allow_null=True)
+    driver = related_field(Driver.objects.filter(is_active=True), required=False, allow_null=True)
+    route = related_field(Route.objects.select_related("driver"), required=False, allow_null=True)
     priority = serializers.ChoiceField(Priority.choices, required=False)
     scheduled_date = serializers.DateField(required=False)
 

@@ -29,7 +29,7 @@ from web.actors import Actor, Source
 from web.audit import Audit, ItemsThen
 from web.limits import MAX_MONEY, validate_moment
 from web.refusals import Refusal
-from web.timings import measured
+from web.timings import measure
 from web.tracked import Tracked
 
 # Highest `stop_sequence` on a route.
@@ -318,7 +318,7 @@ class Order(Tracked):
         """Reads the row again and locks it until the transaction ends."""
         self.refresh_from_db(from_queryset=type(self).objects.locked())
 
-    @measured("move")
+    @measure("move")
     def move(self, command: Command) -> OrderStatusChange:
         """Moves the order like `transition_to`, but the caller holds the lock and has read the row.
 

@@ -16,7 +16,7 @@ from importing.columns import UnreadableSheet
 from importing.importer import import_orders
 from importing.report import Finding, Mode, Report
 from importing.sheet import MAX_BYTES
-from web.text import plain
+from web.text import normalize_typed
 
 
 class Command(BaseCommand):
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--all-or-nothing", action="store_true", help="import nothing if any row is invalid")
         parser.add_argument(
             "--encoding",
-            type=plain,
+            type=normalize_typed,
             default="",
             help="of a CSV file: utf-8, big5, hkscs, … (detected if omitted)",
         )

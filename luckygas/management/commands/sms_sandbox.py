@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from luckygas.testing.sandbox.receipts import is_loopback
 from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.sandbox.telephones import BALANCE
-from web.text import plain
+from web.text import normalize_typed
 
 PORT = 8025
 
@@ -48,7 +48,7 @@ class Command(BaseCommand):
 
 
 def parse_callback(text: str) -> tuple[str, str]:
-    gateway, _equals, url = plain(text).partition("=")
+    gateway, _equals, url = normalize_typed(text).partition("=")
     if gateway not in ("mitake", "every8d") or not is_loopback(url):
         raise ArgumentTypeError(_("“%s”: write mitake=http://127.0.0.1:8000/… or every8d=…") % text[:80])
     return gateway, url

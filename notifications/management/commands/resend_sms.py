@@ -18,7 +18,7 @@ from notifications.states import MessageKind, MessageStatus, MessageType
 from orders import numbers
 from orders.models import Order
 from web.limits import is_id
-from web.text import plain
+from web.text import normalize_typed
 
 WRONG_USE = 2
 
@@ -38,8 +38,8 @@ class Command(BaseCommand):
         add("--unknown", action="store_true", help=_("sent, but the provider never answered"))
         add("--stuck", action="store_true", help=_("left waiting or half sent when a process stopped"))
         add("--since", type=parse_time, help=_("created since: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago"))
-        add("--order", type=plain, help=_("only one order, by number or id"))
-        add("--kind", type=plain, choices=MessageKind.values, help=_("only one kind"))
+        add("--order", type=normalize_typed, help=_("only one order, by number or id"))
+        add("--kind", type=normalize_typed, choices=MessageKind.values, help=_("only one kind"))
         add("--limit", type=parse_count, help=_("at most this many, oldest first"))
         add("--dry-run", action="store_true", help=_("show what would be sent and its cost, without sending"))
 

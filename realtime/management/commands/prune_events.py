@@ -16,7 +16,7 @@ from accounts.api import tokens
 from importing.models import CheckedSheet
 from realtime import auth, log
 from realtime.models import Event
-from web.text import plain
+from web.text import normalize_typed
 
 # How long events are stored by default. No phone stays offline for longer, and a client that missed many events loads a
 # snapshot anyway.
@@ -54,7 +54,7 @@ class Command(BaseCommand):
 
 def parse_age(text: str) -> timedelta:
     """Parses hours or days: `12h`, `7d`. At least an hour, so that clients can resume after a short time offline."""
-    found = re.fullmatch("([1-9][0-9]{0,3})([hd])", plain(text))
+    found = re.fullmatch("([1-9][0-9]{0,3})([hd])", normalize_typed(text))
     if found is None:
         raise ArgumentTypeError(_("“%s” is not a period. Write 12h or 7d.") % text[:40])
     return timedelta(**{UNITS[found[2]]: int(found[1])})

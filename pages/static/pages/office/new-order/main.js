@@ -6,7 +6,7 @@ import { money } from "../../../web/money.js";
 import { debounce, fill, find, findAll, pageData } from "../../../web/page.js";
 import { Refetcher, retry, retryNow } from "../../../web/retry.js";
 import { onNewDay, today } from "../../../web/server-clock.js";
-import { dialled, isMobile, phoneText } from "../../../web/telephone.js";
+import { dialledDigits, isMobile, phoneText } from "../../../web/telephone.js";
 import { fieldOf, fillBasket, items, reloadPrices, total } from "./basket.js";
 import { Finder, getsMessages, guess, itemsText, ordersOf } from "./customers.js";
 
@@ -152,7 +152,7 @@ function takeNew(typed) {
 /** Warns if a customer already has this number, or if it cannot receive SMS. */
 const phoneCheck = new Refetcher(async () => {
   const phone = form.elements.phone.value.trim();
-  const digits = dialled(phone);
+  const digits = dialledDigits(phone);
   const found = digits && !customer ? await get(`customers/?page_size=3&q=${digits}`) : null;
   if (customer || phone !== form.elements.phone.value.trim()) return;
   const names = (found?.results ?? []).map(({ name }) => name).join(", ");
