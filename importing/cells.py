@@ -99,12 +99,12 @@ def quantity(text: str) -> int:
     """A whole number from 1 to OrderItem.MOST: `2`, `２`, `兩`, `十二`, `3桶`. Raises CellError."""
     typed = COUNTED.sub("", plain(text).replace(" ", ""))
     if not typed:
-        raise CellError(_("The quantity is missing."))
+        raise CellError(_("The quantity is missing. Please enter it."))
     count = chinese(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
     if count is None:
-        raise CellError(_("This is not a whole number."))
+        raise CellError(_("This is not a whole number. Please correct it."))
     if not 1 <= count <= OrderItem.MOST:
-        raise CellError(_("The quantity must be from 1 to %d.") % OrderItem.MOST)
+        raise CellError(_("The quantity must be from 1 to %d. Please correct it.") % OrderItem.MOST)
     return count
 
 
@@ -113,7 +113,9 @@ def slot(text: str) -> TimeSlot:
     typed = re.sub(r"[~–—至到]", "-", FIRST_DAY.sub("", plain(text)).replace(" ", "").casefold())
     found = SLOTS.get(re.sub(r"\b0(\d:)", r"\1", typed)) or _slot_of(typed)
     if found is None:
-        raise CellError(_("Not a time slot. Use one of: %s.") % "、".join(name for name in SLOTS if name))
+        raise CellError(
+            _("This is not a time slot. Please use one of: %s.") % "、".join(name for name in SLOTS if name)
+        )
     return found
 
 
@@ -122,7 +124,9 @@ def priority(text: str) -> Priority:
     try:
         return PRIORITIES[plain(text).casefold()]
     except KeyError:
-        raise CellError(_("Not a priority. Use one of: %s.") % "、".join(name for name in PRIORITIES if name)) from None
+        raise CellError(
+            _("This is not a priority. Please use one of: %s.") % "、".join(name for name in PRIORITIES if name)
+        ) from None
 
 
 def _slot_of(text: str) -> TimeSlot | None:

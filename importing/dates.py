@@ -68,7 +68,7 @@ def parse_date(text: str, today: date) -> date:
         raise CellError(_ambiguous(days))
     typed = whole_number(_bare(typed))
     if not typed:
-        raise CellError(_("The date is missing."))
+        raise CellError(_("The date is missing. Please enter it."))
     found = next(filter(None, (form.fullmatch(typed) for form in CLEAR)), None)
     if found is None:
         raise CellError(_reason(typed, today))
@@ -122,7 +122,7 @@ def _reason(typed: str, today: date) -> str:
         return _("This cell has a time after the date. Please move it to the time slot column.")
     if readings := _readings(AMBIGUOUS, [typed], today):
         return _ambiguous(readings)
-    return _("This is not a date. Write it as %s.") % f"{today:%Y-%m-%d}"
+    return _("This is not a date. Please write it like this: %s.") % f"{today:%Y-%m-%d}"
 
 
 def _ambiguous(days: list[date]) -> str:

@@ -70,7 +70,7 @@ def throttle_rates(said: list[str]) -> dict[str, Rate]:
     for one in said:
         name, equals, value = (part.strip() for part in one.partition("="))
         if not equals or name not in rates:
-            raise ImproperlyConfigured(f"THROTTLE_RATES: “{one}” must be name=rate, of {', '.join(rates)}.")
+            raise ImproperlyConfigured(f"THROTTLE_RATES: write “{one}” as name=rate. The names are {', '.join(rates)}.")
         rates[name] = value
     return {name: throttle_rate(name, value) for name, value in rates.items()}
 
@@ -80,7 +80,9 @@ def throttle_rate(name: str, said: str) -> Rate:
     if not said:
         return None
     if (found := RATE.fullmatch(said)) is None:
-        raise ImproperlyConfigured(f"THROTTLE_RATES, {name}: “{said}” is no rate; one is like 120/min (s, min, h).")
+        raise ImproperlyConfigured(
+            f"THROTTLE_RATES: the rate “{said}” of {name} is not valid. Write 120/min; units are s, min, h."
+        )
     return int(found[1]), SECONDS[found[2]]
 
 

@@ -37,7 +37,9 @@ MAX_FIELDS, MAX_CHARACTERS = 40, 4000
 READ = extend_schema(
     request={"application/x-www-form-urlencoded": OpenApiTypes.OBJECT},
     responses={
-        (200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, description=_("The answer that the provider expects.")),
+        (200, "text/plain"): OpenApiResponse(
+            OpenApiTypes.STR, description=_("The response that the provider expects.")
+        ),
         400: ErrorResponse,
     },
     auth=[],
@@ -104,7 +106,11 @@ def read(gateway: Gateway, said: dict[str, str]) -> Receipt | Reply:
     """Parses the parameters of a callback. Raises Refusal."""
     if len(said) > MAX_FIELDS or any(len(value) > MAX_CHARACTERS or unstorable(value) for value in said.values()):
         raise Refusal(
-            "invalid", _("A receipt has too many, too long or unreadable fields. Send fewer and shorter ones.")
+            "invalid",
+            _(
+                "The receipt has too many fields, or a field is too long or contains NUL. Please send the "
+                "documented fields only."
+            ),
         )
     try:
         return gateway.receipt(said)

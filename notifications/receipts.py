@@ -55,7 +55,7 @@ def find_message(gateway: Gateway, heard: Receipt | Reply, named: UUID | None) -
     meant = Q(provider_message_id__in=ids) | (Q(pk=named) & silent)
     rows = list(Row.objects.filter(meant, gateway=gateway.name).order_by("-created_at")[:10])
     if not heard.provider_message_id or not rows:
-        raise Refusal("unknown_message", _("There is no message with this id."), status=404)
+        raise Refusal("unknown_message", _("There is no message with this id. Please check it."), status=404)
     for row in rows:
         if row.recipient == heard.phone:
             return row

@@ -169,7 +169,7 @@ class Preview:
         """Why the text cannot be saved, in the reader's language; empty if it can."""
         found = self.unknown()
         if "【" in self.body or "】" in self.body:
-            found.append(_("Leave out the name in 【】. The system adds the registered name."))
+            found.append(_("Please remove 【】 and the name inside. The system adds the registered name."))
         literal = typed(self.body)
         number = _("“%s” looks like a telephone number. Please remove it; carriers block such SMS.")
         link = _("“%s” is not a registered link. Please remove it; carriers block such SMS.")
@@ -180,7 +180,10 @@ class Preview:
         if self.segments > carrier_rules.MAX_SEGMENTS:
             words = {"segments": self.segments, "most": carrier_rules.MAX_SEGMENTS}
             found.append(
-                _("At its longest this text takes %(segments)d segments. Please shorten it to at most %(most)d.")
+                _(
+                    "With the longest values this text takes %(segments)d segments. Please shorten it to at most "
+                    "%(most)d."
+                )
                 % words
             )
         return list(dict.fromkeys(found))
@@ -188,9 +191,9 @@ class Preview:
     def unknown(self) -> list[str]:
         """Returns errors for braces that are not a placeholder of this kind."""
         known = [f"{{{name}}}" for name in self.allowed]
-        wrong = [said for said in BRACES.findall(self.body) if said not in known]
-        detail = _("“%(said)s” is not a placeholder. You can use: %(known)s.")
-        return [detail % {"said": said, "known": ", ".join(known)} for said in wrong]
+        wrong = [braces for braces in BRACES.findall(self.body) if braces not in known]
+        detail = _("“%(braces)s” is not a placeholder. You can use: %(known)s.")
+        return [detail % {"braces": braces, "known": ", ".join(known)} for braces in wrong]
 
     @property
     def cost(self) -> str:

@@ -67,7 +67,7 @@ def steps(row: NotificationHistory) -> Iterator[Line]:
     for note in row.trail.select_related("by"):
         if note.by:
             nevertheless = before == MessageStatus.SUPPRESSED
-            said = _("%s chose to send it anyway") if nevertheless else _("Sent again by %s")
+            said = _("%s chose to send the message anyway") if nevertheless else _("Sent again by %s")
             yield note.at, said % name(note.by)
         else:
             yield note.at, said_of(note)
@@ -82,7 +82,7 @@ def said_of(note: StatusNote) -> str:
     if note.gateway:
         said = _("%(status)s (%(gateway)s)") % {"status": said, "gateway": note.gateway}
     if note.reason:
-        said = _("%(said)s: %(reason)s") % {"said": said, "reason": note.get_reason_display()}
+        said = _("%(text)s: %(reason)s") % {"text": said, "reason": note.get_reason_display()}
     return f"{said} [{note.raw_status}]" if note.raw_status else said
 
 
@@ -104,7 +104,7 @@ def next_step(row: NotificationHistory) -> Next:
     if row.status == MessageStatus.CANCELLED or is_alive:
         return Next(words(row))
     if reason := obstacle(row):
-        return Next(_("It cannot be sent: %s.") % reason.label)
+        return Next(_("This message cannot be sent: %s.") % reason.label)
     if row.status == MessageStatus.PENDING and (why := why_it_waits(row)):
         return Next(why)
     suppressed = row.status == MessageStatus.SUPPRESSED
@@ -116,14 +116,14 @@ def words(row: NotificationHistory) -> str:
         MessageStatus.PENDING: _("Waiting to be sent. “Send again” sends this message now, not a second one."),
         MessageStatus.SENDING: _("Being sent. Reload the page to see the outcome."),
         MessageStatus.SENT: _(
-            "The provider accepted it but has not confirmed delivery. Sending again costs a second SMS."
+            "The provider accepted this message but has not confirmed delivery. Sending it again costs a second SMS."
         ),
-        MessageStatus.DELIVERED: _("Delivered. Sending again costs a second SMS."),
-        MessageStatus.FAILED: _("Not delivered. You can send it again."),
-        MessageStatus.EXPIRED: _("Not delivered in time. You can send it again."),
-        MessageStatus.UNKNOWN: _("It may have been sent. Ask the customer before you send it again."),
-        MessageStatus.SUPPRESSED: _("Not sent. You can send it anyway."),
-        MessageStatus.CANCELLED: _("No longer true, so it will not be sent."),
+        MessageStatus.DELIVERED: _("Delivered. Sending this message again costs a second SMS."),
+        MessageStatus.FAILED: _("Not delivered. You can send this message again."),
+        MessageStatus.EXPIRED: _("Not delivered in time. You can send this message again."),
+        MessageStatus.UNKNOWN: _("This message may have been sent. Please ask the customer before you send it again."),
+        MessageStatus.SUPPRESSED: _("Not sent. You can send this message anyway."),
+        MessageStatus.CANCELLED: _("The content is no longer true, so this message will not be sent."),
     }[MessageStatus(row.status)]
 
 
@@ -145,7 +145,7 @@ def why_it_waits(row: NotificationHistory) -> str:
     if not row.attempts:
         asked.type, asked.recipient = sending_rules.way_to(row.customer)
     if not gateways.gateways_for(asked):
-        return _("Waiting until the channel is started again.")
+        return _("Waiting until the gateway is started again.")
     if until := max(filter(None, [row.send_after, sending_rules.not_before(asked)]), default=None):
         return _("Will be sent at %s.") % moment(until) if until > timezone.now() else ""
     return ""

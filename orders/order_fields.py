@@ -106,7 +106,7 @@ def _coordinate(name: str, of: int) -> OrderField:
     return OrderField(name=name, seen_by=STAFF, columns=DOOR, make=make, json=json)
 
 
-LATER = _("When the last status change happened, if it was done offline and reported later. Otherwise null.")
+LATER = _("Time of the last status change, if it was made offline and reported later; otherwise null.")
 FIELDS: tuple[OrderField, ...] = (
     column("id", ALL, "order_id"),
     column("order_number", ALL, "order_number"),

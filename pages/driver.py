@@ -38,8 +38,8 @@ MOVE_WORDS = {
     (OrderStatus.ASSIGNED, OrderStatus.DELIVERING): _("Start"),
     (OrderStatus.DELIVERING, OrderStatus.ARRIVING): _("Arriving"),
     (OrderStatus.ARRIVING, OrderStatus.DELIVERED): _("Delivered"),
-    (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _("Has not left: undo"),
-    (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _("Left without delivering: on the road again"),
+    (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _("Has not left yet: undo"),
+    (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _("Left without delivering: back on the road"),
 }
 IMPORT = re.compile(r'^(?:import|export)\b[^"]*"(\.\.?/[^"]+)";', re.MULTILINE)
 # The version of the static files that the page needs. The worker serves no other version to it.

@@ -94,7 +94,7 @@ def test_service_survives_a_database_restart(books: Books, tmp_path: Path) -> No
     with books.service(logs[0]) as one, books.service(logs[1]) as other:
         wait_for(lambda: books.telephones() == 1)
         books.postgres.kill(signal.SIGQUIT)
-        wait_for(lambda: any("The database does not answer" in log.read_text() for log in logs))
+        wait_for(lambda: any("The database does not respond" in log.read_text() for log in logs))
         books.postgres.start()
         wait_for(lambda: books.rows() == [("sent", 1), ("pending", 0)])
         books.hurry()

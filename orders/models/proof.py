@@ -34,7 +34,7 @@ MAX_PER_ORDER = 20
 QUALITY = 85
 # Modes that can be scaled directly. Other modes (palette, one bit) would lose thin lines.
 SMOOTH = {"L", "RGB", "RGBA"}
-decoding = OneAtATime(_("Many images are arriving. Please try again in a few seconds."))
+decoding = OneAtATime(_("Many files are being uploaded. Please try again in a few seconds."))
 # The view that returns an image. The files lie outside the directories that the web server serves.
 URL_NAME = "order-proof-image"
 # Serial numbers in one delivery, and characters in one number.
@@ -137,13 +137,13 @@ def _allowed(seen: QuerySet[Order], by: User) -> Order:
     if order is None:
         raise no_such_order()
     if not sides_towards(by, order) & {Side.OFFICE, Side.DRIVER}:
-        raise Refusal("forbidden", _("Only the driver and the office may do this."), status=403)
+        raise Refusal("forbidden", _("Only the office and the order's driver may do this."), status=403)
     return order
 
 
 def _check_room(order: Order) -> None:
     if order.proof_images.count() >= MAX_PER_ORDER:
-        detail = _("An order can have at most %d images.") % MAX_PER_ORDER
+        detail = _("An order can have at most %d signatures and photos.") % MAX_PER_ORDER
         raise Refusal("too_many_images", detail, attr="image", status=409)
 
 
@@ -155,14 +155,14 @@ def jpeg(sent: UploadedFile) -> bytes:
     if (sent.size or 0) > MAX_BYTES:
         raise Refusal(
             "image_too_large",
-            _("The image is larger than 2 MB. Please choose a smaller one."),
+            _("The file is larger than 2 MB. Please choose a smaller one."),
             attr="image",
             status=413,
         )
     try:
         with Image.open(sent, formats=("JPEG", "PNG")) as opened:
             if opened.width * opened.height > MAX_PIXELS:
-                detail = _("The image has more than 16 million pixels. Please choose a smaller one.")
+                detail = _("The file has more than 16 million pixels. Please choose a smaller one.")
                 raise Refusal("image_too_large", detail, attr="image", status=413)
             with decoding.turn():
                 return _encoded(opened)
@@ -170,7 +170,7 @@ def jpeg(sent: UploadedFile) -> bytes:
         raise
     except Exception as error:  # decoders raise many kinds of errors for malformed bytes
         raise Refusal(
-            "invalid_image", _("This is not a complete JPEG or PNG image. Please choose another."), attr="image"
+            "invalid_image", _("This is not a complete JPEG or PNG file. Please choose another."), attr="image"
         ) from error
 
 

@@ -47,7 +47,7 @@ def test_page_data_has_the_user_and_the_moves() -> None:
     told = json.loads(found[1])
     assert (told["user"], told["driver"]) == (driver.user.pk, driver.pk)
     assert {move["to"]: move["word"] for move in told["moves"]["arriving"]} == {
-        "delivered": "Delivered", "delivering": "Left without delivering: on the road again", "failed": "",
+        "delivered": "Delivered", "delivering": "Left without delivering: back on the road", "failed": "",
     }  # fmt: skip
     assert told["statuses"]["with_driver"] == ["assigned", "delivering", "arriving"]
     assert (told["statuses"]["done_by_driver"], told["slots"][-1]) == (["delivered", "failed"], "anytime")

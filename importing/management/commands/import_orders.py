@@ -27,13 +27,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen and change nothing")
-        parser.add_argument("--all-or-nothing", action="store_true", help="import nothing while any row is wrong")
+        parser.add_argument("--dry-run", action="store_true", help="show what would be imported, and change nothing")
+        parser.add_argument("--all-or-nothing", action="store_true", help="import nothing if any row is wrong")
         parser.add_argument(
             "--encoding",
             type=plain,
             default="",
-            help="of a CSV file: utf-8, big5, hkscs, … (found by itself when left out)",
+            help="encoding of a CSV file: utf-8, big5, hkscs, … (default: detected)",
         )
 
     def handle(

@@ -21,11 +21,11 @@ def send(request: Request, operator: Operator) -> Response:
         phone, text = str(body["phone"]), str(body["message"])
         sent, repeated = operator.take(NAME, phone, text, key=request.headers.get("Idempotency-Key", ""))
     except (ValueError, KeyError):
-        return said(400, error="Send JSON: phone, message, sender.")
+        return said(400, error="Send a JSON object with phone, message and sender.")
     except NoNumber:
-        return said(400, error="That is no mobile number.")
+        return said(400, error="`phone` is not a mobile number of Taiwan.")
     except NoCredit:
-        return said(402, error="No credit.")
+        return said(402, error="The account has no points left.")
     return said(200, message_id=sent.id, duplicate=repeated)
 
 
@@ -34,7 +34,7 @@ def health(request: Request, operator: Operator) -> Response:
 
 
 def refusal(code: str, request: Request) -> Response:
-    return said(int(code) if code.isdecimal() and 400 <= int(code) <= 599 else 400, error="Refused.")
+    return said(int(code) if code.isdecimal() and 400 <= int(code) <= 599 else 400, error="The message is refused.")
 
 
 def is_known(request: Request, operator: Operator) -> bool:

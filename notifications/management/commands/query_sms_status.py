@@ -30,8 +30,8 @@ class Command(BaseCommand):
     """Exit code 0: all providers answered. 1: one did not. 2: wrong use."""
 
     help = _(
-        "Asks providers for overdue receipts and the balance. Retries unanswered SMS where the provider "
-        "accepts an idempotency key."
+        "Queries overdue receipts and the balance from the providers. Retries SMS without a response if "
+        "the provider accepts an idempotency key."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             help=_("created since: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago (default 7d)"),
         )
         add("--limit", type=positive, help=_("at most this many per provider, oldest first"))
-        add("--dry-run", action="store_true", help=_("show what would be asked, without asking"))
+        add("--dry-run", action="store_true", help=_("show what would be queried, without querying"))
 
     def handle(self, *args: Any, since: datetime | None, limit: int | None, dry_run: bool, **options: Any) -> None:
         since = since or timezone.now() - USUALLY_SINCE
@@ -62,7 +62,9 @@ class Command(BaseCommand):
             well &= self.repeat(rows)
         unknown = NotificationHistory.objects.filter(status=MessageStatus.UNKNOWN, created_at__gte=since).not_resent()
         if count := unknown.count():
-            said = _("%d stay unknown. “resend_sms --unknown” sends them again; some may arrive twice.")
+            said = _(
+                "%d messages remain unknown. “resend_sms --unknown” sends them again, and some may then arrive twice."
+            )
             self.stdout.write(said % count)
         if not well:
             sys.exit(1)
@@ -76,7 +78,7 @@ class Command(BaseCommand):
             ask(gateway)
         except GatewayError as error:
             said = gateway.clean(str(error), "")
-            self.stderr.write(_("%(gateway)s did not answer: %(error)s") % {"gateway": gateway.name, "error": said})
+            self.stderr.write(_("%(gateway)s did not respond: %(error)s") % {"gateway": gateway.name, "error": said})
             return False
         return True
 
@@ -89,7 +91,7 @@ class Command(BaseCommand):
             for row, is_new in bar:
                 found[row.status if is_new else "unchanged"] += 1
         finally:
-            told = ", ".join(f"{word} {count}" for word, count in sorted(found.items())) or _("nothing to ask")
+            told = ", ".join(f"{word} {count}" for word, count in sorted(found.items())) or _("nothing to query")
             self.stdout.write(f"{gateway.name}: {told}")
 
     def ask_balance(self, gateway: Gateway) -> None:
@@ -101,5 +103,5 @@ class Command(BaseCommand):
         taken = (row for row in rows if row.move(MessageStatus.UNKNOWN, MessageStatus.PENDING))
         outcomes = batch.counted(batch.send_all(taken), len(rows))
         if outcomes:
-            self.stdout.write(_("unanswered, asked again: %s") % batch.summary(outcomes))
+            self.stdout.write(_("unanswered, retried: %s") % batch.summary(outcomes))
         return batch.all_well(outcomes)

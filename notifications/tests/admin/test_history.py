@@ -362,7 +362,7 @@ def test_waiting_message_shows_until_when(admin_client: Client, settings: Any) -
 def test_message_waiting_for_its_channel_says_so(admin_client: Client, settings: Any) -> None:
     GatewayState.objects.create(gateway=settings.SMS_GATEWAY, stopped_at=AT)
     row = make_message()
-    assert shown(admin_client, row) == ("Waiting until the channel is started again.", False)
+    assert shown(admin_client, row) == ("Waiting until the gateway is started again.", False)
     Customer.objects.filter(pk=row.customer_id).unannounced().update(phone="02-2930-0016", email="a@example.org")
     assert shown(admin_client, NotificationHistory.objects.get(pk=row.pk))[1]
 
@@ -373,7 +373,7 @@ def test_message_waiting_for_its_channel_says_so(admin_client: Client, settings:
 )
 def test_outdated_message_has_no_button(admin_client: Client, status: MessageStatus) -> None:
     row = make_message(status, order=make_quiet_order(OrderStatus.DELIVERED), status_reason=Reason.OPT_OUT)
-    assert shown(admin_client, row) == ("It cannot be sent: no longer true at the time to send.", False)
+    assert shown(admin_client, row) == ("This message cannot be sent: the content is no longer true.", False)
 
 
 def test_message_after_opt_out_has_no_button(admin_client: Client) -> None:

@@ -96,7 +96,7 @@ function take(chosen, orders, later) {
 
 function warnOf(chosen, orders) {
   const unread = !orders && gettext("This customer's orders could not be loaded yet. Please check what is ordered.");
-  const silent = !takesSms(chosen) && gettext("This customer gets no SMS: there is no mobile number and no e-mail.");
+  const silent = !takesSms(chosen) && gettext("This customer has no mobile number and no e-mail, so we cannot send messages. Please ask for one.");
   warn([unread, ...(orders?.open ?? []).map(openWarning), silent, ...more]);
   if (!orders) askForTick("unread");
   else askForTick(orders.open.length ? "open" : null);
@@ -199,7 +199,7 @@ function say(text, order) {
 
 /** Shows what is wrong, and moves the focus to the field. */
 function refuse(error) {
-  const offline = gettext("The site does not respond. Please try again. Nothing is ordered twice.");
+  const offline = gettext("The site does not respond. Please try again. The order will not be placed twice.");
   find("#wrong").textContent = error.code === "offline" ? offline : error.message;
   find("#wrong").hidden = false;
   find("#signed-out").hidden = error.status !== 401;
@@ -218,7 +218,7 @@ async function place(status) {
   placed = null;
   const words =
     status === "confirmed" ? gettext("Order %s was placed and confirmed.") : gettext("Order %s was placed.");
-  const isDearer = made.amount_due !== total() && gettext("The price has changed: %s.");
+  const isDearer = made.amount_due !== total() && gettext("The total has changed: %s.");
   startAgain();
   say(isDearer ? `${words} ${interpolate(isDearer, [money(made.amount_due)])}` : words, made);
 }
