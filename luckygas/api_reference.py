@@ -70,7 +70,10 @@ ERRORS = {
         "A value is wrong. Correct the field in `attr`.", "invalid", "A valid integer is required.", "quantity",
         "validation_error",
     ),
-    "401": Failure("The token is missing, invalid or expired. Sign in again.", "not_authenticated", "Please sign in."),
+    "401": Failure(
+        "The token is missing, invalid or expired. Sign in again.", "not_authenticated",
+        "Authentication credentials were not provided.",
+    ),
     "403": Failure("Your role may not do this.", "forbidden", "Only the office may do this."),
     "404": Failure("The object does not exist, or you may not see it.", "not_found", "Not found."),
     "405": Failure("This path does not support the method.", "method_not_allowed", 'Method "PUT" not allowed.'),
@@ -84,14 +87,18 @@ ERRORS = {
     ),
     "410": Failure(
         "The cursor is too old. Load the current state.", "cursor_gone",
-        "Load the current state and resume from its cursor.", "since",
+        "This cursor is too old or belongs to another event log. Load the current state and resume from its cursor.",
+        "since",
     ),
-    "413": Failure("The body is too large.", "too_large", "The request is too large."),
+    "413": Failure(
+        "The body is too large.", "too_large",
+        "The request is too large. Please send it in smaller parts.",
+    ),
     "415": Failure("Send JSON.", "unsupported_media_type", 'Unsupported media type "text/plain" in request.'),
     "429": Failure("Too many requests. Wait for the seconds in `Retry-After`.", "throttled", "Request was throttled."),
     "500": Failure(
-        "An error on our side. The log has its cause under `X-Request-ID`.", "error", "A server error occurred.",
-        type="server_error",
+        "An error on our side. The log has its cause under `X-Request-ID`.", "error",
+        "Something went wrong on our side and was logged. Please try again later.", type="server_error",
     ),
     "503": Failure(
         "Not possible at the moment. Retry after the seconds in `Retry-After`.", "row_locked",

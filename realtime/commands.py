@@ -112,7 +112,10 @@ async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
     """Subscribes from the next event on. Clients load earlier data by REST."""
     channel = _channel(message)
     if len(connection.channels - {channel}) >= MAX_CHANNELS:
-        raise Refusal("too_many_channels", _("A connection can subscribe to at most %d channels.") % MAX_CHANNELS)
+        raise Refusal(
+            "too_many_channels",
+            _("A connection can subscribe to at most %d channels. Please unsubscribe from one first.") % MAX_CHANNELS,
+        )
     if not await may_read(connection.identity, channel):
         raise Refusal("forbidden", channels.NOT_YOURS)
     hub.readers.subscribe(connection, [channel])

@@ -130,7 +130,10 @@ class WebSocketStatistics(serializers.Serializer[Any]):
     """Statistics of all servers. Counts cover the last hour."""
 
     connections = serializers.IntegerField()
-    by_role, by_endpoint = _counts(_("Connections now.")), _counts(_("Connections now."))
+    by_role, by_endpoint = (
+        _counts(_("Open connections at this moment.")),
+        _counts(_("Open connections at this moment.")),
+    )
     servers = serializers.IntegerField(help_text=_("Processes with open connections."))
     events_per_second, deliveries_per_second = _rate(), _rate()
     reconnects = serializers.IntegerField(help_text=_("Connections that resumed from a cursor."))

@@ -199,7 +199,7 @@ def test_switched_off_feature_is_a_fault_with_its_meaning() -> None:
     flags.remember(flags.SwitchesRead(1e18, frozenset({flags.SMS})))
     (fault,) = faults(ANSWERS, 0)
     assert fault.said == "“sms_notifications” is turned off."
-    assert "they wait" in fault.remedy
+    assert "messages wait" in fault.remedy
 
 
 NOW = datetime(2026, 11, 23, 4, 10, 30, tzinfo=UTC)

@@ -49,7 +49,7 @@ class VersionConflict(Refusal):
 
 
 def no_such_order() -> Refusal:
-    return Refusal("not_found", _("There is no such order."), status=404)
+    return Refusal("not_found", _("There is no such order, or you may not see it."), status=404)
 
 
 def ref_reused() -> Refusal:

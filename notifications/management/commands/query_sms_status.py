@@ -39,7 +39,7 @@ class Command(BaseCommand):
         add(
             "--since",
             type=moment,
-            help=_("created since: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago (default 7d)"),
+            help=_("only messages created since then: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago (default 7d)"),
         )
         add("--limit", type=positive, help=_("at most this many per provider, oldest first"))
         add("--dry-run", action="store_true", help=_("show what would be queried, without querying"))

@@ -37,7 +37,11 @@ class Command(BaseCommand):
         )
         add("--unknown", action="store_true", help=_("messages that were sent without a response from the provider"))
         add("--stuck", action="store_true", help=_("messages that are due, or whose sending was interrupted"))
-        add("--since", type=moment, help=_("created since: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago"))
+        add(
+            "--since",
+            type=moment,
+            help=_("only messages created since then: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago"),
+        )
         add("--order", type=plain, help=_("only messages of this order, given by number or id"))
         add("--kind", type=plain, choices=MessageKind.values, help=_("only messages of this kind"))
         add("--limit", type=positive, help=_("at most this many, oldest first"))
