@@ -162,7 +162,7 @@ def test_healthy_parts_give_no_fault() -> None:
         ("websocket", {"bells_are_missed": True}, "most messages sent through Redis are lost"),
         ("websocket", {"hub_lag_p99_ms": 2500.0}, "more than two seconds late"),
         ("notifications", {"sms_provider": STOPPED}, "SMS through mitake are stopped: no credit"),
-        ("notifications", {"sms_provider": DOUBTED}, "The SMS provider mitake answers with an unknown code: ~: ?"),
+        ("notifications", {"sms_provider": DOUBTED}, "The SMS provider mitake responded with an unknown code: ~: ?"),
         ("notifications", {"sms_fallback": AWAY}, "The SMS provider http cannot be reached."),
         ("notifications", {"oldest_pending_seconds": 601.0}, "has waited for 10 minutes"),
         ("notifications", {"unknown": 2}, "Delivery status unknown for 2 SMS"),
@@ -198,7 +198,7 @@ def test_switched_off_feature_is_a_fault_with_its_meaning() -> None:
     flags.forget()
     flags.remember(flags.SwitchesRead(1e18, frozenset({flags.SMS})))
     (fault,) = faults(ANSWERS, 0)
-    assert fault.said == "“sms_notifications” is turned off."
+    assert fault.said == "The switch “sms_notifications” is turned off."
     assert "messages wait" in fault.remedy
 
 

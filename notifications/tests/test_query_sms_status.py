@@ -178,7 +178,7 @@ def test_positive_balance_starts_stopped_channel(run: Any, points: Decimal | Non
     assert statuses(row) == [MessageStatus.DELIVERED]
     state = GatewayState.objects.get()
     assert (code, bool(state.stopped_at), state.balance) == (points is None, stopped, points)
-    assert ("did not answer: No connection" in said) == (points is None)
+    assert ("did not respond: Could not connect" in said) == (points is None)
 
 
 # A provider whose queries fail: nothing changes, and nothing is sent.

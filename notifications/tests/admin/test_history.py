@@ -380,7 +380,7 @@ def test_message_after_opt_out_has_no_button(admin_client: Client) -> None:
     row = make_message()
     Customer.objects.filter(pk=row.customer_id).unannounced().update(sms_opt_out=True)
     row = NotificationHistory.objects.get(pk=row.pk)
-    assert shown(admin_client, row) == ("It cannot be sent: the customer opted out of this SMS.", False)
+    assert shown(admin_client, row) == ("This message cannot be sent: the customer opted out of this SMS.", False)
 
 
 def test_only_interrupted_sending_has_a_button(admin_client: Client) -> None:
@@ -429,7 +429,7 @@ def test_overruled_message_is_sent_and_names_who_asked(admin_client: Client, adm
     row.refresh_from_db()
     assert (row.status, row.overruled, row.requested_by) == (MessageStatus.SENT, True, admin_user)
     assert len(Memory.outbox) == 1
-    assert "admin chose to send it anyway" in told(row)
+    assert "admin chose to send the message anyway" in told(row)
 
 
 @pytest.mark.parametrize(
