@@ -78,7 +78,7 @@ class Probe:
             return asked.result(max(due - time.perf_counter(), 0))
         except TimeoutError:
             return {
-                "status": self.silent, "detail": f"no answer within {self.seconds:g} s", "ms": self.seconds * 1000,
+                "status": self.silent, "detail": f"no response within {self.seconds:g} s", "ms": self.seconds * 1000,
             }  # fmt: skip
 
     def _ask(self) -> Answer:

@@ -130,8 +130,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 STOPPED = PROVIDER | {"status": "unhealthy", "stopped_because": "no credit"}
 DOUBTED = PROVIDER | {"status": "degraded", "not_understood": "~: ?"}
-AWAY = {"name": "http", "status": "unhealthy", "detail": "no answer within 3 s"}
-DOWN = {"status": "unhealthy", "detail": "no answer within 1 s"}
+AWAY = {"name": "http", "status": "unhealthy", "detail": "no response within 3 s"}
+DOWN = {"status": "unhealthy", "detail": "no response within 1 s"}
 
 
 @pytest.fixture

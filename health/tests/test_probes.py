@@ -55,7 +55,7 @@ def test_worst_part_decides(parts: list[str], whole: str) -> None:
 def test_hanging_probe_returns_its_own_status() -> None:
     release = threading.Event()
     probe = Probe(lambda: {"status": HealthStatus.HEALTHY} if release.wait() else {}, 0.2, silent=HealthStatus.DEGRADED)
-    assert (probe()["status"], probe()["detail"]) == ("degraded", "no answer within 0.2 s")
+    assert (probe()["status"], probe()["detail"]) == ("degraded", "no response within 0.2 s")
     release.set()
 
 
