@@ -142,15 +142,15 @@ def _provider(answer: Mapping[str, Any], is_bad: bool) -> Iterator[HealthFault]:
             "SMS go through the second provider or wait. Solve this with the provider, then press “Start "
             "again” at the gateway in the admin."
         )
-        said = _("SMS through %(name)s are stopped: %(because)s") % {"name": name, "because": because}
+        said = _("SMS through %(gateway)s are stopped: %(because)s") % {"gateway": name, "because": because}
         yield HealthFault(said, remedy, is_bad)
     elif because := answer.get("not_understood"):
-        said = _("The SMS provider %(name)s responded with an unknown code: %(because)s")
+        said = _("The SMS provider %(gateway)s responded with an unknown code: %(because)s")
         remedy = _(
             "No SMS fails because of this code. SMS go through the second provider or wait. Ask the provider "
             "what the code means."
         )
-        yield HealthFault(said % {"name": name, "because": because}, remedy, is_bad)
+        yield HealthFault(said % {"gateway": name, "because": because}, remedy, is_bad)
     elif answer["status"] != HealthStatus.HEALTHY:
         remedy = _(
             "SMS go through the second provider or wait. None is sent twice. Call the provider if this continues."
