@@ -20,20 +20,20 @@ from web.text import plain
 
 
 class Command(BaseCommand):
-    help = (
-        "Imports orders from a sheet (.xlsx, .xls, .ods, CSV). "
-        "Exit code: 0 all imported or known, 1 some rows wrong, 2 file unreadable."
+    help = _(
+        "Imports orders from a sheet (.xlsx, .xls, .ods, CSV). Exit code 0: all rows were imported, now or before. "
+        "1: some rows are wrong. 2: the file cannot be read."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--dry-run", action="store_true", help="show what would be imported, and change nothing")
-        parser.add_argument("--all-or-nothing", action="store_true", help="import nothing if any row is wrong")
+        parser.add_argument("--dry-run", action="store_true", help=_("show what would be imported, and change nothing"))
+        parser.add_argument("--all-or-nothing", action="store_true", help=_("import nothing if any row is wrong"))
         parser.add_argument(
             "--encoding",
             type=plain,
             default="",
-            help="encoding of a CSV file: utf-8, big5, hkscs, … (default: detected)",
+            help=_("encoding of a CSV file: utf-8, big5, hkscs, … (default: detected)"),
         )
 
     def handle(

@@ -33,11 +33,11 @@ from luckygas.environment import LOOPBACK
 
 
 class Command(BaseCommand):
-    help = "Fills an empty database with demo data and prints the demo's accounts. A second run changes nothing."
+    help = _("Fills an empty database with demo data and prints the demo's accounts. A second run changes nothing.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--force", action="store_true", help="fill the database even if other machines can reach the site"
+            "--force", action="store_true", help=_("fill the database even if other machines can reach the site")
         )
 
     def handle(self, *args: Any, force: bool, **options: Any) -> None:
