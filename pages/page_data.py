@@ -10,7 +10,7 @@ from django.db.models import Choices
 from django.utils import timezone
 
 from accounts.roles import Side
-from notifications.states import OrderStatus as MessageStatus
+from notifications.states import MessageStatus
 from orders.models import ConfirmationType, Priority, TimeSlot
 from orders.permissions import may_correct
 from orders.states import MOVES, ON_THE_ROAD, OPEN, OrderStatus
