@@ -53,7 +53,7 @@ all_hosts() {
 settings() {
     say "Settings in $settings/env, secrets in $settings/secrets"
     if [ ! -e "$settings/env" ]; then
-        [ -n "$domain" ] || { echo "The first time, give the host of the site: deploy/install.sh gas.example.tw" >&2; exit 2; }
+        [ -n "$domain" ] || { echo "The first time, name the site: deploy/install.sh gas.example.tw" >&2; exit 2; }
         sed "s/gas\.example\.tw/$domain/g" deploy/env.example >"$settings/env.new"
         chmod 600 "$settings/env.new" && mv "$settings/env.new" "$settings/env"
     fi
@@ -63,7 +63,7 @@ settings() {
     chown -R luckygas: "$settings/secrets" && chmod -R go= "$settings/secrets"
     domain=$(first_host)
     names=$(all_hosts)
-    [ -n "$domain" ] || { echo "ALLOWED_HOSTS in $settings/env contains no host. Write it there, not in a file: nginx needs it." >&2; exit 2; }
+    [ -n "$domain" ] || { echo "ALLOWED_HOSTS in $settings/env names no site; nginx needs it there, not in a file." >&2; exit 2; }
     servers=$(sed -n 's/^SERVERS=\([1-9][0-9]*\)$/\1/p' "$settings/env")
     servers=${servers:-2}
 }
@@ -159,7 +159,7 @@ start() {
     say "systemd"
     cp -r deploy/systemd/luckygas* /etc/systemd/system/
     target >/etc/systemd/system/luckygas.target
-    [ -n "$systemd" ] || { echo "Nothing was started, because systemd does not run here."; return; }
+    [ -n "$systemd" ] || { echo "Not started: systemd does not run here."; return; }
     systemctl daemon-reload
     systemctl enable --quiet luckygas.target
     systemctl start luckygas.target

@@ -63,7 +63,7 @@ def gateways() -> Iterator[Problem]:
         elif name or setting == "SMS_GATEWAY":
             yield "E001", f"{setting} is {name!r}.", f"Use one of: {', '.join(settings.SMS_GATEWAYS)}."
     if settings.SMS_GATEWAY == settings.SMS_FALLBACK_GATEWAY:
-        yield "E004", "SMS_FALLBACK_GATEWAY is the same as SMS_GATEWAY.", "Give another gateway, or leave it empty."
+        yield "E004", "SMS_FALLBACK_GATEWAY is SMS_GATEWAY itself.", "Name another gateway, or none."
 
 
 def gateway(name: str) -> Iterator[Problem]:
@@ -74,8 +74,8 @@ def gateway(name: str) -> Iterator[Problem]:
             yield "E002", f"{setting} is empty.", f"The {name} gateway needs it."
         elif url and url.scheme != "https" and url.hostname not in LOOPBACK:
             yield (
-                "E005", f"{setting} is not an https URL.",
-                "Use https. Otherwise the password and telephone numbers are sent unencrypted.",
+                "E005", f"{setting} is no https URL.",
+                "Use https: password and telephone numbers would be sent in the clear.",
             )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def secrets() -> Iterator[Problem]:
     """Short secrets in a URL or a header can be guessed."""
     for name in ("MONITORING_TOKEN", "SMS_CALLBACK_SECRET"):
         if 0 < len(getattr(settings, name)) < SHORTEST_SECRET:
-            yield "W003", f"{name} is short.", "Use at least 16 random characters: `openssl rand -hex 24`."
+            yield "W003", f"{name} is short.", "Take at least 16 random characters: `openssl rand -hex 24`."
 
 
 def site() -> Iterator[Problem]:
@@ -97,7 +97,7 @@ def site() -> Iterator[Problem]:
         yield "E017", f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", f"Use one of: {', '.join(FORMATS)}."
     if is_refused(parse_url, settings.REDIS_URL or "redis://"):  # the reason repeats part of a password
         yield (
-            "E018", "REDIS_URL is not the URL of a Redis server.",
+            "E018", "REDIS_URL is no address of a Redis.",
             "Use redis://:password@host:6379/0, rediss:// for TLS, or unix:// for a socket.",
         )  # fmt: skip
     if settings.SHOP_AREA_CODE and settings.SHOP_AREA_CODE not in AREAS:
@@ -109,17 +109,17 @@ def site() -> Iterator[Problem]:
     if url.scheme not in ("http", "https") or not url.hostname or url.path or url.query:
         yield (
             "E021", f"SITE_URL is {settings.SITE_URL!r}.",
-            "Give scheme and host, such as https://gas.example.tw. Links in e-mail begin with it.",
+            "Name scheme and host, as https://gas.example.tw: links in e-mail begin with it.",
         )  # fmt: skip
     if "*" in settings.ALLOWED_HOSTS:
         yield (
             "W001", "ALLOWED_HOSTS contains *.",
-            "List the hosts. With * the site accepts requests for any host name, also for one that an attacker chose.",
+            "With * the site takes any name for its own, also that of whoever made one for it: name the hosts.",
         )  # fmt: skip
     if settings.HTTPS and settings.EMAIL_BACKEND == "django.core.mail.backends.console.EmailBackend":
         yield (
             "W004", "E-mail is written to the log.",
-            "Give a mail server in EMAIL_URL. Otherwise links to set a password go to the log and reach nobody.",
+            "Name a mail server in EMAIL_URL: links that set a password stand in the log, and reach nobody.",
         )  # fmt: skip
 
 
@@ -135,23 +135,23 @@ def messages() -> Iterator[Problem]:
     if not host or carrier_rules.foreign_links(tracking):
         yield (
             "E011", f"TRACKING_URL is {tracking!r}.",
-            "Write https://…/t/ with a host of SMS_LINK_HOSTS. Messages with another link are not sent.",
+            "Write https://…/t/, with a host of SMS_LINK_HOSTS: messages with another link are not sent.",
         )  # fmt: skip
     if texts.segments_at_worst(SHORT_URL if host in LOOPBACK else tracking) > 1:
         yield (
-            "W002", f"SMS_SENDER is {settings.SMS_SENDER!r}, and TRACKING_URL is {tracking!r}.",
-            "Shorten one of them. A message can now need two segments and cost twice.",
+            "W002", f"SMS_SENDER is {settings.SMS_SENDER!r}, and TRACKING_URL {tracking!r}.",
+            "Each message costs two segments: shorten name or link.",
         )  # fmt: skip
     if not settings.SMS_SENDER.strip():
         yield (
             "E015", "SMS_SENDER is empty.",
-            "Give the registered sender's name. Carriers block messages without it.",
+            "Name the sender that is registered: the carriers block what does not carry it.",
         )  # fmt: skip
     key = settings.SMS_API_KEY
     if not key.isprintable() or key != key.strip():  # a line end, for example, breaks every request
         yield (
-            "E016", "SMS_API_KEY cannot be sent in a header.",
-            "Remove spaces at its ends, line ends and control characters.",
+            "E016", "SMS_API_KEY cannot stand in a header.",
+            "Write it without spaces around it, and without the end of a line.",
         )  # fmt: skip
 
 
@@ -160,14 +160,14 @@ def receipts() -> Iterator[Problem]:
     for network in settings.SMS_CALLBACK_ADDRESSES:
         if is_refused(ip_network, network, strict=False):  # every receipt would be refused
             yield (
-                "E012", f"SMS_CALLBACK_ADDRESSES contains {network!r}.",
-                "Write addresses or networks, separated by commas: 203.0.113.7,198.51.100.0/24.",
+                "E012", f"SMS_CALLBACK_ADDRESSES has {network!r}.",
+                "Write addresses or networks, comma-separated: 203.0.113.7,198.51.100.0/24.",
             )  # fmt: skip
     if not re.fullmatch("[A-Za-z0-9_-]*", settings.SMS_CALLBACK_SECRET):
-        yield "E013", "SMS_CALLBACK_SECRET cannot be used in a path.", "Use letters, digits, - and _ only."
+        yield "E013", "SMS_CALLBACK_SECRET cannot stand in a path.", "Use letters, digits, - and _ only."
     url = settings.SMS_CALLBACK_BASE_URL
     if url and not re.match(r"https?://[A-Za-z0-9]", url):
-        yield "E014", f"SMS_CALLBACK_BASE_URL is {url!r}.", "Give scheme and host, such as https://gas.example.tw."
+        yield "E014", f"SMS_CALLBACK_BASE_URL is {url!r}.", "Write it whole: https://gas.example.tw."
 
 
 def is_refused(parse: Callable[..., object], *value: Any, **options: Any) -> bool:

@@ -30,7 +30,7 @@ class Variables(FileAwareMapping):  # type: ignore[misc]  # django-environ has n
         try:
             value: str = super().__getitem__(name)
         except (OSError, UnicodeDecodeError) as error:
-            raise ImproperlyConfigured(f"The file in {name}_FILE cannot be read: {error}") from error
+            raise ImproperlyConfigured(f"{name}_FILE: {error}") from error
         value = value.rstrip("\r\n") if self.env.get(f"{name}_FILE") else value
         return visible(value).replace("$", r"\$")  # `Environment` undoes the escape
 
@@ -49,7 +49,7 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
         try:
             return super().get_value(var, *args, **kwargs)
         except ValueError as error:
-            raise ImproperlyConfigured(f"The value of {var} is not valid: {error}") from error
+            raise ImproperlyConfigured(f"{var}: {error}") from error
 
     def db_url(self, var: str, default: str) -> dict[str, Any]:
         return self._url(var, default, self.db_url_config, "ENGINE", "postgres://user:password@host:5432/name")
@@ -66,4 +66,6 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
         with suppress(ValueError, ImproperlyConfigured), warnings.catch_warnings(action="ignore"):
             if (found := read(value)).get(needed):
                 return found
-        raise ImproperlyConfigured(f"{var} must be a URL like {example}. In a password, write / as %2F and @ as %40.")
+        raise ImproperlyConfigured(
+            f"{var} is no URL like {example}; letters as / and @ in a password are written %2F, %40."
+        )

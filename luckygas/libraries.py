@@ -70,7 +70,7 @@ def throttle_rates(said: list[str]) -> dict[str, Rate]:
     for one in said:
         name, equals, value = (part.strip() for part in one.partition("="))
         if not equals or name not in rates:
-            raise ImproperlyConfigured(f"THROTTLE_RATES: write “{one}” as name=rate. The names are {', '.join(rates)}.")
+            raise ImproperlyConfigured(f"THROTTLE_RATES: “{one}” must be name=rate, of {', '.join(rates)}.")
         rates[name] = value
     return {name: throttle_rate(name, value) for name, value in rates.items()}
 
@@ -80,16 +80,14 @@ def throttle_rate(name: str, said: str) -> Rate:
     if not said:
         return None
     if (found := RATE.fullmatch(said)) is None:
-        raise ImproperlyConfigured(
-            f"THROTTLE_RATES: the rate “{said}” of {name} is not valid. Write 120/min; units are s, min, h."
-        )
+        raise ImproperlyConfigured(f"THROTTLE_RATES, {name}: “{said}” is no rate; one is like 120/min (s, min, h).")
     return int(found[1]), SECONDS[found[2]]
 
 
 ERROR_STATUSES = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "429", "500", "503"]
 DRF_STANDARDIZED_ERRORS: dict[str, Any] = {
     "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
-    "EXCEPTION_HANDLER_CLASS": "web.api.errors.Handler",
+    "EXCEPTION_HANDLER_CLASS": "web.api.errors.ApiExceptionHandler",
     "EXCEPTION_FORMATTER_CLASS": "web.api.errors.Formatter",
     "ALLOWED_ERROR_STATUS_CODES": ERROR_STATUSES,
     "ERROR_SCHEMAS": dict.fromkeys(ERROR_STATUSES, "web.api.errors.ErrorResponse"),

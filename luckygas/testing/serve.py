@@ -100,7 +100,7 @@ def run(commands: Sequence[Sequence[str]], environment: dict[str, str], address:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="luckygas.testing.serve")
-    parser.add_argument("data", type=Path, help="the directory of the database")
+    parser.add_argument("data", type=Path, help="where the database is kept")
     parser.add_argument("--address", default="127.0.0.1:8000")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()

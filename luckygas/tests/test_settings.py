@@ -75,7 +75,7 @@ def test_unreadable_file_is_reported_with_its_setting(
     env: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SECRET_KEY_FILE", str(tmp_path / "absent"))
-    with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY_FILE cannot be read: .*absent"):
+    with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY_FILE: .*absent"):
         env.str("SECRET_KEY", default="")
 
 
@@ -95,14 +95,14 @@ def test_invalid_url_is_reported_without_its_value(
 ) -> None:
     monkeypatch.setenv(name, url)
     read = {"DATABASE_URL": env.db_url, "EMAIL_URL": env.email_url}[name]
-    with pytest.raises(ImproperlyConfigured, match=rf"^{name} must be a URL") as refused:
+    with pytest.raises(ImproperlyConfigured, match=rf"^{name} is no URL") as refused:
         read(name, default="")
     assert "s3cret" not in str(refused.value)
 
 
 def test_invalid_number_is_reported(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMS_WORKERS", "many")
-    with pytest.raises(ImproperlyConfigured, match=r"^The value of SMS_WORKERS is not valid: .*many"):
+    with pytest.raises(ImproperlyConfigured, match=r"^SMS_WORKERS: .*many"):
         env.int("SMS_WORKERS", default=8)
 
 

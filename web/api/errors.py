@@ -141,7 +141,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="A stable code for programs.")
     detail = serializers.CharField(help_text="A sentence for people, in the caller's language.")
     attr = serializers.CharField(
-        allow_null=True, help_text="The field that the error is about; null if it is about no single field."
+        allow_null=True, help_text="The invalid field; null if no single field is invalid."
     )
 
 

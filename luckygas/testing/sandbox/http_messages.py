@@ -34,9 +34,9 @@ class Request:
         try:
             found = json.loads(self.body)
         except RecursionError:
-            raise ValueError("The body is nested too deeply.") from None
+            raise ValueError("That is nested too deeply.") from None
         if not isinstance(found, dict):
-            raise ValueError("The body must be a JSON object.")
+            raise ValueError("Send a JSON object.")
         return found
 
 

@@ -50,18 +50,18 @@ class SandboxHandler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         try:
             if not self.is_from_here():
-                self.write(Response(b"Only this machine may use the sandbox.\n", 403))
+                self.write(Response(b"This answers to this machine only.\n", 403))
             elif (found := provider_of(path)) is not None:
                 on, work = PROVIDERS[found].ROUTES[path]
                 self.provide(found, work, self.server.operator.faults.next(on))
             elif (own := OWN.get((self.command, path))) is not None:
                 self.write(own(self.read(), self.server.operator))
             else:
-                self.write(Response(b"There is no such path.\n", 404))
+                self.write(Response(b"There is nothing here.\n", 404))
         except Unreadable as error:
             self.write(Response(b"Send at most 64 KiB, with Content-Length.\n", error.status))
         except ValueError:
-            self.write(Response(b"The body is not a valid form.\n", 400))
+            self.write(Response(b"That is no form.\n", 400))
 
     do_POST = do_GET
 
