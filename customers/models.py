@@ -70,7 +70,7 @@ class Customer(Tracked):
     email = models.EmailField(_("e-mail"), blank=True)
     address = models.CharField(_("address"), max_length=200)
     area = models.CharField(
-        _("area"), max_length=20, blank=True, help_text=_("Leave empty to take it from the address.")
+        _("area"), max_length=20, blank=True, help_text=_("If empty, the area is taken from the address.")
     )
     latitude = latitude_field()
     longitude = longitude_field()

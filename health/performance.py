@@ -26,8 +26,8 @@ class OperationOutput(serializers.Serializer[Any]):
     operation = serializers.CharField()
     count = serializers.IntegerField()
     mean_ms, total_ms = serializers.FloatField(), serializers.FloatField()
-    p50_ms = serializers.FloatField(help_text=_("Exact to the steps 1, 2, 5, 10, 20 ms and so on."))
-    p95_ms = serializers.FloatField(help_text=_("Exact to the steps 1, 2, 5, 10, 20 ms and so on."))
+    p50_ms = serializers.FloatField(help_text=_("Estimated from counts in the steps 1, 2, 5, 10, 20 ms and so on."))
+    p95_ms = serializers.FloatField(help_text=_("Estimated from counts in the steps 1, 2, 5, 10, 20 ms and so on."))
 
 
 class PerformanceOutput(serializers.Serializer[Any]):
@@ -40,11 +40,13 @@ class PerformanceOutput(serializers.Serializer[Any]):
 
 class CacheOutput(serializers.Serializer[Any]):
     cache = serializers.CharField()
-    seconds = serializers.IntegerField(help_text=_("The longest time a cached answer is kept."))
+    seconds = serializers.IntegerField(help_text=_("How many seconds a response stays in the cache at most."))
     hits, misses = serializers.IntegerField(), serializers.IntegerField()
-    hit_rate = serializers.FloatField(allow_null=True, help_text=_("Share of lookups, 0 to 1."))
+    hit_rate = serializers.FloatField(
+        allow_null=True, help_text=_("Share of lookups that found a response in the cache, 0 to 1.")
+    )
     size = serializers.IntegerField(
-        allow_null=True, help_text=_("Answers in the cache now; null if the cache does not respond.")
+        allow_null=True, help_text=_("Responses in the cache now; null if the cache does not respond.")
     )
 
 
@@ -129,7 +131,7 @@ class CacheClear(APIView):
         serializer.is_valid(raise_exception=True)
         cleared = caching.clear(serializer.validated_data["pattern"])
         if cleared is None:
-            detail = _("The cache does not respond and is not used until it does. Please try again.")
+            detail = _("The cache does not respond and was not cleared. Please try again.")
             raise Refusal("cache_away", detail, status=503)
         return Response({"cleared": cleared})
 

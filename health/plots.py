@@ -76,7 +76,7 @@ def _connections(moments: Sequence[Moment]) -> tuple[Series, ...]:
 
 
 def _events(moments: Sequence[Moment]) -> tuple[Series, ...]:
-    return (Series(_("Events a second"), _values(moments, "events_per_second")),)
+    return (Series(_("Events per second"), _values(moments, "events_per_second")),)
 
 
 def _latency(moments: Sequence[Moment]) -> tuple[Series, ...]:
@@ -104,7 +104,7 @@ def _orders(moments: Sequence[Moment]) -> tuple[Series, ...]:
 def _errors(moments: Sequence[Moment]) -> tuple[Series, ...]:
     return (
         Series(_("failed requests"), _values(moments, "failed_requests"), RED),
-        Series(_("refused on sockets"), _values(moments, "errors"), GREY),
+        Series(_("refused socket messages"), _values(moments, "errors"), GREY),
     )
 
 
@@ -114,7 +114,7 @@ def _draw_counts(at: Sequence[str], series: Sequence[Series]) -> bytes:
 
 PLOTS: dict[str, Plot] = {
     "connections": Plot(gettext_lazy("Open connections"), _connections, _draw_counts),
-    "events": Plot(gettext_lazy("Events a second"), _events, charts.lines),
+    "events": Plot(gettext_lazy("Events per second"), _events, charts.lines),
     "latency": Plot(gettext_lazy("From change to screen, milliseconds"), _latency, charts.lines),
     "messages": Plot(gettext_lazy("SMS by outcome"), _messages, charts.bars),
     "orders": Plot(gettext_lazy("Open orders by status"), _orders, charts.bars),

@@ -34,13 +34,16 @@ def faults(answers: Answers, failed_requests: int) -> list[HealthFault]:
         # Every other fault follows from this one.
         return [database_down()]
     found = [*_servers(answers, failed_requests), *_sockets(answers["websocket"]), *_messages(answers["notifications"])]
-    found += [HealthFault(_("“%s” is turned off.") % name, str(flags.MEANINGS[name])) for name in flags.off_switches()]
+    found += [
+        HealthFault(_("The switch “%s” is turned off.") % name, str(flags.MEANINGS[name]))
+        for name in flags.off_switches()
+    ]
     return sorted(found, key=lambda fault: not fault.is_bad)
 
 
 def database_down() -> HealthFault:
     return HealthFault(
-        _("The database does not answer."),
+        _("The database does not respond."),
         _(
             "Nothing can be saved. Check that PostgreSQL is running and its disk has space. "
             "The site recovers by itself."
@@ -58,7 +61,7 @@ def _servers(answers: Answers, failed: int) -> Iterator[HealthFault]:
         )
     if answers["redis"]["status"] != HealthStatus.HEALTHY:
         yield HealthFault(
-            _("Redis does not answer."),
+            _("Redis does not respond."),
             _(
                 "Screens update up to one second late. Nothing is lost. Check that Redis is running and that "
                 "REDIS_URL is right."
@@ -68,7 +71,7 @@ def _servers(answers: Answers, failed: int) -> Iterator[HealthFault]:
         text = ngettext(
             "%d request failed in the last ten minutes.", "%d requests failed in the last ten minutes.", failed
         )
-        yield HealthFault(text % failed, _("The servers' logs give the cause. Look for “error”."), is_bad=True)
+        yield HealthFault(text % failed, _("The cause is in the servers' logs. Search for “error”."), is_bad=True)
 
 
 def _sockets(answer: Answer) -> Iterator[HealthFault]:
@@ -89,7 +92,7 @@ def _sockets(answer: Answer) -> Iterator[HealthFault]:
         )
     if answer["bells_are_missed"]:
         yield HealthFault(
-            _("Redis responds, but most messages through it are lost."),
+            _("Redis responds, but most messages sent through Redis are lost."),
             _(
                 "Screens update up to one second late. Check the network between the servers and Redis, then "
                 "restart the servers."
@@ -104,14 +107,14 @@ def _sockets(answer: Answer) -> Iterator[HealthFault]:
 
 def _messages(answer: Answer) -> Iterator[HealthFault]:
     if "pending" not in answer:
-        yield HealthFault(_("The figures for messages cannot be read."), _("Check the servers' logs."))
+        yield HealthFault(_("The figures of messages cannot be read."), _("Check the servers' logs."))
         return
     for provider in filter(None, (answer["sms_provider"], answer["sms_fallback"])):
         yield from _provider(provider, answer["status"] == HealthStatus.UNHEALTHY)
     if (seconds := answer["oldest_pending_seconds"]) > MAX_PENDING.total_seconds():
         yield HealthFault(
             _("An SMS that is due has waited for %d minutes.") % (seconds // 60),
-            _("Check that “manage.py send_pending_sms --loop” is running, and restart it."),
+            _("Start or restart “manage.py send_pending_sms --loop”."),
             is_bad=True,
         )
     if answer["unknown"]:
@@ -135,16 +138,19 @@ def _messages(answer: Answer) -> Iterator[HealthFault]:
 def _provider(answer: Mapping[str, Any], is_bad: bool) -> Iterator[HealthFault]:
     name = answer["name"]
     if because := answer.get("stopped_because"):
-        remedy = _("SMS wait. Solve this with the provider, then press “Start again” at the gateway in the admin.")
-        text = _("SMS through %(name)s are stopped: %(because)s") % {"name": name, "because": because}
+        remedy = _(
+            "SMS go through the second provider or wait. Solve this with the provider, then press “Start "
+            "again” at the gateway in the admin."
+        )
+        text = _("SMS through %(gateway)s are stopped: %(because)s") % {"gateway": name, "because": because}
         yield HealthFault(text, remedy, is_bad)
     elif because := answer.get("not_understood"):
-        text = _("The SMS provider %(name)s answers with an unknown code: %(because)s")
+        text = _("The SMS provider %(gateway)s responded with an unknown code: %(because)s")
         remedy = _(
-            "No SMS fails because of it. SMS go through the second provider or wait. Ask the provider what the "
-            "code means."
+            "No SMS fails because of this code. SMS go through the second provider or wait. Ask the provider "
+            "what the code means."
         )
-        yield HealthFault(text % {"name": name, "because": because}, remedy, is_bad)
+        yield HealthFault(text % {"gateway": name, "because": because}, remedy, is_bad)
     elif answer["status"] != HealthStatus.HEALTHY:
         remedy = _(
             "SMS go through the second provider or wait. None is sent twice. Call the provider if this continues."

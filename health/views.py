@@ -47,7 +47,7 @@ def tiles(answers: Mapping[str, Answer], orders: Mapping[str, int]) -> Iterator[
     sides = dict(Side.choices)
     roles = ((str(sides.get(role, role)), count) for role, count in sorted(sockets.get("by_role", {}).items()))
     yield Tile(_("Live connections"), figure(sockets.get("connections")), _join_counts(roles))
-    yield Tile(_("Events a second"), figure(sockets.get("events_per_second")), _("in the last one to two minutes"))
+    yield Tile(_("Events per second"), figure(sockets.get("events_per_second")), _("in the last one to two minutes"))
     slow = _("median; 99th percentile: %s") % milliseconds(sockets.get("hub_lag_p99_ms"))
     yield Tile(_("From change to screen"), milliseconds(sockets.get("hub_lag_ms")), slow)
     statuses = ((str(status.label), orders[status]) for status in STATUSES if orders.get(status))

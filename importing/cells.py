@@ -102,12 +102,12 @@ def parse_quantity(text: str) -> int:
     """A whole number from 1 to OrderItem.MAX_QUANTITY: `2`, `２`, `兩`, `十二`, `3桶`. Raises CellError."""
     typed = UNIT.sub("", plain_cell(text).replace(" ", ""))
     if not typed:
-        raise CellError(_("The quantity is missing."))
+        raise CellError(_("The quantity is missing. Please enter it."))
     count = chinese_number(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
     if count is None:
-        raise CellError(_("This is not a whole number."))
+        raise CellError(_("This is not a whole number. Please correct it."))
     if not 1 <= count <= OrderItem.MAX_QUANTITY:
-        raise CellError(_("The quantity must be from 1 to %d.") % OrderItem.MAX_QUANTITY)
+        raise CellError(_("The quantity must be from 1 to %d. Please correct it.") % OrderItem.MAX_QUANTITY)
     return count
 
 
@@ -116,7 +116,9 @@ def parse_slot(text: str) -> TimeSlot:
     typed = re.sub(r"[~–—至到]", "-", FIRST_DAY.sub("", plain_cell(text)).replace(" ", "").casefold())
     found = SLOTS.get(re.sub(r"\b0(\d:)", r"\1", typed)) or _slot_of(typed)
     if found is None:
-        raise CellError(_("Not a time slot. Use one of: %s.") % "、".join(name for name in SLOTS if name))
+        raise CellError(
+            _("This is not a time slot. Please use one of: %s.") % "、".join(name for name in SLOTS if name)
+        )
     return found
 
 
@@ -125,7 +127,9 @@ def parse_priority(text: str) -> Priority:
     try:
         return PRIORITIES[plain_cell(text).casefold()]
     except KeyError:
-        raise CellError(_("Not a priority. Use one of: %s.") % "、".join(name for name in PRIORITIES if name)) from None
+        raise CellError(
+            _("This is not a priority. Please use one of: %s.") % "、".join(name for name in PRIORITIES if name)
+        ) from None
 
 
 def _slot_of(text: str) -> TimeSlot | None:

@@ -147,8 +147,9 @@ def _check_columns(places: dict[Column, list[int]], heading: SheetLine) -> None:
     if missing:
         values = {"missing": "、".join(missing), "row": heading.number, "found": "、".join(heading.cells)[:120]}
         raise UnreadableSheet(
-            _("Columns are missing: %(missing)s. Row %(row)d was read as the headings: %(found)s") % values
+            _("Columns are missing: %(missing)s. Please add them. Row %(row)d was read as the headings: %(found)s")
+            % values
         )
     for column, found in places.items():
         if len(found) > 1 and column != Column.PHONE:
-            raise UnreadableSheet(_("There are two columns for %s. Please remove one.") % HEADINGS[column][0])
+            raise UnreadableSheet(_("More than one column for %s. Please keep one.") % HEADINGS[column][0])

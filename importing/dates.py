@@ -72,7 +72,7 @@ def parse_date(text: str, today: date) -> date:
         raise CellError(_ambiguity_text(days))
     typed = whole_number(_simplify(typed))
     if not typed:
-        raise CellError(_("The date is missing."))
+        raise CellError(_("The date is missing. Please enter it."))
     found = next(filter(None, (form.fullmatch(typed) for form in CLEAR_FORMATS)), None)
     if found is None:
         raise CellError(_error_text(typed, today))
@@ -128,7 +128,7 @@ def _error_text(typed: str, today: date) -> str:
         return _("This cell has a time after the date. Please move it to the time slot column.")
     if readings := _readings(AMBIGUOUS_FORMATS, [typed], today):
         return _ambiguity_text(readings)
-    return _("This is not a date. Write it as %s.") % f"{today:%Y-%m-%d}"
+    return _("This is not a date. Please write it like this: %s.") % f"{today:%Y-%m-%d}"
 
 
 def _ambiguity_text(days: list[date]) -> str:

@@ -71,7 +71,7 @@ def import_orders(
 def _parse_drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[OrderDraft]:
     """Parses the rows. Invalid and skipped rows go to the report. Raises UnreadableSheet."""
     for title in layout.unused:
-        report.notes.append(Remark(sheet.heading.number, title, _("This column is not used.")))
+        report.notes.append(Remark(sheet.heading.number, title, _("This column is not known and not used.")))
     rows, skipped = orders_of(sheet, layout)
     report.rows, report.notes = len(rows), report.notes + skipped
     products = list(Product.objects.all())
@@ -151,10 +151,10 @@ class _ImportRun:
             reason = _("This customer is deactivated. Please activate the customer first.")
             return self.remark(draft, Column.CUSTOMER, reason, customer.name)
         if not customer.name:
-            reason = _("The name is missing, and no customer has this telephone.")
+            reason = _("The name is missing, and no customer matches this row. Please enter the name.")
             return self.remark(draft, Column.CUSTOMER, reason)
         if not (draft.address or customer.address):
-            reason = _("The address is missing, and no customer has this telephone.")
+            reason = _("The address is missing, and no customer matches this row. Please enter the address.")
             return self.remark(draft, Column.ADDRESS, reason)
         return None
 

@@ -116,7 +116,7 @@ class GatewayStateAdmin(BaseAdmin):
         if state.stopped_at:
             colour, label = "bad", _("Stopped")
         elif state.is_doubtful:
-            colour, label = "warn", _("Answer not understood")
+            colour, label = "warn", _("Unknown code")
         return format_html('<span class="badge {}">{}</span>', colour, label)
 
 
@@ -183,7 +183,8 @@ class MessageTemplateAdmin(BaseAdmin):
         check_page(request.user, "notifications.view_messagetemplate")
         kind, language, body = (request.POST.get(name, "") for name in ("kind", "language", "body"))
         if kind not in MessageKind or language not in TEXTS or len(body) > 2 * LONGEST_BODY:
-            return JsonResponse({"detail": gettext("Please enter a kind, a language and a text.")}, status=400)
+            detail = gettext("Please give a kind, a language and a text of at most %d characters.") % (2 * LONGEST_BODY)
+            return JsonResponse({"detail": detail}, status=400)
         found = Preview(kind, language, body if body.strip() else TEXTS[language][MessageKind(kind)])
         return JsonResponse(
             {

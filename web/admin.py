@@ -210,7 +210,9 @@ class BaseListAdmin(ModelAdmin):
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if len(chosen) > MAX_AT_ONCE or not all(map(self.is_pk, chosen)):
-            self.message_user(request, gettext("This selection cannot be read. Please select again."), messages.ERROR)
+            self.message_user(
+                request, gettext("This selection is too large or cannot be read. Please select again."), messages.ERROR
+            )
             return None
         return super().response_action(request, queryset)
 
@@ -276,7 +278,7 @@ class BaseAdmin(BaseListAdmin):
         ids = list(rows.order_by("pk").values_list("pk", flat=True)[: MAX_AT_ONCE + 1])
         if len(ids) <= MAX_AT_ONCE:
             return ids
-        text = gettext("Please select at most %d. Nothing was changed.") % MAX_AT_ONCE
+        text = gettext("Please select at most %d rows. Nothing was changed.") % MAX_AT_ONCE
         self.message_user(request, text, messages.ERROR)
         return []
 

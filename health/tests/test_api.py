@@ -235,7 +235,7 @@ def test_own_figures_are_reported_while_the_provider_hangs(
     sandbox.operator.faults.set(SandboxFault(FaultKind.HANG, on=On.ASK))
     answer = office.get("/health/notifications")
     assert (answer.status_code, 300 <= answer.json()["ms"] < 2000) == (503, True)
-    assert answer.json()["sms_provider"]["detail"] == "no answer within 0.3 s"
+    assert answer.json()["sms_provider"]["detail"] == "no response within 0.3 s"
     assert answer.json()["oldest_pending_seconds"] > 590
     sandbox.operator.faults.set(None)
 

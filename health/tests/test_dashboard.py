@@ -62,7 +62,7 @@ def test_dashboard_shows_faults_and_figures(office: Client, settings: Any) -> No
         office.raise_request_exception = False
         assert office.get("/").status_code == 500
     page = office.get(PAGE, headers=headers).content.decode()
-    assert "Redis does not answer." in page
+    assert "Redis does not respond." in page
     assert "3 requests failed in the last ten minutes." in page
 
 
@@ -130,8 +130,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 STOPPED = PROVIDER | {"status": "unhealthy", "stopped_because": "no credit"}
 DOUBTFUL = PROVIDER | {"status": "degraded", "not_understood": "~: ?"}
-UNREACHABLE = {"name": "http", "status": "unhealthy", "detail": "no answer within 3 s"}
-DOWN = {"status": "unhealthy", "detail": "no answer within 1 s"}
+UNREACHABLE = {"name": "http", "status": "unhealthy", "detail": "no response within 3 s"}
+DOWN = {"status": "unhealthy", "detail": "no response within 1 s"}
 
 
 @pytest.fixture
@@ -156,13 +156,13 @@ def test_healthy_parts_give_no_fault() -> None:
     ("part", "answer", "text"),
     [
         ("migrations", {"status": "unhealthy"}, "does not have this version's tables"),
-        ("redis", {"status": "degraded"}, "Redis does not answer"),
+        ("redis", {"status": "degraded"}, "Redis does not respond"),
         ("websocket", {"hub_stuck": True}, "no longer sends changes"),
         ("websocket", {"waiting_seconds": 45.3}, "No screen has received a change for 45 seconds"),
-        ("websocket", {"bells_are_missed": True}, "most messages through it are lost"),
+        ("websocket", {"bells_are_missed": True}, "most messages sent through Redis are lost"),
         ("websocket", {"hub_lag_p99_ms": 2500.0}, "more than two seconds late"),
         ("notifications", {"sms_provider": STOPPED}, "SMS through mitake are stopped: no credit"),
-        ("notifications", {"sms_provider": DOUBTFUL}, "The SMS provider mitake answers with an unknown code: ~: ?"),
+        ("notifications", {"sms_provider": DOUBTFUL}, "The SMS provider mitake responded with an unknown code: ~: ?"),
         ("notifications", {"sms_fallback": UNREACHABLE}, "The SMS provider http cannot be reached."),
         ("notifications", {"oldest_pending_seconds": 601.0}, "has waited for 10 minutes"),
         ("notifications", {"unknown": 2}, "Delivery status unknown for 2 SMS"),
@@ -184,13 +184,13 @@ def test_part_without_answer_is_a_fault(part: str) -> None:
 @pytest.mark.usefixtures("english")
 def test_dead_database_is_the_only_fault() -> None:
     (found,) = faults(dict.fromkeys(ANSWERS, DOWN), 7)
-    assert (found.text, found.is_bad) == ("The database does not answer.", True)
+    assert (found.text, found.is_bad) == ("The database does not respond.", True)
 
 
 @pytest.mark.usefixtures("english")
 def test_broken_parts_come_before_degraded_ones() -> None:
     found = fault_texts("redis", failed=1, status="degraded")
-    assert found == ["1 request failed in the last ten minutes.", "Redis does not answer."]
+    assert found == ["1 request failed in the last ten minutes.", "Redis does not respond."]
 
 
 @pytest.mark.usefixtures("english")
@@ -198,8 +198,8 @@ def test_switched_off_feature_is_a_fault_with_its_meaning() -> None:
     flags.forget()
     flags.remember(flags.SwitchesRead(1e18, frozenset({flags.SMS})))
     (fault,) = faults(ANSWERS, 0)
-    assert fault.text == "“sms_notifications” is turned off."
-    assert "they wait" in fault.remedy
+    assert fault.text == "The switch “sms_notifications” is turned off."
+    assert "messages wait" in fault.remedy
 
 
 NOW = datetime(2026, 11, 23, 4, 10, 30, tzinfo=UTC)

@@ -59,7 +59,7 @@ def test_frozen_database_is_unhealthy_within_a_second_until_it_thaws(servers: Cl
         for _ in range(3):
             code, answer = check(site, "ready")
             assert (code, answer["database"]["status"]) == (503, "unhealthy")
-            assert answer["database"]["detail"] == "no answer within 1 s"
+            assert answer["database"]["detail"] == "no response within 1 s"
             assert (answer["redis"]["status"], check(site, "live")[0]) == ("healthy", 200)
         assert check(site, "database")[0] == 503
         code, answer = check(site, "")

@@ -56,7 +56,7 @@ def test_hanging_probe_returns_its_on_timeout_status() -> None:
     release = threading.Event()
     answer = {"status": HealthStatus.HEALTHY}
     probe = Probe(lambda: answer if release.wait() else {}, 0.2, on_timeout=HealthStatus.DEGRADED)
-    assert (probe()["status"], probe()["detail"]) == ("degraded", "no answer within 0.2 s")
+    assert (probe()["status"], probe()["detail"]) == ("degraded", "no response within 0.2 s")
     release.set()
 
 

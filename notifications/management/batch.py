@@ -99,7 +99,7 @@ def parse_time(text: str) -> datetime:
     except ValueError:
         found = None
     if found is None or found.year < 2000:
-        raise ArgumentTypeError(_("“%s” is not a time. Write 2026-11-23T08:00 or 2h.") % text[:40])
+        raise ArgumentTypeError(_("“%s” is not a time. Write, for example, 2026-11-23T08:00 or 2h.") % text[:40])
     if not isinstance(found, datetime):
         found = datetime.combine(found, time.min)
     return found if timezone.is_aware(found) else timezone.make_aware(found)
@@ -108,5 +108,5 @@ def parse_time(text: str) -> datetime:
 def parse_count(text: str) -> int:
     text = normalize_typed(text)
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
-        raise ArgumentTypeError(_("“%s” is not a number of messages.") % text[:40])
+        raise ArgumentTypeError(_("“%s” is not a whole number from 1 to 999999999.") % text[:40])
     return int(text)

@@ -160,13 +160,15 @@ class NewDriverForm(BaseAdminForm):
     username = forms.CharField(
         label=_("account name"),
         validators=[User.username_validator, MaxLengthValidator(users.LONGEST_USERNAME)],
-        help_text=_("Used to sign in: letters, digits and @ . + - _"),
+        help_text=_("Used to sign in. Only letters, digits and @ . + - _ are allowed."),
     )
     email = forms.EmailField(
         label=_("e-mail"),
         required=False,
         max_length=users.LONGEST_EMAIL,
-        help_text=_("We send the link to set a password there. Without an e-mail, a password is shown once."),
+        help_text=_(
+            "We send the link to set a password to this address. If you leave it empty, the password is shown once."
+        ),
     )
 
 
@@ -216,8 +218,8 @@ class DriverAdmin(Deactivation):
     def warn_of_orders(self, request: HttpRequest, driver: Driver) -> None:
         if count := driver.orders.open().count():
             text = ngettext(
-                "%(name)s still has %(count)d open order. Please give it to another driver.",
-                "%(name)s still has %(count)d open orders. Please give them to another driver.",
+                "%(name)s still has %(count)d open order. Please assign it to another driver.",
+                "%(name)s still has %(count)d open orders. Please assign them to another driver.",
                 count,
             )
             self.message_user(request, text % {"name": driver.name, "count": count}, messages.WARNING)

@@ -169,7 +169,7 @@ class HistoryInline(ReadOnlyInline):
 
     @admin.display(description=_("remark"))
     def remark(self, row: OrderStatusChange) -> Any:
-        return _("reported later, from offline") if row.sent_later else ""
+        return _("done offline, reported later") if row.sent_later else ""
 
 
 class ConfirmationInline(ReadOnlyInline):

@@ -143,7 +143,7 @@ class OrderMoves(BaseAdmin):
             self.message_user(request, f"{order}: {refusal}", messages.ERROR)
         else:
             values = {"order": order, "status": order.get_status_display()}
-            self.message_user(request, gettext("%(order)s is now “%(status)s”.") % values, messages.SUCCESS)
+            self.message_user(request, gettext("Order %(order)s is now “%(status)s”.") % values, messages.SUCCESS)
 
     @admin.action(description=_("Confirm"), permissions=["change"])
     def confirm(self, request: HttpRequest, orders: QuerySet[Order]) -> None:

@@ -78,8 +78,8 @@ def plots(figures: Figures) -> list[list[Figures]]:
     cylinders = charts.horizontal_bars([row["name"] for row in products], _delivered_series(products, "ordered"))
     return [
         [
-            _plot(_("Orders a day"), charts.bars(short, _delivered_series(days, "orders"))),
-            _plot(_("On time, of the delivered"), charts.lines(short, [on_time])),
+            _plot(_("Orders per day"), charts.bars(short, _delivered_series(days, "orders"))),
+            _plot(_("Share of delivered orders that were on time"), charts.lines(short, [on_time])),
             _plot(_("Minutes from confirmed to delivered"), charts.lines(short, _minutes_series(days))),
         ],
         [
@@ -95,7 +95,7 @@ def _plot(title: str, svg: bytes) -> Figures:
 
 
 def _table(title: str, names: Sequence[str], rows: Sequence[Figures]) -> Figures:
-    head = [_("orders"), _("delivered"), _("on time, %"), _("median, minutes"), _("90th percentile, minutes")]
+    head = [_("number of orders"), _("delivered"), _("on time, %"), _("median, minutes"), _("90th percentile, minutes")]
     cells = [
         [
             row["orders"],

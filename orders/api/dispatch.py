@@ -45,7 +45,7 @@ class RouteSerializer(StrictModelSerializer[Route]):
     """A route: the orders that one driver delivers on one day. `driver` may be assigned later."""
 
     driver = related_field(ACTIVE_DRIVERS, required=False, allow_null=True)
-    total_stops = serializers.IntegerField(read_only=True, help_text=_("Without cancelled orders."))
+    total_stops = serializers.IntegerField(read_only=True, help_text=_("Cancelled orders are not counted."))
 
     class Meta:
         model = Route
@@ -53,7 +53,7 @@ class RouteSerializer(StrictModelSerializer[Route]):
 
     def validate_driver(self, driver: Driver | None) -> Driver | None:
         if self.instance is not None and self.instance.driver != driver:
-            detail = _("Please use assign-driver/. It also gives the route's orders to the driver.")
+            detail = _("Please use assign-driver/. It also assigns the route's orders to the driver.")
             raise serializers.ValidationError(detail, code="use_assign_driver")
         return driver
 

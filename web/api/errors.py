@@ -103,7 +103,7 @@ class ApiExceptionHandler(ExceptionHandler):
 def _plain_token_error(exc: exceptions.AuthenticationFailed) -> exceptions.AuthenticationFailed:
     """Replaces simplejwt's dictionary for a wrong token with one sentence."""
     code = str(exc.detail.get("code", exc.default_code)) if isinstance(exc.detail, dict) else exc.default_code
-    exc.detail = exceptions.ErrorDetail(_("The token is wrong or has expired. Please sign in again."), code)
+    exc.detail = exceptions.ErrorDetail(_("The token is invalid or has expired. Please sign in again."), code)
     return exc
 
 
@@ -138,8 +138,8 @@ ERROR_TYPES = (CLIENT_ERROR, VALIDATION_ERROR, SERVER_ERROR)
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="Stable, for programs.")
-    detail = serializers.CharField(help_text="For people, in the caller's language.")
+    code = serializers.CharField(help_text="A stable code for programs.")
+    detail = serializers.CharField(help_text="A sentence for people, in the caller's language.")
     attr = serializers.CharField(allow_null=True, help_text="The invalid field; null if no single field is invalid.")
 
 

@@ -29,7 +29,10 @@ class TooLarge(APIException):
 
 class UnstorableValue(APIException):
     status_code = 400
-    default_code, default_detail = "invalid", _("A value in the request is too large or too small to store.")
+    default_code, default_detail = (
+        "invalid",
+        _("A value in the request cannot be stored, for example because it is too large. Please correct it."),
+    )
 
 
 class Conflict(APIException):

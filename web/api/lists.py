@@ -32,7 +32,7 @@ class IdFilter(filters.Filter):
 class FewValues(BaseCSVField):
     def clean(self, value: list[str] | None) -> Any:
         if value and len(value) > MAX_VALUES:
-            raise forms.ValidationError(_("Please send at most %d values.") % MAX_VALUES, "max_length")
+            raise forms.ValidationError(_("Please give at most %d values.") % MAX_VALUES, "max_length")
         return super().clean(value)
 
 
@@ -49,7 +49,7 @@ class TrueOrFalse(forms.Field):
         if value in self.empty_values:
             return None
         if (word := str(value).lower()) not in ("true", "false"):
-            raise forms.ValidationError(_("Please send true or false."), "invalid")
+            raise forms.ValidationError(_("Please give true or false."), "invalid")
         return word == "true"
 
 

@@ -56,7 +56,7 @@ class MultiPartParser(parsers.MultiPartParser):
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number")
+    raise ValueError(f"RFC 8259 does not allow {name}")
 
 
 def _refuse_unstorable(found: Any) -> None:
@@ -70,7 +70,7 @@ def _refuse_unstorable(found: Any) -> None:
         elif isinstance(value, str) and unstorable(value):
             raise ParseError(_("The body contains a NUL or a broken surrogate pair. Please remove it."))
         elif isinstance(value, float) and not math.isfinite(value):
-            raise ParseError(_("The body contains a number that is too large."))
+            raise ParseError(_("The body contains a number that is too large. Please correct it."))
 
 
 def unstorable(text: str) -> bool:
