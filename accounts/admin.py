@@ -67,7 +67,9 @@ def mail_link(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, la
 
 
 def show_password(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, password: str) -> None:
-    text = gettext("The account is “%(name)s”, the password “%(password)s”. It is shown only once: please pass it on.")
+    text = gettext(
+        "The account is “%(name)s”, the password “%(password)s”. The password is shown only once: please pass it on."
+    )
     model_admin.message_user(request, text % {"name": user.username, "password": password}, messages.WARNING)
 
 
@@ -91,7 +93,7 @@ class AccountForm(BaseAdminForm):
     by: User
     without_role: tuple[tuple[str, Any], ...] = (("", _("not an office account")),)
     first_name = forms.CharField(label=_("full name"), max_length=150)
-    role = forms.ChoiceField(label=_("role"), required=False, help_text=_("What an office account may do."))
+    role = forms.ChoiceField(label=_("role"), required=False, help_text=_("Decides what an office account may do."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -103,7 +105,7 @@ class AccountForm(BaseAdminForm):
 
 class NewAccountForm(AccountForm):
     without_role = ()
-    email = forms.EmailField(label=_("e-mail"), help_text=_("We send the link to set a password there."))
+    email = forms.EmailField(label=_("e-mail"), help_text=_("We send the link to set a password to this address."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -189,7 +191,7 @@ class AccountAdmin(BaseAdmin):
 class AttemptAdmin(BaseListAdmin):
     list_display = ("username", "ip_address", "failures_since_start", "locked", "attempt_time", "user_agent")
     search_fields = ("username", "ip_address")
-    search_help_text = _("Account name or IP address. Delete an attempt to unlock the account there.")
+    search_help_text = _("Account name or IP address. To unlock an account for an IP address, delete its attempt.")
     fields = readonly_fields = list_display
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -36,7 +36,7 @@ def create_account(username: str, email: str, name: str, password: str) -> User:
         with transaction.atomic():
             return User.objects.create_user(username, email, password, first_name=name)
     except IntegrityError:
-        detail = _("The account “%s” already exists. Please choose another name.") % username
+        detail = _("The account “%s” already exists. Please choose another account name.") % username
         raise Refusal("username_taken", detail, attr="username", status=409) from None
 
 

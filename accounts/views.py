@@ -44,7 +44,7 @@ class ThrottledForm(FormView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if (wait := throttling.wait_for_request(self.scope, request)) is not None:
-            return self.refuse(request, 429, throttling.please_wait(wait), wait)
+            return self.refuse(request, 429, throttling.throttled_text(wait), wait)
         try:
             return super().post(request, *args, **kwargs)
         except Overloaded as error:
@@ -136,7 +136,7 @@ class SetPassword(auth.PasswordResetConfirmView):
             wait = throttling.wait_for_request(WRONG_SECRET, request)
         if wait is None:
             return response
-        problem = throttling.please_wait(wait)
+        problem = throttling.throttled_text(wait)
         page = render(request, self.get_template_names(), {"problem": problem}, status=429)
         page["Retry-After"] = str(wait)
         return page

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import check_page
 from catalogue.models import CORRECT_STOCK, MAX_STOCK, Product
-from web.admin import Button, Deactivation, ask
+from web.admin import Button, Deactivation, confirmation_page
 from web.refusals import Refusal
 
 
@@ -64,7 +64,9 @@ class ProductAdmin(Deactivation):
             else:
                 return redirect(back)
         subjects = [f"{product}: {product.stock}"]
-        return ask(request, self, title=gettext("Correct the stock"), form=form, subjects=subjects, back=back)
+        return confirmation_page(
+            request, self, title=gettext("Correct the stock"), form=form, subjects=subjects, back=back
+        )
 
     @transaction.atomic
     def correct_stock(self, request: HttpRequest, product: Product, cylinders: int, note: str) -> None:
@@ -73,7 +75,7 @@ class ProductAdmin(Deactivation):
         if abs(product.stock) > MAX_STOCK:
             raise Refusal(
                 "stock_too_large",
-                _("The stock must stay within ±%d.") % MAX_STOCK,
+                _("The stock must stay within ±%d. Please enter a smaller number.") % MAX_STOCK,
                 attr="cylinders",
             )
         values = {"cylinders": f"{cylinders:+d}", "stock": product.stock}

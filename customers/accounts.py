@@ -20,7 +20,9 @@ def open_account(customer: Customer) -> User:
     if customer.user is not None:
         raise Refusal("has_account", _("This customer already has an account."), status=409)
     if not customer.email:
-        detail = _("This customer has no e-mail. Please enter one first: we send the link to set a password there.")
+        detail = _(
+            "This customer has no e-mail. Please enter one first: the link to set a password goes to that address."
+        )
         raise Refusal("email_required", detail, attr="email")
     email = customer.email.lower()
     if len(email) > users.LONGEST_USERNAME:
@@ -46,7 +48,7 @@ def _reactivate_account(email: str) -> User | None:
     if user is None:
         return None
     if user.username != email or user.email.lower() != email or users.is_in_use(user):
-        detail = _("The account “%s” already uses this e-mail.") % user.username
+        detail = _("The account “%s” already uses this e-mail. Please enter another.") % user.username
         raise Refusal("email_taken", detail, attr="email", status=409)
     # The previous owner may be another person. The new password revokes their sessions and tokens.
     user.set_password(secrets.token_urlsafe(32))

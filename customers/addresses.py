@@ -7,8 +7,8 @@ import unicodedata
 from functools import lru_cache
 
 from customers.districts import DISTRICTS, FORMER_COUNTIES, District, districts_by_spelling
-from web.numerals import DIGITS, LETTERS, chinese
-from web.text import plain
+from web.numerals import DIGITS, LETTERS, chinese_number
+from web.text import normalize_typed
 
 # Characters that are written for one another in place names.
 SAME_IN_NAMES = str.maketrans("庄恒塩盐双芦峯湾", "莊恆鹽鹽雙蘆峰灣")
@@ -110,7 +110,7 @@ def address_key(address: str) -> str:
 
 def _split(address: str) -> tuple[str, District, str]:
     """The first three digits of the postcode, the place, and the rest without blanks and with numerals as digits."""
-    text = COUNTING_NUMERAL.sub(_numeral_to_digits, plain(address).translate(SAME_LETTER))
+    text = COUNTING_NUMERAL.sub(_numeral_to_digits, normalize_typed(address).translate(SAME_LETTER))
     text = BLANK.sub("", BETWEEN_NUMBERS.sub("|", text))
     postcode = ""
     if code := POSTCODE.match(text):
@@ -137,5 +137,5 @@ def _numeral_to_digits(found: re.Match[str]) -> str:
     before, behind = found.string[: found.start()][-1:], found.string[found.end() :][:1]
     # A numeral of digits only is converted digit by digit, which keeps leading zeros.
     digits = "".join(DIGITS.get(letter, letter) for letter in numeral)
-    value = digits if digits.isdigit() else chinese(numeral)
+    value = digits if digits.isdigit() else chinese_number(numeral)
     return f"{'|' * before.isdigit()}{numeral if value is None else value}{'|' * behind.isdigit()}"

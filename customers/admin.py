@@ -146,7 +146,7 @@ class CustomerAdmin(Deactivation):
         if not (customer.user.email and customer.user.is_active):
             raise Refusal(
                 "no_email",
-                _("This account has no e-mail or is deactivated. Please enter an e-mail or activate it."),
+                _("This account has no e-mail or is deactivated. Please enter an e-mail or activate the account."),
                 status=409,
             )
         transaction.on_commit(partial(mail_link, request, self, customer.user, customer.language))

@@ -15,7 +15,7 @@ from accounts.api.by_role import FieldsByRole, Filters, RowsByRole
 from accounts.roles import Side
 from customers import phones
 from customers.models import Customer
-from web.api.fields import StrictModelSerializer, related
+from web.api.fields import StrictModelSerializer, related_field
 from web.api.lists import TrueOrFalseFilter, ordering
 
 
@@ -56,7 +56,7 @@ class CustomerSerializer(FieldsByRole, StrictModelSerializer[Customer]):
     seen_by = {Side.OFFICE: frozenset(FIELDS), Side.DRIVER: DRIVER_FIELDS}
     phone = PhoneNumberField(required=False)
     phone2 = PhoneNumberField(required=False)
-    user = related(User.objects.all(), required=False, allow_null=True, validators=[UniqueValidator(CUSTOMERS)])
+    user = related_field(User.objects.all(), required=False, allow_null=True, validators=[UniqueValidator(CUSTOMERS)])
 
     class Meta:
         model = Customer

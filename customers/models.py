@@ -13,7 +13,7 @@ from accounts import visibility
 from customers import addresses, phones
 from web.audit import Audit
 from web.limits import latitude_field, longitude_field
-from web.text import visible
+from web.text import remove_invisible
 from web.tracked import AnnouncedQuerySet, Tracked
 
 PHONES = ("phone", "phone2")
@@ -51,7 +51,7 @@ class CustomerQuerySet(AnnouncedQuerySet["Customer"]):
 
         Customers whose number ends with the typed digits come first.
         """
-        text = visible(text).strip()[:100]
+        text = remove_invisible(text).strip()[:100]
         if not text:
             return self
         found = self.filter(text_matches(text, "name", "address") | phone_matches(text, "contains", *PHONES))
@@ -70,7 +70,7 @@ class Customer(Tracked):
     email = models.EmailField(_("e-mail"), blank=True)
     address = models.CharField(_("address"), max_length=200)
     area = models.CharField(
-        _("area"), max_length=20, blank=True, help_text=_("Leave empty to take it from the address.")
+        _("area"), max_length=20, blank=True, help_text=_("If empty, the area is taken from the address.")
     )
     latitude = latitude_field()
     longitude = longitude_field()

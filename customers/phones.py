@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext as _
 
-from web.text import plain
+from web.text import normalize_typed
 
 REGION = "TW"
 COUNTRY_CODE = 886
@@ -96,7 +96,7 @@ def normalise(text: str) -> str:
 
     A number without area code gets SHOP_AREA_CODE, if that is set and the digits fit.
     """
-    typed = plain(text)
+    typed = normalize_typed(text)
     if len(typed) > MAX_TYPED:
         raise InvalidPhone(_("A telephone number has at most 64 characters. Please shorten it."))
     extension = EXTENSION.search(typed)
@@ -115,7 +115,7 @@ def search_digits(text: str) -> list[str]:
 
     Accepts the same spellings as `normalise`: `(+886) 912-345`, `tel:0912.345`, `345678`, `0912345678/02-2365-0003`.
     """
-    typed = [EXTENSION.sub("", plain(part)) for part in split_cell(text)]
+    typed = [EXTENSION.sub("", normalize_typed(part)) for part in split_cell(text)]
     found = [_digits(part) for part in typed if PART.fullmatch(part)]
     return found if len(found) == len(typed) and all(found) else []
 
@@ -208,7 +208,7 @@ def _is_likely(local: str) -> bool:
 
 def _is_whole(text: str) -> bool:
     """Whether this is a complete Taiwanese number with area code."""
-    dialled = _with_country(plain(text))
+    dialled = _with_country(normalize_typed(text))
     digits = re.sub(r"\D", "", dialled)
     if dialled.startswith("+"):
         digits = digits[3:].removeprefix("0") if digits.startswith(str(COUNTRY_CODE)) else ""

@@ -120,7 +120,7 @@ class Route(Tracked):
         return f"{self.date.month}/{self.date.day} {self.name}"
 
     @property
-    @display(description=_("stops"))
+    @display(description=_("number of stops"))
     def total_stops(self) -> int:
         """The number of stops that are not cancelled."""
         counted = self.__dict__.get("stops")  # set by `with_stops`

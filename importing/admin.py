@@ -24,7 +24,7 @@ from importing.models import CheckedSheet
 from importing.report import Mode, Report
 from orders.models import Order
 from web import throttling
-from web.throttling import please_wait
+from web.throttling import throttled_text
 
 # Maximum rows of an upload. Importing them takes about ten seconds. Longer files need the command `import_orders`.
 MAX_ROWS = 2_000
@@ -128,7 +128,7 @@ def import_view(request: HttpRequest) -> HttpResponse:
         form = ImportForm(request.POST or None, request.FILES or None)
     wait = throttling.wait_for("import", user.pk) if form.is_bound else None
     if wait is not None:
-        form.add_error(None, please_wait(wait))
+        form.add_error(None, throttled_text(wait))
     report = form.run(user) if form.is_valid() else None
     context: dict[str, Any] = {
         **admin.site.each_context(request),

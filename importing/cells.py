@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from customers import phones
 from orders.models import OrderItem, Priority, TimeSlot
-from web.numerals import chinese
-from web.text import visible
+from web.numerals import chinese_number
+from web.text import remove_invisible
 
 # Maximum characters of a cell, and of an order's number in the sheet.
 MAX_CELL = 500
@@ -61,12 +61,12 @@ def check_length(text: str, maximum: int = MAX_CELL) -> str:
 
 def plain_cell(text: str) -> str:
     """Converts full width to half width and white space to single spaces. Raises CellError if the cell is too long."""
-    return " ".join(unicodedata.normalize("NFKC", visible(check_length(text))).split())
+    return " ".join(unicodedata.normalize("NFKC", remove_invisible(check_length(text))).split())
 
 
 def free_text(text: str, maximum: int = MAX_CELL) -> str:
     """The text as typed (`，` stays), with single spaces. Raises CellError if it is longer than `maximum`."""
-    return check_length(" ".join(visible(text).split()), maximum)
+    return check_length(" ".join(remove_invisible(text).split()), maximum)
 
 
 def whole_number(text: str) -> str:
@@ -102,12 +102,12 @@ def parse_quantity(text: str) -> int:
     """A whole number from 1 to OrderItem.MAX_QUANTITY: `2`, `２`, `兩`, `十二`, `3桶`. Raises CellError."""
     typed = UNIT.sub("", plain_cell(text).replace(" ", ""))
     if not typed:
-        raise CellError(_("The quantity is missing."))
-    count = chinese(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
+        raise CellError(_("The quantity is missing. Please enter it."))
+    count = chinese_number(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
     if count is None:
-        raise CellError(_("This is not a whole number."))
+        raise CellError(_("This is not a whole number. Please correct it."))
     if not 1 <= count <= OrderItem.MAX_QUANTITY:
-        raise CellError(_("The quantity must be from 1 to %d.") % OrderItem.MAX_QUANTITY)
+        raise CellError(_("The quantity must be from 1 to %d. Please correct it.") % OrderItem.MAX_QUANTITY)
     return count
 
 
@@ -116,7 +116,9 @@ def parse_slot(text: str) -> TimeSlot:
     typed = re.sub(r"[~–—至到]", "-", FIRST_DAY.sub("", plain_cell(text)).replace(" ", "").casefold())
     found = SLOTS.get(re.sub(r"\b0(\d:)", r"\1", typed)) or _slot_of(typed)
     if found is None:
-        raise CellError(_("Not a time slot. Use one of: %s.") % "、".join(name for name in SLOTS if name))
+        raise CellError(
+            _("This is not a time slot. Please use one of: %s.") % "、".join(name for name in SLOTS if name)
+        )
     return found
 
 
@@ -125,7 +127,9 @@ def parse_priority(text: str) -> Priority:
     try:
         return PRIORITIES[plain_cell(text).casefold()]
     except KeyError:
-        raise CellError(_("Not a priority. Use one of: %s.") % "、".join(name for name in PRIORITIES if name)) from None
+        raise CellError(
+            _("This is not a priority. Please use one of: %s.") % "、".join(name for name in PRIORITIES if name)
+        ) from None
 
 
 def _slot_of(text: str) -> TimeSlot | None:
@@ -162,7 +166,7 @@ def _minute(text: str) -> int | None:
 
 
 def _parse_numeral(text: str) -> int | None:
-    return int(text) if text.isdecimal() else chinese(text)
+    return int(text) if text.isdecimal() else chinese_number(text)
 
 
 def _hour_of_day(hour: int, half: str) -> int:

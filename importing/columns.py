@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
-from web.text import visible
+from web.text import remove_invisible
 
 
 class Column(StrEnum):
@@ -138,7 +138,7 @@ def find_heading(lines: list[SheetLine]) -> int:
 
 
 def _heading_key(title: str) -> str:
-    plain = unicodedata.normalize("NFKC", visible(title)[:60]).casefold()
+    plain = unicodedata.normalize("NFKC", remove_invisible(title)[:60]).casefold()
     return re.sub(r"\(.*?\)|[\s*:_]", "", plain)
 
 
@@ -147,8 +147,9 @@ def _check_columns(places: dict[Column, list[int]], heading: SheetLine) -> None:
     if missing:
         values = {"missing": "、".join(missing), "row": heading.number, "found": "、".join(heading.cells)[:120]}
         raise UnreadableSheet(
-            _("Columns are missing: %(missing)s. Row %(row)d was read as the headings: %(found)s") % values
+            _("Columns are missing: %(missing)s. Please add them. Row %(row)d was read as the headings: %(found)s")
+            % values
         )
     for column, found in places.items():
         if len(found) > 1 and column != Column.PHONE:
-            raise UnreadableSheet(_("There are two columns for %s. Please remove one.") % HEADINGS[column][0])
+            raise UnreadableSheet(_("More than one column for %s. Please keep one.") % HEADINGS[column][0])

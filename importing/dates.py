@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from importing.cells import CellError, plain_cell, whole_number
 from web.limits import YEAR
-from web.numerals import in_digits
+from web.numerals import to_digits
 
 ROC_EPOCH = 1911
 # Day 0 of spreadsheets. It is one day early, because Excel counts a 29 February 1900 that never existed.
@@ -72,7 +72,7 @@ def parse_date(text: str, today: date) -> date:
         raise CellError(_ambiguity_text(days))
     typed = whole_number(_simplify(typed))
     if not typed:
-        raise CellError(_("The date is missing."))
+        raise CellError(_("The date is missing. Please enter it."))
     found = next(filter(None, (form.fullmatch(typed) for form in CLEAR_FORMATS)), None)
     if found is None:
         raise CellError(_error_text(typed, today))
@@ -89,7 +89,7 @@ def _in_taipei(instant: str) -> date:
 def _simplify(text: str) -> str:
     """Removes midnight, era and weekday, and converts numerals and names of months to digits."""
     typed = re.sub(r"\s*([-/.年月日()])\s*", r"\1", MIDNIGHT.sub("", text))
-    typed = AROUND.sub("", NUMERALS.sub(lambda found: in_digits(found[0]), typed)).strip()
+    typed = AROUND.sub("", NUMERALS.sub(lambda found: to_digits(found[0]), typed)).strip()
     return MONTH.sub(lambda found: f"-{MONTHS.index(found[1].lower()) + 1}月", typed)
 
 
@@ -128,7 +128,7 @@ def _error_text(typed: str, today: date) -> str:
         return _("This cell has a time after the date. Please move it to the time slot column.")
     if readings := _readings(AMBIGUOUS_FORMATS, [typed], today):
         return _ambiguity_text(readings)
-    return _("This is not a date. Write it as %s.") % f"{today:%Y-%m-%d}"
+    return _("This is not a date. Please write it like this: %s.") % f"{today:%Y-%m-%d}"
 
 
 def _ambiguity_text(days: list[date]) -> str:

@@ -16,7 +16,7 @@ from itertools import islice
 from django.utils.translation import gettext as _
 
 from importing.columns import WHOLE_ROW, SheetLine, UnreadableSheet, known_headings
-from web.text import visible
+from web.text import remove_invisible
 
 # Byte order marks.
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -91,8 +91,8 @@ def _decode(data: bytes, encoding: str) -> tuple[str, str]:
 
 def _not_text(encoding: str) -> str:
     if encoding:
-        return _("The file cannot be read as “%s”. Leave the encoding empty to detect it.") % encoding
-    return _("This is not text in UTF-8 or Big5. Save it as “CSV UTF-8”, or choose its encoding.")
+        return _("The file cannot be read as “%s”. Please leave the encoding empty to detect it.") % encoding
+    return _("The file is not text in UTF-8 or Big5. Please save it as “CSV UTF-8”, or choose its encoding.")
 
 
 def _decode_keeping_bytes(data: bytes, encoding: str) -> str:
@@ -119,16 +119,18 @@ def make_line(number: int, cells: list[str] | str, encoding: str) -> SheetLine:
     `cells` is one text if the row could not be split into cells.
     """
     if isinstance(cells, str):
-        reason = _('A quotation mark (") is missing, or there is one too many.')
-        return SheetLine(number, [visible(SUSPECT_CHARACTERS.sub(LOST_CHARACTER, cells)).strip()], {WHOLE_ROW: reason})
+        reason = _('A quotation mark (") is missing, or there is one too many. Please correct the row.')
+        return SheetLine(
+            number, [remove_invisible(SUSPECT_CHARACTERS.sub(LOST_CHARACTER, cells)).strip()], {WHOLE_ROW: reason}
+        )
     faults = {place: fault for place, cell in enumerate(cells) if (fault := fault_of(cell, encoding))}
-    return SheetLine(number, [visible(SUSPECT_CHARACTERS.sub(LOST_CHARACTER, cell)) for cell in cells], faults)
+    return SheetLine(number, [remove_invisible(SUSPECT_CHARACTERS.sub(LOST_CHARACTER, cell)) for cell in cells], faults)
 
 
 def fault_of(cell: str, encoding: str) -> str:
     """The reason why this cell is damaged; empty if it is not."""
     if FAILED_VALUE.fullmatch(cell.strip()):
-        return _("This cell shows no value. Its formula failed or the column is too narrow.")
+        return _("This cell shows no value: its formula failed or the column is too narrow. Please correct the cell.")
     if (found := SUSPECT_CHARACTERS.search(cell)) is None:
         return ""
     suspect, place = found[0], found.start() + 1
@@ -148,10 +150,13 @@ def _unread_text(unread: bytes, place: int, encoding: str) -> str:
     if encoding != BIG5:
         return reason
     try:
-        other = _("If it is “%s”, choose the encoding HKSCS. Otherwise save the sheet as “CSV UTF-8”.")
+        other = _("If the character is “%s”, choose the encoding HKSCS. Otherwise save the sheet as “CSV UTF-8”.")
         return f"{reason} {other % unread.decode(HKSCS)}"
     except UnicodeDecodeError:
-        other = _("It may exist only on one computer (UAO, user-defined). Please save the sheet as “CSV UTF-8”.")
+        other = _(
+            "This character may exist only on the computer that wrote the sheet. "
+            "Please save the sheet there as “CSV UTF-8”."
+        )
         return f"{reason} {other}"
 
 

@@ -25,7 +25,7 @@ from orders.models import Change, Order, OrderItem
 from orders.models.item import describe
 from web import database
 from web.actors import Actor, Source
-from web.timings import measured
+from web.timings import measure
 
 # Rows per transaction. Such a transaction lasts half a second, so that other writers wait only briefly.
 BATCH = 200
@@ -41,7 +41,7 @@ class NoProducts(UnreadableSheet):
     """There is no active product. One message reports it instead of one for each row."""
 
 
-@measured("import")
+@measure("import")
 def import_orders(
     data: bytes,
     *,
@@ -71,7 +71,7 @@ def import_orders(
 def _parse_drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[OrderDraft]:
     """Parses the rows. Invalid and skipped rows go to the report. Raises UnreadableSheet."""
     for title in layout.unused:
-        report.notes.append(Remark(sheet.heading.number, title, _("This column is not used.")))
+        report.notes.append(Remark(sheet.heading.number, title, _("This column is not known and not used.")))
     rows, skipped = orders_of(sheet, layout)
     report.rows, report.notes = len(rows), report.notes + skipped
     products = list(Product.objects.all())
@@ -151,10 +151,10 @@ class _ImportRun:
             reason = _("This customer is deactivated. Please activate the customer first.")
             return self.remark(draft, Column.CUSTOMER, reason, customer.name)
         if not customer.name:
-            reason = _("The name is missing, and no customer has this telephone.")
+            reason = _("The name is missing, and no customer matches this row. Please enter the name.")
             return self.remark(draft, Column.CUSTOMER, reason)
         if not (draft.address or customer.address):
-            reason = _("The address is missing, and no customer has this telephone.")
+            reason = _("The address is missing, and no customer matches this row. Please enter the address.")
             return self.remark(draft, Column.ADDRESS, reason)
         return None
 

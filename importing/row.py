@@ -113,11 +113,11 @@ class RowReader:
     def product(self, text: str) -> Product:
         name = cells.plain_cell(text)
         if not name:
-            raise CellError(_("The product is missing."))
+            raise CellError(_("The product is missing. Please enter it."))
         found = self.products.get(product_name_key(name)) or self.products.get(whole_number(name), [])
         sold = [product for product in found if product.is_active]
         if not found:
-            raise CellError(_("No product has this name. Correct it, or add it to a product's aliases."))
+            raise CellError(_("No product has this name. Please correct the name, or add it to a product's aliases."))
         if not sold:
             raise CellError(_("This product is no longer sold. Please choose another."))
         if len(sold) > 1:
@@ -127,5 +127,5 @@ class RowReader:
     def _check_amount(self, draft: OrderDraft) -> OrderDraft | list[Remark]:
         if draft.quantity * draft.product.price <= MAX_AMOUNT:
             return draft
-        reason = _("The amount is too large. Please check the product's price.")
+        reason = _("The amount is too large. Please check the quantity and the product's price.")
         return [Remark(draft.row, self.layout.title(Column.QUANTITY), reason, str(draft.quantity))]

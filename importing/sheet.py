@@ -92,7 +92,7 @@ def _read_workbook(data: bytes, max_rows: int) -> tuple[Rows, list[Remark], str]
     found = json.loads(process.stdout)
     if "error" in found:
         raise UnreadableSheet(_unreadable_reason(found["error"]))
-    only = Remark(0, "", _("Only the first sheet, “%s”, is read.") % found["sheet"], ", ".join(found["others"]))
+    only = Remark(0, "", _("Only the first visible sheet, “%s”, is read.") % found["sheet"], ", ".join(found["others"]))
     return found["rows"], [only] if found["others"] else [], WORKBOOK
 
 

@@ -64,7 +64,7 @@ def _layout_below(heading: SheetLine, layout: Layout) -> tuple[Layout, str]:
     """The layout of the rows below a repeated heading, and the text of its remark. Raises UnreadableSheet."""
     known = known_headings(heading.cells)
     if all(place in layout.places.get(column, ()) for place, column in known.items()):
-        return layout, _("Skipped: headings repeated.")
+        return layout, _("Skipped: the headings are repeated.")
     return locate_columns(heading), _("These headings are used from here on.")
 
 
@@ -77,7 +77,7 @@ def _skip_reason(line: SheetLine, layout: Layout, following: SheetLine | None) -
     if _is_total(texts, cells):
         return _("Skipped: a total.")
     if not any(texts[column] for column in DISTINGUISHING_COLUMNS) and not layout.beyond(line):
-        return _("Skipped: it only has values filled in beforehand.")
+        return _("Skipped: no order, only columns that were filled in beforehand.")
     if all(FOOTER.fullmatch(cell) for cell in cells):
         return _("Skipped: end of a page.")
     if len(cells) == 1 and following and is_heading(following):

@@ -20,7 +20,7 @@ class LuckyGasConfig(AppConfig):
         from web import metrics
 
         if directory := metrics.directory():
-            metrics.share(directory)
+            metrics.use_directory(directory)
         logs.configure_structlog(settings.LOG_FORMAT)
         lock_waiters.connect()
 

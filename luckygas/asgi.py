@@ -18,7 +18,7 @@ site = get_asgi_application()
 # Models can be imported only after get_asgi_application().
 from luckygas.middleware import observe  # noqa: E402
 from realtime.routing import websocket  # noqa: E402
-from web.api.bodies import BoundedBodies, refused, with_charset  # noqa: E402
+from web.api.bodies import BoundedBodies, remove_unknown_charset, too_large_response  # noqa: E402
 
 
 def with_static_files(application: Any) -> ServeStaticASGI:
@@ -39,7 +39,7 @@ def add_headers(headers: Any, path: str, url: str) -> None:
     headers["X-Content-Type-Options"] = "nosniff"
 
 
-http = with_static_files(BoundedBodies(with_charset(site), observe(refused)))
+http = with_static_files(BoundedBodies(remove_unknown_charset(site), observe(too_large_response)))
 application = ProtocolTypeRouter({"http": http, "websocket": websocket})
 # The objects created so far live as long as the process. Without this call each full garbage collection would visit
 # them and stop every socket for 0.3 s (on the benchmark's machine).

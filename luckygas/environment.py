@@ -14,7 +14,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
-from web.text import visible
+from web.text import remove_invisible
 
 # Loopback hosts, in the form of `urlsplit(…).hostname`.
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -32,7 +32,7 @@ class Variables(FileAwareMapping):  # type: ignore[misc]  # django-environ has n
         except (OSError, UnicodeDecodeError) as error:
             raise ImproperlyConfigured(f"{name}_FILE: {error}") from error
         value = value.rstrip("\r\n") if self.env.get(f"{name}_FILE") else value
-        return visible(value).replace("$", r"\$")  # `Environment` undoes the escape
+        return remove_invisible(value).replace("$", r"\$")  # `Environment` undoes the escape
 
 
 class Environment(environ.FileAwareEnv):  # type: ignore[misc]

@@ -19,10 +19,10 @@ from structlog.contextvars import bound_contextvars
 
 from web import request_id
 from web.api.errors import bad_request
-from web.metrics import persistent
-from web.text import visible_form
+from web.metrics import mark_persistent
+from web.text import remove_invisible_from_form
 
-REQUESTS = persistent(Counter("luckygas_http_requests", "Requests answered.", ["method", "route", "status"]))
+REQUESTS = mark_persistent(Counter("luckygas_http_requests", "Requests answered.", ["method", "route", "status"]))
 SECONDS = Histogram(
     "luckygas_http_request_seconds",
     "Duration of requests.",
@@ -104,10 +104,10 @@ class VisibleText:
     def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], *args: object) -> None:
         # Views that read the parameters report this error themselves.
         with suppress(TooManyFieldsSent):
-            request.GET = visible_form(request.GET)  # type: ignore[assignment]  # a cached property
+            request.GET = remove_invisible_from_form(request.GET)  # type: ignore[assignment]  # a cached property
         # The API parses its bodies itself (web.api.parsers).
         if request.method == "POST" and not getattr(view, "csrf_exempt", False):
-            request.POST = visible_form(request.POST)  # type: ignore[assignment]  # has a setter
+            request.POST = remove_invisible_from_form(request.POST)  # type: ignore[assignment]  # has a setter
 
 
 class RefuseImpossible:

@@ -107,7 +107,7 @@ def _coordinate_field(name: str, index: int) -> OrderField:
     return OrderField(name=name, seen_by=STAFF, columns=COORDINATE_COLUMNS, compute=compute, json=json)
 
 
-LATER = _("When the last status change happened, if it was done offline and reported later. Otherwise null.")
+LATER = _("Time of the last status change, if it was made offline and reported later; otherwise null.")
 FIELDS: tuple[OrderField, ...] = (
     column_field("id", ALL, "order_id"),
     column_field("order_number", ALL, "order_number"),

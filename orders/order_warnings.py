@@ -48,5 +48,5 @@ def warn_of_open_orders(customer: Customer) -> Iterator[OrderWarning]:
 def warn_of_unreachable_customer(customer: Customer) -> Iterator[OrderWarning]:
     """Warns if neither SMS nor e-mail can reach the customer."""
     if not customer.email and not any(phones.is_mobile(number) for number in (customer.phone, customer.phone2)):
-        detail = _("This customer gets no SMS: there is no mobile number and no e-mail.")
+        detail = _("This customer has no mobile number and no e-mail, so we cannot send messages. Please ask for one.")
         yield OrderWarning("no_message", detail)

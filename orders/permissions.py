@@ -16,7 +16,7 @@ from customers.models import Customer
 from dispatch.models import Driver
 from orders.states import MOVES, OPEN, OrderStatus
 from web.refusals import Refusal
-from web.text import visible
+from web.text import remove_invisible
 
 if TYPE_CHECKING:
     from orders.models import Order
@@ -66,7 +66,7 @@ def check_correcting(user: Anyone | None, before: str, to: str) -> None:
 def check_office_only(forbidden: Collection[str]) -> None:
     """Raises a Refusal if there are `forbidden` fields: those that the office may set and the caller may not."""
     if forbidden:
-        raise Refusal("forbidden", _("Only the office may set this."), attr=min(forbidden), status=403)
+        raise Refusal("forbidden", _("Only the office may set this field."), attr=min(forbidden), status=403)
 
 
 def own_orders(user: Anyone) -> Q:
@@ -93,7 +93,9 @@ def linked_orders(token: str, orders: QuerySet[Order]) -> QuerySet[Order]:
     """The order whose SMS link has this token; no row if the link has expired (LINK_LIFE)."""
     moved_lately = Q(moved__gte=timezone.now() - LINK_LIFE)
     # PostgreSQL rejects NUL in text, and no token contains "?".
-    linked = orders.filter(tracking_token=visible(token).replace("\0", "?")).annotate(moved=Max("history__recorded_at"))
+    linked = orders.filter(tracking_token=remove_invisible(token).replace("\0", "?")).annotate(
+        moved=Max("history__recorded_at")
+    )
     return linked.filter(Q(status__in=OPEN) | moved_lately)
 
 

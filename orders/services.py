@@ -93,7 +93,7 @@ def _check_repeated(
     is_same &= all(getattr(placed.customer, name) == value for name, value in (new_customer or {}).items() if value)
     if is_same:
         return placed
-    detail = _("This request already placed order %s with other contents. Please change that order.")
+    detail = _("Order %s was already placed, with other contents. Please change that order.")
     raise Refusal("ref_reused", detail % placed, attr="ref", status=409)
 
 
@@ -130,7 +130,7 @@ def _check_changes(order: Order, changes: Mapping[str, Any]) -> None:
     if changes.get("route"):
         _check_route(order, changes["route"], changes)
     if changes.get("stop_sequence") and changes.get("route", order.route) is None:
-        raise Refusal("route_required", _("A stop needs a route. Please choose the route."), attr="stop_sequence")
+        raise Refusal("route_required", _("A stop number needs a route. Please choose a route."), attr="stop_sequence")
 
 
 def _check_date(day: date) -> None:
@@ -245,7 +245,7 @@ def assign_route(route_id: int, driver: Driver, actor: Actor) -> BulkOutcome:
             order.route = route
             try:
                 if order.status in ON_THE_ROAD:
-                    detail = _("Another driver is already out with this order.")
+                    detail = _("Another driver is already out with this order. Please call that driver first.")
                     raise Refusal("invalid_transition", detail, attr="status", status=409)
                 _set_driver(order, driver, actor)
             except Refusal as refusal:

@@ -101,7 +101,7 @@ def check_move(before: str, to: str, roles: Collection[Side], reason: str) -> No
             status=403,
         )
     if move.needs_reason and not reason.strip():
-        raise Refusal("reason_required", _("Please give the reason."), attr="reason")
+        raise Refusal("reason_required", _("Please give a reason."), attr="reason")
 
 
 def moves_from(status: str, roles: Collection[Side]) -> Iterator[OrderStatus]:

@@ -20,7 +20,7 @@ from orders.models.queries import OrderQuerySet
 from orders.states import OrderStatus
 from web import caching
 from web.limits import YEAR
-from web.timings import measured
+from web.timings import measure
 
 # The default period has 30 days: its first day is this long before its last day.
 LAST_DAYS = timedelta(days=29)
@@ -74,16 +74,16 @@ def period(query: Mapping[str, str]) -> tuple[tuple[date, date], dict[str, list[
 
 def cached_statistics(first: date, last: date) -> dict[str, Any]:
     """`statistics_of` as JSON, cached until an order, product or driver changes."""
-    figures: dict[str, Any] = caching.answer(caching.STATISTICS, (first, last), partial(_compute, first, last))
+    figures: dict[str, Any] = caching.cached_answer(caching.STATISTICS, (first, last), partial(_compute, first, last))
     return figures
 
 
 def expire_statistics(sender: type[Model], **kwargs: Any) -> None:
     """Receiver of `post_save` that expires the cache. Items and moves are saved with their order, which triggers it."""
-    caching.changed(caching.STATISTICS)
+    caching.invalidate(caching.STATISTICS)
 
 
-@measured("statistics")
+@measure("statistics")
 def _compute(first: date, last: date) -> dict[str, Any]:
     """`statistics_of` with dates as text, because the cache stores JSON."""
     figures = statistics_of(first, last)

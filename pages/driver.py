@@ -38,8 +38,8 @@ MOVE_LABELS = {
     (OrderStatus.ASSIGNED, OrderStatus.DELIVERING): _("Start"),
     (OrderStatus.DELIVERING, OrderStatus.ARRIVING): _("Arriving"),
     (OrderStatus.ARRIVING, OrderStatus.DELIVERED): _("Delivered"),
-    (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _("Has not left: undo"),
-    (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _("Left without delivering: on the road again"),
+    (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _("Has not left yet: undo"),
+    (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _("Left without delivering: back on the road"),
 }
 IMPORT = re.compile(r'^(?:import|export)\b[^"]*"(\.\.?/[^"]+)";', re.MULTILINE)
 # The response header with the version of the page's static files. The worker compares it with its own version.

@@ -14,7 +14,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sign out: end the tokens and sockets of this sign-in
+         * Sign out: end the tokens and close the sockets of this sign-in
          * @description Ends the sign-in of a refresh token. Its tokens get 401 from then on, and its sockets close.
          */
         post: operations["auth_logout"];
@@ -34,7 +34,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sign in: name and password for a pair of tokens
+         * Sign in with name and password, and get a pair of tokens
          * @description The access token works for 15 minutes, the refresh token once within 14 days.
          */
         post: operations["auth_token"];
@@ -54,8 +54,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Refresh: a refresh token for a new pair
-         * @description The new tokens have the present roles. Using the old refresh token again ends the sign-in.
+         * Exchange a refresh token for a new pair of tokens
+         * @description The new tokens have the current roles. Using the old refresh token again ends the sign-in.
          */
         post: operations["auth_token_refresh"];
         delete?: never;
@@ -277,7 +277,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Announce that no more late reports follow
+         * Report that no more late reports follow
          * @description A driver's telephone has sent all reports that waited for a signal.
          *
          *     The message of a late report waits for a minute, because a later report may make it untrue. This call ends
@@ -304,7 +304,7 @@ export interface paths {
         get: operations["notifications_callbacks_retrieve"];
         put?: never;
         /**
-         * Receive a provider's receipt, as a form
+         * Receive a provider's receipt as a form
          * @description The same, for providers that post a form.
          */
         post: operations["notifications_callbacks_create"];
@@ -322,7 +322,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read the figures of messages
+         * Read the message statistics of a period
          * @description Messages by day, gateway and status, with arrivals and cost. By default of the last 30 days.
          */
         get: operations["notifications_statistics_retrieve"];
@@ -494,7 +494,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read the figures of a period
+         * Read the order statistics of a period
          * @description Statistics by delivery date, by default for the last 30 days. A period has at most 366 days.
          *
          *     `total` and `by_status` count all orders; the other figures exclude cancelled ones.
@@ -536,7 +536,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read what to know before taking an order
+         * Read warnings about a customer before placing an order
          * @description What the office should know before it places an order, for example that another order is open.
          */
         get: operations["orders_warnings"];
@@ -557,7 +557,7 @@ export interface paths {
         };
         /**
          * Read how long operations take
-         * @description The number of calls of each operation in the last hour, and how long they took.
+         * @description The number of calls of each operation in the last hour, and their durations.
          */
         get: operations["performance_retrieve"];
         put?: never;
@@ -579,7 +579,7 @@ export interface paths {
         put?: never;
         /**
          * Clear the cache
-         * @description Forgets cached answers, 10,000 at most. Nothing else in Redis is touched.
+         * @description Deletes cached answers, at most 10,000. Other keys in Redis stay.
          */
         post: operations["performance_cache_clear"];
         delete?: never;
@@ -596,7 +596,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read the use of the caches
+         * Read the cache statistics
          * @description Hits, misses and size of each cache.
          */
         get: operations["performance_cache_stats"];
@@ -740,7 +740,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read the figures of WebSockets
+         * Read the WebSocket statistics
          * @description Returns open connections by role and endpoint, and events, deliveries, reconnects, errors and event lag.
          */
         get: operations["websocket_stats_retrieve"];
@@ -778,7 +778,7 @@ export interface components {
     schemas: {
         AllReported: {
             /**
-             * @description Messages that stopped waiting for a later report.
+             * @description Messages that no longer wait for a later report.
              * @example 17
              */
             messages: number;
@@ -810,7 +810,7 @@ export interface components {
              */
             ids: number[];
             /**
-             * @description By order id. An order whose version differs is not changed.
+             * @description The expected version by order id. An order with another version is not changed.
              * @example {
              *       "17": 4
              *     }
@@ -843,7 +843,7 @@ export interface components {
             /** @example default */
             cache: string;
             /**
-             * @description The longest time a cached answer is kept.
+             * @description How many seconds a response stays in the cache at most.
              * @example 17
              */
             seconds: number;
@@ -853,17 +853,17 @@ export interface components {
             misses: number;
             /**
              * Format: double
-             * @description Share of lookups, 0 to 1.
+             * @description Share of lookups that found a response in the cache, 0 to 1.
              * @example 0.95
              */
             hit_rate: number | null;
             /**
-             * @description Answers in the cache now; null if the cache does not respond.
+             * @description Responses in the cache now; null if the cache does not respond.
              * @example 17
              */
             size: number | null;
         };
-        /** @description Hits and misses are of the last hour and all servers. */
+        /** @description The figures of each cache. Hits and misses are those of all servers in the last hour. */
         CacheStatsOutput: {
             /** @description Whether there is a cache. Without Redis nothing is cached. */
             shared: boolean;
@@ -992,7 +992,7 @@ export interface components {
             /** @example 大安區信義路1號 */
             address: string;
             /**
-             * @description Leave empty to take it from the address.
+             * @description If empty, the area is taken from the address.
              * @example 大安區
              */
             area?: string;
@@ -1046,7 +1046,7 @@ export interface components {
             /** @example 大安區信義路1號 */
             address: string;
             /**
-             * @description Leave empty to take it from the address.
+             * @description If empty, the area is taken from the address.
              * @example 大安區
              */
             area?: string;
@@ -1100,7 +1100,7 @@ export interface components {
             segments: number;
             /**
              * Format: double
-             * @description What the provider reports as charged.
+             * @description Points that the provider reported as charged.
              * @example 1
              */
             points: number;
@@ -1108,19 +1108,19 @@ export interface components {
         DayOutput: {
             /**
              * Format: double
-             * @description Share of delivered orders, 0 to 1.
+             * @description Share of delivered orders that were on time, 0 to 1.
              * @example 0.95
              */
             on_time_share: number | null;
             /**
              * Format: double
-             * @description From confirmed to delivered.
+             * @description Minutes from confirmed to delivered: half of the orders took no longer.
              * @example 0.95
              */
             median_minutes: number | null;
             /**
              * Format: double
-             * @description 90 % of orders took no longer than this.
+             * @description Minutes from confirmed to delivered: 90 % of the orders took no longer.
              * @example 0.95
              */
             p90_minutes: number | null;
@@ -1245,19 +1245,19 @@ export interface components {
         DriverSumOutput: {
             /**
              * Format: double
-             * @description Share of delivered orders, 0 to 1.
+             * @description Share of delivered orders that were on time, 0 to 1.
              * @example 0.95
              */
             on_time_share: number | null;
             /**
              * Format: double
-             * @description From confirmed to delivered.
+             * @description Minutes from confirmed to delivered: half of the orders took no longer.
              * @example 0.95
              */
             median_minutes: number | null;
             /**
              * Format: double
-             * @description 90 % of orders took no longer than this.
+             * @description Minutes from confirmed to delivered: 90 % of the orders took no longer.
              * @example 0.95
              */
             p90_minutes: number | null;
@@ -1272,17 +1272,17 @@ export interface components {
         };
         Error: {
             /**
-             * @description Stable, for programs.
+             * @description A stable code for programs.
              * @example LPG20
              */
             code: string;
             /**
-             * @description For people, in the caller's language.
+             * @description A sentence for people, in the caller's language.
              * @example Only the office may do this.
              */
             detail: string;
             /**
-             * @description The field it is about.
+             * @description The field that the error is about; null if it is about no single field.
              * @example text
              */
             attr: string | null;
@@ -1340,18 +1340,18 @@ export interface components {
             /** @example 17 */
             messages: number;
             /**
-             * @description Messages that a provider was asked to send.
+             * @description Messages that were handed to a provider.
              * @example 17
              */
             tried: number;
             /**
-             * @description Points of messages that the provider may charge for.
+             * @description Segments of messages that the provider may charge for.
              * @example 1
              */
             segments: number;
             /**
              * Format: double
-             * @description What the provider reports as charged.
+             * @description Points that the provider reported as charged.
              * @example 1
              */
             points: number;
@@ -1363,7 +1363,7 @@ export interface components {
             taken_share: number | null;
             /**
              * Format: double
-             * @description Share delivered, of messages with a final report, 0 to 1.
+             * @description Share of messages with a final report that were delivered, 0 to 1.
              * @example 0.95
              */
             delivered_share: number | null;
@@ -1406,7 +1406,7 @@ export interface components {
              * @example 2026-12-01T09:30:00+08:00
              */
             readonly recorded_at: string;
-            /** @description Done offline and reported later. `at` is when it happened. */
+            /** @description Whether the change was made offline and reported later. `at` is when it was made. */
             readonly sent_later: boolean;
             readonly details: unknown;
             /** @example 4 */
@@ -1467,17 +1467,17 @@ export interface components {
          * @description * `no_mobile` - no mobile number
          *     * `opt_out` - the customer opted out of this SMS
          *     * `switched_off` - this kind is turned off
-         *     * `not_registered` - it contains an unregistered link or telephone number
+         *     * `not_registered` - the text contains an unregistered link or telephone number
          *     * `too_long` - longer than three segments
-         *     * `overtaken` - no longer true at the time to send
+         *     * `overtaken` - the content is no longer true
          *     * `refused` - refused by the provider
          *     * `no_credit` - the account has no points left
-         *     * `channel_stopped` - the channel is stopped
+         *     * `channel_stopped` - the gateway is stopped
          *     * `busy` - the provider accepts no messages at the moment
          *     * `unreachable` - the provider could not be reached
-         *     * `no_answer` - the provider did not answer
+         *     * `no_answer` - the provider did not respond
          *     * `interrupted` - the sending process stopped
-         *     * `unknown_code` - the provider answered with an unknown code
+         *     * `unknown_code` - the provider responded with an unknown code
          *     * `no_such_number` - this number does not exist
          *     * `not_reached` - the telephone was off or out of reach
          * @enum {string}
@@ -1532,7 +1532,7 @@ export interface components {
         /** @description A custom event for a channel or a user. If neither is given, system.message and maintenance.alert go to all. */
         NewEvent: {
             /**
-             * @description system.message, maintenance.alert, notification, or custom.…
+             * @description system.message, maintenance.alert, notification, or custom. and a name, such as custom.shift.
              * @example custom.shift
              */
             type: string;
@@ -1567,7 +1567,7 @@ export interface components {
             notes?: string;
             priority?: components["schemas"]["PriorityEnum"];
             /**
-             * @description Required for the office. Customers order for themselves.
+             * @description Required for the office, unless `new_customer` is given. Customers leave it out and order for themselves.
              * @example 17
              */
             customer?: number;
@@ -1624,7 +1624,7 @@ export interface components {
             readonly segments: number;
             /**
              * Format: double
-             * @description What the provider charged.
+             * @description Points that the provider charged.
              * @example 1
              */
             readonly points: number | null;
@@ -1730,7 +1730,7 @@ export interface components {
             readonly segments: number;
             /**
              * Format: double
-             * @description What the provider charged.
+             * @description Points that the provider charged.
              * @example 1
              */
             readonly points: number | null;
@@ -1891,13 +1891,13 @@ export interface components {
             total_ms: number;
             /**
              * Format: double
-             * @description Exact to the steps 1, 2, 5, 10, 20 ms and so on.
+             * @description Estimated from counts in the steps 1, 2, 5, 10, 20 ms and so on.
              * @example 0.95
              */
             p50_ms: number;
             /**
              * Format: double
-             * @description Exact to the steps 1, 2, 5, 10, 20 ms and so on.
+             * @description Estimated from counts in the steps 1, 2, 5, 10, 20 ms and so on.
              * @example 0.95
              */
             p95_ms: number;
@@ -2005,7 +2005,7 @@ export interface components {
             readonly eta: string | null;
             /**
              * Format: date-time
-             * @description When the last status change happened, if it was done offline and reported later. Otherwise null.
+             * @description Time of the last status change, if it was made offline and reported later; otherwise null.
              * @example 2026-12-01T09:30:00+08:00
              */
             readonly reported_later?: string | null;
@@ -2208,7 +2208,7 @@ export interface components {
             /** @example 大安區信義路1號 */
             address?: string;
             /**
-             * @description Leave empty to take it from the address.
+             * @description If empty, the area is taken from the address.
              * @example 大安區
              */
             area?: string;
@@ -2340,7 +2340,7 @@ export interface components {
             driver?: number | null;
             status?: components["schemas"]["RouteStatusEnum"];
             /**
-             * @description Without cancelled orders.
+             * @description Cancelled orders are not counted.
              * @example 8
              */
             readonly total_stops?: number;
@@ -2360,12 +2360,12 @@ export interface components {
              */
             at?: string;
             /**
-             * @description For “assigned”, if the route has no driver.
+             * @description For the status “assigned”, if the order's route has no driver.
              * @example 17
              */
             driver?: number;
         };
-        /** @description Of the last hour and all servers. */
+        /** @description The figures of all servers in the last hour. */
         PerformanceOutput: {
             /** @description Whether the switch performance_monitoring is on. */
             measuring: boolean;
@@ -2484,7 +2484,7 @@ export interface components {
         /** @description Refuses unknown fields: a misspelt name must not look like success. */
         Resend: {
             /**
-             * @description Send it even if the customer opted out or its kind is turned off.
+             * @description Send the message even if the customer opted out or this kind of message is turned off.
              * @default false
              */
             overrule: boolean;
@@ -2504,7 +2504,7 @@ export interface components {
             driver?: number | null;
             status?: components["schemas"]["RouteStatusEnum"];
             /**
-             * @description Without cancelled orders.
+             * @description Cancelled orders are not counted.
              * @example 8
              */
             readonly total_stops: number;
@@ -2536,18 +2536,18 @@ export interface components {
             /** @example 17 */
             messages: number;
             /**
-             * @description Messages that a provider was asked to send.
+             * @description Messages that were handed to a provider.
              * @example 17
              */
             tried: number;
             /**
-             * @description Points of messages that the provider may charge for.
+             * @description Segments of messages that the provider may charge for.
              * @example 1
              */
             segments: number;
             /**
              * Format: double
-             * @description What the provider reports as charged.
+             * @description Points that the provider reported as charged.
              * @example 1
              */
             points: number;
@@ -2559,7 +2559,7 @@ export interface components {
             taken_share: number | null;
             /**
              * Format: double
-             * @description Share delivered, of messages with a final report, 0 to 1.
+             * @description Share of messages with a final report that were delivered, 0 to 1.
              * @example 0.95
              */
             delivered_share: number | null;
@@ -2574,19 +2574,19 @@ export interface components {
         StatisticsOutput: {
             /**
              * Format: double
-             * @description Share of delivered orders, 0 to 1.
+             * @description Share of delivered orders that were on time, 0 to 1.
              * @example 0.95
              */
             on_time_share: number | null;
             /**
              * Format: double
-             * @description From confirmed to delivered.
+             * @description Minutes from confirmed to delivered: half of the orders took no longer.
              * @example 0.95
              */
             median_minutes: number | null;
             /**
              * Format: double
-             * @description 90 % of orders took no longer than this.
+             * @description Minutes from confirmed to delivered: 90 % of the orders took no longer.
              * @example 0.95
              */
             p90_minutes: number | null;
@@ -2627,7 +2627,7 @@ export interface components {
             /** @example mitake */
             readonly gateway: string;
             /**
-             * The customer's answer
+             * The customer's reply
              * @example 謝謝
              */
             readonly reply: string;
@@ -2666,12 +2666,12 @@ export interface components {
         };
         WarningOutput: {
             /**
-             * @description Stable, for programs.
+             * @description A stable code for programs.
              * @example LPG20
              */
             code: string;
             /**
-             * @description For people, in the caller's language.
+             * @description A sentence for people, in the caller's language.
              * @example Only the office may do this.
              */
             detail: string;
@@ -2680,11 +2680,11 @@ export interface components {
         WebSocketStatistics: {
             /** @example 17 */
             connections: number;
-            /** @description Connections now. */
+            /** @description Open connections at this moment. */
             by_role: {
                 [key: string]: number;
             };
-            /** @description Connections now. */
+            /** @description Open connections at this moment. */
             by_endpoint: {
                 [key: string]: number;
             };
@@ -2721,11 +2721,11 @@ export interface components {
              * @example 17
              */
             resyncs: number;
-            /** @description By close code. */
+            /** @description Ended connections by close code. */
             disconnects: {
                 [key: string]: number;
             };
-            /** @description By code. */
+            /** @description Errors by code. */
             errors: {
                 [key: string]: number;
             };
@@ -2737,7 +2737,7 @@ export interface components {
             error_rate: number;
             /**
              * Format: double
-             * @description Seconds, for connections that have ended.
+             * @description Average seconds of connections that have ended.
              * @example 0.95
              */
             average_duration: number | null;
@@ -2748,17 +2748,17 @@ export interface components {
             bell_missed: number;
             /**
              * Format: double
-             * @description From the change to the socket, over the last one to two minutes.
+             * @description Milliseconds from the change to the sending, over the last one to two minutes.
              * @example 0.95
              */
             hub_lag_ms: number | null;
             /**
              * Format: double
-             * @description From the change to the socket, over the last one to two minutes.
+             * @description Milliseconds from the change to the sending, over the last one to two minutes.
              * @example 0.95
              */
             hub_lag_p99_ms: number | null;
-            /** @description Events by upper limit in milliseconds. */
+            /** @description Number of events by delay; each key is an upper limit in milliseconds. */
             hub_lag_histogram: {
                 [key: string]: number;
             };
@@ -2805,7 +2805,7 @@ export interface components {
             readonly eta: string | null;
             /**
              * Format: date-time
-             * @description When the last status change happened, if it was done offline and reported later. Otherwise null.
+             * @description Time of the last status change, if it was made offline and reported later; otherwise null.
              * @example 2026-12-01T09:30:00+08:00
              */
             readonly reported_later?: string | null;
@@ -2863,7 +2863,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description A value is wrong: correct the field `attr`. */
+        /** @description A value is wrong. Correct the field in `attr`. */
         Error400: {
             headers: {
                 [name: string]: unknown;
@@ -2884,7 +2884,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description No valid token: sign in again. */
+        /** @description The token is missing, invalid or expired. Sign in again. */
         Error401: {
             headers: {
                 [name: string]: unknown;
@@ -2896,7 +2896,7 @@ export interface components {
                  *       "errors": [
                  *         {
                  *           "code": "not_authenticated",
-                 *           "detail": "Please sign in.",
+                 *           "detail": "Authentication credentials were not provided.",
                  *           "attr": null
                  *         }
                  *       ]
@@ -2926,7 +2926,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description It does not exist, or you may not see it. */
+        /** @description The object does not exist, or you may not see it. */
         Error404: {
             headers: {
                 [name: string]: unknown;
@@ -2947,7 +2947,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description This path does not have this method. */
+        /** @description This path does not support the method. */
         Error405: {
             headers: {
                 [name: string]: unknown;
@@ -2968,7 +2968,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description Send `Accept: application/json`. */
+        /** @description The `Accept` header excludes JSON. Accept application/json. */
         Error406: {
             headers: {
                 [name: string]: unknown;
@@ -2989,7 +2989,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description Somebody changed it meanwhile, or its status does not allow this. Nothing was saved: read it again. */
+        /** @description The object was changed meanwhile, or does not allow this change. Nothing was changed. Read it again. */
         Error409: {
             headers: {
                 [name: string]: unknown;
@@ -3010,7 +3010,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description The cursor is too old: load the data again. */
+        /** @description The cursor is too old. Load the current state. */
         Error410: {
             headers: {
                 [name: string]: unknown;
@@ -3022,7 +3022,7 @@ export interface components {
                  *       "errors": [
                  *         {
                  *           "code": "cursor_gone",
-                 *           "detail": "Load the present state.",
+                 *           "detail": "This cursor is too old or belongs to another event log. Load the current state and resume from its cursor.",
                  *           "attr": "since"
                  *         }
                  *       ]
@@ -3043,7 +3043,7 @@ export interface components {
                  *       "errors": [
                  *         {
                  *           "code": "too_large",
-                 *           "detail": "The request is too large.",
+                 *           "detail": "The request is too large. Please send it in smaller parts.",
                  *           "attr": null
                  *         }
                  *       ]
@@ -3073,7 +3073,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description Too many requests: wait as `Retry-After` says. */
+        /** @description Too many requests. Wait for the seconds in `Retry-After`. */
         Error429: {
             headers: {
                 [name: string]: unknown;
@@ -3094,7 +3094,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description A fault of the server. `X-Request-ID` identifies it in the log. */
+        /** @description An error on our side. The log has its cause under `X-Request-ID`. */
         Error500: {
             headers: {
                 [name: string]: unknown;
@@ -3106,7 +3106,7 @@ export interface components {
                  *       "errors": [
                  *         {
                  *           "code": "error",
-                 *           "detail": "A server error occurred.",
+                 *           "detail": "Something went wrong on our side and was logged. Please try again later.",
                  *           "attr": null
                  *         }
                  *       ]
@@ -3115,7 +3115,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description Not possible at the moment: repeat it after `Retry-After`. */
+        /** @description Not possible at the moment. Retry after the seconds in `Retry-After`. */
         Error503: {
             headers: {
                 [name: string]: unknown;
@@ -3127,7 +3127,7 @@ export interface components {
                  *       "errors": [
                  *         {
                  *           "code": "row_locked",
-                 *           "detail": "Somebody else is changing this. Please try again.",
+                 *           "detail": "Someone else is changing this. Nothing was changed; please try again in a moment.",
                  *           "attr": null
                  *         }
                  *       ]
@@ -3276,7 +3276,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3346,7 +3346,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3421,7 +3421,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3491,7 +3491,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3565,7 +3565,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3603,7 +3603,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3718,7 +3718,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3753,7 +3753,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3852,7 +3852,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer that the provider expects. */
+            /** @description The response that the provider expects. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3888,7 +3888,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer that the provider expects. */
+            /** @description The response that the provider expects. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3922,7 +3922,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3949,10 +3949,10 @@ export interface operations {
                 area?: string;
                 /** @description One or more, separated by commas. */
                 customer?: number[];
-                /** @description Scheduled for this day, or last changed on it. */
+                /** @description Orders that are scheduled for this day or were last changed on it. */
                 day?: string;
                 driver?: number;
-                /** @description With `customer`: at most this many of the newest orders of each. */
+                /** @description Only with `customer`: at most this many orders of each customer, the newest ones. */
                 latest?: number;
                 /**
                  * @description Ordering
@@ -4006,7 +4006,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4078,7 +4078,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4230,7 +4230,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4338,7 +4338,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4365,10 +4365,10 @@ export interface operations {
                 area?: string;
                 /** @description One or more, separated by commas. */
                 customer?: number[];
-                /** @description Scheduled for this day, or last changed on it. */
+                /** @description Orders that are scheduled for this day or were last changed on it. */
                 day?: string;
                 driver?: number;
-                /** @description With `customer`: at most this many of the newest orders of each. */
+                /** @description Only with `customer`: at most this many orders of each customer, the newest ones. */
                 latest?: number;
                 /**
                  * @description Ordering
@@ -4422,7 +4422,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4457,7 +4457,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4598,7 +4598,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4668,7 +4668,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4766,7 +4766,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4836,7 +4836,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;

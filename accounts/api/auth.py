@@ -33,7 +33,7 @@ class Token(views.TokenObtainPairView):
 @extend_schema_view(
     post=extend_schema(
         operation_id="auth_token_refresh", request=RefreshSerializer, responses=TokenPair,
-        description="The new tokens have the present roles. Using the old refresh token again ends the sign-in.",
+        description="The new tokens have the current roles. Using the old refresh token again ends the sign-in.",
     )
 )  # fmt: skip
 class TokenRefresh(views.TokenRefreshView):

@@ -27,7 +27,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from accounts.roles import customer_id, driver_id, no_role, password_mark, side_of, staff_role
 
-NO_ACCOUNT = _("There is no active account with this name and password.")
+NO_ACCOUNT = _("There is no active account with this name and password. Please check both.")
 NOT_ACTIVE = _("This account is deactivated. Please ask the office.")
 USED = _("This refresh token was already used or has expired. Please sign in again.")
 # Sent when a sign-in is revoked. `session` is the claim that its tokens share.

@@ -112,7 +112,7 @@ def measure(bench: Bench, client: APIClient, view: str) -> None:
 
 def cache_lookups(view: str) -> Counter[str]:
     """The hits and misses of this view so far."""
-    kind, counts = view.strip("/").split("/")[-1], system_metrics.counted()
+    kind, counts = view.strip("/").split("/")[-1], system_metrics.current_counts()
     return Counter(
         {result: int(counts.get(f"luckygas_cache_{result}_total {kind}", 0)) for result in ("hits", "misses")}
     )

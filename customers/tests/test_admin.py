@@ -136,7 +136,7 @@ def test_account_steps_without_account_are_refused(step: str) -> None:
 def test_password_link_needs_account_email() -> None:
     customer = make_customer(user=make_user())
     assert shown_messages(press_button(customer, "link")) == [
-        ("error", "This account has no e-mail or is deactivated. Please enter an e-mail or activate it.")
+        ("error", "This account has no e-mail or is deactivated. Please enter an e-mail or activate the account.")
     ]
 
 

@@ -304,7 +304,7 @@ CASES = [
     "U+001F", "control"),
     ("utf-8", b"\x00", "U+0000", "control"), ("utf-8", "\ue123".encode(), "U+E123", "one computer"),
     ("utf-8", "\ufffd".encode(), "lost", "saved"), ("utf-8", "\x9b".encode(), "U+009B", "control"),
-    ("cp950", b"\xff", "FF", "Big5"), ("cp950", b"\xfbi", "堃", "HKSCS"), ("cp950", b"\x81\x40", "81 40", "UAO"),
+    ("cp950", b"\xff", "FF", "Big5"), ("cp950", b"\xfbi", "堃", "HKSCS"), ("cp950", b"\x81\x40", "81 40", "computer"),
     ("cp950", b"\xfa\xa1\xa4\xa4", "FA A1", "HKSCS"), ("cp950", b"\x1f", "U+001F", "control"),
     ("utf-16", b"\x1f\x00", "U+001F", "control"), ("utf-16", b"\x00\xd8", "00 D8", "UTF-16"),
 ]  # fmt: skip

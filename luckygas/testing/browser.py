@@ -59,7 +59,7 @@ class Chromium(Server):
     def command(self) -> list[str]:
         found = next(filter(None, map(shutil.which, NAMES)), None)
         if found is None:
-            raise Unavailable("No Chromium: run luckygas/testing/install_browser.sh, or install `chromium`.")
+            raise Unavailable("Chromium was not found: run luckygas/testing/install_browser.sh, or install `chromium`.")
         where = [f"--remote-debugging-port={self.port}", f"--user-data-dir={self.directory}/profile"]
         return [found, *FLAGS, *where, "about:blank"]
 

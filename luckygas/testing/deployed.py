@@ -46,7 +46,9 @@ def nginx() -> str:
     unpacked = Path(sys.prefix) / "deployment/usr/sbin"
     found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:{unpacked}")
     if found is None:
-        raise Unavailable("No nginx: luckygas/testing/prepare_deployment.sh .venv/deployment, or install it.")
+        raise Unavailable(
+            "nginx was not found: run luckygas/testing/prepare_deployment.sh .venv/deployment, or install nginx."
+        )
     return found
 
 

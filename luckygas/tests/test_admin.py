@@ -83,7 +83,7 @@ def visible_columns(one: BaseListAdmin) -> set[str]:
     found: set[str] = {
         *map(str, filters),
         *map(str, one.list_display),
-        *one.asked_for,
+        *one.filtered_by_links,
         str(one.date_hierarchy),
         one.opts.pk.name,
         "id",

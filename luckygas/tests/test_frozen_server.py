@@ -20,7 +20,7 @@ from orders.tests.factories import make_office
 from realtime.models import Event
 from realtime.outbox import announce
 from realtime.tests.client import Client, open_client, token_for
-from web.database import is_away
+from web.database import is_unavailable
 
 pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 NAMES = ("one", "two")
@@ -95,4 +95,4 @@ def test_ended_idle_transaction_counts_as_database_away() -> None:
         time.sleep(0.2)
         cursor.execute("SELECT 1")
     connection.close()
-    assert is_away(raised.value)
+    assert is_unavailable(raised.value)

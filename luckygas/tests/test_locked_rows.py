@@ -260,7 +260,7 @@ def test_long_work_in_a_transaction_waits_for_a_lock() -> None:
 
 
 def test_checked_sheet_survives_another_import(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "LONGEST_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(database, "MAX_WAIT_SECONDS", 0.3)
     client.raise_request_exception = False
     make_20kg()
     clerk = make_office(is_superuser=True)
@@ -274,7 +274,7 @@ def test_checked_sheet_survives_another_import(client: Client, monkeypatch: pyte
 
 
 def test_long_work_fails_after_the_longest_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "LONGEST_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(database, "MAX_WAIT_SECONDS", 0.3)
     orders = [make_order().pk for _ in range(2)]
     locked = open_transaction("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", orders[0])
     with locked, pytest.raises(OperationalError) as raised:

@@ -23,7 +23,7 @@ from luckygas.tests.depot import Depot, make_depot
 from orders.tests.factories import PASSWORD, make_office, make_order, set_switch
 from realtime.tests.client import token_for
 from web import flags, request_id
-from web.api.bodies import usable_content_type, with_charset
+from web.api.bodies import remove_unknown_charset, usable_content_type
 
 pytestmark = pytest.mark.django_db
 
@@ -197,7 +197,7 @@ async def read_multipart_field(charset: str, value: bytes) -> str:
         read.append(ASGIRequest(scope, BytesIO(body)).POST["name"])
 
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
-    await with_charset(site)(scope, None, None)
+    await remove_unknown_charset(site)(scope, None, None)
     return read[0]
 
 

@@ -180,7 +180,7 @@ def test_positive_balance_starts_stopped_gateway(run: Any, points: Decimal | Non
     assert statuses(row) == [MessageStatus.DELIVERED]
     state = GatewayState.objects.get()
     assert (code, bool(state.stopped_at), state.balance) == (points is None, stopped, points)
-    assert ("did not answer: No connection" in output) == (points is None)
+    assert ("did not respond: Could not connect" in output) == (points is None)
 
 
 # While a provider's queries fail, nothing changes, and nothing is sent.

@@ -32,7 +32,17 @@ from orders.admin.order_moves import DriverForm, show_outcome
 from orders.models import Order
 from orders.models.order import VersionConflict
 from orders.states import OPEN
-from web.admin import BaseAdmin, BaseAdminForm, Button, Deactivation, Inline, ModelForm, actor, ask, user_of
+from web.admin import (
+    BaseAdmin,
+    BaseAdminForm,
+    Button,
+    Deactivation,
+    Inline,
+    ModelForm,
+    actor,
+    confirmation_page,
+    user_of,
+)
 
 
 class StopForm(ModelForm):
@@ -140,7 +150,7 @@ class RouteAdmin(BaseAdmin):
             self.log_change(request, route, [{"changed": {"fields": ["driver"]}}])
             show_outcome(request, self, outcome, title)
             return redirect(back)
-        return ask(request, self, title=title, form=form, subjects=[route], back=back)
+        return confirmation_page(request, self, title=title, form=form, subjects=[route], back=back)
 
 
 FIELDS = ("name", "phone", "vehicle_plate", "is_active")
@@ -150,13 +160,15 @@ class NewDriverForm(BaseAdminForm):
     username = forms.CharField(
         label=_("account name"),
         validators=[User.username_validator, MaxLengthValidator(users.LONGEST_USERNAME)],
-        help_text=_("Used to sign in: letters, digits and @ . + - _"),
+        help_text=_("Used to sign in. Only letters, digits and @ . + - _ are allowed."),
     )
     email = forms.EmailField(
         label=_("e-mail"),
         required=False,
         max_length=users.LONGEST_EMAIL,
-        help_text=_("We send the link to set a password there. Without an e-mail, a password is shown once."),
+        help_text=_(
+            "We send the link to set a password to this address. If you leave it empty, the password is shown once."
+        ),
     )
 
 
@@ -206,8 +218,8 @@ class DriverAdmin(Deactivation):
     def warn_of_orders(self, request: HttpRequest, driver: Driver) -> None:
         if count := driver.orders.open().count():
             text = ngettext(
-                "%(name)s still has %(count)d open order. Please give it to another driver.",
-                "%(name)s still has %(count)d open orders. Please give them to another driver.",
+                "%(name)s still has %(count)d open order. Please assign it to another driver.",
+                "%(name)s still has %(count)d open orders. Please assign them to another driver.",
                 count,
             )
             self.message_user(request, text % {"name": driver.name, "count": count}, messages.WARNING)

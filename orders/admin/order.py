@@ -169,7 +169,7 @@ class HistoryInline(ReadOnlyInline):
 
     @admin.display(description=_("remark"))
     def remark(self, row: OrderStatusChange) -> Any:
-        return _("reported later, from offline") if row.sent_later else ""
+        return _("done offline, reported later") if row.sent_later else ""
 
 
 class ConfirmationInline(ReadOnlyInline):
@@ -212,7 +212,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
     list_filter = (
         "status", "priority", "scheduled_date", "time_slot", "driver", ("route", RecentRoutes), "area",
     )  # fmt: skip
-    asked_for = ("customer",)
+    filtered_by_links = ("customer",)
     formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
     date_hierarchy = "scheduled_date"
     ordering = ("-scheduled_date", "-priority", "-id")

@@ -30,7 +30,7 @@ from orders.permissions import MOVE_ORDER, may_correct
 from orders.services import BulkOutcome
 from orders.states import MOVES, OrderStatus, moves_from
 from web.actors import Source
-from web.admin import MAX_SHOWN, BaseAdmin, Button, ReasonForm, actor, ask, user_of
+from web.admin import MAX_SHOWN, BaseAdmin, Button, ReasonForm, actor, confirmation_page, user_of
 from web.limits import MAX_MONEY
 from web.refusals import Refusal
 
@@ -134,7 +134,7 @@ class OrderMoves(BaseAdmin):
             self.move(request, order, status, circumstances)
             return redirect(back)
         title = f"{order}: {verb(order, status)}"
-        return ask(request, self, title=title, form=form, subjects=[order.customer], back=back)
+        return confirmation_page(request, self, title=title, form=form, subjects=[order.customer], back=back)
 
     def move(self, request: HttpRequest, order: Order, to: OrderStatus, circumstances: dict[str, Any]) -> None:
         try:
@@ -143,7 +143,7 @@ class OrderMoves(BaseAdmin):
             self.message_user(request, f"{order}: {refusal}", messages.ERROR)
         else:
             values = {"order": order, "status": order.get_status_display()}
-            self.message_user(request, gettext("%(order)s is now “%(status)s”.") % values, messages.SUCCESS)
+            self.message_user(request, gettext("Order %(order)s is now “%(status)s”.") % values, messages.SUCCESS)
 
     @admin.action(description=_("Confirm"), permissions=["change"])
     def confirm(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
@@ -183,7 +183,9 @@ class OrderMoves(BaseAdmin):
         hidden = [("action", action), (ANSWERED_FIELD, "1"), *((ACTION_CHECKBOX_NAME, pk) for pk in ids)]
         subjects = list(orders.filter(pk__in=ids).select_related("customer"))
         lines = [f"{order} {order.customer}" for order in subjects]
-        return ask(request, self, title=title, form=form, subjects=lines, back=request.get_full_path(), hidden=hidden)
+        return confirmation_page(
+            request, self, title=title, form=form, subjects=lines, back=request.get_full_path(), hidden=hidden
+        )
 
     def bulk_update(self, request: HttpRequest, ids: list[int], action: str, changes: Mapping[str, Any]) -> None:
         if ids:

@@ -36,7 +36,7 @@ class StatisticsView(BaseAdmin):
         if request.GET.get("format") == "csv":
             check_page(request.user, EXPORT)
         if request.GET.get("format") == "csv" and not errors:
-            return csv_export.answer(csv_rows(figures), f"statistics-{figures['from']}-{figures['to']}.csv")
+            return csv_export.csv_response(csv_rows(figures), f"statistics-{figures['from']}-{figures['to']}.csv")
         context = {
             **self.admin_site.each_context(request),
             "title": _("Statistics"),
@@ -78,8 +78,8 @@ def plots(figures: Figures) -> list[list[Figures]]:
     cylinders = charts.horizontal_bars([row["name"] for row in products], _delivered_series(products, "ordered"))
     return [
         [
-            _plot(_("Orders a day"), charts.bars(short, _delivered_series(days, "orders"))),
-            _plot(_("On time, of the delivered"), charts.lines(short, [on_time])),
+            _plot(_("Orders per day"), charts.bars(short, _delivered_series(days, "orders"))),
+            _plot(_("Share of delivered orders that were on time"), charts.lines(short, [on_time])),
             _plot(_("Minutes from confirmed to delivered"), charts.lines(short, _minutes_series(days))),
         ],
         [
@@ -91,11 +91,11 @@ def plots(figures: Figures) -> list[list[Figures]]:
 
 
 def _plot(title: str, svg: bytes) -> Figures:
-    return {"title": title, "image": charts.embedded(svg)}
+    return {"title": title, "image": charts.data_url(svg)}
 
 
 def _table(title: str, names: Sequence[str], rows: Sequence[Figures]) -> Figures:
-    head = [_("orders"), _("delivered"), _("on time, %"), _("median, minutes"), _("90th percentile, minutes")]
+    head = [_("number of orders"), _("delivered"), _("on time, %"), _("median, minutes"), _("90th percentile, minutes")]
     cells = [
         [
             row["orders"],

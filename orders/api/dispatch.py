@@ -22,7 +22,7 @@ from dispatch.models import Driver, Route, RouteStatus
 from orders import permissions, services
 from orders.api.order_input import FailureOutput
 from web.actors import Actor, Source
-from web.api.fields import Strict, StrictModelSerializer, related
+from web.api.fields import Strict, StrictModelSerializer, related_field
 from web.api.lists import ChoicesFilter, IdFilter, TrueOrFalseFilter, ordering
 
 ACTIVE_DRIVERS = Driver.objects.filter(is_active=True)
@@ -44,8 +44,8 @@ class RouteFilters(Filters):
 class RouteSerializer(StrictModelSerializer[Route]):
     """A route: the orders that one driver delivers on one day. `driver` may be assigned later."""
 
-    driver = related(ACTIVE_DRIVERS, required=False, allow_null=True)
-    total_stops = serializers.IntegerField(read_only=True, help_text=_("Without cancelled orders."))
+    driver = related_field(ACTIVE_DRIVERS, required=False, allow_null=True)
+    total_stops = serializers.IntegerField(read_only=True, help_text=_("Cancelled orders are not counted."))
 
     class Meta:
         model = Route
@@ -53,7 +53,7 @@ class RouteSerializer(StrictModelSerializer[Route]):
 
     def validate_driver(self, driver: Driver | None) -> Driver | None:
         if self.instance is not None and self.instance.driver != driver:
-            detail = _("Please use assign-driver/. It also gives the route's orders to the driver.")
+            detail = _("Please use assign-driver/. It also assigns the route's orders to the driver.")
             raise serializers.ValidationError(detail, code="use_assign_driver")
         return driver
 
@@ -61,7 +61,7 @@ class RouteSerializer(StrictModelSerializer[Route]):
 class AssignDriverInput(Strict):
     """The driver who gets the route."""
 
-    driver = related(ACTIVE_DRIVERS)
+    driver = related_field(ACTIVE_DRIVERS)
 
 
 class AssignDriverOutput(serializers.Serializer[Any]):
@@ -103,7 +103,7 @@ class DriverSerializer(StrictModelSerializer[Driver]):
     """A driver and their account."""
 
     phone = PhoneNumberField(required=False)
-    user = related(User.objects.all(), validators=[UniqueValidator(Driver.objects.all())])
+    user = related_field(User.objects.all(), validators=[UniqueValidator(Driver.objects.all())])
 
     class Meta:
         model = Driver

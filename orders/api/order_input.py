@@ -17,7 +17,7 @@ from orders.models.item import MAX_LINES, OrderLine
 from orders.models.order import MAX_STOPS, Proof
 from orders.models.proof import MAX_SERIAL_LENGTH, MAX_SERIALS
 from orders.states import PROMISED, OrderStatus
-from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
+from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related_field
 from web.limits import is_id
 
 MAX_IDS = 1000
@@ -33,8 +33,10 @@ class ByIdField(serializers.DictField):
 
     def to_internal_value(self, data: Any) -> dict[int, int]:
         numbers = super().to_internal_value(data)
-        if len(numbers) > self.max_keys or not all(map(is_id, numbers)):
-            raise serializers.ValidationError(_("Use ids as keys: {“12”: 1}."))
+        if len(numbers) > self.max_keys:
+            raise serializers.ValidationError(_("At most %d ids are allowed. Please give fewer.") % self.max_keys)
+        if not all(map(is_id, numbers)):
+            raise serializers.ValidationError(_('Every key must be an id, as in {"12": 1}. Please correct the keys.'))
         return {int(key): number for key, number in numbers.items()}
 
 
@@ -76,31 +78,33 @@ class NewCustomer(StrictModelSerializer[Customer]):
 class NewOrder(OrderInput):
     """An order to place. A repeated `ref` returns the order that the first request placed."""
 
-    customer = related(
+    customer = related_field(
         Customer.objects.active(),
         required=False,
-        help_text=_("Required for the office. Customers order for themselves."),
+        help_text=_(
+            "Required for the office, unless `new_customer` is given. Customers leave it out and order for themselves."
+        ),
     )
     new_customer = NewCustomer(required=False, help_text=_("Office only, instead of `customer`."))
     ref = serializers.CharField(max_length=64, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if {"customer", "new_customer"} <= attrs.keys():
-            raise serializers.ValidationError(_("Please give a customer or a new customer, not both."), code="invalid")
+            raise serializers.ValidationError(_("Please give `customer` or `new_customer`, not both."), code="invalid")
         return attrs
 
 
 class WarningsQuery(serializers.Serializer[Any]):
-    customer = related(Customer.objects.active())
+    customer = related_field(Customer.objects.active())
 
 
 class OrderChanges(OrderInput):
     """The fields to change; others stay. `version`, if given, must be the current one."""
 
-    customer = related(Customer.objects.active(), required=False)
+    customer = related_field(Customer.objects.active(), required=False)
     eta = NearDateTimeField(required=False, allow_null=True)
-    driver = related(Driver.objects.filter(is_active=True), required=False, allow_null=True)
-    route = related(Route.objects.select_related("driver"), required=False, allow_null=True)
+    driver = related_field(Driver.objects.filter(is_active=True), required=False, allow_null=True)
+    route = related_field(Route.objects.select_related("driver"), required=False, allow_null=True)
     stop_sequence = serializers.IntegerField(min_value=1, max_value=MAX_STOPS, required=False, allow_null=True)
     version = serializers.IntegerField(min_value=1, required=False)
 
@@ -130,10 +134,10 @@ class StatusInput(ReasonInput, CommandInput):
 
     status = serializers.ChoiceField(OrderStatus.choices)
     at = serializers.DateTimeField(required=False)
-    driver = related(
+    driver = related_field(
         Driver.objects.filter(is_active=True),
         required=False,
-        help_text=_("For “assigned”, if the route has no driver."),
+        help_text=_("For the status “assigned”, if the order's route has no driver."),
     )
 
 
@@ -176,22 +180,26 @@ class BulkInput(ReasonInput, Strict):
     ids = serializers.ListField(child=id_field(), allow_empty=False, max_length=MAX_IDS)
     versions = ByIdField(
         max_keys=MAX_IDS, child=serializers.IntegerField(min_value=1),
-        help_text=_("By order id. An order whose version differs is not changed."),
+        help_text=_("The expected version by order id. An order with another version is not changed."),
     )  # fmt: skip
     status = serializers.ChoiceField(OrderStatus.choices, required=False)
-    driver = related(Driver.objects.filter(is_active=True), required=False, allow_null=True)
-    route = related(Route.objects.select_related("driver"), required=False, allow_null=True)
+    driver = related_field(Driver.objects.filter(is_active=True), required=False, allow_null=True)
+    route = related_field(Route.objects.select_related("driver"), required=False, allow_null=True)
     priority = serializers.ChoiceField(Priority.choices, required=False)
     scheduled_date = serializers.DateField(required=False)
 
     def validate_ids(self, ids: list[int]) -> list[int]:
         if len(set(ids)) < len(ids):
-            raise serializers.ValidationError(_("An order is listed twice. Please list it once."), code="unique")
+            repeated = next(id_ for id_ in ids if ids.count(id_) > 1)
+            detail = _("Order %d is listed more than once. Please list it once.") % repeated
+            raise serializers.ValidationError(detail, code="unique")
         return ids
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.keys() - {"ids", "reason", "versions"}:
-            raise serializers.ValidationError(_("Please say what to change: status, driver, route, priority or date."))
+            raise serializers.ValidationError(
+                _("Please give at least one change: status, driver, route, priority or date.")
+            )
         if "driver" in attrs and attrs.get("status", OrderStatus.ASSIGNED) not in PROMISED:
             detail = _("A driver can be given only with the status “confirmed” or “assigned”.")
             raise serializers.ValidationError({"driver": [detail]})

@@ -42,7 +42,7 @@ class HistoryOutput(serializers.ModelSerializer[OrderStatusChange]):
     )
     changed_by = ByField()
     sent_later = serializers.BooleanField(
-        read_only=True, help_text=_("Done offline and reported later. `at` is when it happened.")
+        read_only=True, help_text=_("Whether the change was made offline and reported later. `at` is when it was made.")
     )
 
     class Meta:
@@ -103,8 +103,8 @@ class MoveOutput(serializers.Serializer[OrderStatusChange]):
 
 
 class WarningOutput(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="Stable, for programs.")
-    detail = serializers.CharField(help_text="For people, in the caller's language.")
+    code = serializers.CharField(help_text="A stable code for programs.")
+    detail = serializers.CharField(help_text="A sentence for people, in the caller's language.")
 
 
 Row = dict[str, Any]

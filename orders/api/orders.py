@@ -64,13 +64,15 @@ class OrderFilters(Filters):
     day = filters.DateFilter(
         method=lambda orders, _name, day: orders.of_day(day),
         validators=DAY_LIMITS,
-        help_text=_("Scheduled for this day, or last changed on it."),
+        help_text=_("Orders that are scheduled for this day or were last changed on it."),
     )
     driver = IdFilter()
     route = IdFilter()
     customer = IdsFilter(help_text=_("One or more, separated by commas."))
     latest = IdFilter(
-        method="newest", max_value=20, help_text=_("With `customer`: at most this many of the newest orders of each.")
+        method="newest",
+        max_value=20,
+        help_text=_("Only with `customer`: at most this many orders of each customer, the newest ones."),
     )
     area = filters.CharFilter(max_length=20)
     q = filters.CharFilter(
@@ -85,7 +87,7 @@ class OrderFilters(Filters):
     def newest(self, orders: OrderQuerySet, name: str, value: int) -> OrderQuerySet:
         if not self.form.cleaned_data.get("customer"):
             # Without customers, the window function would number every order in the table.
-            raise ValidationError({name: [_("Please name the customers too.")]})
+            raise ValidationError({name: [_("“latest” works only with “customer”. Please add “customer”.")]})
         return orders.newest_of_each_customer(value)
 
 
@@ -140,7 +142,9 @@ class Orders(ProofImages):
         if not is_office(self.request.user):
             data["customer"] = request.user.customer  # type: ignore[union-attr]
         elif not {"customer", "new_customer"} & data.keys():
-            raise serializers.ValidationError({"customer": [_("Please name the customer.")]}, code="required")
+            raise serializers.ValidationError(
+                {"customer": [_("Please give `customer` or `new_customer`.")]}, code="required"
+            )
         return self._whole_response(Order.objects.all(), services.place(actor=self._actor(), **data).pk, 201)
 
     @extend_schema(parameters=[ETAG], request=OrderChanges, responses=WholeOrderOutput)

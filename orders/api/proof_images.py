@@ -101,7 +101,9 @@ def _image_response(image: ProofImage | None) -> HttpResponse:
     try:
         content = image.read() if image else None
     except FileNotFoundError as error:
-        raise NotFound(_("The file of this image is not on this server. Please upload it again.")) from error
+        raise NotFound(
+            _("The file of this signature or photo is not on this server. Please upload it again.")
+        ) from error
     if content is None:
         raise NotFound
     return HttpResponse(content, "image/jpeg")

@@ -27,9 +27,15 @@ def days_of(request: Request) -> tuple[date, date]:
 
 Count, Day, Name = serializers.IntegerField, serializers.DateField, serializers.CharField
 PUNCTUALITY = {
-    "on_time_share": serializers.FloatField(allow_null=True, help_text=_("Share of delivered orders, 0 to 1.")),
-    "median_minutes": serializers.FloatField(allow_null=True, help_text=_("From confirmed to delivered.")),
-    "p90_minutes": serializers.FloatField(allow_null=True, help_text=_("90 % of orders took no longer than this.")),
+    "on_time_share": serializers.FloatField(
+        allow_null=True, help_text=_("Share of delivered orders that were on time, 0 to 1.")
+    ),
+    "median_minutes": serializers.FloatField(
+        allow_null=True, help_text=_("Minutes from confirmed to delivered: half of the orders took no longer.")
+    ),
+    "p90_minutes": serializers.FloatField(
+        allow_null=True, help_text=_("Minutes from confirmed to delivered: 90 % of the orders took no longer.")
+    ),
 }
 
 

@@ -92,7 +92,9 @@ def amount(items: Collection[OrderItem]) -> int:
     """The total in NT$. Raises Refusal if it does not fit the column."""
     total = sum(item.quantity * item.unit_price for item in items)
     if total > MAX_AMOUNT:
-        raise Refusal("amount_too_large", _("The amount is too large. Please check the quantities."), attr="items")
+        raise Refusal(
+            "amount_too_large", _("The amount is too large. Please check the quantities and prices."), attr="items"
+        )
     return total
 
 
@@ -105,10 +107,10 @@ def _build_items(lines: Sequence[OrderLine], present: dict[int, OrderItem]) -> l
         product = products.get(line.product)
         item = present.get(line.product)
         if any(line.product == before.product for before in lines[:index]):
-            detail = _("This product is already in the order. Please put it all on one line.")
+            detail = _("This product is listed more than once. Please put the whole quantity on one line.")
             raise Refusal("product_repeated", detail, attr=f"items.{index}.product")
         if product is None or not (product.is_active or item):
-            detail = _("Product %(id)d does not exist or is no longer sold.")
+            detail = _("Product %(id)d does not exist or is no longer sold. Please choose another.")
             raise Refusal("unknown_product", detail % {"id": line.product}, attr=f"items.{index}.product")
         item = item or OrderItem(product=product, unit_price=product.price)
         item.quantity = line.quantity

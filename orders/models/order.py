@@ -29,7 +29,7 @@ from web.actors import Actor, Source
 from web.audit import Audit, ItemsThen
 from web.limits import MAX_MONEY, validate_moment
 from web.refusals import Refusal
-from web.timings import measured
+from web.timings import measure
 from web.tracked import Tracked
 
 # Highest `stop_sequence` on a route.
@@ -50,7 +50,7 @@ class VersionConflict(Refusal):
 
 
 def no_such_order() -> Refusal:
-    return Refusal("not_found", _("There is no such order."), status=404)
+    return Refusal("not_found", _("There is no such order, or you may not see it."), status=404)
 
 
 def ref_reused() -> Refusal:
@@ -318,7 +318,7 @@ class Order(Tracked):
         """Reads the row again and locks it until the transaction ends."""
         self.refresh_from_db(from_queryset=type(self).objects.locked())
 
-    @measured("move")
+    @measure("move")
     def move(self, command: Command) -> OrderStatusChange:
         """Moves the order like `transition_to`, but the caller holds the lock and has read the row.
 
@@ -406,7 +406,9 @@ def _check_time(at: datetime | None, order: Order) -> datetime:
     if at > now + CLOCK_SKEW:
         raise Refusal("invalid_time", _("The time is in the future. Please check the device's clock."), attr="at")
     if at < order.created_at - CLOCK_SKEW:
-        raise Refusal("invalid_time", _("The time is before the order was placed. Please check it."), attr="at")
+        raise Refusal(
+            "invalid_time", _("The time is before the order was placed. Please check the device's clock."), attr="at"
+        )
     return min(at, now)
 
 
@@ -420,7 +422,7 @@ def _set_quantities(items: delivery_parts.Items, delivered: Mapping[int, int]) -
         detail = _("You can deliver only ordered products, and no more than was ordered.")
         raise Refusal("invalid_quantity", detail, attr="quantities")
     if delivered and not any((ordered | dict(delivered)).values()):
-        detail = _("Nothing was delivered. Please report “Could not deliver” with a reason.")
+        detail = _("Nothing was delivered. Please report “Could not deliver” instead.")
         raise Refusal("invalid_quantity", detail, attr="quantities")
     for item in items:
         item.quantity_delivered = delivered.get(item.product_id, item.quantity)
@@ -435,7 +437,9 @@ def _set_columns(order: Order, command: Command) -> None:
     if command.to == OrderStatus.ASSIGNED:
         order.driver = command.driver or order.driver or (order.route.driver if order.route else None)
         if order.driver is None or not order.driver.is_active:
-            raise Refusal("driver_required", _("This driver is not active. Please choose another."), attr="driver")
+            raise Refusal(
+                "driver_required", _("An assigned order needs an active driver. Please choose one."), attr="driver"
+            )
         if order.route is not None and order.route.driver_id != order.driver.pk:
             order.route = order.stop_sequence = None
     if command.eta is not None:

@@ -36,7 +36,7 @@ MAX_PER_ORDER = 20
 QUALITY = 85
 # Pillow modes in which an image can be scaled. In other modes (palette, one bit) it would lose thin lines.
 SCALABLE_MODES = {"L", "RGB", "RGBA"}
-decoding = OneAtATime(_("Many images are arriving. Please try again in a few seconds."))
+decoding = OneAtATime(_("Many files are being uploaded. Please try again in a few seconds."))
 # The URL name of the view that returns an image. The files lie outside the directories that the web server serves: only
 # this view, which checks permissions, returns them.
 URL_NAME = "order-proof-image"
@@ -140,13 +140,13 @@ def _allowed_order(seen: QuerySet[Order], by: User) -> Order:
     if order is None:
         raise no_such_order()
     if not sides_towards(by, order) & {Side.OFFICE, Side.DRIVER}:
-        raise Refusal("forbidden", _("Only the driver and the office may do this."), status=403)
+        raise Refusal("forbidden", _("Only the office and the order's driver may do this."), status=403)
     return order
 
 
 def _check_count(order: Order) -> None:
     if order.proof_images.count() >= MAX_PER_ORDER:
-        detail = _("An order can have at most %d images.") % MAX_PER_ORDER
+        detail = _("An order can have at most %d signatures and photos.") % MAX_PER_ORDER
         raise Refusal("too_many_images", detail, attr="image", status=409)
 
 
@@ -158,14 +158,14 @@ def to_jpeg(upload: UploadedFile) -> bytes:
     if (upload.size or 0) > MAX_BYTES:
         raise Refusal(
             "image_too_large",
-            _("The image is larger than 2 MB. Please choose a smaller one."),
+            _("The file is larger than 2 MB. Please choose a smaller one."),
             attr="image",
             status=413,
         )
     try:
         with Image.open(upload, formats=("JPEG", "PNG")) as opened:
             if opened.width * opened.height > MAX_PIXELS:
-                detail = _("The image has more than 16 million pixels. Please choose a smaller one.")
+                detail = _("The file has more than 16 million pixels. Please choose a smaller one.")
                 raise Refusal("image_too_large", detail, attr="image", status=413)
             with decoding.turn():
                 return _encode(opened)
@@ -173,7 +173,7 @@ def to_jpeg(upload: UploadedFile) -> bytes:
         raise
     except Exception as error:  # decoders raise many kinds of errors for malformed bytes
         raise Refusal(
-            "invalid_image", _("This is not a complete JPEG or PNG image. Please choose another."), attr="image"
+            "invalid_image", _("This is not a complete JPEG or PNG file. Please choose another."), attr="image"
         ) from error
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from customers.models import phone_matches, text_matches
 from orders import numbers
 from orders.states import ON_THE_ROAD, OPEN, OrderStatus
-from web.text import visible
+from web.text import remove_invisible
 from web.tracked import AnnouncedQuerySet
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
 
         `with_phones` limits the orders whose telephones are searched. By default all are searched.
         """
-        text = visible(text).strip()[:100]
+        text = remove_invisible(text).strip()[:100]
         found = text_matches(text, "customer__name", "delivery_address")
         found |= Q(order_number__contains=numbers.normalise_order_number(text))
         has_phone = phone_matches(text, "contains", "customer__phone", "customer__phone2")

@@ -16,24 +16,24 @@ from importing.columns import UnreadableSheet
 from importing.importer import import_orders
 from importing.report import Finding, Mode, Report
 from importing.sheet import MAX_BYTES
-from web.text import plain
+from web.text import normalize_typed
 
 
 class Command(BaseCommand):
-    help = (
-        "Imports orders from a sheet (.xlsx, .xls, .ods, CSV). "
-        "Exit code: 0 if all rows are imported or known, 1 if some are invalid, 2 if the file is unreadable."
+    help = _(
+        "Imports orders from a sheet (.xlsx, .xls, .ods, CSV). Exit code 0: all rows were imported, now or before. "
+        "1: some rows are wrong. 2: the file cannot be read."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--dry-run", action="store_true", help="report what an import would do, and change nothing")
-        parser.add_argument("--all-or-nothing", action="store_true", help="import nothing if any row is invalid")
+        parser.add_argument("--dry-run", action="store_true", help=_("show what would be imported, and change nothing"))
+        parser.add_argument("--all-or-nothing", action="store_true", help=_("import nothing if any row is wrong"))
         parser.add_argument(
             "--encoding",
-            type=plain,
+            type=normalize_typed,
             default="",
-            help="of a CSV file: utf-8, big5, hkscs, … (detected if omitted)",
+            help=_("encoding of a CSV file: utf-8, big5, hkscs, … (default: detected)"),
         )
 
     def handle(

@@ -33,10 +33,12 @@ from luckygas.environment import LOOPBACK
 
 
 class Command(BaseCommand):
-    help = "Fills an empty database with demo data and prints the demo's accounts. A second run changes nothing."
+    help = _("Fills an empty database with demo data and prints the demo's accounts. A second run changes nothing.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--force", action="store_true", help="run even if other machines can reach the site")
+        parser.add_argument(
+            "--force", action="store_true", help=_("fill the database even if other machines can reach the site")
+        )
 
     def handle(self, *args: Any, force: bool, **options: Any) -> None:
         if not force and not is_private():
@@ -47,7 +49,8 @@ class Command(BaseCommand):
         existing = set(User.objects.filter(username__in=names).values_list("username", flat=True))
         if existing and existing != names:
             raise CommandError(
-                _("These accounts already exist and do not belong to the demo: %s") % ", ".join(sorted(existing))
+                _("Only some accounts of the demo exist: %s. Please use an empty database.")
+                % ", ".join(sorted(existing))
             )
         if existing:
             self.stdout.write(_("The demo data is ready."))

@@ -57,14 +57,14 @@ def apply(wanted: dict[str, Any], operator: Operator) -> None:
     elif "outcome" in wanted:
         operator.receipts.policy = parse_policy(wanted)
     else:
-        raise ValueError("Name a fault, an outcome, or a message.")
+        raise ValueError("Give `fault`, `outcome` or `message`.")
 
 
 def send_receipt(wanted: dict[str, Any], operator: Operator) -> None:
     """Sends a receipt of one message at once."""
     sent = operator.telephones.get(int(wanted["message"]))
     if sent is None:
-        raise ValueError("There is no such message.")
+        raise ValueError("There is no message with this number.")
     reply = str(wanted.get("reply") or "")[:LONGEST_REPLY]
     operator.receipts.schedule(
         QueuedReceipt(sent, MessageStatus.SENT if reply else parse_outcome(wanted.get("outcome")), reply)
@@ -97,19 +97,19 @@ def parse_policy(wanted: dict[str, Any]) -> ReceiptPolicy:
 
 def parse_outcome(text: Any) -> MessageStatus:
     if text not in OUTCOMES:
-        raise ValueError(f"An outcome is one of {', '.join(OUTCOMES)}.")
+        raise ValueError(f"`outcome` must be one of {', '.join(OUTCOMES)}.")
     return MessageStatus(text)
 
 
 def parse_times(text: Any) -> int:
     if not 1 <= (number := int(text)) <= MAX_TIMES:
-        raise ValueError(f"A number of times is 1 to {MAX_TIMES}.")
+        raise ValueError(f"`times` must be from 1 to {MAX_TIMES}.")
     return number
 
 
 def parse_seconds(text: Any) -> float:
     if not 0 <= (seconds := float(text)) <= LONGEST_SECONDS:
-        raise ValueError(f"Seconds are 0 to {LONGEST_SECONDS:g}.")
+        raise ValueError(f"`seconds` and `delay` must be from 0 to {LONGEST_SECONDS:g}.")
     return seconds
 
 

@@ -21,11 +21,11 @@ def send(request: Request, operator: Operator) -> Response:
         phone, text = str(body["phone"]), str(body["message"])
         sent, is_repeated = operator.accept(NAME, phone, text, key=request.headers.get("Idempotency-Key", ""))
     except (ValueError, KeyError):
-        return json_response(400, error="Send JSON: phone, message, sender.")
+        return json_response(400, error="Send a JSON object with phone, message and sender.")
     except NoNumber:
-        return json_response(400, error="`phone` is not a mobile number.")
+        return json_response(400, error="`phone` is not a mobile number of Taiwan.")
     except NoCredit:
-        return json_response(402, error="No credit.")
+        return json_response(402, error="The account has no points left.")
     return json_response(200, message_id=sent.id, duplicate=is_repeated)
 
 
@@ -36,7 +36,9 @@ def health(request: Request, operator: Operator) -> Response:
 
 
 def refusal(code: str, request: Request) -> Response:
-    return json_response(int(code) if code.isdecimal() and 400 <= int(code) <= 599 else 400, error="Refused.")
+    return json_response(
+        int(code) if code.isdecimal() and 400 <= int(code) <= 599 else 400, error="The message is refused."
+    )
 
 
 def is_known(request: Request, operator: Operator) -> bool:

@@ -31,12 +31,13 @@ TEMPLATES = DjangoTemplates(
     {"NAME": "sandbox", "DIRS": [Path(__file__).parent / "templates"], "APP_DIRS": False, "OPTIONS": {}}
 )
 FAULTS = {
-    FaultKind.SLOW: _("answers slowly (5 s)"), FaultKind.REFUSE: _("refuses"), FaultKind.HANG: _("never answers"),
+    FaultKind.SLOW: _("responds slowly (5 s)"), FaultKind.REFUSE: _("refuses the message"),
+    FaultKind.HANG: _("never responds"),
     FaultKind.DROP_BEFORE: _("closes the connection without reading the request"),
     FaultKind.DROP_AFTER: _("accepts the message, then closes the connection"),
-    FaultKind.GARBAGE: _("answers with garbage"),
-    FaultKind.HTML: _("answers with an HTML page"), FaultKind.HUGE: _("answers with ten megabytes"),
-    FaultKind.TWICE: _("sends each answer twice"),
+    FaultKind.GARBAGE: _("responds with unreadable data"),
+    FaultKind.HTML: _("responds with an HTML page"), FaultKind.HUGE: _("responds with ten megabytes"),
+    FaultKind.TWICE: _("sends each response twice"),
 }  # fmt: skip
 OUTCOMES = (MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.EXPIRED)
 

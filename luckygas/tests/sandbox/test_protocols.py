@@ -150,7 +150,8 @@ def test_http_refuses_wrong_values_with_a_status(sandbox: Sandbox, body: dict[st
 
 @pytest.mark.parametrize(
     ("path", "code", "start"),
-    [("/sms", "503", b'{"error": "Refused."}'), ("/mitake/SmSend", "k", b"[1]\r\nstatuscode=k\r\nError="),
+    [("/sms", "503", b'{"error": "The message is refused."}'),
+     ("/mitake/SmSend", "k", b"[1]\r\nstatuscode=k\r\nError="),
      ("/every8d/sendSMS.ashx", "-99", b"-99, "), ("/every8d/sendSMS.ashx", "-11", "-11, 帳號已停用".encode()),
      ("/every8d/sendSMS.ashx", "-100", "-100, 帳號錯誤".encode()),
      ("/every8d/sendSMS.ashx", "-101", "-101, 密碼錯誤".encode()),

@@ -90,7 +90,7 @@ def test_deactivating_driver_with_open_orders_warns(office: Browser, by: str) ->
         answer = office.post(path, form)
     else:
         answer = office.post(LIST, {"action": "deactivate", "_selected_action": [driver.pk]})
-    assert ("warning", "陳志明 still has 1 open order. Please give it to another driver.") in shown_messages(answer)
+    assert ("warning", "陳志明 still has 1 open order. Please assign it to another driver.") in shown_messages(answer)
     assert not Driver.objects.get().is_active
 
 

@@ -80,7 +80,7 @@ def test_csv_has_same_figures(office: Client) -> None:
 
 def test_csv_renders_no_plots(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[bytes] = []
-    monkeypatch.setattr("web.charts.embedded", drawn.append)
+    monkeypatch.setattr("web.charts.data_url", drawn.append)
     assert (office.get(f"{PAGE}?format=csv").status_code, drawn) == (200, [])
     assert (office.get(PAGE).status_code, len(drawn)) == (200, 6)
 
