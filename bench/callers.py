@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 
-class WrongAnswer(RuntimeError):
-    """The server gave a wrong answer, so the measurement is invalid."""
+class WrongResponse(RuntimeError):
+    """The server's response is wrong, so the measurement is invalid."""
 
 
 class Caller:
@@ -21,20 +21,21 @@ class Caller:
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def call(self, method: str, path: str, body: Any = None) -> bytes:
-        """Returns the body of the response. Raises WrongAnswer if the status is 300 or higher."""
+        """Returns the body of the response. Raises WrongResponse if the status is 300 or higher."""
         payload = None if body is None else json.dumps(body)
         headers = self._headers | ({"Content-Type": "application/json"} if payload else {})
         self._connection.request(method, path, payload, headers)
-        answer = self._connection.getresponse()
-        content = answer.read()
-        if answer.status >= 300:
-            raise WrongAnswer(f"{method} {path}: {answer.status} {content[:300]!r}")
+        response = self._connection.getresponse()
+        content = response.read()
+        if response.status >= 300:
+            raise WrongResponse(f"{method} {path}: {response.status} {content[:300]!r}")
         return content
 
     def milliseconds(self, method: str, path: str, body: Any = None) -> float:
-        begun = time.perf_counter()
+        """Makes one call and returns the time until its response."""
+        start = time.perf_counter()
         self.call(method, path, body)
-        return (time.perf_counter() - begun) * 1000
+        return (time.perf_counter() - start) * 1000
 
     def close(self) -> None:
         self._connection.close()

@@ -8,13 +8,13 @@ from html import escape
 
 LEFT, WIDTH, BAR, GAP, TOP = 300, 900, 16, 14, 50
 # Where the scale begins, in the unit of the values.
-LEAST = 0.1
+SCALE_START = 0.1
 COLOURS = ("#c2410c", "#0f766e")
 
 
 def bars(title: str, series: Mapping[str, Mapping[str, float]], labels: Sequence[str]) -> str:
     """An SVG with one group of bars for each label and one bar for each series; values by series and label."""
-    most = max(value for values in series.values() for value in values.values())
+    maximum = max(value for values in series.values() for value in values.values())
     height = TOP + len(labels) * (BAR * len(series) + GAP) + 10
     box = f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {box}>'
@@ -25,14 +25,17 @@ def bars(title: str, series: Mapping[str, Mapping[str, float]], labels: Sequence
     for row, label in enumerate(labels):
         top = TOP + row * (BAR * len(series) + GAP)
         parts += [_text(LEFT - 8, top + BAR * len(series) / 2 + 4, label, anchor="end")]
-        parts += _group(top, most, [values.get(label) for values in series.values()])
+        parts += _group(top, maximum, [values.get(label) for values in series.values()])
     return "\n".join([*parts, "</svg>\n"])
 
 
-def _group(top: float, most: float, values: Sequence[float | None]) -> Iterator[str]:
+def _group(top: float, maximum: float, values: Sequence[float | None]) -> Iterator[str]:
     for place, (value, colour) in enumerate(zip(values, COLOURS, strict=False)):
         if value is not None:
-            y, share = top + place * BAR, math.log(max(value, LEAST) / LEAST) / math.log(most / LEAST)
+            y, share = (
+                top + place * BAR,
+                math.log(max(value, SCALE_START) / SCALE_START) / math.log(maximum / SCALE_START),
+            )
             width = share * (WIDTH - LEFT - 60)
             yield f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR - 2}" fill="{colour}"/>'
             yield _text(LEFT + width + 6, y + BAR - 5, f"{value:.3g}")

@@ -25,10 +25,10 @@ class Bench:
         self.collected.add(Figure(scenario, server, name, value, unit, note))
 
     def targets(self) -> Iterator[Target]:
-        """The product, then the peers. `--server` selects those whose name contains the word."""
+        """The product, then the peers. `--server` selects those whose name contains its word."""
         for target in [*products(self.protocol), *peers(self.redis.url)]:
             wanted = self.only.lower() in target.name.lower()
-            if wanted and (self.size.peers_everywhere or not target.variant):
+            if wanted and (self.size.all_peers or not target.variant):
                 yield target
 
     @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value. `value` is None if the server is not installed; then `note` says so."""
+    """One measured value. `value` is None if the server could not be measured; then `note` says why."""
 
     scenario: str
     server: str
@@ -25,7 +25,7 @@ class Size:
     sockets: int = 200
     events: int = 200
     rounds: int = 5
-    # The longest time for the rounds of one target.
+    # After this time, a target begins no further round.
     round_seconds: float = 20.0
     interval: float = 0.02
     latency_sockets: int = 1000
@@ -35,10 +35,10 @@ class Size:
     idle_sockets: int = 10_000
     idle_seconds: float = 65.0
     heartbeat: float = 30.0
-    deaf_sockets: int = 20
-    # Events of 4 KB. First more than the hub keeps in memory, so that its buffer does not grow during the measurement.
-    deaf_before: int = 5600
-    deaf_events: int = 2400
+    slow_sockets: int = 20
+    # Events of 4 KB. `slow_before` fills the hub's buffer, so that it does not grow during the measurement.
+    slow_before: int = 5600
+    slow_events: int = 2400
     storm_clients: int = 1000
     storm_events: int = 100
     jitter_clients: int = 500
@@ -51,7 +51,7 @@ class Size:
     board_orders: int = 300
     board_rate: int = 10
     board_seconds: float = 20.0
-    # 300 a day, and reads of each view.
+    # 300 orders a day for 30 days.
     cache_orders: int = 9000
     cache_reads: int = 150
     rest_changes: int = 300
@@ -59,23 +59,23 @@ class Size:
     listed_orders: int = 100_000
     list_reads: int = 90
     health_calls: int = 1000
-    # Measure all peers, not only those that a goal names.
-    peers_everywhere: bool = True
+    # Measure all peers in every scenario, not only those that a goal names.
+    all_peers: bool = True
 
 
 FULL = Size()
 QUICK = Size(
     orders=60, sockets=100, events=40, rounds=2, round_seconds=0.5, latency_sockets=200, latency_seconds=2.0,
-    memory_sockets=200, idle_sockets=1000, idle_seconds=2.0, heartbeat=1.0, deaf_sockets=10, deaf_events=1600,
+    memory_sockets=200, idle_sockets=1000, idle_seconds=2.0, heartbeat=1.0, slow_sockets=10, slow_events=1600,
     storm_clients=200, jitter_clients=50, jitter_seconds=4.0, jitter_life=2.0, jitter_down=0.5, fault_sockets=20,
     fault_seconds=1.8, messages=100, board_seconds=3.0, cache_orders=900, cache_reads=40,
-    rest_changes=60, bulk_orders=100, listed_orders=2000, list_reads=30, health_calls=200, peers_everywhere=False,
+    rest_changes=60, bulk_orders=100, listed_orders=2000, list_reads=30, health_calls=200, all_peers=False,
 )  # fmt: skip
 
 
 @dataclass(slots=True)
 class Collected:
-    """The figures of a run. Prints each as it is added."""
+    """The figures of a run. Prints each figure when it is added."""
 
     figures: list[Figure] = field(default_factory=list)
 

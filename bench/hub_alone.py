@@ -1,4 +1,4 @@
-"""The product with an extra socket that passes events straight to the hub: fan-out without database and bell."""
+"""The product with an extra socket that passes events straight to the hub: fan-out without database and wake-ups."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ async def publish(receive: Any, send: Any) -> None:
     await send({"type": "websocket.accept"})
     hub = await Hub.current()
     while (message := await receive())["type"] == "websocket.receive":
-        hub.deliver([encoded(hub.cursor, line) for line in message["text"].splitlines()])
+        hub.deliver([encode(hub.cursor, line) for line in message["text"].splitlines()])
 
 
-def encoded(seq: int, name: str) -> Encoded:
-    """An event with the number of the hub's cursor, because the cursor must not pass the end of the log."""
+def encode(seq: int, name: str) -> Encoded:
+    """An encoded event whose id is the hub's cursor: a higher id would move the cursor beyond the end of the log."""
     data = {"customer_id": 17, "name": name}
     return Encoded.of(
         Event(seq=seq, type="customer.updated", channels=["customers"], data=data, created_at=timezone.now())

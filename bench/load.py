@@ -17,8 +17,8 @@ HERE = Path(__file__).resolve().parent
 BUILD = HERE / ".build"
 
 
-def compiled(source: Path) -> Path:
-    """Compiles one C file and returns the program. Recompiles when the file or a header beside it is newer."""
+def compile_program(source: Path) -> Path:
+    """Returns the program of a C file. Compiles it if the file or a header beside it is newer than the program."""
     program = BUILD / source.stem
     newest = max(file.stat().st_mtime for file in [source, *source.parent.glob("*.h")])
     if not program.exists() or program.stat().st_mtime < newest:
@@ -31,12 +31,12 @@ def compiled(source: Path) -> Path:
 
 
 class NotOpened(RuntimeError):
-    """The server did not accept all sockets."""
+    """The server did not accept all sockets, or could not be started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Counts since the last reset. `marks` are events received; `least` and `most` are per socket."""
+    """Counts since the last reset. `received` counts events; `min_received` and `max_received` are per socket."""
 
     open_now: int
     closed: int
@@ -45,9 +45,9 @@ class Counts:
     frames: int
     bytes: int
     reads: int
-    marks: int
-    least: int
-    most: int
+    received: int
+    min_received: int
+    max_received: int
     duplicates: int
     unrecovered: int
     last_ns: int
@@ -63,18 +63,18 @@ class Load:
     """Opens a socket to one server for each path. Leaving the context closes them."""
 
     def __init__(self, server: Server, paths: Sequence[str], *options: str) -> None:
-        self._paths = tempfile.NamedTemporaryFile("w", prefix="luckygas-", suffix=".paths")  # noqa: SIM115  (kept until the client ends)
+        self._paths = tempfile.NamedTemporaryFile("w", prefix="luckygas-", suffix=".paths")  # noqa: SIM115  (the client reads it later)
         self._paths.write("".join(f"{path}\n" for path in paths))
         self._paths.flush()
         self._sockets = len(paths)
-        what = ["-p", str(server.port), "-n", str(len(paths)), "-f", self._paths.name]
-        program = str(compiled(HERE / "client/load.c"))
+        arguments = ["-p", str(server.port), "-n", str(len(paths)), "-f", self._paths.name]
+        program = str(compile_program(HERE / "client/load.c"))
         self.process = subprocess.Popen(
-            [program, *what, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [program, *arguments, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def __enter__(self) -> Load:
-        self.ready = self._answer()
+        self.ready = self._read_counts()
         if self.ready.open_now < self._sockets:
             self.__exit__(None, None, None)
             raise NotOpened(f"only {self.ready.open_now} of {self._sockets} sockets could be opened")
@@ -85,20 +85,20 @@ class Load:
         self.process.communicate()
         self._paths.close()
 
-    def ask(self, command: str) -> Counts:
+    def command(self, command: str) -> Counts:
         assert self.process.stdin is not None
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
-        return self._answer()
+        return self._read_counts()
 
     def reset(self) -> Counts:
-        return self.ask("reset")
+        return self.command("reset")
 
-    def wait(self, events: int, quiet: float = 3.0, most: float = 60.0) -> Counts:
-        """Waits until `events` were received in all, none came for `quiet` seconds, or `most` seconds are over."""
-        return self.ask(f"wait {events} {quiet * 1000:.0f} {most * 1000:.0f}")
+    def wait(self, events: int, quiet: float = 3.0, timeout: float = 60.0) -> Counts:
+        """Waits until all `events` were received, none came for `quiet` seconds, or `timeout` seconds have passed."""
+        return self.command(f"wait {events} {quiet * 1000:.0f} {timeout * 1000:.0f}")
 
-    def _answer(self) -> Counts:
+    def _read_counts(self) -> Counts:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:

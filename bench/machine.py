@@ -26,7 +26,11 @@ def describe() -> dict[str, str]:
         "Python": platform.python_version(),
     }
     facts |= {name: version(name) for name in LIBRARIES}
-    return facts | {"Node": _says("node", "--version"), "nginx": _says("nginx", "-v"), "C": _says("cc", "-dumpversion")}
+    return facts | {
+        "Node": _version_of("node", "--version"),
+        "nginx": _version_of("nginx", "-v"),
+        "C": _version_of("cc", "-dumpversion"),
+    }
 
 
 def _line(path: str, name: str) -> str:
@@ -38,8 +42,8 @@ def _memory() -> str:
     return f"{int(_line('/proc/meminfo', 'MemTotal').split()[0]) / 2**20:.0f} GiB"
 
 
-def _says(program: str, option: str) -> str:
+def _version_of(program: str, option: str) -> str:
     if (found := shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")) is None:
         return "not installed"
-    done = subprocess.run([found, option], capture_output=True, text=True, check=False)
-    return (done.stdout or done.stderr).strip().rpartition("/")[2]
+    result = subprocess.run([found, option], capture_output=True, text=True, check=False)
+    return (result.stdout or result.stderr).strip().rpartition("/")[2]

@@ -15,12 +15,12 @@ ROOT = Path(__file__).resolve().parent.parent
 SERVER_CORE, OTHER_CORE = 0, 1
 # CPUCLOCK_SCHED of clock_gettime(2): CPU time of a whole process in ns, including finished threads.
 SCHEDULED = 2
-# For THROTTLE_RATES: one client sends the load of many, so limits are high. Requests are still counted.
-GENEROUS = ",".join(f"{name}=9999999/s" for name in THROTTLE_RATES)
+# The value of THROTTLE_RATES. One client sends the load of many, so the limits are high, but requests are counted.
+HIGH_RATES = ",".join(f"{name}=9999999/s" for name in THROTTLE_RATES)
 
 
 class Pinned(Server):
-    """A server process on SERVER_CORE. `command` receives this object, for its port and directory."""
+    """A server process on SERVER_CORE. `command` receives this object, to read its port and directory."""
 
     def __init__(self, command: Callable[[Pinned], list[str]], environment: dict[str, str]) -> None:
         super().__init__()
@@ -38,26 +38,26 @@ class Pinned(Server):
     @property
     def pids(self) -> list[int]:
         assert self.process is not None
-        return [self.process.pid, *children(self.process.pid)]
+        return [self.process.pid, *descendants(self.process.pid)]
 
     def cpu_seconds(self) -> float:
-        """User and system time so far, of the process and its children. More precise than /proc/PID/stat."""
+        """User and system time so far, of the process and its descendants. More precise than /proc/PID/stat."""
         return sum(time.clock_gettime(~pid << 3 | SCHEDULED) for pid in self.pids)
 
     def memory(self, field: str = "VmRSS") -> float:
-        """Resident memory in MB. The field `VmHWM` is the peak since `forget_peak()`."""
+        """Resident memory with that of descendants, in MB. The field `VmHWM` is the peak since `reset_peak()`."""
         return sum(_status(pid, field) for pid in self.pids) / 1024
 
-    def forget_peak(self) -> None:
+    def reset_peak(self) -> None:
         for pid in self.pids:
             Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
-def children(pid: int) -> Iterator[int]:
+def descendants(pid: int) -> Iterator[int]:
     """All descendants of a process."""
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         yield int(child)
-        yield from children(int(child))
+        yield from descendants(int(child))
 
 
 def _status(pid: int, field: str) -> int:

@@ -1,4 +1,4 @@
-"""Accounts, tokens and changing orders of the product. Import it after `django.setup()`."""
+"""Creates accounts, tokens and orders, and publishes the product's events. Import it after `django.setup()`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OFFICE = "/api/v1/websocket/ws/office"
+# The bytes of an event's JSON besides its padding.
 ENVELOPE_BYTES = 155
 # The path in bench/hub_alone.py. That module is not imported, because it is the server's application.
 HUB_ALONE = "/bench/publish"
@@ -35,14 +36,14 @@ HUB_ALONE = "/bench/publish"
 def prepare(sockets: int, orders: int) -> None:
     """Creates an office account for each socket (one may open only five), and orders assigned to a driver."""
     call_command("migrate", verbosity=0)
-    made = User.objects.bulk_create(User(username=f"office{n}", is_staff=True, password="!") for n in range(sockets))
-    StaffRole.objects.bulk_create(StaffRole(user=user, role=Role.CLERK) for user in made)
+    users = User.objects.bulk_create(User(username=f"office{n}", is_staff=True, password="!") for n in range(sockets))
+    StaffRole.objects.bulk_create(StaffRole(user=user, role=Role.CLERK) for user in users)
     Driver.objects.create(user=User.objects.create(username="driver"), name="司機", phone="0911222333")
     Product.objects.create(code="20", name="20kg 瓦斯桶", cylinder_kg=20, price=800, stock=10_000)
-    bring_orders_to(orders)
+    ensure_orders(orders)
 
 
-def bring_orders_to(count: int) -> None:
+def ensure_orders(count: int) -> None:
     """Creates orders until there are `count`, assigned to the one driver."""
     driver, product = Driver.objects.get(), Product.objects.get()
     for number in range(Order.objects.count(), count):
@@ -61,7 +62,7 @@ def bring_orders_to(count: int) -> None:
 
 
 def paths(sockets: int, extra: str = "") -> list[str]:
-    """The URL path of the office endpoint with a token, for each of `sockets` accounts."""
+    """The URL paths of the office endpoint, each with the token of another account."""
     users = User.objects.filter(username__startswith="office").order_by("pk")[:sockets]
     return [f"{OFFICE}?token={token(user)}{extra}" for user in users]
 
@@ -89,12 +90,13 @@ class OrderSender:
 
 
 def move(order: Order) -> None:
+    """Moves an order that is delivering back to assigned, and any other order to delivering."""
     to = OrderStatus.ASSIGNED if order.status == OrderStatus.DELIVERING else OrderStatus.DELIVERING
     order.transition_to(to, reason=padding(24))
 
 
 class LogSender:
-    """Writes the outbox rows of a burst in one transaction and rings one bell."""
+    """Writes the outbox rows of a burst in one transaction, and sends one wake-up."""
 
     def __init__(self, size: int = PAYLOAD_BYTES) -> None:
         self._size = size - ENVELOPE_BYTES
@@ -115,7 +117,7 @@ class LogSender:
 
 
 class HubSender(SocketSender):
-    """Sends a burst as one message, so it is one round of the hub."""
+    """Sends a burst as one message, which the hub delivers in one round."""
 
     def publish(self, count: int) -> None:
         lines = [padding(PAYLOAD_BYTES - ENVELOPE_BYTES) for _ in range(count)]

@@ -28,9 +28,9 @@ def load(path: Path) -> tuple[list[Figure], dict[str, str]]:
     return [Figure(**figure) for figure in content["figures"]], content["machine"]
 
 
-def merged(new: Sequence[Figure], kept: Sequence[Figure]) -> list[Figure]:
-    """Replaces figures of servers that were measured again, in their place, and appends new ones."""
-    return [figure for row in (_rows(kept) | _rows(new)).values() for figure in row]
+def merge(new: Sequence[Figure], old: Sequence[Figure]) -> list[Figure]:
+    """Returns `old` with the new figures of servers that were measured again, followed by the other new figures."""
+    return [figure for row in (_rows(old) | _rows(new)).values() for figure in row]
 
 
 def _rows(figures: Sequence[Figure]) -> dict[tuple[str, str], list[Figure]]:
@@ -47,7 +47,7 @@ def write(figures: Sequence[Figure], machine: dict[str, str]) -> None:
     parts = [
         machine_lines(machine),
         *goals(figures),
-        f"![CPU a delivery]({PICTURE.relative_to(DOCS)})",
+        f"![{CPU}]({PICTURE.relative_to(DOCS)})",
         *tables(figures),
     ]
     PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
@@ -56,12 +56,12 @@ def write(figures: Sequence[Figure], machine: dict[str, str]) -> None:
 
 def machine_lines(machine: dict[str, str]) -> str:
     """The date, the machine and the versions, as text."""
-    versions = ", ".join(f"{name} {value}" for name, value in machine.items() if name not in _OWN_LINE)
+    versions = ", ".join(f"{name} {value}" for name, value in machine.items() if name not in _IN_FIRST_LINE)
     head = f"{machine['date']}. {machine['machine']}; {machine['kernel']}; load average at the start {machine['load']}."
     return f"{head}\n{versions}."
 
 
-_OWN_LINE = {"date", "machine", "kernel", "load"}
+_IN_FIRST_LINE = {"date", "machine", "kernel", "load"}
 
 
 def goals(figures: Sequence[Figure]) -> Iterable[str]:
@@ -74,7 +74,7 @@ def goals(figures: Sequence[Figure]) -> Iterable[str]:
         except Missing as problem:
             rows.append(f"| {goal.work} | {goal.wanted} | – | {problem} |")
             continue
-        factor = goal.bound / value if goal.least and value else value / goal.bound if goal.bound else value
+        factor = goal.bound / value if goal.is_minimum and value else value / goal.bound if goal.bound else value
         result = "reached" if goal.reached(value) else f"**missed** by a factor of {factor:.2g}"
         rows.append(f"| {goal.work} | {goal.wanted} | {_number(value)} {goal.unit} | {result} |")
     return ["### Goals", "\n".join(rows)]
@@ -91,9 +91,9 @@ def tables(figures: Sequence[Figure]) -> Iterable[str]:
 
 
 def _row(server: str, names: Sequence[str], group: Sequence[Figure]) -> str:
-    mine = {figure.name: figure for figure in group if figure.server == server}
-    cells = [_cell(mine.get(name)) for name in names]
-    notes = "; ".join(figure.note for figure in mine.values() if figure.note)
+    by_name = {figure.name: figure for figure in group if figure.server == server}
+    cells = [_cell(by_name.get(name)) for name in names]
+    notes = "; ".join(figure.note for figure in by_name.values() if figure.note)
     return "| " + " | ".join([server, *cells, notes]) + " |"
 
 

@@ -1,4 +1,4 @@
-"""Publishes events to each server in its usual way. All senders run on the other core."""
+"""Senders, which publish events to each server in its usual way. They do not run on the server's core."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Sender(Protocol):
 
 
 def padding(size: int) -> str:
-    """Text of `size` bytes that begins with `@time@` (monotonic, in ns), which the load client reads."""
+    """Text of `size` bytes that begins with `@TIME@` (monotonic, in ns). The load client reads the time."""
     return f"@{time.monotonic_ns()}@".ljust(size, "x")
 
 
 def event(size: int = PAYLOAD_BYTES) -> dict[str, Any]:
-    """An event in our envelope, `size` bytes as JSON."""
+    """An event in the product's envelope, of `size` bytes as JSON."""
     envelope = {
         "type": "customer.updated",
         "id": 1043,
@@ -36,7 +36,7 @@ def event(size: int = PAYLOAD_BYTES) -> dict[str, Any]:
     return envelope | {"data": {"customer_id": 17, "name": padding(size - 155)}}
 
 
-def paced(sender: Sender, count: int, interval: float) -> None:
+def publish_steadily(sender: Sender, count: int, interval: float) -> None:
     """Publishes one event every `interval` seconds. A late sender does not catch up."""
     due = time.monotonic()
     for _ in range(count):
@@ -67,7 +67,7 @@ class SocketSender:
 
 
 def frame(text: str) -> bytes:
-    """A masked text frame whose mask is zero (RFC 6455, 5.2)."""
+    """A text frame whose mask is zero (RFC 6455, 5.2)."""
     body = text.encode()
     size = struct.pack("!BB", 0x81, 0x80 | len(body)) if len(body) < 126 else struct.pack("!BBH", 0x81, 0xFE, len(body))
     return size + bytes(4) + body
@@ -83,9 +83,9 @@ class HttpSender:
         bodies = [json.dumps(event()).encode() for _ in range(count)]
         head = "POST /pub HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n"
         self._socket.sendall(b"".join(head.format(len(body)).encode() + body for body in bodies))
-        answered = 0
-        while answered < count:
-            answered += self._socket.recv(1 << 20).count(b"HTTP/1.1 20")
+        responses = 0
+        while responses < count:
+            responses += self._socket.recv(1 << 20).count(b"HTTP/1.1 20")
 
     def close(self) -> None:
         self._socket.close()

@@ -1,4 +1,4 @@
-"""`make load`: runs a site as in production under the load of a large depot, then three and ten times that."""
+"""`make load`: runs a site as in production under the load of a large depot, then three and ten times that load."""
 
 from __future__ import annotations
 
@@ -12,50 +12,56 @@ from datetime import timedelta
 
 import django
 
-from bench.stress_load import Answers, confirm, steady, work
+from bench.stress_load import Responses, confirm, requests_of_day, send_steadily
 from bench.stress_report import Result, write
 from bench.whole_site import Usage, WholeSite, whole_site
 
 SECONDS = 30.0
-SOCKETS, RATE, AT_ONCE = 100, 10, 1000
+SOCKETS, RATE, BULK_ORDERS = 100, 10, 1000
 # The delay before the first thousand orders are confirmed, while the readers warm up.
-FIRST_BURST = 5.0
-# A step ends when no event came for QUIET seconds, at the latest after MOST seconds.
-QUIET, MOST = 5.0, 90.0
+BURST_DELAY = 5.0
+# A step waits for its events until none came for QUIET seconds, and for events and SMS at most MAX_WAIT seconds.
+QUIET, MAX_WAIT = 5.0, 90.0
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--factors", type=int, nargs="+", default=[1, 3, 10], help="of 100 sockets, 10 requests/s")
+    parser.add_argument(
+        "--factors",
+        type=int,
+        nargs="+",
+        default=[1, 3, 10],
+        help="multiples of 100 sockets, 10 requests/s and 1,000 orders",
+    )
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--docs", action="store_true", help="also write the tables of docs/benchmarks.md")
     return parser.parse_args()
 
 
 def main() -> None:
-    chosen = arguments()
+    options = arguments()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with whole_site() as site:
         # Only the site is measured, so this process must neither log nor add to its metrics.
-        own = site.environment | {"LOG_LEVEL": "ERROR"}
-        own.pop("PROMETHEUS_MULTIPROC_DIR")
-        os.environ |= own
+        environment = site.environment | {"LOG_LEVEL": "ERROR"}
+        environment.pop("PROMETHEUS_MULTIPROC_DIR")
+        os.environ |= environment
         django.setup()
         from bench import machine, product
 
         facts = machine.describe()
-        product.prepare(max(chosen.factors) * SOCKETS // 2, 0)
-        made = drivers(max(chosen.factors) * SOCKETS // 2)
+        product.prepare(max(options.factors) * SOCKETS // 2, 0)
+        drivers = make_drivers(max(options.factors) * SOCKETS // 2)
         results: list[Result] = []
-        for factor in chosen.factors:
-            results.append(step(site, factor, chosen.seconds, made[: factor * SOCKETS // 2]))
+        for factor in options.factors:
+            results.append(run_step(site, factor, options.seconds, drivers[: factor * SOCKETS // 2]))
             print(results[-1].text(), flush=True)
-            if chosen.docs:
+            if options.docs:
                 write(results, facts)
 
 
-def drivers(count: int) -> list[tuple[int, str]]:
+def make_drivers(count: int) -> list[tuple[int, str]]:
     """Creates `count` drivers and returns their ids and tokens."""
     from django.contrib.auth.models import User
 
@@ -64,12 +70,12 @@ def drivers(count: int) -> list[tuple[int, str]]:
 
     users = User.objects.bulk_create(User(username=f"driver{n}", password="!") for n in range(count))
     Driver.objects.bulk_create(Driver(user=user, name="司機", phone="+886911222333") for user in users)
-    known = Driver.objects.filter(user__in=users).select_related("user").order_by("pk")
-    return [(driver.pk, str(Refresh.for_user(driver.user).access_token)) for driver in known]
+    rows = Driver.objects.filter(user__in=users).select_related("user").order_by("pk")
+    return [(driver.pk, str(Refresh.for_user(driver.user).access_token)) for driver in rows]
 
 
-def step(site: WholeSite, factor: int, seconds: float, team: Sequence[tuple[int, str]]) -> Result:
-    """Runs one step with `factor` times the sockets, the request rate and the orders of the first step."""
+def run_step(site: WholeSite, factor: int, seconds: float, team: Sequence[tuple[int, str]]) -> Result:
+    """Runs one step with `factor` times the sockets, request rate and orders of the first step."""
     from django.contrib.auth.models import User
 
     from bench import product, stock
@@ -78,8 +84,8 @@ def step(site: WholeSite, factor: int, seconds: float, team: Sequence[tuple[int,
     from realtime import log
 
     changes = int(RATE * factor * seconds)
-    bursts = [[order.pk for order in stock.orders(AT_ONCE)] for _ in range(factor)]
-    stocked = [
+    bursts = [[order.pk for order in stock.orders(BULK_ORDERS)] for _ in range(factor)]
+    orders_by_status = [
         [order.pk for order in stock.orders(changes, status)]
         for status in (OrderStatus.CONFIRMED, OrderStatus.ASSIGNED)
     ]
@@ -90,48 +96,49 @@ def step(site: WholeSite, factor: int, seconds: float, team: Sequence[tuple[int,
     with Load(site.servers["uvicorn"], office, "-w", "-k") as desks, Load(
         site.servers["uvicorn"], road, "-w", "-k"
     ) as phones:  # fmt: skip
-        head, before, begun, sent = log.head().seq, site.usage(), time.monotonic(), last_sms()
+        head, before, start, sent = log.head().seq, site.usage(), time.monotonic(), last_sms()
         desks.reset(), phones.reset()
-        answers = Answers()
+        responses = Responses()
         with ThreadPoolExecutor(1) as clerk:
-            burst = clerk.submit(confirm_all, site.port, token, bursts, begun + 2 * seconds, answers)
-            todo = work([pk for pk, _ in team], *stocked)
-            steady(site.port, token, todo, RATE * factor, seconds, answers)
-            confirmed, took = burst.result()
-        elapsed, after = time.monotonic() - begun, site.usage()
-        clients = sum(load.ask("stats").cpu_seconds for load in (desks, phones)) / elapsed
+            burst = clerk.submit(confirm_all, site.port, token, bursts, start + 2 * seconds, responses)
+            requests = requests_of_day([pk for pk, _ in team], *orders_by_status)
+            send_steadily(site.port, token, requests, RATE * factor, seconds, responses)
+            confirmed, slowest = burst.result()
+        elapsed, after = time.monotonic() - start, site.usage()
+        clients = sum(load.command("stats").cpu_seconds for load in (desks, phones)) / elapsed
         sms = wait_for_sms(sent)
-        events = (confirmed + answers.marked) * len(office)
-        at_desks, on_phones = desks.wait(events, quiet=QUIET, most=MOST), phones.ask("stats")
-    owed = personal_events(head, [pk for pk, _ in team])
+        events = (confirmed + responses.changes) * len(office)
+        desk_counts, phone_counts = desks.wait(events, quiet=QUIET, timeout=MAX_WAIT), phones.command("stats")
+    personal = personal_events(head, [pk for pk, _ in team])
     return Result(
-        factor=factor, sockets=len(office) + len(road), rate=RATE * factor, answers=answers, confirmed=confirmed,
-        burst_seconds=took, event_p50=at_desks.p50_us / 1000, event_p99=at_desks.p99_us / 1000,
-        # The office may receive more events than the responses counted, if some timed out.
-        deliveries=events + owed, lost=max(0, events - at_desks.marks) + owed - on_phones.frames,
-        twice=at_desks.duplicates + on_phones.duplicates, closed=at_desks.closed + on_phones.closed, sms=sms,
-        seconds=elapsed, used={name: used(before[name], after[name], elapsed) for name in before},
+        factor=factor, sockets=len(office) + len(road), rate=RATE * factor, responses=responses, confirmed=confirmed,
+        burst_seconds=slowest, event_p50=desk_counts.p50_us / 1000, event_p99=desk_counts.p99_us / 1000,
+        # If responses timed out, the office receives more events than were counted.
+        deliveries=events + personal, lost=max(0, events - desk_counts.received) + personal - phone_counts.frames,
+        duplicates=desk_counts.duplicates + phone_counts.duplicates,
+        closed=desk_counts.closed + phone_counts.closed, sms=sms,
+        seconds=elapsed, used={name: usage_between(before[name], after[name], elapsed) for name in before},
         clients=clients,
     )  # fmt: skip
 
 
-def used(before: Usage, after: Usage, elapsed: float) -> Usage:
-    """The usage in a step: the share of a core, and the memory in MB at the end."""
+def usage_between(before: Usage, after: Usage, elapsed: float) -> Usage:
+    """The usage in a step: the share of a core during it, and the memory in MB at its end."""
     return Usage((after.cpu - before.cpu) / elapsed, after.memory)
 
 
 def confirm_all(
-    port: int, token: str, bursts: Sequence[list[int]], until: float, answers: Answers
+    port: int, token: str, bursts: Sequence[list[int]], until: float, responses: Responses
 ) -> tuple[int, float]:
-    """Confirms each thousand in turn, until `until`. Returns the number confirmed and the seconds of the slowest."""
-    time.sleep(FIRST_BURST)
-    done = []
+    """Confirms each thousand in turn, but none after `until`. Returns how many, and the seconds of the slowest."""
+    time.sleep(BURST_DELAY)
+    results = []
     for place, ids in enumerate(bursts):
         if place and time.monotonic() > until:
-            answers.errors.append(f"{len(bursts) - place} of {len(bursts)} bulk updates did not get their turn")
+            responses.errors.append(f"{len(bursts) - place} of {len(bursts)} bulk updates were not sent in time")
             break
-        done.append(confirm(port, token, ids, answers))
-    return sum(count for count, _ in done), max(took for _, took in done)
+        results.append(confirm(port, token, ids, responses))
+    return sum(count for count, _ in results), max(slowest for _, slowest in results)
 
 
 def last_sms() -> int:
@@ -141,26 +148,26 @@ def last_sms() -> int:
 
 
 def wait_for_sms(before: int) -> tuple[int, int, float]:
-    """Returns the SMS due in this step, those sent, and the SMS per second between first claim and last sending."""
+    """Returns the number of SMS of this step, of those sent, and the SMS sent per second."""
     from django.db.models import Max, Min
 
     from notifications.models import NotificationHistory
     from notifications.states import MessageStatus
 
     rows = NotificationHistory.objects.order_by("created_at")[before:]
-    deadline = time.monotonic() + MOST
+    deadline = time.monotonic() + MAX_WAIT
     waiting = (MessageStatus.PENDING, MessageStatus.SENDING)
     while NotificationHistory.objects.filter(status__in=waiting).exists() and time.monotonic() < deadline:
         time.sleep(0.2)
-    mine = NotificationHistory.objects.filter(pk__in=[row.pk for row in rows])
-    sent = mine.filter(sent_at__isnull=False)
-    found = sent.aggregate(first=Min("claimed_at"), last=Max("sent_at"))
-    span = (found["last"] - found["first"]) / timedelta(seconds=1) if found["first"] else 0.0
-    return mine.count(), sent.count(), sent.count() / span if span else 0.0
+    messages = NotificationHistory.objects.filter(pk__in=[row.pk for row in rows])
+    sent = messages.filter(sent_at__isnull=False)
+    times = sent.aggregate(first=Min("claimed_at"), last=Max("sent_at"))
+    span = (times["last"] - times["first"]) / timedelta(seconds=1) if times["first"] else 0.0
+    return messages.count(), sent.count(), sent.count() / span if span else 0.0
 
 
 def personal_events(since: int, team: Sequence[int]) -> int:
-    """The number of events after `since` that these drivers receive."""
+    """The number of events after `since` on these drivers' channels."""
     from realtime.models import Event
 
     wanted = {f"driver:{pk}" for pk in team}

@@ -1,4 +1,4 @@
-"""The load on the site: an open loop of requests at a steady rate, and bulk updates of a thousand orders."""
+"""The load on the site: requests at a steady rate, and bulk updates of a thousand orders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from bench.senders import padding
 
 V1 = "/api/v1/"
-# Threads for requests; more than are in flight at once while the site keeps up.
+# Threads for requests: more than the requests under way while the site is fast enough.
 CALLERS = 128
 # Kinds of requests: a read, a change of status, and one whose response waits for the SMS (5 s at most, by design).
 READ, CHANGE, WITH_SMS = "read", "change", "change and SMS"
@@ -30,12 +30,12 @@ class Request:
 
 
 @dataclass
-class Answers:
-    """Response times in ms since each request was due, by kind, and the errors."""
+class Responses:
+    """Response times in ms since each request was due, by kind. `changes` counts the changes that succeeded."""
 
     times: dict[str, list[float]] = field(default_factory=lambda: {READ: [], CHANGE: [], WITH_SMS: []})
     errors: list[str] = field(default_factory=list)
-    marked: int = 0
+    changes: int = 0
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -51,22 +51,22 @@ class Answers:
             self.fail(request, error)
         with self._lock:
             self.times[request.kind].append(milliseconds)
-            self.marked += not error and request.kind != READ
+            self.changes += not error and request.kind != READ
 
 
-def work(drivers: list[int], confirmed: list[int], assigned: list[int]) -> Iterator[Request]:
-    """The requests of an office's day. Orders of `confirmed` are assigned to a driver, those of `assigned` set out."""
-    given, leaving = iter(confirmed), iter(assigned)
+def requests_of_day(drivers: list[int], confirmed: list[int], assigned: list[int]) -> Iterator[Request]:
+    """The requests of an office's day. Each order of `confirmed` is assigned to a driver, each of `assigned` starts."""
+    to_assign, to_start = iter(confirmed), iter(assigned)
     for number in count():
         yield Request(READ, "GET", f"{V1}orders/?status=pending,confirmed,assigned")
         yield Request(READ, "GET", f"{V1}orders/{confirmed[number % len(confirmed)]}/")
         driver = drivers[number % len(drivers)]
-        yield _move(CHANGE, next(given), status="assigned", driver=driver)
+        yield _move(CHANGE, next(to_assign), status="assigned", driver=driver)
         yield Request(READ, "GET", f"{V1}orders/?driver={driver}&ordering=stop_sequence")
         yield Request(READ, "GET", f"{V1}customers/?q=09550{number % 100:02}")
-        yield _move(CHANGE, next(given), status="assigned", driver=driver)
+        yield _move(CHANGE, next(to_assign), status="assigned", driver=driver)
         yield Request(READ, "GET", f"{V1}products/")
-        yield _move(WITH_SMS, next(leaving), status="delivering")
+        yield _move(WITH_SMS, next(to_start), status="delivering")
         yield Request(READ, "GET", f"{V1}drivers/locations/")
         yield Request(READ, "GET", f"{V1}notifications/?page_size=20")
 
@@ -75,19 +75,21 @@ def _move(kind: str, order: int, **body: Any) -> Request:
     return Request(kind, "PATCH", f"{V1}orders/{order}/status/", body)
 
 
-def steady(port: int, token: str, todo: Iterator[Request], rate: float, seconds: float, answers: Answers) -> None:
-    """Sends requests in an open loop: a slow site gets no fewer, and times count from when a request was due."""
-    begun = time.monotonic()
+def send_steadily(
+    port: int, token: str, requests: Iterator[Request], rate: float, seconds: float, responses: Responses
+) -> None:
+    """Sends requests at `rate` even if the site is slow. Response times count from when each request was due."""
+    start = time.monotonic()
     with ThreadPoolExecutor(CALLERS) as callers:
         for number in range(int(rate * seconds)):
-            due = begun + number / rate
+            due = start + number / rate
             time.sleep(max(0.0, due - time.monotonic()))
-            callers.submit(_send, port, token, next(todo), due, answers)
+            callers.submit(_send, port, token, next(requests), due, responses)
 
 
-def _send(port: int, token: str, request: Request, due: float, answers: Answers) -> None:
+def _send(port: int, token: str, request: Request, due: float, responses: Responses) -> None:
     _, error = body_or_error(port, token, request)
-    answers.add(request, (time.monotonic() - due) * 1000, error)
+    responses.add(request, (time.monotonic() - due) * 1000, error)
 
 
 def body_or_error(port: int, token: str, request: Request) -> tuple[bytes, str]:
@@ -100,26 +102,26 @@ def body_or_error(port: int, token: str, request: Request) -> tuple[bytes, str]:
 
 
 def call(port: int, token: str, request: Request) -> tuple[int, bytes]:
-    """Sends a request on its own connection, so that any worker may accept it. `reason` holds the time of sending."""
+    """Sends a request on its own connection, so that any worker may accept it. `reason` has the time of sending."""
     data = request.body if request.body is None else request.body | {"reason": padding(24)}
     body = None if data is None else json.dumps(data)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Connection": "close"}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(request.method, request.path, body, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+        response = connection.getresponse()
+        return response.status, response.read()
     finally:
         connection.close()
 
 
-def confirm(port: int, token: str, ids: list[int], answers: Answers) -> tuple[int, float]:
+def confirm(port: int, token: str, ids: list[int], responses: Responses) -> tuple[int, float]:
     """Confirms orders with a bulk update. Returns how many were confirmed and the seconds it took."""
-    begun = time.monotonic()
+    start = time.monotonic()
     request = Request(CHANGE, "POST", f"{V1}orders/bulk-update/", {"ids": ids, "status": "confirmed"})
     content, error = body_or_error(port, token, request)
-    took = time.monotonic() - begun
+    seconds = time.monotonic() - start
     if error:
-        answers.fail(request, error)
-        return 0, took
-    return len(json.loads(content)["updated"]), took
+        responses.fail(request, error)
+        return 0, seconds
+    return len(json.loads(content)["updated"]), seconds

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from bench import senders
-from bench.load import compiled
+from bench.load import compile_program
 from bench.processes import Pinned
 from bench.senders import Sender
 
 PEERS = Path(__file__).resolve().parent / "peers"
 NGINX_MODULES = Path("/usr/lib/nginx/modules")
 PUBSUB, CORE = "channels_redis.pubsub.RedisPubSubChannelLayer", "channels_redis.core.RedisChannelLayer"
-# `--ws` of the product. FRAMES is production's: the hub writes encoded frames straight to the transports.
+# Values of `--ws` for the product. Production uses FRAMES: the hub writes encoded frames straight to the transports.
 FRAMES, ASGI = "realtime.uvicorn_protocols:FrameProtocol", "websockets-sansio"
 PRODUCT, STOCK = "Lucky Gas", "Channels' tutorial, daphne, pubsub"
 FASTAPI_ORDERS = "FastAPI and SQLAlchemy"
@@ -33,12 +33,13 @@ class Target:
 
     name: str
     command: Callable[[Pinned], list[str]]
-    # Senders by the name of the way; peers have only one.
+    # Makes the sender, by the name of the way to publish. Peers have only one, with the name "".
     feeds: Feeds
     environment: dict[str, str] = field(default_factory=dict)
     paths: Callable[[int], list[str]] = lambda sockets: ["/ws"] * sockets
     # Options of the load client: its first message, and whether to wait for the server's first one.
     options: tuple[str, ...] = ()
+    # What is not installed, or "".
     missing: Callable[[], str] = lambda: ""
     # A variant of another target; quick runs skip it.
     variant: bool = False
@@ -65,17 +66,17 @@ def uvicorn(application: str, *options: str) -> Callable[[Pinned], list[str]]:
 
 
 def product_command(protocol: str, application: str = "luckygas.asgi:application") -> Any:
-    """The command that production uses, with one process."""
+    """The command of production, with one process."""
     loop = ["--loop", "uvloop", "--http", "realtime.uvicorn_protocols:HttpProtocol", "--lifespan", "off"]
     return uvicorn(application, "--ws", protocol, *loop)
 
 
-def only(sender: Callable[[Pinned], Sender]) -> Feeds:
+def single_feed(sender: Callable[[Pinned], Sender]) -> Feeds:
     return {"": sender}
 
 
 def products(chosen: str) -> list[Target]:
-    """Call after `django.setup()`."""
+    """The product with `chosen` as its `--ws`, and a variant. Call it after `django.setup()`."""
     from bench import product
 
     def alone(server: Pinned) -> Sender:
@@ -95,15 +96,15 @@ def products(chosen: str) -> list[Target]:
 
 def python_peers(redis_url: str) -> list[Target]:
     redis = {"REDIS_URL": redis_url}
-    made = [Target(
+    peers = [Target(
         "FastAPI, a dictionary of sockets", uvicorn("bench.peers.fastapi_dict:app"),
-        only(lambda server: senders.RedisSender(redis_url)), redis,
+        single_feed(lambda server: senders.RedisSender(redis_url)), redis,
     ), Target(
         "python-socketio", uvicorn("bench.peers.python_socketio:app"),
-        only(lambda server: senders.ManagerSender(redis_url)), redis,
+        single_feed(lambda server: senders.ManagerSender(redis_url)), redis,
         lambda sockets: [ENGINE_IO] * sockets, ("-g", "40"),
     )]  # fmt: skip
-    return [*(_channels(layer, redis_url) for layer in (PUBSUB, CORE)), *made]
+    return [*(_channels(layer, redis_url) for layer in (PUBSUB, CORE)), *peers]
 
 
 def _channels(layer: str, redis_url: str) -> Target:
@@ -111,7 +112,7 @@ def _channels(layer: str, redis_url: str) -> Target:
     return Target(
         f"Channels' tutorial, daphne, {'pubsub' if layer == PUBSUB else 'core'}",
         lambda server: [sys.executable, "-m", "daphne", "-v", "0", "-p", str(server.port), application],
-        only(lambda server: senders.GroupSender(layer, redis_url)),
+        single_feed(lambda server: senders.GroupSender(layer, redis_url)),
         {"REDIS_URL": redis_url, "LAYER": layer},
         variant=layer == CORE,
     )
@@ -132,12 +133,12 @@ def node_peers() -> list[Target]:
 
     return [
         Target(
-            "Node ws", command("ws.js"), only(lambda server: senders.SocketSender(server.port, "/", json.dumps)),
+            "Node ws", command("ws.js"), single_feed(lambda server: senders.SocketSender(server.port, "/", json.dumps)),
             missing=_node_missing,
         ),
         Target(
             "Node socket.io", command("socket_io.js"),
-            only(lambda server: senders.SocketSender(server.port, ENGINE_IO, publish, "40")),
+            single_feed(lambda server: senders.SocketSender(server.port, ENGINE_IO, publish, "40")),
             paths=lambda sockets: [ENGINE_IO] * sockets, options=("-g", "40"), missing=_node_missing,
         ),
     ]  # fmt: skip
@@ -145,7 +146,7 @@ def node_peers() -> list[Target]:
 
 def c_peers() -> list[Target]:
     def one_write(server: Pinned) -> list[str]:
-        return [str(compiled(PEERS / "one_write.c")), str(server.port)]
+        return [str(compile_program(PEERS / "one_write.c")), str(server.port)]
 
     def nginx(server: Pinned) -> list[str]:
         text = (PEERS / "nchan.conf").read_text().replace("PORT", str(server.port))
@@ -158,10 +159,10 @@ def c_peers() -> list[Target]:
         return "" if found else "not installed: nginx, libnginx-mod-nchan"
 
     return [
-        Target("nginx with nchan", nginx, only(lambda server: senders.HttpSender(server.port)),
+        Target("nginx with nchan", nginx, single_feed(lambda server: senders.HttpSender(server.port)),
                paths=lambda sockets: ["/sub"] * sockets, missing=nginx_missing),
-        Target("C, one write() a socket and event", one_write,
-               only(lambda server: senders.SocketSender(server.port, "/", json.dumps))),
+        Target("C, one write() per socket and event", one_write,
+               single_feed(lambda server: senders.SocketSender(server.port, "/", json.dumps))),
     ]  # fmt: skip
 
 

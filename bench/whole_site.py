@@ -11,18 +11,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.processes import GENEROUS, ROOT, SCHEDULED, children
+from bench.processes import HIGH_RATES, ROOT, SCHEDULED, descendants
 from luckygas.testing import serve
 from luckygas.testing.sandbox.process import SandboxServer, with_sandbox
 from luckygas.testing.servers import Postgres, Redis, Server, free_port
 
 WORKERS = 2
-# SMS points of the account; more than any step uses, so that the account is never empty.
+# The SMS points of the account: more than all steps use.
 POINTS = 10_000_000
 
 
-class Part(Server):
-    """A process of the site. `wait` only waits for those that listen on a port."""
+class SiteProcess(Server):
+    """A process of the site. `wait` returns at once if the process listens on no port."""
 
     def __init__(self, command: list[str], environment: dict[str, str], port: int | None = None) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Part(Server):
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU time so far in seconds, and resident memory in MB (shared memory counted once per group)."""
+    """CPU time so far in seconds, and memory in MB (proportional set size: shared memory is divided)."""
 
     cpu: float
     memory: float
@@ -62,10 +62,10 @@ class WholeSite:
         return sandbox
 
     def usage(self) -> dict[str, Usage]:
-        """Usage by process. Workers are separate; PostgreSQL includes its child processes."""
+        """The usage of each process. PostgreSQL includes its descendants; uvicorn is counted by worker."""
         groups = {name: [server.process.pid] for name, server in self.servers.items() if server.process}
-        groups["PostgreSQL"] += children(groups["PostgreSQL"][0])
-        workers = [pid for pid in children(groups.pop("uvicorn")[0]) if "spawn_main" in _words(pid)]
+        groups["PostgreSQL"] += descendants(groups["PostgreSQL"][0])
+        workers = [pid for pid in descendants(groups.pop("uvicorn")[0]) if "spawn_main" in _command_line(pid)]
         groups = {f"worker {place}": [pid] for place, pid in enumerate(workers, 1)} | groups
         return {name: Usage(sum(map(_cpu, pids)), sum(map(_memory, pids))) for name, pids in groups.items()}
 
@@ -85,21 +85,21 @@ def whole_site() -> Iterator[WholeSite]:
         environment = dict(os.environ) | {
             "DATABASE_URL": postgres.url, "REDIS_URL": redis.url, "SECRET_KEY": "bench" * 10, "LOG_FORMAT": "json",
             "PROMETHEUS_MULTIPROC_DIR": stack.enter_context(tempfile.TemporaryDirectory(prefix="luckygas-")),
-            "SMS_QUIET_HOURS": "", "THROTTLE_RATES": GENEROUS,
+            "SMS_QUIET_HOURS": "", "THROTTLE_RATES": HIGH_RATES,
             "DJANGO_SETTINGS_MODULE": "luckygas.settings", "WEBSOCKET_SILENCE_SECONDS": "3600",
         }  # fmt: skip
         for name in ("SMS_GATEWAY", "LOG_LEVEL"):
             environment.pop(name, None)
         sandbox = with_sandbox(stack, environment, f"127.0.0.1:{port}", "--balance", str(POINTS))
         assert sandbox is not None
-        migrate = Part([str(ROOT / "manage.py"), "migrate", "--verbosity", "0"], environment)
+        migrate = SiteProcess([str(ROOT / "manage.py"), "migrate", "--verbosity", "0"], environment)
         migrate.launch()
         assert migrate.process is not None
         migrate.process.wait()
         site, sender = serve.commands("127.0.0.1", str(port), WORKERS)
         servers |= {
-            "sandbox": sandbox, "uvicorn": Part(site, environment, port),
-            "sender": Part([str(ROOT / sender[0]), *sender[1:]], environment),
+            "sandbox": sandbox, "uvicorn": SiteProcess(site, environment, port),
+            "sender": SiteProcess([str(ROOT / sender[0]), *sender[1:]], environment),
         }  # fmt: skip
         for name in ("uvicorn", "sender"):
             stack.callback(servers[name].stop)
@@ -107,7 +107,7 @@ def whole_site() -> Iterator[WholeSite]:
         yield WholeSite(port, environment, servers)
 
 
-def _words(pid: int) -> str:
+def _command_line(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_text()
 
 

@@ -35,12 +35,12 @@ account() {
     install -d -o luckygas -g www-data -m 750 /run/luckygas
 }
 
-# The host names of the site, one per line. In the file, several are in quotes.
+# The host names of the site, one per line. Quotes around several names are removed.
 hosts() {
     sed -n "s/^ALLOWED_HOSTS=//p" "$settings/env" | tr -d "' " | tr , '\n'
 }
 
-# The first single name: `.gas.tw` becomes `gas.tw`, and `*` is skipped.
+# The first of these names without a wildcard: `.gas.tw` becomes `gas.tw`, and `*` is skipped.
 first_host() {
     hosts | sed -e '/^\*$/d' -e 's/^\.//' | sed -n 1p
 }
@@ -63,7 +63,7 @@ settings() {
     chown -R luckygas: "$settings/secrets" && chmod -R go= "$settings/secrets"
     domain=$(first_host)
     names=$(all_hosts)
-    [ -n "$domain" ] || { echo "ALLOWED_HOSTS in $settings/env names no site; nginx needs it there, not in a file." >&2; exit 2; }
+    [ -n "$domain" ] || { echo "ALLOWED_HOSTS in $settings/env does not contain the name of the site. nginx reads it there and not from ALLOWED_HOSTS_FILE." >&2; exit 2; }
     servers=$(sed -n 's/^SERVERS=\([1-9][0-9]*\)$/\1/p' "$settings/env")
     servers=${servers:-2}
 }
@@ -102,15 +102,15 @@ release() {
 }
 
 migrate() {
-    say "Settings are sound; a backup; the database for this release"
+    say "Check of the settings, backup, migration of the database"
     "$release/deploy/luckygas" check --deploy --fail-level ERROR
     [ ! -e "$home/current" ] || "$release/deploy/luckygas" backup
-    # Fail after five seconds rather than block the whole site behind a lock. Then run it again.
+    # A migration that waits for a lock blocks the whole site, so it fails after five seconds. Then run the script again.
     PGOPTIONS='-c lock_timeout=5s' "$release/deploy/luckygas" migrate --verbosity 1
 }
 
 switch() {
-    say "$home/current is this release"
+    say "Switch of $home/current to this release"
     ln -sfn "$release" "$home/current.new" && mv -T "$home/current.new" "$home/current"
     ln -sfn "$home/current/deploy/luckygas" /usr/local/bin/luckygas
     touch "$release"

@@ -4,7 +4,7 @@
 
 uvicorn listens on `1.sock.starting`, which is renamed to `1.sock` when the readiness check succeeds. On SIGTERM the
 socket is removed first. uvicorn stops after it has received the requests sent before. Without a socket nginx sends
-nothing, so even a POST goes to the next server. So a rolling restart fails no request.
+nothing, so even a POST goes to the next server. Thus no request fails during a rolling restart.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ UVICORN = [
     "-m", "uvicorn", "luckygas.asgi:application", "--ws", "realtime.uvicorn_protocols:FrameProtocol",
     "--http", "realtime.uvicorn_protocols:HttpProtocol",
     "--lifespan", "off", "--no-access-log",
-    # Only nginx can reach the socket, and it sets client and scheme itself.
+    # Only nginx can reach the socket, and nginx sets the client and the scheme.
     "--forwarded-allow-ips", "*",
     # How long a stopping worker waits for running requests. nginx waits for 90 s.
     "--timeout-graceful-shutdown", "20",
 ]  # fmt: skip
 # The time from nginx choosing this server until a worker reads the request: ms, or a second on a busy machine.
 LAST_REQUESTS_SECONDS = 1.0
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 
 
-class Local(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
+class UnixSocketConnection(http.client.HTTPConnection):
+    """An HTTP connection over a Unix socket."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=5)
@@ -56,7 +56,7 @@ def host() -> str:
 
 def is_ready(path: Path) -> bool:
     """Whether `/health/ready` succeeds: the database answers and is migrated. Redis may be down."""
-    connection = Local(path)
+    connection = UnixSocketConnection(path)
     try:
         connection.request("GET", "/health/ready", headers={"Host": host()})
         return connection.getresponse().status == 200
@@ -66,7 +66,7 @@ def is_ready(path: Path) -> bool:
         connection.close()
 
 
-def tell_supervisor(state: str) -> None:
+def notify_supervisor(state: str) -> None:
     """Calls sd_notify(3), so that `systemctl restart` returns when the server is ready, or fails."""
     if address := os.environ.get("NOTIFY_SOCKET"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
@@ -76,16 +76,16 @@ def tell_supervisor(state: str) -> None:
 def serve(path: Path, workers: int) -> int:
     """Runs until SIGTERM or Ctrl-C, or until uvicorn exits. Returns uvicorn's exit code."""
     starting = path.with_name(f"{path.name}.starting")
-    for left in (path, starting):
-        left.unlink(missing_ok=True)
+    for old in (path, starting):
+        old.unlink(missing_ok=True)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     uvicorn = subprocess.Popen([sys.executable, *UVICORN, "--uds", str(starting), "--workers", str(workers)])
-    while uvicorn.poll() is None and not stop.wait(LOOK_SECONDS):
+    while uvicorn.poll() is None and not stop.wait(POLL_SECONDS):
         if starting.exists() and is_ready(starting):
             starting.rename(path)
-            tell_supervisor("READY=1")
+            notify_supervisor("READY=1")
     path.unlink(missing_ok=True)
     if uvicorn.poll() is None:
         time.sleep(LAST_REQUESTS_SECONDS)

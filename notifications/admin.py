@@ -31,7 +31,7 @@ from django.views.decorators.http import require_POST
 from accounts.roles import check_page
 from customers import phones
 from customers.admin import CustomerAdmin
-from customers.models import telephones
+from customers.models import phone_matches
 from notifications import queue, statistics
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory, NotificationQuerySet
 from notifications.states import MessageKind, MessageStatus, MessageType, Reason
@@ -44,7 +44,7 @@ from web import charts, csv_export, flags
 from web.admin import BaseAdmin, BaseListAdmin, Button, Inline, ReadOnly, user_of
 from web.limits import is_id
 from web.refusals import Refusal
-from web.text import visible
+from web.text import remove_invisible
 
 # CSS classes of `web/static/web/admin.css`.
 COLOUR = {
@@ -116,7 +116,7 @@ class GatewayStateAdmin(BaseAdmin):
         if state.stopped_at:
             colour, label = "bad", _("Stopped")
         elif state.is_doubtful:
-            colour, label = "warn", _("Answer not understood")
+            colour, label = "warn", _("Unknown code")
         return format_html('<span class="badge {}">{}</span>', colour, label)
 
 
@@ -183,7 +183,8 @@ class MessageTemplateAdmin(BaseAdmin):
         check_page(request.user, "notifications.view_messagetemplate")
         kind, language, body = (request.POST.get(name, "") for name in ("kind", "language", "body"))
         if kind not in MessageKind or language not in TEXTS or len(body) > 2 * LONGEST_BODY:
-            return JsonResponse({"detail": gettext("Please enter a kind, a language and a text.")}, status=400)
+            detail = gettext("Please give a kind, a language and a text of at most %d characters.") % (2 * LONGEST_BODY)
+            return JsonResponse({"detail": detail}, status=400)
         found = Preview(kind, language, body if body.strip() else TEXTS[language][MessageKind(kind)])
         return JsonResponse(
             {
@@ -235,7 +236,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
     list_display = (
         "created_at", "kind", "order_link", "customer", "masked", "badge", "status_reason", "gateway", "cost",
     )  # fmt: skip
-    asked_for = ("order",)
+    filtered_by_links = ("order",)
     date_hierarchy = "created_at"
     list_select_related = ("order", "customer")
     list_filter = ("kind", "status", "status_reason", "gateway", "created_at")
@@ -244,7 +245,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
     search_help_text = _("Order number, customer, or last digits of the telephone")
     show_full_result_count = False
     actions = ("send_again",)
-    change_form_template = "admin/house_change_form.html"
+    change_form_template = "admin/base_change_form.html"
 
     class Media:
         css = {"all": ("notifications/history.css",)}
@@ -254,7 +255,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
         if changes := getattr(response, "context_data", {}).get("cl"):
             response.context_data |= {
                 "totals": totals(changes.queryset),
-                "switched_off": not flags.on(flags.SMS),
+                "switched_off": not flags.is_on(flags.SMS),
                 "stopped": GatewayState.objects.filter(stopped_at__isnull=False),
             }
             if request.user.has_perm(EXPORT):
@@ -274,13 +275,15 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[NotificationHistory], search_term: str
     ) -> tuple[QuerySet[NotificationHistory], bool]:
-        text = visible(search_term).strip()[:100]
-        found = Q(order__order_number__contains=numbers.as_typed(text)) | Q(customer__name__icontains=text)
+        text = remove_invisible(search_term).strip()[:100]
+        found = Q(order__order_number__contains=numbers.normalise_order_number(text)) | Q(
+            customer__name__icontains=text
+        )
         if request.user.has_perm("notifications.view_full_number"):
-            found |= telephones(text, "contains", "recipient")
+            found |= phone_matches(text, "contains", "recipient")
         else:  # search only the visible digits: a full search would reveal the masked ones digit by digit
             for part in phones.search_digits(text):
-                found |= Q(recipient__endswith=part[-phones.SHOWN_AT_END :])
+                found |= Q(recipient__endswith=part[-phones.DIGITS_SHOWN :])
         return queryset.filter(found) if text else queryset, False
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
@@ -369,7 +372,7 @@ def csv_lines(rows: QuerySet[NotificationHistory]) -> Iterator[list[Any]]:
     }
     notice = gettext("Only the first %d messages are exported. Please choose fewer days.") % MAX_ROWS
     # One row more than MAX_ROWS shows whether rows are missing.
-    found = rows[: MAX_ROWS + 1].iterator(chunk_size=csv_export.AT_ONCE)
+    found = rows[: MAX_ROWS + 1].iterator(chunk_size=csv_export.LINES_PER_PIECE)
     shown = (cells(row, labels) for row in islice(found, MAX_ROWS))
     return chain([head], shown, ([notice] for left in found))
 
@@ -422,7 +425,7 @@ def draw_chart(days: list[dict[str, Any]], first: date) -> str:
     known = {day["day"]: day["counts"] for day in days}
     dates = [first + timedelta(days=number) for number in range(DAYS)]
     names = [date_format(day, "n/j") for day in dates]
-    return charts.embedded(charts.bars(names, outcomes(known.get(day, {}) for day in dates)))
+    return charts.data_url(charts.bars(names, outcomes(known.get(day, {}) for day in dates)))
 
 
 # --- messages on the pages of orders and customers ---

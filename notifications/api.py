@@ -34,7 +34,7 @@ class NotificationSerializer(serializers.ModelSerializer[NotificationHistory]):
     status_reason = serializers.ChoiceField(Reason.choices, read_only=True, allow_blank=True)
     order_number = serializers.CharField(source="order.order_number", default=None, read_only=True)
     customer_name = serializers.CharField(source="customer.name", read_only=True)
-    points = serializers.FloatField(read_only=True, allow_null=True, help_text=_("What the provider charged."))
+    points = serializers.FloatField(read_only=True, allow_null=True, help_text=_("Points that the provider charged."))
     resent_as = serializers.PrimaryKeyRelatedField[Any](read_only=True, allow_null=True, default=None)
 
     def get_recipient(self, row: NotificationHistory) -> str:
@@ -76,12 +76,13 @@ class NotificationDetailSerializer(NotificationSerializer):
 
 class ResendSerializer(Strict):
     overrule = serializers.BooleanField(
-        default=False, help_text=_("Send it even if the customer opted out or its kind is turned off.")
+        default=False,
+        help_text=_("Send the message even if the customer opted out or this kind of message is turned off."),
     )
 
 
 class AllReportedSerializer(serializers.Serializer[Any]):
-    messages = serializers.IntegerField(help_text=_("Messages that stopped waiting for a later report."))
+    messages = serializers.IntegerField(help_text=_("Messages that no longer wait for a later report."))
 
 
 class DaySerializer(serializers.Serializer[Any]):
@@ -90,19 +91,19 @@ class DaySerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(MessageStatus.choices)
     messages = serializers.IntegerField()
     segments = serializers.IntegerField()
-    points = serializers.FloatField(help_text=_("What the provider reports as charged."))
+    points = serializers.FloatField(help_text=_("Points that the provider reported as charged."))
 
 
 class FiguresSerializer(serializers.Serializer[Any]):
     messages = serializers.IntegerField()
-    tried = serializers.IntegerField(help_text=_("Messages that a provider was asked to send."))
-    segments = serializers.IntegerField(help_text=_("Points of messages that the provider may charge for."))
-    points = serializers.FloatField(help_text=_("What the provider reports as charged."))
+    tried = serializers.IntegerField(help_text=_("Messages that were handed to a provider."))
+    segments = serializers.IntegerField(help_text=_("Segments of messages that the provider may charge for."))
+    points = serializers.FloatField(help_text=_("Points that the provider reported as charged."))
     taken_share = serializers.FloatField(
         allow_null=True, help_text=_("Share of attempted messages that the provider accepted, 0 to 1.")
     )
     delivered_share = serializers.FloatField(
-        allow_null=True, help_text=_("Share delivered, of messages with a final report, 0 to 1.")
+        allow_null=True, help_text=_("Share of messages with a final report that were delivered, 0 to 1.")
     )
 
 

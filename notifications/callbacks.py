@@ -38,7 +38,9 @@ MAX_FIELDS, MAX_CHARACTERS = 40, 4000
 CALLBACK_SCHEMA = extend_schema(
     request={"application/x-www-form-urlencoded": OpenApiTypes.OBJECT},
     responses={
-        (200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, description=_("The answer that the provider expects.")),
+        (200, "text/plain"): OpenApiResponse(
+            OpenApiTypes.STR, description=_("The response that the provider expects.")
+        ),
         400: ErrorResponse,
     },
     auth=[],
@@ -107,7 +109,11 @@ def parse(gateway: Gateway, parameters: dict[str, str]) -> Receipt | Reply:
     values = parameters.values()
     if len(values) > MAX_FIELDS or any(len(value) > MAX_CHARACTERS or unstorable(value) for value in values):
         raise Refusal(
-            "invalid", _("A receipt has too many, too long or unreadable fields. Send fewer and shorter ones.")
+            "invalid",
+            _(
+                "The receipt has too many fields, or a field is too long or contains NUL. Please send the "
+                "documented fields only."
+            ),
         )
     try:
         return gateway.receipt(parameters)

@@ -46,4 +46,4 @@ def level(status: str, reason: str) -> int:
 def sentence(kind: str, status: str, reason: str, count: int) -> str:
     values = {"kind": MessageKind(kind).label, "status": MessageStatus(status).label, "count": count}
     text = _("SMS “%(kind)s”: %(status)s (%(count)d)") % values
-    return _("%(said)s: %(reason)s") % {"said": text, "reason": Reason(reason).label} if reason else text
+    return _("%(text)s: %(reason)s") % {"text": text, "reason": Reason(reason).label} if reason else text

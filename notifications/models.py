@@ -105,7 +105,12 @@ class NotificationHistory(models.Model):
     raw_status = models.CharField(_("provider's status"), max_length=LONGEST_CODE, blank=True)
     segments = models.PositiveSmallIntegerField(_("segments"), default=0)
     points = models.DecimalField(
-        _("points"), max_digits=7, decimal_places=2, null=True, blank=True, help_text=_("What the provider charged.")
+        _("points"),
+        max_digits=7,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text=_("Points that the provider charged."),
     )
     attempts = models.PositiveSmallIntegerField(_("times sent"), default=0)
     overruled = models.BooleanField(_("sent despite our rules"), default=False)
@@ -132,7 +137,7 @@ class NotificationHistory(models.Model):
     )
     request_id = models.CharField(
         _("request id"), max_length=request_id.LENGTH, blank=True, default=request_id.current, db_default="",
-        editable=False, help_text=_("Find it in the logs by this id."),
+        editable=False, help_text=_("Search the logs for this id."),
     )  # fmt: skip
     # When the event happened. This may be before `created_at`, because a telephone without signal reports late.
     happened_at = models.DateTimeField(_("happened at"), default=timezone.now)
@@ -221,7 +226,7 @@ class NotificationHistory(models.Model):
         faster, and nothing changed. Raises ValueError for a change that is not in MOVES.
         """
         if to not in MOVES[before]:
-            raise ValueError(f"A message that is {before} does not become {to}.")
+            raise ValueError(f"A message cannot change from {before} to {to}.")
         columns["status"] = to
         with transaction.atomic():
             unchanged = NotificationHistory.objects.filter(pk=self.pk, status=before, attempts=self.attempts)
@@ -251,7 +256,7 @@ class StatusNote(models.Model):
     reason = models.CharField(_("reason"), max_length=24, choices=Reason, blank=True)
     raw_status = models.CharField(_("provider's status"), max_length=LONGEST_CODE, blank=True)
     gateway = models.CharField(_("gateway"), max_length=24, blank=True)
-    reply = models.CharField(_("the customer's answer"), max_length=LONGEST_REPLY, blank=True)
+    reply = models.CharField(_("the customer's reply"), max_length=LONGEST_REPLY, blank=True)
     at = models.DateTimeField(_("at"), default=timezone.now)
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("by")
@@ -322,10 +327,10 @@ class GatewayState(models.Model):
     stopped_at = models.DateTimeField(_("stopped at"), null=True, blank=True)
     stopped_because = models.CharField(_("stopped because"), max_length=LONGEST_CAUSE, blank=True)
     # The last answer with an unknown code. Its message waits, and a person should ask the provider what the code means.
-    doubted_at = models.DateTimeField(_("not understood at"), null=True, blank=True)
-    doubted_because = models.CharField(_("not understood"), max_length=LONGEST_CAUSE, blank=True)
+    doubted_at = models.DateTimeField(_("unknown code at"), null=True, blank=True)
+    doubted_because = models.CharField(_("unknown code"), max_length=LONGEST_CAUSE, blank=True)
     balance = models.DecimalField(_("balance in points"), max_digits=12, decimal_places=2, null=True, blank=True)
-    balance_at = models.DateTimeField(_("balance asked at"), null=True, blank=True)
+    balance_at = models.DateTimeField(_("balance queried at"), null=True, blank=True)
     last_receipt_at = models.DateTimeField(_("last receipt at"), null=True, blank=True)
 
     class Meta:

@@ -194,13 +194,13 @@ def create_resend(row: NotificationHistory, by: User | None) -> NotificationHist
 
 
 def already_resent() -> Refusal:
-    return Refusal("already_resent", _("This message was already sent again. See the newer one."), status=409)
+    return Refusal("already_resent", _("This message was already sent again. See the newer message."), status=409)
 
 
 def refusal_for(reason: str) -> Refusal:
-    detail = _("This message is not sent: %(reason)s.") % {"reason": Reason(reason).label if reason else ""}
+    detail = _("This message will not be sent: %(reason)s.") % {"reason": Reason(reason or Reason.OVERTAKEN).label}
     if reason in OVERRULABLE:
-        detail = _("%(said)s You can send it anyway.") % {"said": detail}
+        detail = _("%(detail)s You can send the message anyway.") % {"detail": detail}
     return Refusal(reason or "withdrawn", detail, attr="status", status=409)
 
 

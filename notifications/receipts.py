@@ -57,7 +57,7 @@ def find_message(gateway: Gateway, report: Receipt | Reply, own_id: UUID | None)
     has_id = Q(provider_message_id__in=ids) | (Q(pk=own_id) & unanswered)
     rows = list(Row.objects.filter(has_id, gateway=gateway.name).order_by("-created_at")[:10])
     if not report.provider_message_id or not rows:
-        raise Refusal("unknown_message", _("There is no message with this id."), status=404)
+        raise Refusal("unknown_message", _("There is no message with this id. Please check it."), status=404)
     for row in rows:
         if row.recipient == report.phone:
             return row

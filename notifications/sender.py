@@ -31,9 +31,9 @@ from notifications.gateways.base import STOPPING, WAITING, Gateway, GatewayError
 from notifications.models import NotificationHistory
 from notifications.states import MOVES, MessageStatus, MessageType, Reason
 from web import request_id
-from web.database import is_away
+from web.database import is_unavailable
 from web.slow_work import ThreadPool
-from web.timings import measured
+from web.timings import measure
 
 log = logging.getLogger(__name__)
 Row = NotificationHistory
@@ -168,7 +168,7 @@ def _store_outcome(row: Row, status: MessageStatus, outcome: dict[str, Any]) -> 
         try:
             return row.move(MessageStatus.SENDING, status, **outcome) or _store_late_outcome(row, status, outcome)
         except Error as error:
-            if pause is None or not is_away(error):
+            if pause is None or not is_unavailable(error):
                 raise
             connections.close_all()
             time.sleep(pause)
@@ -210,7 +210,7 @@ def backoff(row: Row, reason: str) -> timedelta:
     return min(max(timezone.now() - row.created_at, BUSY_PAUSE), LONGEST_PAUSE)
 
 
-@measured("send")
+@measure("send")
 def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[MessageStatus, dict[str, Any]]:
     """Sends a claimed row. Returns its new status and columns."""
     try:

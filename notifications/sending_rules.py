@@ -142,7 +142,7 @@ def quiet_hours() -> tuple[time, time] | None:
     start, _, end = settings.SMS_QUIET_HOURS.partition("-")
     night = _clock(start), _clock(end)
     if night[0] == night[1]:
-        raise ValueError("In this format the night is either no time at all or all of it.")
+        raise ValueError("The quiet hours must not end at the time at which they start.")
     return night
 
 

@@ -171,7 +171,7 @@ class Preview:
         """Why the text cannot be saved, in the reader's language; empty if it can."""
         found = self.unknown_placeholders()
         if "【" in self.body or "】" in self.body:
-            found.append(_("Leave out the name in 【】. The system adds the registered name."))
+            found.append(_("Please remove 【】 and the name inside. The system adds the registered name."))
         literal = strip_placeholders(self.body)
         number = _("“%s” looks like a telephone number. Please remove it; carriers block such SMS.")
         link = _("“%s” is not a registered link. Please remove it; carriers block such SMS.")
@@ -182,7 +182,10 @@ class Preview:
         if self.segments > carrier_rules.MAX_SEGMENTS:
             values = {"segments": self.segments, "most": carrier_rules.MAX_SEGMENTS}
             found.append(
-                _("At its longest this text takes %(segments)d segments. Please shorten it to at most %(most)d.")
+                _(
+                    "With the longest values this text takes %(segments)d segments. Please shorten it to at most "
+                    "%(most)d."
+                )
                 % values
             )
         return list(dict.fromkeys(found))
@@ -191,8 +194,8 @@ class Preview:
         """Returns errors for braces that are not a placeholder of this kind."""
         known = [f"{{{name}}}" for name in self.allowed]
         unknown = [braces for braces in BRACES.findall(self.body) if braces not in known]
-        detail = _("“%(said)s” is not a placeholder. You can use: %(known)s.")
-        return [detail % {"said": braces, "known": ", ".join(known)} for braces in unknown]
+        detail = _("“%(braces)s” is not a placeholder. You can use: %(known)s.")
+        return [detail % {"braces": braces, "known": ", ".join(known)} for braces in unknown]
 
     @property
     def cost(self) -> str:

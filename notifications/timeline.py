@@ -68,7 +68,7 @@ def step_lines(row: NotificationHistory) -> Iterator[Line]:
     for note in row.trail.select_related("by"):
         if note.by:
             is_overruled = before == MessageStatus.SUPPRESSED
-            text = _("%s chose to send it anyway") if is_overruled else _("Sent again by %s")
+            text = _("%s chose to send the message anyway") if is_overruled else _("Sent again by %s")
             yield note.at, text % display_name(note.by)
         else:
             yield note.at, describe_step(note)
@@ -83,7 +83,7 @@ def describe_step(note: StatusNote) -> str:
     if note.gateway:
         text = _("%(status)s (%(gateway)s)") % {"status": text, "gateway": note.gateway}
     if note.reason:
-        text = _("%(said)s: %(reason)s") % {"said": text, "reason": note.get_reason_display()}
+        text = _("%(text)s: %(reason)s") % {"text": text, "reason": note.get_reason_display()}
     return f"{text} [{note.raw_status}]" if note.raw_status else text
 
 
@@ -105,7 +105,7 @@ def next_step(row: NotificationHistory) -> NextStep:
     if row.status == MessageStatus.CANCELLED or is_alive:
         return NextStep(status_sentence(row))
     if reason := obstacle(row):
-        return NextStep(_("It cannot be sent: %s.") % reason.label)
+        return NextStep(_("This message cannot be sent: %s.") % reason.label)
     if row.status == MessageStatus.PENDING and (why := why_it_waits(row)):
         return NextStep(why)
     is_unwanted = not row.overruled and sending_rules.overrulable_reason(row) is not None
@@ -117,14 +117,14 @@ def status_sentence(row: NotificationHistory) -> str:
         MessageStatus.PENDING: _("Waiting to be sent. “Send again” sends this message now, not a second one."),
         MessageStatus.SENDING: _("Being sent. Reload the page to see the outcome."),
         MessageStatus.SENT: _(
-            "The provider accepted it but has not confirmed delivery. Sending again costs a second SMS."
+            "The provider accepted this message but has not confirmed delivery. Sending it again costs a second SMS."
         ),
-        MessageStatus.DELIVERED: _("Delivered. Sending again costs a second SMS."),
-        MessageStatus.FAILED: _("Not delivered. You can send it again."),
-        MessageStatus.EXPIRED: _("Not delivered in time. You can send it again."),
-        MessageStatus.UNKNOWN: _("It may have been sent. Ask the customer before you send it again."),
-        MessageStatus.SUPPRESSED: _("Not sent. You can send it anyway."),
-        MessageStatus.CANCELLED: _("No longer true, so it will not be sent."),
+        MessageStatus.DELIVERED: _("Delivered. Sending this message again costs a second SMS."),
+        MessageStatus.FAILED: _("Not delivered. You can send this message again."),
+        MessageStatus.EXPIRED: _("Not delivered in time. You can send this message again."),
+        MessageStatus.UNKNOWN: _("This message may have been sent. Please ask the customer before you send it again."),
+        MessageStatus.SUPPRESSED: _("Not sent. You can send this message anyway."),
+        MessageStatus.CANCELLED: _("The content is no longer true, so this message will not be sent."),
     }[MessageStatus(row.status)]
 
 
@@ -140,13 +140,13 @@ def obstacle(row: NotificationHistory) -> Reason | None:
 
 
 def why_it_waits(row: NotificationHistory) -> str:
-    if not flags.on(flags.SMS):
+    if not flags.is_on(flags.SMS):
         return _("Waiting until messages are turned on again.")
     trial = copy(row)
     if not row.attempts:
         trial.type, trial.recipient = sending_rules.choose_recipient(row.customer)
     if not gateways.gateways_for(trial):
-        return _("Waiting until the channel is started again.")
+        return _("Waiting until the gateway is started again.")
     if until := max(filter(None, [row.send_after, sending_rules.earliest_time(trial)]), default=None):
         return _("Will be sent at %s.") % format_time(until) if until > timezone.now() else ""
     return ""

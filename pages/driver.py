@@ -22,27 +22,27 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.roles import NO, Side, driver_id, reach, side_of
-from orders.models.proof import LONGEST_SERIAL, MAX_SERIALS
+from orders.models.proof import MAX_SERIAL_LENGTH, MAX_SERIALS
 from orders.states import OrderStatus
 from pages.page_data import page_data
 from realtime.positions import MOTION
 
-# The files that the page loads itself. Imported modules are found by reading these.
+# The files that the page loads itself. `files` finds the modules that these import.
 LOADED = (
     "web/site.css", "web/icon.svg", "pages/driver/driver.css", "realtime/elements.css",
     "pages/driver/driver.js",
 )  # fmt: skip
 WORKER = "pages/driver/worker.js"
-# Labels of a stop's buttons. “Failed” has its own dialog.
-MOVE_WORDS = {
+# The labels of a stop's buttons, by current and new status. The button for “failed” is in the template.
+MOVE_LABELS = {
     (OrderStatus.ASSIGNED, OrderStatus.DELIVERING): _("Start"),
     (OrderStatus.DELIVERING, OrderStatus.ARRIVING): _("Arriving"),
     (OrderStatus.ARRIVING, OrderStatus.DELIVERED): _("Delivered"),
-    (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _("Has not left: undo"),
-    (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _("Left without delivering: on the road again"),
+    (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _("Has not left yet: undo"),
+    (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _("Left without delivering: back on the road"),
 }
 IMPORT = re.compile(r'^(?:import|export)\b[^"]*"(\.\.?/[^"]+)";', re.MULTILINE)
-# The version of the static files that the page needs. The worker serves no other version to it.
+# The response header with the version of the page's static files. The worker compares it with its own version.
 VERSION_HEADER = "X-Page-Version"
 BRAND = "#7a2e0a"
 
@@ -51,7 +51,7 @@ BRAND = "#7a2e0a"
 @login_required
 @never_cache
 def driver(request: HttpRequest) -> HttpResponse:
-    """Only for drivers; others are redirected to home."""
+    """Shows drivers their page. Redirects other users to the home page."""
     user = cast("User", request.user)
     if side_of(user) is not Side.DRIVER or reach(user, "dispatch.drive") is NO:
         return redirect("home")
@@ -61,24 +61,24 @@ def driver(request: HttpRequest) -> HttpResponse:
 
 
 def driver_page_data(user: User) -> dict[str, Any]:
-    """`page_data`, plus the button label of each move (`word`, "" without a button), and the server's limits."""
+    """`page_data`, the driver's id, the server's limits, and each move's button label ("" without a button)."""
     data = page_data(user, Side.DRIVER)
     for before, moves in data["moves"].items():
         for move in moves:
-            move["word"] = str(MOVE_WORDS.get((before, move["to"]), ""))
-    limits = {"serials": MAX_SERIALS, "serial_length": LONGEST_SERIAL, "motion": MOTION}
+            move["label"] = str(MOVE_LABELS.get((before, move["to"]), ""))
+    limits = {"serials": MAX_SERIALS, "serial_length": MAX_SERIAL_LENGTH, "motion": MOTION}
     return data | {"driver": driver_id(user), "limits": limits}
 
 
 @require_safe
 @never_cache
 def worker(request: HttpRequest) -> HttpResponse:
-    """The service worker's script, with the list of files to cache in front.
+    """The service worker's script. Its first line has the version and the files to cache.
 
-    A changed file changes the script, so browsers install it as a new worker.
+    A changed file changes the script, so browsers install a new worker.
     """
     names = files()
-    build = {"version": version(names), "files": [static(name) for name in names], "words": reverse("words")}
+    build = {"version": version(names), "files": [static(name) for name in names], "translations": reverse("words")}
     body = f"const BUILD = {json.dumps(build)};\n{_path(WORKER).read_text()}"
     return HttpResponse(body, "text/javascript; charset=utf-8")
 
@@ -103,7 +103,7 @@ def manifest(request: HttpRequest) -> HttpResponse:
 
 
 def files() -> list[str]:
-    """Names of all static files that the page needs."""
+    """The names of all static files that the page needs."""
     found: list[str] = []
     waiting = list(LOADED)
     while waiting:

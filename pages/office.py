@@ -26,6 +26,7 @@ COLUMNS = (
     OrderStatus.ARRIVING,
     OrderStatus.DELIVERED, OrderStatus.CANCELLED,
 )  # fmt: skip
+# How many open orders the home page shows to a customer.
 MAX_ORDERS = 100
 
 
@@ -42,7 +43,7 @@ def board(request: HttpRequest, user: User) -> HttpResponse:
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """Shows the office its board and customers their open orders. Redirects drivers to their page."""
+    """Shows the office its board, and others their open orders. Redirects drivers to their page."""
     user = cast("User", request.user)
     role = side_of(user)
     if role is Side.OFFICE:
@@ -67,6 +68,9 @@ def new_order(request: HttpRequest) -> HttpResponse:
 
 
 def most_ordered() -> int | None:
-    """The id of the most frequent product of the last 200 order items, to suggest for a customer's first order."""
+    """The id of the most frequent product in the last 200 items of active products; None without items.
+
+    The form suggests it for a customer's first order.
+    """
     recent = OrderItem.objects.filter(product__is_active=True).order_by("-id").values_list("product", flat=True)
     return next((product for product, _count in Counter(recent[:200]).most_common(1)), None)

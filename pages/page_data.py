@@ -1,4 +1,4 @@
-"""The JSON data in every page of the office and the driver, read by `page.js`."""
+"""The JSON data in the board, the form for new orders and the driver's page, read by `page.js`."""
 
 from __future__ import annotations
 
@@ -28,11 +28,13 @@ GROUPS = {
 
 
 def page_data(user: User, role: Side) -> dict[str, Any]:
-    """`labels` by field and value, in the reader's language; `moves` that the user may make, by current status;
-    `statuses` by group; `slots` in order of their ends."""
+    """`labels` are in the active language, by field and value. `moves` are the moves that the user may make.
+
+    `statuses` has the statuses of each group. `slots` is sorted by the ends of the time slots.
+    """
     return {
         "user": user.pk,
-        "labels": {name: {value: str(label) for value, label in known.choices} for name, known in CHOICES.items()},
+        "labels": {name: {value: str(label) for value, label in choices.choices} for name, choices in CHOICES.items()},
         "moves": moves_of(role, user),
         "statuses": statuses(),
         "slots": sorted(TimeSlot, key=lambda slot: SLOT_ENDS[slot]),
@@ -56,7 +58,7 @@ def map_settings() -> dict[str, str]:
 
 
 def moves_of(role: Side, user: User) -> dict[str, list[dict[str, Any]]]:
-    """`{"assigned": [{"to": "delivering", "needs_reason": false}, …], …}`."""
+    """The moves that the user may make: `{"assigned": [{"to": "delivering", "needs_reason": false}, …], …}`."""
     return {
         before: [
             {"to": to, "needs_reason": move.needs_reason}

@@ -21,7 +21,7 @@ from orders.states import ON_THE_ROAD, OrderStatus
 from pages.page_data import clock, map_settings, statuses
 from web import log_position, throttling
 
-# Keep the link from search engines, from sites that the page links to, and from later users of a shared computer.
+# These keep the link from search engines, from sites that the page links to, and from later users of a shared computer.
 HEADERS = {
     "X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "same-origin", "Cache-Control": "no-store, private",
 }  # fmt: skip
@@ -35,29 +35,29 @@ REACHED = {
 
 @dataclass(frozen=True, slots=True)
 class Approach:
-    """The driver's approach to this stop. `eta` is the time the driver announced, `minutes` the estimate."""
+    """When the driver arrives at this stop: `eta` is the announced time, `minutes` the estimate."""
 
     eta: datetime | None
     minutes: Minutes | None
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the receipt: the delivered quantity and its amount in NT$."""
+class ReceiptLine:
+    """One line of the receipt: the quantity (delivered, or ordered if the report has none) and its amount in NT$."""
 
     name: str
     quantity: int
     amount: int
 
     @classmethod
-    def of(cls, item: OrderItem) -> Line:
+    def of(cls, item: OrderItem) -> ReceiptLine:
         quantity = item.quantity if item.quantity_delivered is None else item.quantity_delivered
         return cls(item.product.name, quantity, quantity * item.unit_price)
 
 
 @require_safe
 def track(request: HttpRequest, token: str) -> HttpResponse:
-    """404 for an unknown and for an expired link alike, so that strangers cannot tell them apart."""
+    """Responds with 404 to unknown and to expired links, so that strangers cannot tell them apart."""
     if (wait := throttling.wait_for_request("track", request)) is not None:
         problem = _("Please wait a minute and try again.")
         refusal = _answer(request, "customer/no_link.html", {"problem": problem}, 429)
@@ -90,7 +90,7 @@ def track_context(order: Order) -> dict[str, Any]:
         OrderStatus.ARRIVING: _("Nearly there"), OrderStatus.DELIVERED: _("Delivered"),
     }  # fmt: skip
     steps = [{"label": labels[step], "done": place <= reached} for place, step in enumerate(STEPS, 1)]
-    items = [Line.of(item) for item in order.items.all()]
+    items = [ReceiptLine.of(item) for item in order.items.all()]
     has_driver = order.driver is not None and status in {OrderStatus.ASSIGNED, *ON_THE_ROAD}
     return {
         "data": clock() | {"map": map_settings(), "statuses": statuses(), "door": neighbourhood(order)},
@@ -102,7 +102,7 @@ def track_context(order: Order) -> dict[str, Any]:
 
 
 def given_name(driver: Driver | None) -> str:
-    """The given name, to greet the driver: 志明 for 陳志明, John for John Smith."""
+    """The driver's given name, which the page shows instead of the full name: 志明 for 陳志明, John for John Smith."""
     name = driver.name.strip() if driver else ""
     if " " in name or name.isascii():
         return name.split(" ")[0]
@@ -111,7 +111,7 @@ def given_name(driver: Driver | None) -> str:
 
 
 def approach(order: Order, status: OrderStatus) -> Approach | None:
-    """None unless this order is the driver's next stop."""
+    """None unless the driver is on the road with this order as the next stop."""
     driver = order.driver_id
     if status not in ON_THE_ROAD or driver is None or Order.objects.next_stops([driver]).get(driver) != order.pk:
         return None
@@ -119,12 +119,12 @@ def approach(order: Order, status: OrderStatus) -> Approach | None:
     now = timezone.now()
     # An announced time that has passed is no longer useful.
     eta = order.eta if order.eta and order.eta > now else None
-    return Approach(eta, estimates.to_the_door(order, location, now))
+    return Approach(eta, estimates.estimate_arrival(order, location, now))
 
 
 def neighbourhood(order: Order) -> dict[str, float] | None:
-    """The destination, rounded to about 100 m, so that the link does not reveal the exact address."""
-    place = estimates.door_of(order)
+    """The destination, rounded to about 100 m to hide the exact address; None without coordinates."""
+    place = estimates.order_coordinates(order)
     return {"latitude": round(place[0], 3), "longitude": round(place[1], 3)} if place else None
 
 

@@ -53,7 +53,8 @@ class NewEvent(Strict):
     """A custom event for a channel or a user. If neither is given, system.message and maintenance.alert go to all."""
 
     type = serializers.CharField(
-        max_length=MAX_TYPE_LENGTH, help_text=_("system.message, maintenance.alert, notification, or custom.…")
+        max_length=MAX_TYPE_LENGTH,
+        help_text=_("system.message, maintenance.alert, notification, or custom. and a name, such as custom.shift."),
     )
     channel = serializers.CharField(max_length=64, required=False, allow_null=True)
     user = id_field(required=False, allow_null=True)
@@ -84,7 +85,7 @@ class Events(LastEventId):
         Continue from `last_event_id`; at once if `more` is true. 410 `cursor_gone`: load a snapshot first. 503
         `switched_off`: reload the data after `Retry-After` until events are available again.
         """
-        if not flags.on(flags.REAL_TIME):
+        if not flags.is_on(flags.REAL_TIME):
             raise NotDone(channels.SWITCHED_OFF, "switched_off", RELOAD_SECONDS)
         query = EventQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
@@ -109,7 +110,12 @@ def _wanted_channels(identity: Identity, channel: str) -> set[str]:
         endpoints = ["ws", *(name for name, right in channels.ENDPOINTS.items() if identity.reach(right) is not NO)]
         return {name for endpoint in endpoints for name in channels.own_channels(identity, endpoint)}
     if not channels.exists(channel):
-        raise Refusal("unknown_channel", _("There is no such channel."), attr="channel", status=404)
+        raise Refusal(
+            "unknown_channel",
+            _("There is no such channel. Please check the name and the id."),
+            attr="channel",
+            status=404,
+        )
     if not channels.may_read(identity, channel):
         raise Refusal("forbidden", channels.NOT_YOURS, attr="channel", status=403)
     return set(channels.event_channels(identity, channel))
@@ -121,7 +127,9 @@ def _build_page(wanted: set[str], since: int, epoch: str, limit: int, **_rest: A
     rows = log.read(since, MAX_ROWS) if is_covered else []
     # If the rows do not begin right after `since`, earlier ones were pruned after the head was read.
     if not is_covered or (rows and rows[0].seq != since + 1):
-        detail = _("Events after this one are no longer stored. Load the current state and resume from its cursor.")
+        detail = _(
+            "This cursor is too old or belongs to another event log. Load the current state and resume from its cursor."
+        )
         raise Refusal("cursor_gone", detail, attr="since", status=410)
     visible = list(islice((row for row in rows if not wanted.isdisjoint(add_pairs(row.channels))), limit))
     has_room = len(visible) < limit

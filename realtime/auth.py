@@ -28,7 +28,7 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
-from accounts.roles import NO, no_role, refused
+from accounts.roles import NO, no_role, refusal_for
 from orders import permissions
 from orders.models import Order
 from realtime.channels import ENDPOINTS, Identity
@@ -37,7 +37,7 @@ from realtime.models import WebSocketTicket
 from realtime.rights import session_name
 from web import throttling
 from web.refusals import Refusal
-from web.text import visible
+from web.text import remove_invisible
 
 TICKET_SECONDS = 30
 # The scheme of a WebSocket URL (RFC 6455, 3), and the scheme of a page at the same origin.
@@ -51,8 +51,10 @@ def query_parameters(scope: Scope) -> dict[str, str]:
     try:
         parsed = parse_qs(scope["query_string"].decode("utf-8", "replace"), max_num_fields=20)
     except ValueError:
-        raise Refusal("invalid_query", _("The URL has too many parameters."), status=FORBIDDEN) from None
-    return {name: visible(values[-1]) for name, values in parsed.items()}
+        raise Refusal(
+            "invalid_query", _("The URL has too many parameters. Please send at most 20."), status=FORBIDDEN
+        ) from None
+    return {name: remove_invisible(values[-1]) for name, values in parsed.items()}
 
 
 async def _in_thread(function: Callable[..., Identity], *arguments: Any) -> Identity:
@@ -63,7 +65,7 @@ async def _in_thread(function: Callable[..., Identity], *arguments: Any) -> Iden
 async def identify(scope: Scope, endpoint: str) -> Identity:
     """Authenticates the handshake. Raises a Refusal whose `status` is the close code."""
     if endpoint == "nowhere":
-        raise Refusal("unknown_endpoint", _("There is no such endpoint."), status=FORBIDDEN)
+        raise Refusal("unknown_endpoint", _("There is no such endpoint. Please check the URL."), status=FORBIDDEN)
     address = throttling.address_of_scope(scope)
     if endpoint == "track":
         return await _in_thread(identity_of_link, scope["url_route"]["kwargs"]["token"], address)
@@ -77,7 +79,7 @@ async def identify(scope: Scope, endpoint: str) -> Identity:
     if not identity.roles:
         raise no_role(FORBIDDEN)
     if endpoint in ENDPOINTS and identity.reach(ENDPOINTS[endpoint]) is NO:
-        raise refused(ENDPOINTS[endpoint], status=FORBIDDEN)
+        raise refusal_for(ENDPOINTS[endpoint], status=FORBIDDEN)
     return identity
 
 
@@ -103,7 +105,9 @@ def identity_of_token(token: str) -> Identity:
         claims = AccessToken(token).payload  # type: ignore[arg-type]  # accepts text too
         user_id = int(claims["user_id"])
     except (TokenError, KeyError, TypeError, ValueError):
-        raise Refusal("token_not_valid", _("The token is invalid or has expired."), status=UNAUTHORIZED) from None
+        raise Refusal(
+            "token_not_valid", _("The token is invalid or has expired. Please sign in again."), status=UNAUTHORIZED
+        ) from None
     return Identity(
         user_id, claims.get("role"), claims.get("driver"), claims.get("customer"), float(claims["exp"]),
         password=claims.get("password_mark"), session=claims.get("session"), staff=claims.get("staff"),
@@ -135,7 +139,11 @@ def identity_of_ticket(ticket: str) -> Identity:
     row = valid.select_related("user__staff_role").first()
     # Deleting the row claims the ticket: of two sockets with the same ticket, only one deletes the row.
     if row is None or not WebSocketTicket.objects.filter(pk=row.pk).delete()[0]:
-        raise Refusal("ticket_not_valid", _("The ticket was already used or has expired."), status=UNAUTHORIZED)
+        raise Refusal(
+            "ticket_not_valid",
+            _("The ticket was already used or has expired. Please request a new one."),
+            status=UNAUTHORIZED,
+        )
     return _identity_of_user(row.user, row.session)
 
 
@@ -197,5 +205,9 @@ def identity_of_link(token: str, address: str | None) -> Identity:
         raise throttling_refusal()
     order = permissions.linked_orders(token, Order.objects.all()).values("pk", "customer_id").first()
     if order is None:
-        raise Refusal("link_not_valid", _("This link has expired."), status=UNAUTHORIZED)
+        raise Refusal(
+            "link_not_valid",
+            _("This link has expired or is incomplete. Links expire one day after delivery."),
+            status=UNAUTHORIZED,
+        )
     return Identity.of_link(order["pk"], order["customer_id"])

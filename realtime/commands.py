@@ -19,8 +19,8 @@ from drf_standardized_errors.formatter import flatten_errors
 from rest_framework import serializers
 from structlog.contextvars import bound_contextvars
 
-from accounts.api.tokens import accounts
-from accounts.roles import NO, OWN, refused
+from accounts.api.tokens import users_with_signed_out
+from accounts.roles import NO, OWN, refusal_for
 from notifications.sender import no_waiting
 from orders import permissions
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
@@ -31,12 +31,13 @@ from realtime import auth, channels, frames, metrics, positions, rights
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
+from realtime.publish import MAX_TYPE_LENGTH
 from web import request_id
 from web.actors import Source
 from web.api.exceptions import temporary_failure
 from web.limits import MAX_ID
 from web.refusals import Refusal
-from web.text import visible_json
+from web.text import remove_invisible_from_json
 
 logger = logging.getLogger(__name__)
 Message = dict[str, Any]
@@ -63,7 +64,8 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
             raise Refusal("rate_limited", _("Too many messages. Please wait a moment and send this one again."))
         handler = HANDLERS.get(message["type"])
         if handler is None:
-            raise Refusal("unknown_type", _("There is no message of this type."))
+            detail = _("The message type “%s” is unknown. Please correct it.") % message["type"][:MAX_TYPE_LENGTH]
+            raise Refusal("unknown_type", detail)
         with bound_contextvars(request_id=request_id.new()):
             await handler(hub, connection, message)
     except Refusal as refusal:
@@ -87,16 +89,18 @@ def parse(text: str | None) -> Message:
     try:
         message = json.loads(text, parse_constant=_refuse_constant)
         # Refuses lone surrogates, because UTF-8 cannot encode them in an answer.
-        json.dumps(visible_json(message), ensure_ascii=False).encode()
+        json.dumps(remove_invisible_from_json(message), ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise Refusal("invalid_json", _("This is not JSON.")) from None
+        raise Refusal(
+            "invalid_json", _("This is not valid JSON in UTF-8, or is nested too deeply. Please correct it.")
+        ) from None
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise Refusal("invalid_message", _("A message must be a JSON object with a “type”."))
     return message
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON (RFC 8259, 6)")
+    raise ValueError(f"RFC 8259 does not allow {name}")
 
 
 async def heartbeat(hub: Hub, connection: Connection, message: Message) -> None:
@@ -108,7 +112,10 @@ async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
     """Subscribes from the next event on. Clients load earlier data by REST."""
     channel = _channel(message)
     if len(connection.channels - {channel}) >= MAX_CHANNELS:
-        raise Refusal("too_many_channels", _("A connection can subscribe to at most %d channels.") % MAX_CHANNELS)
+        raise Refusal(
+            "too_many_channels",
+            _("A connection can subscribe to at most %d channels. Please unsubscribe from one first.") % MAX_CHANNELS,
+        )
     if not await may_read(connection.identity, channel):
         raise Refusal("forbidden", channels.NOT_YOURS)
     hub.readers.subscribe(connection, [channel])
@@ -126,7 +133,7 @@ async def location_update(hub: Hub, connection: Connection, message: Message) ->
     """Accepts a driver's position. Only a refused one gets an answer: an error."""
     driver_id = connection.identity.driver_id
     if driver_id is None or connection.identity.reach(DRIVE_RIGHT) is not OWN:
-        raise refused(DRIVE_RIGHT)
+        raise refusal_for(DRIVE_RIGHT)
     hub.positions.accept(positions.newest_location(driver_id, message))
 
 
@@ -140,7 +147,7 @@ async def authenticate(hub: Hub, connection: Connection, message: Message) -> No
     if old.expires_at is None or new.user_id != old.user_id:
         raise Refusal(
             "forbidden",
-            _("This token cannot be used here. The connection was opened by someone else or without a token."),
+            _("This connection was opened by someone else or without a token. Please connect again with this token."),
         )
     if new.rights != old.rights:
         raise Refusal("rights_ended", _("Your account was changed. Please connect again with the new token."))
@@ -157,7 +164,7 @@ def _confirm_subscription(hub: Hub, connection: Connection, type_: str, channel:
 def _channel(message: Message) -> str:
     channel = message.get("channel")
     if not isinstance(channel, str) or not channels.exists(channel):
-        raise Refusal("unknown_channel", _("There is no such channel."))
+        raise Refusal("unknown_channel", _("There is no such channel. Please check the name and the id."))
     return channel
 
 
@@ -209,8 +216,8 @@ async def order_command(hub: Hub, connection: Connection, message: Message) -> N
 def execute(identity: Identity, message: Message) -> dict[str, Any]:
     """Executes an order command and returns its receipt. Waits for the database, not for SMS. Raises Refusal."""
     if identity.reach(permissions.DELIVER_ORDER) is NO:
-        raise refused(permissions.DELIVER_ORDER)
-    found = accounts(identity.session).select_related("staff_role", "driver", "customer")
+        raise refusal_for(permissions.DELIVER_ORDER)
+    found = users_with_signed_out(identity.session).select_related("staff_role", "driver", "customer")
     user = found.filter(pk=identity.user_id or 0, is_active=True).first()
     # The hub is about to close this socket. Refuse the commands that arrive before.
     if user is None or user.signed_out or Identity.of(user).rights != identity.rights:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from accounts.roles import Side
 from orders.models import ConfirmationType
-from orders.order_fields import OrderFieldsSerializer, in_events
+from orders.order_fields import OrderFieldsSerializer, event_fields
 from orders.states import OrderStatus
 from web.actors import Source
 
@@ -32,7 +32,7 @@ class OrderEventData(OrderFieldsSerializer):
     def get_fields(self) -> dict[str, Any]:
         declared = super().get_fields()
         fields = {}
-        for field in in_events(self.side):
+        for field in event_fields(self.side):
             fields[field.event] = declared[field.name]
             fields[field.event].source = field.name if field.name != field.event else None
         return fields | {name: declared[name] for name in self._declared_fields}

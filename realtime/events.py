@@ -121,7 +121,7 @@ def _order_drafts(row: Outbox, facts: Facts) -> list[EventDraft]:
 
 def _fields_for(delta: dict[str, Any], side: Side) -> dict[str, Any]:
     """The fields for this side. A row of an older release may lack new fields; they are left out."""
-    return {field.event: delta[field.event] for field in order_fields.in_events(side) if field.event in delta}
+    return {field.event: delta[field.event] for field in order_fields.event_fields(side) if field.event in delta}
 
 
 def _extra_types(delta: dict[str, Any]) -> Iterable[str]:

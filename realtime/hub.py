@@ -31,7 +31,7 @@ from realtime.positions import Positions
 from realtime.presence import Presence
 from realtime.readers import Readers
 from web import flags, system_metrics
-from web.timings import measured
+from web.timings import measure
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -228,7 +228,7 @@ class Hub:
         self.pulse.record_round((event.created_at for event in events), by_bell=by_bell)
 
     @staticmethod
-    @measured("hub.look")
+    @measure("hub.look")
     def _assign_and_read(
         cursor: int, epoch: str, by_bell: bool, last: Encoded | None = None
     ) -> tuple[log.AssignedBatch, list[Encoded] | None]:
@@ -268,7 +268,7 @@ class Hub:
     @property
     def serves(self) -> bool:
         """Whether sockets may be open: both switches were on when last read."""
-        return flags.on_from_memory(flags.WEBSOCKETS) and flags.on_from_memory(flags.REAL_TIME)
+        return flags.is_on_from_memory(flags.WEBSOCKETS) and flags.is_on_from_memory(flags.REAL_TIME)
 
     async def _refresh_switches(self, by_bell: bool) -> None:
         """Reads the switches: on the timer always, so an idle hub follows within a second; on a bell only if stale."""
@@ -278,7 +278,7 @@ class Hub:
 
     # --- writing to sockets ----------------------------------------------------------------------------------------
 
-    @measured("hub.deliver")
+    @measure("hub.deliver")
     def deliver(self, events: Sequence[Encoded]) -> None:
         """Writes the events of one round. Writes those before a revocation before the revocation closes sockets."""
         first = 0

@@ -20,7 +20,7 @@ from realtime import epochs, metrics
 from realtime.events import build_drafts
 from realtime.models import Event, LogHead, Outbox, new_epoch
 from web.log_position import Position
-from web.timings import measured
+from web.timings import measure
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def assign_next_batch(*, by_bell: bool) -> AssignedBatch:
     return assigned or AssignedBatch(end, busy=True)
 
 
-@measured("number")
+@measure("number")
 def assign_batch() -> AssignedBatch | None:
     """Assigns event ids to up to BATCH outbox rows. Returns None when another process holds the lock."""
     with transaction.atomic():

@@ -10,7 +10,7 @@ from time import monotonic
 from django.utils import timezone
 from prometheus_client import Counter, Histogram, Summary
 
-from web.metrics import persistent
+from web.metrics import mark_persistent
 
 # Upper bounds of the lag histogram in milliseconds. The lag is the time from a change to the write to sockets.
 LAG_BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
@@ -22,23 +22,23 @@ MAX_ROUNDS = 100
 # Bells count as lost if at least this many events, and more than half of all, came without one in the last minute.
 MIN_MISSED = 5
 
-LAG = persistent(
+LAG = mark_persistent(
     Histogram(
         "luckygas_hub_lag_seconds",
         "From the change to the write to the sockets, once for each hub that reads the event.",
         buckets=[bound / 1000 for bound in LAG_BOUNDS_MS],
     )
 )
-NUMBERED = persistent(Counter("luckygas_events_numbered", "Events that this process wrote to the log."))
-HUB_EVENTS = persistent(Counter("luckygas_hub_events", "Events read from the log, by each hub."))
-DELIVERIES = persistent(Counter("luckygas_event_deliveries", "Events written to sockets."))
-BELL_MISSED = persistent(Counter("luckygas_bell_missed", "Events found by the timer, not by a bell."))
-MESSAGES = persistent(Counter("luckygas_websocket_messages", "Messages received from clients."))
-CONNECTS = persistent(Counter("luckygas_websocket_connects", "Sockets that were accepted."))
-ERRORS = persistent(Counter("luckygas_websocket_errors", "Refusals sent to clients, by code.", ["code"]))
-CLOSES = persistent(Counter("luckygas_websocket_disconnects", "Sockets that closed, by close code.", ["code"]))
-OPEN_SECONDS = persistent(Summary("luckygas_websocket_open_seconds", "How long closed sockets had been open."))
-RECONNECTS = persistent(
+NUMBERED = mark_persistent(Counter("luckygas_events_numbered", "Events that this process wrote to the log."))
+HUB_EVENTS = mark_persistent(Counter("luckygas_hub_events", "Events read from the log, by each hub."))
+DELIVERIES = mark_persistent(Counter("luckygas_event_deliveries", "Events written to sockets."))
+BELL_MISSED = mark_persistent(Counter("luckygas_bell_missed", "Events found by the timer, not by a bell."))
+MESSAGES = mark_persistent(Counter("luckygas_websocket_messages", "Messages received from clients."))
+CONNECTS = mark_persistent(Counter("luckygas_websocket_connects", "Sockets that were accepted."))
+ERRORS = mark_persistent(Counter("luckygas_websocket_errors", "Refusals sent to clients, by code.", ["code"]))
+CLOSES = mark_persistent(Counter("luckygas_websocket_disconnects", "Sockets that closed, by close code.", ["code"]))
+OPEN_SECONDS = mark_persistent(Summary("luckygas_websocket_open_seconds", "How long closed sockets had been open."))
+RECONNECTS = mark_persistent(
     Counter(
         "luckygas_websocket_reconnects",
         "Sockets that connected with a cursor: resumed (true), or too late and sent to load a snapshot (false).",

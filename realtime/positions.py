@@ -20,7 +20,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from dispatch.models import RECENT, Driver, DriverLocation
+from dispatch.models import MAX_POSITION_AGE, Driver, DriverLocation
 from orders.models import Order
 from realtime import frames, outbox
 from realtime.connection import Connection, batches
@@ -124,7 +124,7 @@ class Positions:
         driver, now = location.driver_id, asyncio.get_running_loop().time()
         if (
             now - self._accepted_at.get(driver, -math.inf) < EVERY_SECONDS
-            or location.recorded_at < timezone.now() - RECENT
+            or location.recorded_at < timezone.now() - MAX_POSITION_AGE
         ):
             return
         self._accepted_at[driver] = now

@@ -73,8 +73,11 @@ def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, 
     object. Raises Refusal.
     """
     if type_ not in FORMS and (len(type_) > MAX_TYPE_LENGTH or not CUSTOM.fullmatch(type_)):
-        detail = _("The type must be system.message, maintenance.alert, notification, or custom. followed by a name.")
-        raise Refusal("unknown_type", detail, attr="type")
+        detail = _(
+            "The type must be system.message, maintenance.alert, notification, or custom. and a name, with "
+            "at most %d characters."
+        )
+        raise Refusal("unknown_type", detail % MAX_TYPE_LENGTH, attr="type")
     targets = _target_channels(type_, channel, user)
     _check_data(data)
     payload = _validated_data(FORMS[type_](data=data)) if type_ in FORMS else dict(data)
@@ -90,11 +93,15 @@ def _target_channels(type_: str, channel: str | None, user: int | None) -> list[
         channel = f"user:{user}"
     elif not channel:
         if type_ not in ("system.message", "maintenance.alert"):
-            raise Refusal("required", _("Please give the channel or the user."), attr="channel")
+            raise Refusal("required", _("Please give a channel or a user."), attr="channel")
         channel = "system"
     if not (targets := _channels_of(channel)):
         attr = "channel" if user is None else "user"
-        raise Refusal("unknown_channel", _("You cannot publish to the channel “%s”.") % channel, attr=attr)
+        raise Refusal(
+            "unknown_channel",
+            _("There is no channel “%s” to publish to. Please check the name and the id.") % channel,
+            attr=attr,
+        )
     return targets
 
 
@@ -118,7 +125,9 @@ def _check_data(data: Any) -> None:
         level = [inner for value in level for inner in _nested_values(value)]
     if level:
         raise Refusal(
-            "too_deep", _("The data is nested more than %d levels deep. Please flatten it.") % MAX_DEPTH, attr="data"
+            "too_deep",
+            _("The data is nested more than %d levels deep. Please use fewer levels.") % MAX_DEPTH,
+            attr="data",
         )
     try:
         size = len(json.dumps(data, ensure_ascii=False, allow_nan=False).encode())
@@ -143,7 +152,9 @@ def _nested_values(value: Any) -> Iterable[Any]:
 
 
 def _invalid_data() -> Refusal:
-    detail = _("The data is not valid JSON. Use only text, numbers, true, false, null, lists and objects.")
+    detail = _(
+        "The data contains a value that cannot be stored, such as NUL, NaN or a very large number. Please remove it."
+    )
     return Refusal("invalid", detail, attr="data")
 
 

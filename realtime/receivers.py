@@ -133,7 +133,7 @@ def on_reply_received(sender: type[Any], note: StatusNote, **kwargs: Any) -> Non
 GATEWAY_NEWS = {
     GatewayState.News.STOPPED: _("SMS through %(gateway)s are stopped: %(because)s"),
     GatewayState.News.STARTED: _("SMS through %(gateway)s are sent again."),
-    GatewayState.News.DOUBTED: _("SMS through %(gateway)s wait because its answer is not understood: %(because)s"),
+    GatewayState.News.DOUBTED: _("The SMS provider %(gateway)s responded with an unknown code: %(because)s"),
 }
 
 

@@ -23,7 +23,7 @@ from accounts.roles import Side
 from realtime import log, presence
 from realtime.metrics import LAG_BOUNDS_MS
 from web.metrics import percentile
-from web.system_metrics import HOUR, MINUTE, Counts, buckets, by_label, lately
+from web.system_metrics import HOUR, MINUTE, Counts, buckets, by_label, recent_figures
 
 Figures = dict[str, Any]
 LAG = "luckygas_hub_lag_seconds"
@@ -34,7 +34,7 @@ OPEN_SECONDS = "luckygas_websocket_open_seconds"
 
 def summary() -> Figures:
     """Statistics of all servers: open sockets now, rates and lag (ms) of the last minute, counts of the last hour."""
-    hour, minute = lately(HOUR), lately(MINUTE)
+    hour, minute = recent_figures(HOUR), recent_figures(MINUTE)
     counts, reconnects = hour.counts, by_label(hour.counts, RECONNECTS)
     rates = {name: round(count / minute.seconds, 3) for name, count in _rate_counts(minute.counts).items()}
     closed = counts.get(f"{OPEN_SECONDS}_count", 0)
@@ -124,7 +124,7 @@ def _rate() -> serializers.FloatField:
 
 def _lag() -> serializers.FloatField:
     return serializers.FloatField(
-        allow_null=True, help_text=_("From the change to the socket, over the last one to two minutes.")
+        allow_null=True, help_text=_("Milliseconds from the change to the sending, over the last one to two minutes.")
     )
 
 
@@ -132,19 +132,24 @@ class WebSocketStatistics(serializers.Serializer[Any]):
     """Statistics of all servers. Counts cover the last hour."""
 
     connections = serializers.IntegerField()
-    by_role, by_endpoint = _counts(_("Connections now.")), _counts(_("Connections now."))
+    by_role, by_endpoint = (
+        _counts(_("Open connections at this moment.")),
+        _counts(_("Open connections at this moment.")),
+    )
     servers = serializers.IntegerField(help_text=_("Processes with open connections."))
     events_per_second, deliveries_per_second = _rate(), _rate()
     reconnects = serializers.IntegerField(help_text=_("Connections that resumed from a cursor."))
     reconnect_rate = _rate()
     resyncs = serializers.IntegerField(help_text=_("Connections whose cursor was too old."))
-    disconnects = _counts(_("By close code."))
-    errors = _counts(_("By code."))  # type: ignore[assignment]  # a field here; nothing is validated
+    disconnects = _counts(_("Ended connections by close code."))
+    errors = _counts(_("Errors by code."))  # type: ignore[assignment]  # a field here; nothing is validated
     error_rate = _rate()
-    average_duration = serializers.FloatField(allow_null=True, help_text=_("Seconds, for connections that have ended."))
+    average_duration = serializers.FloatField(
+        allow_null=True, help_text=_("Average seconds of connections that have ended.")
+    )
     bell_missed = serializers.IntegerField(help_text=_("Events found by polling, without a wake-up message."))
     hub_lag_ms, hub_lag_p99_ms = _lag(), _lag()
-    hub_lag_histogram = _counts(_("Events by upper limit in milliseconds."))
+    hub_lag_histogram = _counts(_("Number of events by delay; each key is an upper limit in milliseconds."))
 
 
 class Statistics(APIView):

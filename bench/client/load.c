@@ -1,8 +1,8 @@
-/* The load client: many WebSockets on one thread. It is cheap enough not to affect the measurement.
+/* The load client: many WebSockets on one thread. It uses too little CPU time to affect the measurement.
  *
  *   load -p PORT -n SOCKETS [-f FILE with a path for each socket] [options]   Reads commands from stdin, see command().
  *
- * It parses frames but no JSON. The text of an event contains "@NANOSECONDS@", the sender's CLOCK_MONOTONIC.
+ * It parses frames but no JSON. The text of an event contains "@NANOSECONDS@": the sender's CLOCK_MONOTONIC when it sent.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,7 +36,7 @@ static void drop(struct client *c, uint64_t again) {
     if (c->state == OPEN && c->welcomed) open_now--;
     close(c->fd);
     c->fd = -1;
-    c->carried = 0;
+    c->rest_length = 0;
     c->welcomed = 0;
     c->state = again ? DOWN : GONE;
     c->due = again;
@@ -84,13 +84,13 @@ static void welcome(struct client *c) {
     open_now++;
     c->due = ends ? now() + ends : 0;
     c->heartbeat = now() + (uint64_t)(heartbeat_seconds * SECOND);
-    if (stopped) { /* connected; it does not read from here on */
+    if (stopped) { /* connected, and from now on it does not read */
         struct epoll_event event = {.events = 0, .data.ptr = c};
         epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event);
     }
 }
 
-static void opened(struct client *c) {
+static void finish_handshake(struct client *c) {
     c->state = OPEN;
     pending--;
     if (*greeting) send_frame(c, 1, greeting, strlen(greeting));
@@ -102,8 +102,8 @@ static uint64_t number_after(const char *text, size_t length, const char *name) 
     return found ? strtoull(found + strlen(name), NULL, 10) : 0;
 }
 
-/* Stores the cursor of this socket, so that it can resume. */
-static void follow(struct client *c, const char *text, size_t length) {
+/* Stores the cursor of this socket, so that it can resume. Counts duplicate events and failed resumes. */
+static void store_cursor(struct client *c, const char *text, size_t length) {
     static const char connection[] = "{\"type\":\"connection\"";
     uint64_t id;
     if (length > sizeof connection && !memcmp(text, connection, sizeof connection - 1)) {
@@ -129,31 +129,31 @@ static int frame(struct client *c, int opcode, const char *text, size_t length, 
     if (opcode > 2) return 1;
     frames++;
     if (length == 1 && *text == '2') send_frame(c, 1, "3", 1); /* Engine.IO's own ping */
-    if (track_ids) follow(c, text, length);
-    mark(c, text, length, at);
+    if (track_ids) store_cursor(c, text, length);
+    record_event(c, text, length, at);
     if (!c->welcomed) welcome(c);
     return 1;
 }
 
 /* Handles the complete frames in `length` bytes. Returns the bytes used, or -1 if the socket was closed. */
 static ssize_t take_frames(struct client *c, const char *data, size_t length, uint64_t at) {
-    size_t taken = 0;
-    while (length - taken >= 2) {
-        const unsigned char *head = (const unsigned char *)data + taken;
+    size_t used = 0;
+    while (length - used >= 2) {
+        const unsigned char *head = (const unsigned char *)data + used;
         size_t size = head[1] & 127, header = size == 126 ? 4 : size == 127 ? 10 : 2;
-        if (length - taken < header) break;
+        if (length - used < header) break;
         if (header > 2) size = 0;
         for (size_t i = 2; i < header; i++) size = size << 8 | head[i];
-        if (length - taken - header < size) break;
+        if (length - used - header < size) break;
         if (!frame(c, head[0] & 15, (const char *)head + header, size, at)) return -1;
-        taken += header + size;
+        used += header + size;
     }
-    return (ssize_t)taken;
+    return (ssize_t)used;
 }
 
 static ssize_t take(struct client *c, size_t length, uint64_t at) {
     size_t begin = 0;
-    ssize_t taken;
+    ssize_t used;
     if (c->state == HANDSHAKE) {
         const char *end = memmem(buffer, length, "\r\n\r\n", 4);
         if (!end) return 0;
@@ -163,36 +163,36 @@ static ssize_t take(struct client *c, size_t length, uint64_t at) {
             return -1;
         }
         begin = (size_t)(end + 4 - buffer);
-        opened(c);
+        finish_handshake(c);
     }
-    taken = take_frames(c, buffer + begin, length - begin, at);
-    return taken < 0 ? -1 : taken + (ssize_t)begin;
+    used = take_frames(c, buffer + begin, length - begin, at);
+    return used < 0 ? -1 : used + (ssize_t)begin;
 }
 
 static void receive(struct client *c) {
-    ssize_t got, taken;
-    size_t length = c->carried;
-    if (length) memcpy(buffer, c->carry, length);
-    got = read(c->fd, buffer + length, BUFFER - length);
-    if (got < 0 && errno == EAGAIN) return;
-    if (got <= 0) {
+    ssize_t bytes_read, used;
+    size_t length = c->rest_length;
+    if (length) memcpy(buffer, c->rest, length);
+    bytes_read = read(c->fd, buffer + length, BUFFER - length);
+    if (bytes_read < 0 && errno == EAGAIN) return;
+    if (bytes_read <= 0) {
         closed++;
         close_code = 1006;
         drop(c, cut_seconds > 0 ? now() + SECOND / 2 : 0);
         return;
     }
     reads++;
-    bytes += (uint64_t)got;
-    length += (size_t)got;
-    if ((taken = take(c, length, now())) < 0) return;
-    c->carried = length - (size_t)taken;
-    if (c->carried) {
-        if (!(c->carry = realloc(c->carry, c->carried))) die("realloc");
-        memcpy(c->carry, buffer + taken, c->carried);
+    bytes += (uint64_t)bytes_read;
+    length += (size_t)bytes_read;
+    if ((used = take(c, length, now())) < 0) return;
+    c->rest_length = length - (size_t)used;
+    if (c->rest_length) {
+        if (!(c->rest = realloc(c->rest, c->rest_length))) die("realloc");
+        memcpy(c->rest, buffer + used, c->rest_length);
     }
 }
 
-/* Simulates a lost network: no close frame, and data in flight is lost. */
+/* Simulates a lost network: sends no close frame and loses data in flight. */
 static void cut(struct client *c) {
     struct linger abort = {1, 0};
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
@@ -213,7 +213,7 @@ static void timers(void) {
     }
 }
 
-static void turn(int milliseconds) {
+static void handle_sockets(int milliseconds) {
     static uint64_t timers_due;
     struct epoll_event events[512];
     int count = epoll_wait(epoll, events, 512, milliseconds);
@@ -228,13 +228,13 @@ static void turn(int milliseconds) {
     }
 }
 
-/* Waits until `wanted` events were received in all, none came for `quiet` ms, or `most` ms are over. */
-static void wait_for(uint64_t wanted, uint64_t quiet, uint64_t most) {
-    uint64_t seen = marks, begun = now(), since = begun;
-    while (marks < wanted && now() - since < quiet * 1000000 && now() - begun < most * 1000000) {
-        turn(10);
-        if (marks != seen) {
-            seen = marks;
+/* Waits until `wanted` events were received in total, none came for `quiet` ms, or `max_ms` have passed. */
+static void wait_for(uint64_t wanted, uint64_t quiet, uint64_t max_ms) {
+    uint64_t seen = received, start = now(), since = start;
+    while (received < wanted && now() - since < quiet * 1000000 && now() - start < max_ms * 1000000) {
+        handle_sockets(10);
+        if (received != seen) {
+            seen = received;
             since = now();
         }
     }
@@ -243,12 +243,12 @@ static void wait_for(uint64_t wanted, uint64_t quiet, uint64_t most) {
 
 /* reset | wait EVENTS QUIET_MS MAX_MS | stats | read (start reading again) | end */
 static void command(const char *line) {
-    unsigned long long wanted, quiet, most;
+    unsigned long long wanted, quiet, max_ms;
     if (!strncmp(line, "reset", 5)) {
         reset();
         report();
-    } else if (sscanf(line, "wait %llu %llu %llu", &wanted, &quiet, &most) == 3) {
-        wait_for(wanted, quiet, most);
+    } else if (sscanf(line, "wait %llu %llu %llu", &wanted, &quiet, &max_ms) == 3) {
+        wait_for(wanted, quiet, max_ms);
     } else if (!strncmp(line, "stats", 5)) {
         report();
     } else if (!strncmp(line, "read", 4)) {
@@ -275,9 +275,9 @@ static void read_paths(const char *name) {
     }
 }
 
-static void options(int count, char **words) {
+static void options(int count, char **arguments) {
     const char *paths = NULL;
-    for (int option; (option = getopt(count, words, "p:n:f:g:b:j:r:c:d:wks")) != -1;) {
+    for (int option; (option = getopt(count, arguments, "p:n:f:g:b:j:r:c:d:wks")) != -1;) {
         switch (option) {
         case 'p': port = atoi(optarg); break;
         case 'n': sockets = atoi(optarg); break;
@@ -286,9 +286,9 @@ static void options(int count, char **words) {
         case 'b': heartbeat_seconds = atof(optarg); break;
         case 'j': in_flight = atoi(optarg); break;         /* handshakes at once */
         case 'r': receive_buffer = atoi(optarg); break;
-        case 'c': cut_seconds = atof(optarg); break;       /* connected before each cut */
+        case 'c': cut_seconds = atof(optarg); break;       /* how long a socket is connected before each cut */
         case 'd': down_seconds = atof(optarg); break;
-        case 'w': wait_welcome = 1; break;                 /* open: the first frame was received */
+        case 'w': wait_welcome = 1; break;                 /* a socket is open once its first frame was received */
         case 'k': track_ids = 1; break;
         case 's': stopped = 1; break;                      /* does not read */
         default: exit(2);
@@ -298,20 +298,20 @@ static void options(int count, char **words) {
     read_paths(paths);
 }
 
-int main(int count, char **words) {
+int main(int count, char **arguments) {
     char line[256];
     struct pollfd input = {.fd = 0, .events = POLLIN};
-    options(count, words);
+    options(count, arguments);
     if ((epoll = epoll_create1(0)) < 0) die("epoll_create1");
-    /* Spread over one life, so that cuts do not come all at once. */
     started = now();
-    while (open_now < sockets && now() - started < 60 * SECOND) turn(10);
+    while (open_now < sockets && now() - started < 60 * SECOND) handle_sockets(10);
+    /* Spreads the first cuts over `cut_seconds`, so that they do not come at once. */
     for (int i = 0; i < sockets; i++)
         if (clients[i].due) clients[i].due = now() + (uint64_t)(cut_seconds * SECOND * (i + 1) / sockets);
     started = now() - started;
     report();
     for (;;) {
-        turn(5);
+        handle_sockets(5);
         if (poll(&input, 1, 0) > 0) {
             if (!fgets(line, sizeof line, stdin)) return 0;
             command(line);

@@ -1,6 +1,6 @@
 """Django REST framework as in its tutorial: a ModelSerializer on one column of the product's own table.
 
-Tokens are checked as the product does it; there is no lock, no history, no event, no message.
+It checks tokens as the product does. It has no lock, no history, no event and no message.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ settings.configure(
     ROOT_URLCONF=__name__,
     DATABASES={"default": DATABASE},
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "rest_framework"],
-    # Middleware of `startproject`, without that for pages and sessions.
+    # The middleware of `startproject`, except the middleware for pages and sessions.
     MIDDLEWARE=["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"],
     REST_FRAMEWORK={
         "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
@@ -30,7 +30,7 @@ settings.configure(
 )
 application = get_asgi_application()
 
-from django.db import models  # noqa: E402  (models can be made only after the set-up above)
+from django.db import models  # noqa: E402  (models need the settings above)
 from django.urls import path  # noqa: E402
 from rest_framework import generics, serializers  # noqa: E402
 

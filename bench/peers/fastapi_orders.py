@@ -171,8 +171,8 @@ app = FastAPI()
 
 
 def session() -> Iterator[Session]:
-    with Session(ENGINE) as made:
-        yield made
+    with Session(ENGINE) as opened:
+        yield opened
 
 
 Db = Annotated[Session, Depends(session)]
@@ -189,15 +189,15 @@ def office(db: Db, authorization: Annotated[str, Header()]) -> User:
 @app.get("/orders/")
 def orders(request: Request, db: Db, user: Annotated[User, Depends(office)], page: int = 1) -> Page:
     count = db.scalar(select(func.count()).select_from(Order)) or 0
-    whole = select(Order).options(
+    query = select(Order).options(
         joinedload(Order.customer), joinedload(Order.driver), selectinload(Order.items).joinedload(Item.product)
     )
-    rows = db.scalars(whole.order_by(Order.id.desc()).limit(50).offset((page - 1) * 50))
-    following = str(request.url.include_query_params(page=page + 1)) if page * 50 < count else None
-    return Page(count=count, next=following, previous=None, results=[shown(row) for row in rows])
+    rows = db.scalars(query.order_by(Order.id.desc()).limit(50).offset((page - 1) * 50))
+    next_url = str(request.url.include_query_params(page=page + 1)) if page * 50 < count else None
+    return Page(count=count, next=next_url, previous=None, results=[order_out(row) for row in rows])
 
 
-def shown(order: Order) -> OrderOut:
+def order_out(order: Order) -> OrderOut:
     customer, driver = order.customer, order.driver
     at_home = order.delivery_address == customer.address and customer.latitude is not None
     fields: dict[str, Any] = {
@@ -205,14 +205,14 @@ def shown(order: Order) -> OrderOut:
     }
     return OrderOut(
         **fields, customer=customer.id, customer_name=customer.name, customer_phone=mask(customer.phone),
-        customer_phone2=mask(customer.phone2), items=[item_of(item) for item in order.items],
+        customer_phone2=mask(customer.phone2), items=[item_out(item) for item in order.items],
         latitude=customer.latitude if at_home else None, longitude=customer.longitude if at_home else None,
         driver=order.driver_id, driver_name=driver.name if driver else None, route=order.route_id,
         reported_later=order.reported_later,
     )  # fmt: skip
 
 
-def item_of(item: Item) -> ItemOut:
+def item_out(item: Item) -> ItemOut:
     return ItemOut(
         product=item.product_id, name=item.product.name, quantity=item.quantity, unit_price=item.unit_price,
         quantity_delivered=item.quantity_delivered,

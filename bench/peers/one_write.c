@@ -14,16 +14,16 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define MOST 20000
+#define MAX_FDS 20000
 static unsigned char buffer[1 << 20];
-static size_t held[MOST];
-static unsigned char *rest[MOST];
-static char joined[MOST];
+static size_t rest_length[MAX_FDS];
+static unsigned char *rest[MAX_FDS];
+static char joined[MAX_FDS];
 static int highest;
 
 static void leave(int fd) {
     joined[fd] = 0;
-    held[fd] = 0;
+    rest_length[fd] = 0;
     close(fd);
 }
 
@@ -34,47 +34,47 @@ static void broadcast(int from, const unsigned char *frame, size_t length) {
 
 /* Forwards the complete frames in the buffer, unmasked. Returns the bytes used. */
 static size_t relay(int fd, size_t length) {
-    size_t taken = 0;
-    while (length - taken >= 8) {
-        unsigned char *head = buffer + taken, *out;
+    size_t used = 0;
+    while (length - used >= 8) {
+        unsigned char *head = buffer + used, *out;
         size_t size = head[1] & 127, header = size == 126 ? 8 : 6;
         if (header == 8) size = (size_t)head[2] << 8 | head[3];
-        if (length - taken < header + size) break;
+        if (length - used < header + size) break;
         out = head + 4; /* the unmasked header, moved up over the mask */
         memmove(out, head, header - 4);
         out[1] &= 127;
         if ((head[4] & 15) == 1) broadcast(fd, out, header - 4 + size);
-        taken += header + size;
+        used += header + size;
     }
-    return taken;
+    return used;
 }
 
 static void receive(int fd) {
     static const char answer[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
-    size_t length = held[fd], taken;
-    ssize_t got;
+    size_t length = rest_length[fd], used;
+    ssize_t bytes_read;
     memcpy(buffer, rest[fd], length);
-    if ((got = read(fd, buffer + length, sizeof buffer - length)) <= 0) {
+    if ((bytes_read = read(fd, buffer + length, sizeof buffer - length)) <= 0) {
         leave(fd);
         return;
     }
-    length += (size_t)got;
+    length += (size_t)bytes_read;
     if (!joined[fd]) {
-        joined[fd] = 1; /* the request fits one packet */
+        joined[fd] = 1; /* the whole request is in the first packet */
         if (write(fd, answer, sizeof answer - 1) < 0) leave(fd);
         return;
     }
-    taken = relay(fd, length);
-    held[fd] = length - taken;
-    if (held[fd] && !(rest[fd] = realloc(rest[fd], held[fd]))) exit(1);
-    memcpy(rest[fd], buffer + taken, held[fd]);
+    used = relay(fd, length);
+    rest_length[fd] = length - used;
+    if (rest_length[fd] && !(rest[fd] = realloc(rest[fd], rest_length[fd]))) exit(1);
+    memcpy(rest[fd], buffer + used, rest_length[fd]);
 }
 
 static void admit(int epoll, int listener) {
     int one = 1, fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
     if (fd < 0) return;
-    if (fd >= MOST) {
+    if (fd >= MAX_FDS) {
         close(fd);
         return;
     }
@@ -84,12 +84,12 @@ static void admit(int epoll, int listener) {
     epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-int main(int count, char **words) {
+int main(int count, char **arguments) {
     struct sockaddr_in here = {.sin_family = AF_INET};
     struct epoll_event events[256], event = {.events = EPOLLIN};
     int one = 1, epoll = epoll_create1(0), listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (count != 2) return 2;
-    here.sin_port = htons((unsigned short)atoi(words[1]));
+    here.sin_port = htons((unsigned short)atoi(arguments[1]));
     here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(listener, (struct sockaddr *)&here, sizeof here) || listen(listener, 4096)) return 1;

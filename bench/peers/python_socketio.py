@@ -1,4 +1,4 @@
-"""python-socketio on uvicorn: a room, and a Redis manager that other processes emit through."""
+"""python-socketio on uvicorn: a room, and a Redis manager through which other processes emit."""
 
 from __future__ import annotations
 

@@ -23,8 +23,9 @@ from luckygas.testing.browser import Chromium
 from orders.models import Order
 from realtime import log
 
+# The pause until the page has finished its own start.
 SETTLE_SECONDS = 3
-# Wall-clock ms, the same clock as in this process: `arrived` of each event, `painted` of each card by version.
+# Records when each event arrived and when each card was painted, by “id version”, in ms since 1970.
 WATCH = """
 window.arrived = {}; window.painted = {}; window.tasks = [];
 const now = () => performance.timeOrigin + performance.now();
@@ -45,14 +46,14 @@ document.addEventListener("DOMContentLoaded", () => new MutationObserver((change
   const drawn = cards.map(({ dataset: { id, version } }) => `${id} ${version}`);
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => drawn.forEach((key) => (painted[key] ??= now()));
-  port2.postMessage(null);  // its turn comes behind the paint of this frame
+  port2.postMessage(null);  // received after the paint of this frame
 }).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-version"] }));
 """
 
 
 def run(bench: Bench) -> None:
-    product.bring_orders_to(bench.size.board_orders)
-    Customer.objects.unannounced().update(latitude=25.03, longitude=121.54)  # so that they are shown on the map
+    product.ensure_orders(bench.size.board_orders)
+    Customer.objects.unannounced().update(latitude=25.03, longitude=121.54)  # so that the map shows the orders
     log.assign_event_ids()
     browser = Chromium()
     try:
@@ -87,35 +88,39 @@ def _measure(bench: Bench, server: Pinned, page: Page, worker: ThreadPoolExecuto
     changes: Future[dict[str, float]] = worker.submit(
         _change, int(size.board_seconds * size.board_rate), size.board_rate
     )
-    changed = changes.result()
+    changed_at = changes.result()
     page.wait_for_timeout(1000)
-    _tell(bench, changed, *page.evaluate("[arrived, painted, tasks]"))
+    _add_figures(bench, changed_at, *page.evaluate("[arrived, painted, tasks]"))
     bench.add("board", PRODUCT, "first paint", paint, "ms")
     bench.add("board", PRODUCT, "all cards painted", filled, "ms")
 
 
 def _change(count: int, rate: int) -> dict[str, float]:
-    """When the change to each version began, by “id version”, in ms since 1970."""
-    begun: dict[str, float] = {}
+    """Changes `count` orders. Returns when each change began, by “id version”, in ms since 1970."""
+    times: dict[str, float] = {}
     orders = cycle(Order.objects.order_by("pk"))
     due = time.monotonic()
     for _ in range(count):
         order, now = next(orders), time.time() * 1000
         product.move(order)
-        begun[f"{order.pk} {order.version}"] = now
+        times[f"{order.pk} {order.version}"] = now
         due += 1 / rate
         time.sleep(max(0.0, due - time.monotonic()))
     connection.close()
-    return begun
+    return times
 
 
-def _tell(
-    bench: Bench, changed: dict[str, float], arrived: dict[str, float], painted: dict[str, float], tasks: list[Any]
+def _add_figures(
+    bench: Bench,
+    changed_at: dict[str, float],
+    arrived_at: dict[str, float],
+    painted_at: dict[str, float],
+    tasks: list[Any],
 ) -> None:
-    seen = [key for key in changed if key in painted]
-    note = "" if len(seen) == len(changed) else f"{len(changed) - len(seen)} of {len(changed)} not painted"
-    for name, begun in (("change", changed), ("event", arrived)):
-        delays = [painted[key] - begun[key] for key in seen]
+    seen = [key for key in changed_at if key in painted_at]
+    note = "" if len(seen) == len(changed_at) else f"{len(changed_at) - len(seen)} of {len(changed_at)} not painted"
+    for name, times in (("change", changed_at), ("event", arrived_at)):
+        delays = [painted_at[key] - times[key] for key in seen]
         bench.add("board", PRODUCT, f"{name} → paint p50", median(delays), "ms", note)
         bench.add("board", PRODUCT, f"{name} → paint p95", _p95(delays), "ms")
     over = [task for task in tasks if task > 50]

@@ -1,4 +1,4 @@
-"""What the cache saves on a working day: mixed reads and changes, with and without the cache."""
+"""Measures what the cache saves on a working day: mixed reads and changes, with and without the cache."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ PATH = (
 
 
 def run(bench: Bench) -> None:
-    past(bench.size.cache_orders)
+    insert_past_orders(bench.size.cache_orders)
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {product.token(User.objects.get(username='office0'))}")
     for view in (name for name in DAY if name != "change"):
         measure(bench, client, view)
 
 
-def past(orders: int) -> None:
+def insert_past_orders(count: int) -> None:
     """Inserts `count` delivered orders of the last 30 days."""
     customer, driver, cylinder = Customer.objects.earliest("pk"), Driver.objects.get(), Product.objects.get()
     today, now = timezone.localdate(), timezone.now()
@@ -56,7 +56,7 @@ def past(orders: int) -> None:
             customer=customer, driver=driver, status=OrderStatus.DELIVERED, order_number=f"9{number:08}",
             scheduled_date=today - timedelta(days=number % 30), delivery_address="臺中市西區民生路 1 號",
         )
-        for number in range(orders)
+        for number in range(count)
     )  # fmt: skip
     OrderItem.objects.bulk_create(OrderItem(order=row, product=cylinder, quantity=1, unit_price=800) for row in rows)
     OrderStatusChange.objects.bulk_create(
@@ -68,12 +68,12 @@ def past(orders: int) -> None:
         cursor.execute("ANALYZE")
 
 
-def changes() -> Iterator[Callable[[], object]]:
-    """Creates today's orders and moves them to delivered, thirty at a time."""
+def change_steps() -> Iterator[Callable[[], object]]:
+    """Yields the steps that create orders of today and move them to delivered, thirty orders at a time."""
     customer, driver, cylinder = Customer.objects.earliest("pk"), Driver.objects.get(), Product.objects.get()
     under_way: list[Iterator[Callable[[], object]]] = []
 
-    def life() -> Iterator[Callable[[], object]]:
+    def steps_of_order() -> Iterator[Callable[[], object]]:
         order = Order(customer=customer, scheduled_date=timezone.localdate(), amount_due=800)
         yield order.save
         OrderItem.objects.create(order=order, product=cylinder, quantity=1)
@@ -83,26 +83,26 @@ def changes() -> Iterator[Callable[[], object]]:
 
     while True:
         while len(under_way) < 30:
-            under_way.append(life())
-        one = random.choice(under_way)
-        if (step := next(one, None)) is None:
-            under_way.remove(one)
+            under_way.append(steps_of_order())
+        steps = random.choice(under_way)
+        if (step := next(steps, None)) is None:
+            under_way.remove(steps)
         else:
             yield step
 
 
 def measure(bench: Bench, client: APIClient, view: str) -> None:
     """Runs the same day with and without the cache, twice each: once for the queries, once for the time."""
-    seen: defaultdict[bool, Counter[str]] = defaultdict(Counter)
+    totals: defaultdict[bool, Counter[str]] = defaultdict(Counter)
     hits: Counter[str] = Counter()
     for counting in (True, False):
         for cached in (False, True):
             Switch.objects.update_or_create(name=flags.CACHING, defaults={"active": cached})
-            before = lookups(view)
-            seen[cached].update(day(client, view, bench.size.cache_reads, counting))
+            before = cache_lookups(view)
+            totals[cached].update(run_day(client, view, bench.size.cache_reads, counting))
             if cached:
-                hits.update(lookups(view) - before)
-    off, on = seen[False], seen[True]
+                hits.update(cache_lookups(view) - before)
+    off, on = totals[False], totals[True]
     note = f"{off['queries'] / off['counted']:.1f} queries and {off['ms'] / off['timed']:.1f} ms without"
     bench.add("cache", view, "hit rate", 100 * hits["hits"] / max(hits.total(), 1), "%", note)
     for name in ("queries", "ms"):
@@ -110,32 +110,35 @@ def measure(bench: Bench, client: APIClient, view: str) -> None:
         bench.add("cache", view, {"queries": "queries saved", "ms": "time saved"}[name], saved, "%")
 
 
-def lookups(view: str) -> Counter[str]:
-    kind, counts = view.strip("/").split("/")[-1], system_metrics.counted()
-    return Counter({seen: int(counts.get(f"luckygas_cache_{seen}_total {kind}", 0)) for seen in ("hits", "misses")})
+def cache_lookups(view: str) -> Counter[str]:
+    """The hits and misses of this view so far."""
+    kind, counts = view.strip("/").split("/")[-1], system_metrics.current_counts()
+    return Counter(
+        {result: int(counts.get(f"luckygas_cache_{result}_total {kind}", 0)) for result in ("hits", "misses")}
+    )
 
 
-def day(client: APIClient, view: str, reads: int, counting: bool) -> Counter[str]:
+def run_day(client: APIClient, view: str, reads: int, counting: bool) -> Counter[str]:
     """Mixes `reads` reads of this view with changes. Returns the number of reads, and their queries or ms."""
-    found: Counter[str] = Counter()
-    chosen, change = random.Random(7), changes()
-    while found["counted" if counting else "timed"] < reads:
-        if chosen.random() * (DAY["change"] + DAY[view]) < DAY["change"]:
+    total: Counter[str] = Counter()
+    dice, change = random.Random(7), change_steps()
+    while total["counted" if counting else "timed"] < reads:
+        if dice.random() * (DAY["change"] + DAY[view]) < DAY["change"]:
             next(change)()
             log.assign_event_ids()  # as the hub does some ms later
         elif counting:
             with CaptureQueriesContext(connection) as captured:
-                ask(client, view)
-            found.update(counted=1, queries=len(captured))
+                read(client, view)
+            total.update(counted=1, queries=len(captured))
         else:
-            begun = time.perf_counter()
-            ask(client, view)
-            found.update({"timed": 1, "ms": round((time.perf_counter() - begun) * 1e6)})
-    found["ms"] = found["ms"] / 1000  # type: ignore[assignment]
-    return found
+            start = time.perf_counter()
+            read(client, view)
+            total.update({"timed": 1, "ms": round((time.perf_counter() - start) * 1e6)})
+    total["ms"] = total["ms"] / 1000  # type: ignore[assignment]
+    return total
 
 
-def ask(client: APIClient, view: str) -> Any:
-    answer = client.get(f"/api/v1/{view}", headers={"host": "127.0.0.1"})
-    assert answer.status_code == 200, answer.content
-    return answer
+def read(client: APIClient, view: str) -> Any:
+    response = client.get(f"/api/v1/{view}", headers={"host": "127.0.0.1"})
+    assert response.status_code == 200, response.content
+    return response

@@ -1,4 +1,7 @@
-"""Health checks over loopback, and the start time and idle memory of a process, as the older system promised them."""
+"""Health checks over loopback, and the start time and idle memory of a process.
+
+The older system promised the goals.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ PAUSE_SECONDS = 0.005
 def run(bench: Bench) -> None:
     server = Pinned(product_command(bench.protocol), {})
     try:
-        begun = time.monotonic()
+        start = time.monotonic()
         server.launch()
         while not answers(server.port):
             time.sleep(0.01)
         caller = Caller(server.port)
         caller.call("GET", "/health/live")
-        bench.add(REST, PRODUCT, "first answer after", time.monotonic() - begun, "s")
+        bench.add(REST, PRODUCT, "time to first response", time.monotonic() - start, "s")
         for name in ("live", "ready"):
             _measure(bench, caller, name)
         bench.add(REST, PRODUCT, "memory of a process", server.memory(), "MB")

@@ -6,13 +6,13 @@ import time
 
 from bench.context import Bench
 from bench.load import Load
-from bench.senders import paced
+from bench.senders import publish_steadily
 from bench.targets import Target
 
 
 def run(bench: Bench) -> None:
     for target in bench.targets():
-        if target.is_product or bench.size.peers_everywhere:
+        if target.is_product or bench.size.all_peers:
             if problem := target.missing():
                 bench.add("latency", target.name, "p50", None, "ms", problem)
             else:
@@ -28,21 +28,23 @@ def _measure(bench: Bench, target: Target) -> None:
         sender.publish(10)
         load.wait(10 * size.latency_sockets)
         load.reset()
-        begun, cpu, own = time.monotonic(), server.cpu_seconds(), load.ask("stats").cpu_seconds
-        paced(sender, events, 1 / size.latency_rate)
-        took, used = time.monotonic() - begun, server.cpu_seconds() - cpu
+        start, cpu, client_cpu = time.monotonic(), server.cpu_seconds(), load.command("stats").cpu_seconds
+        publish_steadily(sender, events, 1 / size.latency_rate)
+        elapsed, used = time.monotonic() - start, server.cpu_seconds() - cpu
         expected = events * size.latency_sockets
-        counts = load.wait(expected, quiet=2, most=20)
+        counts = load.wait(expected, quiet=2, timeout=20)
         sender.close()
-    late = "" if counts.marks == expected else f"{expected - counts.marks:,} of {expected:,} not delivered in time"
+    late = (
+        "" if counts.received == expected else f"{expected - counts.received:,} of {expected:,} not delivered in time"
+    )
     bench.add("latency", target.name, "p50", counts.p50_us / 1000, "ms", late)
     bench.add("latency", target.name, "p99", counts.p99_us / 1000, "ms")
     bench.add(
         "latency",
         target.name,
-        "server's core",
-        used / took * 100,
+        "CPU core used",
+        used / elapsed * 100,
         "%",
-        f"load client {(counts.cpu_seconds - own) / took:.0%}",
+        f"load client {(counts.cpu_seconds - client_cpu) / elapsed:.0%}",
     )
-    bench.add("latency", target.name, "events", events / took, "a second")
+    bench.add("latency", target.name, "events", events / elapsed, "per second")

@@ -20,7 +20,7 @@ from orders.models import Order
 
 NAME = "Lucky Gas"
 RATE = 20
-# A bell to a frozen Redis takes a writer one second. This many writers keep the rate.
+# To send a wake-up to a frozen Redis takes a writer one second. This many writers still change orders at RATE.
 WRITERS = 32
 
 
@@ -47,21 +47,21 @@ def _half_open_proxy(redis: Redis) -> Iterator[HalfOpenProxy]:
 def _measure(
     bench: Bench, fault: str, begin: Callable[..., object], end: Callable[[], None], **environment: str
 ) -> None:
-    """Runs a fault that lasts the middle third of the time."""
+    """Changes orders for `fault_seconds`. The fault lasts for the middle third of that time."""
     size, third = bench.size, bench.size.fault_seconds / 3
     with bench.product(**environment) as server, Load(server, product.paths(size.fault_sockets), "-w", "-k") as load:
         load.reset()
         with ThreadPoolExecutor(WRITERS) as writers:
             orders = cycle(Order.objects.order_by("pk"))
-            sent = _change(writers, orders, third)
+            changes = _change(writers, orders, third)
             begin()
-            sent += _change(writers, orders, third)
+            changes += _change(writers, orders, third)
             end()
-            sent += _change(writers, orders, third)
-        expected = sent * size.fault_sockets
+            changes += _change(writers, orders, third)
+        expected = changes * size.fault_sockets
         counts = load.wait(expected, quiet=5)
-    note = f"of {expected:,}; {counts.duplicates} twice"
-    bench.add(f"Redis {fault}", NAME, "deliveries lost", expected - counts.marks, "", note)
+    note = f"of {expected:,}; {counts.duplicates} duplicates"
+    bench.add(f"Redis {fault}", NAME, "deliveries lost", expected - counts.received, "", note)
     bench.add(f"Redis {fault}", NAME, "longest delay", counts.max_us / 1e6, "s", f"p50 {counts.p50_us / 1000:.1f} ms")
 
 

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from bench import product, stock
-from bench.callers import Caller, WrongAnswer
+from bench.callers import Caller, WrongResponse
 from bench.context import Bench
 from bench.processes import Pinned
 from bench.scenarios.storm import count_statements, statements
@@ -22,9 +22,9 @@ from bench.targets import FASTAPI_ORDERS, PRODUCT, product_command, uvicorn
 from orders.models import Order
 from orders.states import OrderStatus
 
-ORDERS, CPU = "/api/v1/orders/", "CPU a request"
+ORDERS, CPU = "/api/v1/orders/", "CPU per request"
 CHANGE, BULK, LIST = "status over REST", "bulk update", "page of orders"
-OWED, BARE = f"{PRODUCT}, SMS left owed", "a bare DRF PATCH of one column"
+WITHOUT_SMS, BARE = f"{PRODUCT}, SMS left pending", "a bare DRF PATCH of one column"
 ROUNDS = 3
 Call = Callable[[], object]
 WARM_UP = 30
@@ -50,19 +50,19 @@ def _serving(command: Callable[[Pinned], list[str]]) -> Iterator[tuple[Pinned, C
         connection.close()
 
 
-def _owed(bench: Bench) -> Callable[[Pinned], list[str]]:
-    command: Callable[[Pinned], list[str]] = product_command(bench.protocol, "bench.sms_owed:application")
+def _without_sms(bench: Bench) -> Callable[[Pinned], list[str]]:
+    command: Callable[[Pinned], list[str]] = product_command(bench.protocol, "bench.sms_pending:application")
     return command
 
 
 def _cpu(server: Pinned, calls: list[Call]) -> float:
-    """CPU time per call in ms: the median of some rounds, after warm-up rounds."""
+    """CPU time per call in ms: the median of ROUNDS rounds, after WARM_UP calls."""
     for call in calls[:WARM_UP]:
         call()
     rounds, size = [], (len(calls) - WARM_UP) // ROUNDS
-    for begin in range(WARM_UP, WARM_UP + size * ROUNDS, size):
+    for at in range(WARM_UP, WARM_UP + size * ROUNDS, size):
         cpu = server.cpu_seconds()
-        for call in calls[begin : begin + size]:
+        for call in calls[at : at + size]:
             call()
         rounds.append((server.cpu_seconds() - cpu) / size * 1000)
     return median(rounds)
@@ -73,7 +73,8 @@ def _status(bench: Bench) -> None:
     ours = ORDERS + "{}/status/"
     peer = uvicorn("bench.peers.bare_drf:application", "--lifespan", "off")
     for name, command, path in (
-        (OWED, _owed(bench), ours), (PRODUCT, product_command(bench.protocol), ours), (BARE, peer, "/orders/{}/"),
+        (WITHOUT_SMS, _without_sms(bench), ours), (PRODUCT, product_command(bench.protocol), ours),
+        (BARE, peer, "/orders/{}/"),
     ):  # fmt: skip
         paths = [path.format(order.pk) for order in stock.orders(bench.size.rest_changes + WARM_UP)]
         with _serving(command) as (server, caller):
@@ -85,26 +86,26 @@ def _status(bench: Bench) -> None:
 
 def _bulk(bench: Bench) -> None:
     size = bench.size.bulk_orders
-    with _serving(_owed(bench)) as (_, caller):
+    with _serving(_without_sms(bench)) as (_, caller):
         _confirm(caller, 10)  # warms up
-        bench.add(BULK, PRODUCT, "before SMS", _confirm(caller, size), "s", f"{size} orders")
+        bench.add(BULK, PRODUCT, "without SMS", _confirm(caller, size), "s", f"{size} orders")
         count_statements(on=True)
         first = statements(bench)
         _confirm(caller, size)
-        bench.add(BULK, PRODUCT, "queries an order", (statements(bench) - first) / size, "")
+        bench.add(BULK, PRODUCT, "queries per order", (statements(bench) - first) / size, "")
         count_statements(on=False)
     with _serving(product_command(bench.protocol)) as (_, caller):
         _confirm(caller, 10)
-        bench.add(BULK, PRODUCT, "with their SMS, at most 5 s", _confirm(caller, size), "s")
+        bench.add(BULK, PRODUCT, "with SMS, at most 5 s", _confirm(caller, size), "s")
 
 
 def _confirm(caller: Caller, count: int) -> float:
     ids = [order.pk for order in stock.orders(count)]
-    begun = time.monotonic()
-    answer = json.loads(caller.call("POST", f"{ORDERS}bulk-update/", {"ids": ids, "status": OrderStatus.CONFIRMED}))
-    if len(answer["updated"]) != count:
-        raise WrongAnswer(f"{len(answer['failed'])} of {count} orders were refused: {answer['failed'][:1]}")
-    return time.monotonic() - begun
+    start = time.monotonic()
+    response = json.loads(caller.call("POST", f"{ORDERS}bulk-update/", {"ids": ids, "status": OrderStatus.CONFIRMED}))
+    if len(response["updated"]) != count:
+        raise WrongResponse(f"{len(response['failed'])} of {count} orders were refused: {response['failed'][:1]}")
+    return time.monotonic() - start
 
 
 def _list(bench: Bench) -> None:
@@ -112,14 +113,14 @@ def _list(bench: Bench) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     peer = [sys.executable, "-m", "uvicorn", "bench.peers.fastapi_orders:app", "--no-access-log", "--port"]
-    shown = []
+    responses = []
     for name, command, path in (
         (PRODUCT, product_command(bench.protocol), ORDERS),
         (FASTAPI_ORDERS, lambda server: [*peer, str(server.port)], "/orders/"),
     ):
         with _serving(command) as (server, caller):
-            answer = json.loads(caller.call("GET", path))
-            shown.append((answer["count"], answer["results"]))
+            response = json.loads(caller.call("GET", path))
+            responses.append((response["count"], response["results"]))
             calls: list[Call] = [partial(caller.call, "GET", path)] * (bench.size.list_reads + WARM_UP)
             bench.add(LIST, name, CPU, _cpu(server, calls), "ms", f"50 of {Order.objects.count():,}")
             count_statements(on=True)
@@ -127,5 +128,5 @@ def _list(bench: Bench) -> None:
             caller.call("GET", path)
             bench.add(LIST, name, "queries", statements(bench) - first, "")
             count_statements(on=False)
-    if shown[0] != shown[1]:
-        raise WrongAnswer("The peer's JSON is not the same.")
+    if responses[0] != responses[1]:
+        raise WrongResponse("The peer's JSON is not the same.")

@@ -1,4 +1,4 @@
-"""Sends pending SMS from one process to a provider that takes 100 ms for each message."""
+"""One process sends pending SMS to a provider that takes 100 ms for each message."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ def run(bench: Bench) -> None:
         provider.stop()
     sent = NotificationHistory.objects.filter(pk__in=[row.pk for row in rows], status=MessageStatus.SENT)
     times = sent.order_by("sent_at").values_list("claimed_at", "sent_at")
-    begun, ended = min(claimed for claimed, _ in times if claimed), max(at for _, at in times if at)
-    bench.add("SMS", PRODUCT, f"{len(rows)} owed are sent", (ended - begun) / timedelta(seconds=1), "s")
+    start, end = min(claimed for claimed, _ in times if claimed), max(at for _, at in times if at)
+    bench.add("SMS", PRODUCT, f"{len(rows)} pending SMS sent", (end - start) / timedelta(seconds=1), "s")
     bench.add("SMS", PRODUCT, "sent twice", float(len(provider.requests) - sent.count()), "")

@@ -23,18 +23,20 @@ def run(bench: Bench) -> None:
     paths = product.paths(size.storm_clients, f"&since={head.seq}&epoch={head.epoch}")
     with bench.product() as server:
         count_statements(on=True)
-        first, begun, cpu = statements(bench), time.monotonic_ns(), server.cpu_seconds()
+        first, start, cpu = statements(bench), time.monotonic_ns(), server.cpu_seconds()
         with Load(server, paths, "-w", "-j", str(size.storm_clients)) as load:
             counts = load.wait(size.storm_clients * size.storm_events, quiet=5)
-            asked, used = statements(bench) - first, server.cpu_seconds() - cpu
-            seconds = (counts.last_ns - begun) / 1e9
-            at_rest = resting(bench, seconds)
+            queries, used = statements(bench) - first, server.cpu_seconds() - cpu
+            seconds = (counts.last_ns - start) / 1e9
+            at_rest = statements_at_rest(bench, seconds)
         count_statements(on=False)
-    whole = counts.least == counts.most == size.storm_events and not counts.unrecovered
-    note = f"{counts.open_now} clients" if whole else f"{counts.least} to {counts.most} events a client"
-    bench.add("storm", NAME, "all caught up", seconds, "s", note)
-    bench.add("storm", NAME, "queries in all", asked, "", f"{at_rest} of them are what a server asks at rest")
-    bench.add("storm", NAME, "CPU a client", used / size.storm_clients * 1e6, "µs")
+    whole = counts.min_received == counts.max_received == size.storm_events and not counts.unrecovered
+    note = (
+        f"{counts.open_now} clients" if whole else f"{counts.min_received} to {counts.max_received} events per client"
+    )
+    bench.add("storm", NAME, "time until all caught up", seconds, "s", note)
+    bench.add("storm", NAME, "total queries", queries, "", f"an idle server makes {at_rest} of them")
+    bench.add("storm", NAME, "CPU per client", used / size.storm_clients * 1e6, "µs")
     sender.close()
 
 
@@ -48,7 +50,7 @@ def count_statements(on: bool) -> None:
 
 
 def statements(bench: Bench) -> int:
-    """The number of statements so far, without BEGIN, COMMIT and the like."""
+    """The number of SELECT, INSERT, UPDATE and DELETE statements so far."""
     lines = bench.postgres.log.read_text(errors="replace").splitlines()
     texts = (line.partition(": ")[2] for line in lines if "LOG:  statement:" in line or "LOG:  execute " in line)
     return sum(text.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE")) for text in map(_sql, texts))
@@ -58,8 +60,8 @@ def _sql(text: str) -> str:
     return text.split(":", 1)[1] if text.lstrip().startswith(("statement", "execute")) else text
 
 
-def resting(bench: Bench, seconds: float) -> int:
-    """The number of statements in the same time when nothing happens."""
+def statements_at_rest(bench: Bench, seconds: float) -> int:
+    """The number of statements of an idle server in `seconds`."""
     first, wait = statements(bench), max(seconds, 2.0)
     time.sleep(wait)
     return round((statements(bench) - first) * seconds / wait)

@@ -1,4 +1,4 @@
-"""A whole day on the running site: office, driver and customer in browsers, with a server killed midway."""
+"""A whole day on a running site: office, driver and customer in browsers. The server is killed and restarted midway."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from notifications.models import NotificationHistory
 from orders.models import Order
 from orders.tests.factories import make_driver, make_product
 from pages.tests.browser.board import Board
-from pages.tests.browser.phone import Phone, reports, until_true
+from pages.tests.browser.phone import Phone, driver_reports, wait_until_true
 
 pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 SHEET = """編號,客戶,電話,地址,商品,數量,配送日期,時段
@@ -30,21 +30,21 @@ def all_orders() -> list[Order]:
     return list(Order.objects.select_related("customer").order_by("id"))
 
 
-async def imported(board: Board) -> list[Order]:
-    """Imports the sheet on the office's page."""
+async def import_sheet(board: Board) -> list[Order]:
+    """Imports SHEET on the office's page. Returns its orders."""
     await make(make_product)(name="20kg 瓦斯桶", price=800)
     await board.page.goto(f"{board.site.url}/admin/orders/order/import/")
     sheet = SHEET.format(day=timezone.localdate()).encode()
     await board.page.set_input_files("input[type=file]", {"name": "day.csv", "mimeType": "text/csv", "buffer": sheet})
     await board.page.check("[name=mode][value=good]")
     await board.page.click(".submit-row [type=submit]")
-    await until_true(lambda: Order.objects.count() == 2)
+    await wait_until_true(lambda: Order.objects.count() == 2)
     await board.page.goto(board.site.url)
-    await board.ready()
+    await board.wait_until_ready()
     return await all_orders()
 
 
-async def another(page: Page) -> Page:
+async def new_page(page: Page) -> Page:
     """Opens a page in another browser context, for another user."""
     browser = page.context.browser
     assert browser is not None
@@ -55,9 +55,9 @@ async def another(page: Page) -> Page:
 
 async def confirm_and_assign(board: Board, driver: Driver, order: Order) -> None:
     await board.card(order).drag_to(board.column("confirmed"))
-    await board.is_in_column(order, "confirmed")
+    await board.wait_for_column(order, "confirmed")
     await board.card(order).drag_to(board.target("driver", driver.pk))
-    await board.is_in_column(order, "assigned")
+    await board.wait_for_column(order, "assigned")
 
 
 async def kill_and_start(site: Site) -> None:
@@ -68,76 +68,76 @@ async def kill_and_start(site: Site) -> None:
 async def test_day_from_import_to_receipt(page: Page, site: Site) -> None:
     board = await Board(page, site).open()
     driver = await make(make_driver)(name="陳志明")
-    orders = first, second = await imported(board)
+    orders = first, second = await import_sheet(board)
     await board.page.reload()
-    await board.is_shown(*orders)
+    await board.wait_for_cards(*orders)
     for order in orders:
         await confirm_and_assign(board, driver, order)
 
-    phone = Phone(await another(page), site, driver)
+    phone = Phone(await new_page(page), site, driver)
     await phone.open()
-    await phone.installed()
-    await phone.shows("#next h2", first.customer.name)
-    customer = await another(page)
+    await phone.wait_until_installed()
+    await phone.wait_for_text("#next h2", first.customer.name)
+    customer = await new_page(page)
     await customer.goto(f"{site.url}/t/{first.tracking_token}/")
     await expect(customer.locator("#state")).to_have_attribute("data-status", "assigned")
 
-    # The driver leaves online and delivers offline; meanwhile the server dies and restarts.
+    # The driver leaves online and delivers offline. Meanwhile the server is killed and restarted.
     await phone.go("delivering")
-    await board.is_in_column(first, "delivering")
+    await board.wait_for_column(first, "delivering")
     await expect(customer.locator("#state")).to_have_attribute("data-status", "delivering")
     await phone.page.context.set_offline(True)
     await phone.go("arriving")
     await phone.go()
     await phone.page.locator("#proof-serial").fill("CYL-1")
     await phone.confirm()
-    await phone.shows("#next h2", second.customer.name)
+    await phone.wait_for_text("#next h2", second.customer.name)
     await kill_and_start(site)
     await phone.page.context.set_offline(False)
-    await phone.server_has(first, "delivered")
+    await phone.wait_for_server(first, "delivered")
 
-    await board.is_in_column(first, "delivered")
+    await board.wait_for_column(first, "delivered")
     await expect(customer.locator(".receipt")).to_be_visible()
-    await is_delivered_once(first)
+    await check_delivered_once(first)
 
     # The driver delivers the second order online, and the clerk looks at the proof.
     for step in ("delivering", "arriving"):
         await phone.go(step)
     await phone.go()
     await phone.confirm()
-    await phone.server_has(second, "delivered")
-    await board.is_in_column(second, "delivered")
-    await is_delivered_once(second)
+    await phone.wait_for_server(second, "delivered")
+    await board.wait_for_column(second, "delivered")
+    await check_delivered_once(second)
     await board.page.goto(f"{site.url}/?order={first.pk}")
     await expect(board.page.locator("#drawer .proofs")).to_contain_text("CYL-1")
 
 
-async def is_delivered_once(order: Order) -> None:
-    """Checks that retries left one step in the history, one proof and one message."""
+async def check_delivered_once(order: Order) -> None:
+    """Checks that despite retries each status is in the history once, with one proof and no message twice."""
     await make(order.refresh_from_db)()
-    said = [row.to_status for row in await reports(order)]
-    assert said == ["delivering", "arriving", "delivered"]
+    statuses = [row.to_status for row in await driver_reports(order)]
+    assert statuses == ["delivering", "arriving", "delivered"]
     assert await make(order.confirmations.count)() == 1
     kinds = NotificationHistory.objects.filter(order=order).values_list("kind", flat=True)
     expected = {"order_confirmed", "driver_on_the_way", "driver_arriving", "order_delivered"}
-    await until_true(lambda: NotificationHistory.objects.filter(order=order, kind="order_delivered").exists())
+    await wait_until_true(lambda: NotificationHistory.objects.filter(order=order, kind="order_delivered").exists())
     found = await make(lambda: list(kinds))()
     assert len(found) == len(set(found))
     assert set(found) <= expected
 
 
 async def test_boards_match_the_database_after_a_restart(page: Page, site: Site) -> None:
-    """Two clerks and a restart: no board loses a change or shows one twice."""
+    """Two clerks work during a restart. Neither board loses a change or shows an order twice."""
     board = await Board(page, site).open()
     driver = await make(make_driver)(name="陳志明")
-    orders = await imported(board)
-    other = await board.second_clerk()
+    orders = await import_sheet(board)
+    other = await board.open_for_second_clerk()
     await board.card(orders[0]).drag_to(board.target("driver", driver.pk))
-    await other.is_in_column(orders[0], "assigned")
+    await other.wait_for_column(orders[0], "assigned")
     await kill_and_start(site)
     await make(orders[1].refresh_from_db)()
     await make(orders[1].transition_to)("confirmed")
     for screen in (board, other):
-        await screen.is_in_column(orders[1], "confirmed")
-        await screen.is_in_column(orders[0], "assigned")
+        await screen.wait_for_column(orders[1], "confirmed")
+        await screen.wait_for_column(orders[0], "assigned")
         assert await screen.page.locator(".order").count() == 2

@@ -51,7 +51,7 @@ def drop_gateways(**kwargs: Any) -> None:
 
 def gateways_for(row: NotificationHistory) -> list[Gateway]:
     """Returns the gateways that may send this message, in order. Empty if SMS is switched off or all are stopped."""
-    if not flags.on(flags.SMS):
+    if not flags.is_on(flags.SMS):
         return []
     if row.type == MessageType.EMAIL:
         return [] if stopped_names([Email.name]) else [Email()]

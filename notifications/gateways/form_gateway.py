@@ -113,7 +113,7 @@ def price(text: str) -> Decimal | None:
 
 def unclear_answer(body: str, raw_status: str = "") -> GatewayError:
     """Returns the error for an answer that is neither success nor refusal: the message may have been sent."""
-    text = f"The provider's answer was not understood: “{body[:100]}”."
+    text = f"The provider's response has an unknown form: “{body[:100]}”."
     return GatewayError(text, reason=Reason.NO_ANSWER, raw_status=raw_status)
 
 

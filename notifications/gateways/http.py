@@ -78,10 +78,10 @@ def exchange(
         request = build_request(method, url, {**OWN_HEADERS, **headers, "Content-Length": str(len(body))})
         sock = connect(request, until)
     except (ValueError, HTTPException) as error:
-        text = f"The settings of the provider do not give a valid request ({type(error).__name__})."
+        text = f"The provider's URL or key in the settings is not valid ({type(error).__name__})."
         raise GatewayError(text, reason=Reason.UNREACHABLE, permanent=True) from None
     except OSError:
-        raise GatewayError("No connection to the provider.", reason=Reason.UNREACHABLE) from None
+        raise GatewayError("Could not connect to the provider.", reason=Reason.UNREACHABLE) from None
     with sock, shut_down_at(until, sock):
         if isinstance(sock, ssl.SSLSocket):
             shake_hands(sock)
@@ -91,7 +91,7 @@ def exchange(
             response = request.getresponse()
             text, whole = read_body(response)
         except (OSError, HTTPException, ValueError) as error:
-            text = f"No answer from the provider within {seconds:g} s ({type(error).__name__})."
+            text = f"No response from the provider within {seconds:g} s ({type(error).__name__})."
             raise GatewayError(text, reason=Reason.NO_ANSWER) from None
     return ProviderResponse(response.status, text, whole and time.monotonic() < until)
 
@@ -129,7 +129,7 @@ def shake_hands(sock: ssl.SSLSocket) -> None:
         text = "The provider's certificate is not valid."
         raise GatewayError(text, reason=Reason.UNREACHABLE, permanent=True) from None
     except OSError:
-        raise GatewayError("No secure connection to the provider.", reason=Reason.UNREACHABLE) from None
+        raise GatewayError("Could not make a secure connection to the provider.", reason=Reason.UNREACHABLE) from None
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from notifications import queue, sender
 from notifications.models import NotificationHistory
 from notifications.states import MessageStatus, Reason
 from web.refusals import Refusal
-from web.text import plain
+from web.text import normalize_typed
 
 # Maximum messages that wait for the senders: enough to keep them busy, few enough to hold in memory.
 MAX_IN_FLIGHT = 100
@@ -91,7 +91,7 @@ def is_success(outcomes: Counter[str]) -> bool:
 
 def parse_time(text: str) -> datetime:
     """Parses ISO 8601 (in Taipei's time unless it names a zone) or an age: `30m`, `2h`, `7d`."""
-    text = plain(text)
+    text = normalize_typed(text)
     try:
         if ago := re.fullmatch(r"(\d{1,4})([mhd])", text):
             return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
@@ -99,14 +99,14 @@ def parse_time(text: str) -> datetime:
     except ValueError:
         found = None
     if found is None or found.year < 2000:
-        raise ArgumentTypeError(_("“%s” is not a time. Write 2026-11-23T08:00 or 2h.") % text[:40])
+        raise ArgumentTypeError(_("“%s” is not a time. Write, for example, 2026-11-23T08:00 or 2h.") % text[:40])
     if not isinstance(found, datetime):
         found = datetime.combine(found, time.min)
     return found if timezone.is_aware(found) else timezone.make_aware(found)
 
 
 def parse_count(text: str) -> int:
-    text = plain(text)
+    text = normalize_typed(text)
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
-        raise ArgumentTypeError(_("“%s” is not a number of messages.") % text[:40])
+        raise ArgumentTypeError(_("“%s” is not a whole number from 1 to 999999999.") % text[:40])
     return int(text)

@@ -222,5 +222,5 @@ class FakeGateway(Memory):
 
     def balance(self) -> Decimal | None:
         if self.points is None:
-            raise GatewayError("No connection to the provider.", reason=Reason.UNREACHABLE)
+            raise GatewayError("Could not connect to the provider.", reason=Reason.UNREACHABLE)
         return self.points

@@ -16,7 +16,7 @@ from notifications.models import GatewayState, NotificationHistory
 from notifications.states import MessageStatus, Reason
 from notifications.tests.factories import make_message, make_quiet_order
 from orders.tests.factories import make_customer
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fake_gateway")]
 PATH = "/api/v1/notifications/callbacks/fake/s3cret/"
@@ -237,7 +237,7 @@ def test_concurrent_receipts_add_each_status_once() -> None:
     reports = [
         Receipt("m-1", PHONE, status) for status in (MessageStatus.DELIVERED, MessageStatus.SENT, MessageStatus.EXPIRED)
     ]
-    at_once(partial(receipts.record, get_gateway("fake")), reports * 2)
+    run_concurrently(partial(receipts.record, get_gateway("fake")), reports * 2)
     row.refresh_from_db()
     steps = [note.status for note in row.trail.all()]
     assert row.status == steps[-1] == MessageStatus.DELIVERED

@@ -33,7 +33,7 @@ def test_mail_has_text_of_sms_and_items(settings: Any) -> None:
     order, subject, body = mail()
     assert subject == f"幸福氣 {order}: order confirmed"
     assert body.startswith(f"Gas order {order} is confirmed for 11/23.\n")
-    for line in ("Delivery date: 2099/11/23 any time", "- 20kg 瓦斯桶 × 2 × NT$800", "Amount due: NT$1,600"):
+    for line in ("Delivery date: 2099/11/23 any time", "- 20kg 瓦斯桶 × 2 × NT$800", "To pay: NT$1,600"):
         assert line in body
     assert settings.TRACKING_URL + order.tracking_token in body
     assert "Paid" not in body

@@ -34,7 +34,7 @@ def test_api_gets_header_and_no_page_message() -> None:
     [
         (MessageStatus.SUPPRESSED, Reason.NO_MOBILE, "error", "no mobile number"),
         (MessageStatus.FAILED, Reason.REFUSED, "error", "refused by the provider"),
-        (MessageStatus.UNKNOWN, Reason.NO_ANSWER, "error", "the provider did not answer"),
+        (MessageStatus.UNKNOWN, Reason.NO_ANSWER, "error", "the provider did not respond"),
         (MessageStatus.SUPPRESSED, Reason.SWITCHED_OFF, "info", "turned off"),
         (MessageStatus.PENDING, Reason.UNKNOWN_CODE, "info", "an unknown code"),
         (MessageStatus.SENT, "", "info", "(1)"),

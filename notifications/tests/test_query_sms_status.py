@@ -180,7 +180,7 @@ def test_positive_balance_starts_stopped_gateway(run: Any, points: Decimal | Non
     assert statuses(row) == [MessageStatus.DELIVERED]
     state = GatewayState.objects.get()
     assert (code, bool(state.stopped_at), state.balance) == (points is None, stopped, points)
-    assert ("did not answer: No connection" in output) == (points is None)
+    assert ("did not respond: Could not connect" in output) == (points is None)
 
 
 # While a provider's queries fail, nothing changes, and nothing is sent.
@@ -192,7 +192,7 @@ FAILING = [kind for kind in FaultKind if kind not in (FaultKind.SLOW, FaultKind.
 
 def make_overdue(sandbox: Sandbox, gateway: str) -> NotificationHistory:
     """Makes a message that was delivered without a receipt to the site."""
-    sent, _ = sandbox.operator.take(gateway, "0912-345-678", "瓦斯")
+    sent, _ = sandbox.operator.accept(gateway, "0912-345-678", "瓦斯")
     sent.settle(MessageStatus.DELIVERED)
     provider_id = sent.serial if gateway == "mitake" else sent.id
     return make_message(
@@ -350,7 +350,7 @@ def test_mitakes_receipt_finds_unknown_message(
     (sent,) = sandbox.operator.telephones.all()
     assert sent.callback == callback_url("http://127.0.0.1:9", "mitake") + f"{row.pk}/"
     path = sent.callback.removeprefix("http://127.0.0.1:9")
-    parameters = {"msgid": sent.serial, "dstaddr": sent.local, "StatusFlag": flag}
+    parameters = {"msgid": sent.serial, "dstaddr": sent.local_number, "StatusFlag": flag}
     assert Client().get(path, parameters | {"dstaddr": "0911000000"}).status_code == 400
     assert Client().get(path.replace(str(row.pk), str(make_message().pk)), parameters).status_code == 404
     assert Client().get(path, parameters).status_code == 200

@@ -20,7 +20,7 @@ from notifications.tests.factories import make_message, make_quiet_order
 from notifications.tests.provider import Provider, answers, slow
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_office, make_order
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,7 +78,7 @@ def test_resent_message_can_be_resent() -> None:
 def test_concurrent_resends_send_one_sms() -> None:
     row = make_message(MessageStatus.FAILED)
     copies = [NotificationHistory.objects.select_related("order", "customer").get(pk=row.pk) for _ in range(4)]
-    assert at_once(queue.resend, copies).count("already_resent") == 3
+    assert run_concurrently(queue.resend, copies).count("already_resent") == 3
     assert len(Memory.outbox) == 1
 
 

@@ -23,7 +23,7 @@ from notifications.tests.provider import Provider, answers
 from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_order
-from orders.tests.threads import at_once, in_thread
+from orders.tests.threads import in_thread, run_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,7 +100,7 @@ def test_no_waiting_returns_before_the_outcome(provider: Provider) -> None:
 def test_concurrent_confirms_send_one_sms(provider: Provider) -> None:
     order = make_order()
     copies = [Order.objects.get(pk=order.pk) for _ in range(2)]
-    outcomes = at_once(lambda copy: copy.transition_to(OrderStatus.CONFIRMED), copies)
+    outcomes = run_concurrently(lambda copy: copy.transition_to(OrderStatus.CONFIRMED), copies)
     assert outcomes.count("invalid_transition") == 1
     assert (len(provider.requests), NotificationHistory.objects.count()) == (1, 1)
 

@@ -21,7 +21,7 @@ from notifications.tests.test_sender import confirm
 from notifications.timeline import next_step
 from orders.models import Order
 from orders.states import OrderStatus
-from orders.tests.factories import TODAY, make_order, turn
+from orders.tests.factories import TODAY, make_order, set_switch
 from web import flags
 
 MOBILE, LANDLINE = "+886912345678", "+886229300016"
@@ -215,7 +215,7 @@ def test_quiet_hours_end_at_the_configured_time(
 @pytest.mark.parametrize("hours", ["21:00", "night", "25:00-08:00", "21:00-08:00-09:00", "08:00-08:00"])
 def test_invalid_quiet_hours_raise(settings: Any, hours: str) -> None:
     settings.SMS_QUIET_HOURS = hours
-    with pytest.raises(ValueError, match="format|unconverted"):
+    with pytest.raises(ValueError, match="format|unconverted|quiet hours"):
         sending_rules.quiet_hours()
 
 
@@ -246,7 +246,7 @@ def test_arrival_message_ignores_quiet_hours(settings: Any) -> None:
 @pytest.fixture
 def _switched_off(all_switches_on: None, transactional_db: None) -> None:
     Memory.outbox.clear()
-    turn(flags.SMS, False)
+    set_switch(flags.SMS, False)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -254,7 +254,7 @@ def _switched_off(all_switches_on: None, transactional_db: None) -> None:
 def test_messages_wait_until_sms_are_switched_on() -> None:
     rows = [confirm(phone="0912-345-678"), confirm(phone="", email="w@example.tw")]
     assert ([row.status for row in rows], Memory.outbox) == ([MessageStatus.PENDING] * 2, [])
-    turn(flags.SMS, True)
+    set_switch(flags.SMS, True)
     for row in rows:
         row.refresh_from_db()
     assert ([row.status for row in rows], len(Memory.outbox)) == ([MessageStatus.SENT] * 2, 1)
@@ -266,7 +266,7 @@ def test_outdated_messages_are_not_sent_after_switching_on() -> None:
     row = confirm()
     assert row.order is not None
     Order.objects.get(pk=row.order.pk).transition_to(OrderStatus.CANCELLED, reason="x")
-    turn(flags.SMS, True)
+    set_switch(flags.SMS, True)
     row.refresh_from_db()
     assert (row.status, row.status_reason, Memory.outbox) == (MessageStatus.CANCELLED, Reason.OVERTAKEN, [])
 

@@ -118,8 +118,8 @@ def test_default_texts_have_no_problems(kind: MessageKind, language: str) -> Non
         ("{eta}", "“{eta}” is not a placeholder"),
         ("請電 0912-345-678", "“0912-345-678” looks like a telephone number"),
         ("https://bit.ly/x", "“bit.ly” is not a registered link"),
-        ("【幸福氣】已送達", "Leave out the name in 【】"),
-        ("瓦" * 197, "At its longest this text takes 4 segments."),
+        ("【幸福氣】已送達", "Please remove 【】 and the name inside"),
+        ("瓦" * 197, "With the longest values this text takes 4 segments."),
     ],
 )
 def test_problem_names_its_cause(body: str, expected: str) -> None:

@@ -21,14 +21,14 @@ def test_anonymous_user_is_redirected_to_the_sign_in() -> None:
     assert (answer.status_code, answer.headers["location"]) == (302, "/accounts/login/?next=/driver/")
 
 
-@pytest.mark.parametrize("role", ["office", "customer", "none", "retired", "office that drives"])
+@pytest.mark.parametrize("role", ["office", "customer", "none", "retired", "office user with a driver record"])
 def test_users_of_other_roles_are_redirected_home(role: str) -> None:
     makers: dict[str, Any] = {
         "office": make_office,
         "customer": lambda: make_customer(user=make_user()).user,
         "none": make_user,
         "retired": lambda: make_driver(is_active=False).user,
-        "office that drives": lambda: make_driver(user=make_office()).user,
+        "office user with a driver record": lambda: make_driver(user=make_office()).user,
     }
     answer = sign_in(makers[role]()).client.get(DRIVER)
     assert (answer.status_code, answer.headers["location"]) == (302, "/")
@@ -39,18 +39,18 @@ def test_home_redirects_drivers_to_their_page() -> None:
     assert (answer.status_code, answer.headers["location"]) == (302, DRIVER)
 
 
-def test_page_data_has_the_user_and_the_moves() -> None:
+def test_page_data_has_ids_moves_and_statuses() -> None:
     driver = make_driver()
-    shown = sign_in(driver.user).get(DRIVER)
-    found = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', shown)
+    html = sign_in(driver.user).get(DRIVER)
+    found = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', html)
     assert found is not None
-    told = json.loads(found[1])
-    assert (told["user"], told["driver"]) == (driver.user.pk, driver.pk)
-    assert {move["to"]: move["word"] for move in told["moves"]["arriving"]} == {
-        "delivered": "Delivered", "delivering": "Left without delivering: on the road again", "failed": "",
+    data = json.loads(found[1])
+    assert (data["user"], data["driver"]) == (driver.user.pk, driver.pk)
+    assert {move["to"]: move["label"] for move in data["moves"]["arriving"]} == {
+        "delivered": "Delivered", "delivering": "Left without delivering: back on the road", "failed": "",
     }  # fmt: skip
-    assert told["statuses"]["with_driver"] == ["assigned", "delivering", "arriving"]
-    assert (told["statuses"]["done_by_driver"], told["slots"][-1]) == (["delivered", "failed"], "anytime")
+    assert data["statuses"]["with_driver"] == ["assigned", "delivering", "arriving"]
+    assert (data["statuses"]["done_by_driver"], data["slots"][-1]) == (["delivered", "failed"], "anytime")
 
 
 def test_page_is_not_cached_and_has_nothing_inline() -> None:
@@ -60,16 +60,16 @@ def test_page_is_not_cached_and_has_nothing_inline() -> None:
     assert not re.findall(inline, answer.content.decode())
 
 
-def test_worker_lists_every_file_and_the_pages_version() -> None:
+def test_worker_lists_the_pages_files_and_version() -> None:
     body = Client().get("/driver/sw.js")
     assert body.headers["Content-Type"].startswith("text/javascript")
-    told = json.loads(body.content.decode().split("\n")[0].removeprefix("const BUILD = ").removesuffix(";"))
-    shown = sign_in(make_driver().user).client.get(DRIVER)
-    assert told["version"] == shown.headers["X-Page-Version"]
-    loaded = re.findall(r'(?:href|src)="(/static/[^"]+\.(?:css|js))"', shown.content.decode())
-    assert set(loaded) <= set(told["files"])
+    build = json.loads(body.content.decode().split("\n")[0].removeprefix("const BUILD = ").removesuffix(";"))
+    response = sign_in(make_driver().user).client.get(DRIVER)
+    assert build["version"] == response.headers["X-Page-Version"]
+    loaded = re.findall(r'(?:href|src)="(/static/[^"]+\.(?:css|js))"', response.content.decode())
+    assert set(loaded) <= set(build["files"])
     assert {"/static/pages/driver/queue.js", "/static/realtime/client.js", "/static/web/lifecycle.js"} <= set(
-        told["files"]
+        build["files"]
     )
 
 
@@ -81,13 +81,13 @@ def test_changed_file_changes_the_version(monkeypatch: pytest.MonkeyPatch) -> No
     assert page.version(names) != before
 
 
-def test_manifest_names_the_page_and_existing_icons() -> None:
-    told = json.loads(Client().get("/driver/manifest.webmanifest").content)
-    assert (told["start_url"], told["scope"], told["display"]) == (DRIVER, DRIVER, "standalone")
-    assert {"192x192", "512x512"} == {icon["sizes"] for icon in told["icons"]}
-    assert all(finders.find(icon["src"].removeprefix("/static/")) for icon in told["icons"])
+def test_manifest_has_the_pages_url_and_existing_icons() -> None:
+    manifest = json.loads(Client().get("/driver/manifest.webmanifest").content)
+    assert (manifest["start_url"], manifest["scope"], manifest["display"]) == (DRIVER, DRIVER, "standalone")
+    assert {"192x192", "512x512"} == {icon["sizes"] for icon in manifest["icons"]}
+    assert all(finders.find(icon["src"].removeprefix("/static/")) for icon in manifest["icons"])
 
 
 @pytest.mark.parametrize("path", ["/", DRIVER, "/driver/sw.js", "/driver/manifest.webmanifest"])
-def test_post_is_refused(path: str) -> None:
+def test_pages_refuse_post_requests(path: str) -> None:
     assert sign_in(make_driver().user).client.post(path).status_code == 405

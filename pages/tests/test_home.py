@@ -39,26 +39,26 @@ def test_sign_in_redirects_home(stranger: Browser) -> None:
     assert "陳志明" in answer.content.decode()
 
 
-def test_sign_in_with_a_wrong_password_says_so(stranger: Browser) -> None:
+def test_wrong_password_shows_an_error_and_signs_nobody_in(stranger: Browser) -> None:
     answer = stranger.post(reverse("login"), {"username": make_user().username, "password": "wrong"})
     assert 'class="errorlist' in answer.content.decode()
     assert not answer.wsgi_request.user.is_authenticated
 
 
-def test_admin_has_the_same_sign_in(stranger: Browser) -> None:
+def test_admin_redirects_to_the_same_sign_in(stranger: Browser) -> None:
     answer = stranger.client.get("/admin/", follow=True)
     assert answer.redirect_chain[-1][0] == "/accounts/login/?next=%2Fadmin%2F"
 
 
-def test_driver_at_the_admin_sees_who_is_signed_in() -> None:
+def test_driver_at_the_admin_sees_which_account_is_signed_in() -> None:
     user = make_driver().user
     # The page offers to sign in with another account, and does not redirect in a loop.
-    shown = sign_in(user).client.get("/admin/", follow=True).content.decode()
-    assert f"You are signed in as {user.username} and may not open this page." in shown
+    html = sign_in(user).client.get("/admin/", follow=True).content.decode()
+    assert f"You are signed in as {user.username} and may not open this page." in html
 
 
 @pytest.mark.parametrize("page", ["", "/", "/driver/", "/orders/new/", "/accounts/login/", "https://evil.example/"])
-def test_signed_in_user_is_redirected(page: str) -> None:
+def test_sign_in_page_redirects_signed_in_users(page: str) -> None:
     for user in (make_office(), make_driver().user, make_user()):
         client = sign_in(user).client
         answer = client.get(reverse("login"), {"next": page} if page else {})
@@ -66,7 +66,7 @@ def test_signed_in_user_is_redirected(page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "where"),
+    ("page", "expected"),
     [
         ("%ED%A0%80", "%EF%BF%BD" * 3),
         ("driver", "driver"),
@@ -75,9 +75,9 @@ def test_signed_in_user_is_redirected(page: str) -> None:
         ("/admin/orders/order/", "/admin/orders/order/"),
     ],
 )
-def test_next_parameter_is_never_a_view_name(page: str, where: str) -> None:
+def test_next_parameter_is_never_a_view_name(page: str, expected: str) -> None:
     answer = sign_in(make_office()).client.get(f"/accounts/login/?next={page}")
-    assert (answer.status_code, answer.headers["location"]) == (302, where)
+    assert (answer.status_code, answer.headers["location"]) == (302, expected)
 
 
 def test_sign_out_needs_a_post() -> None:
@@ -100,83 +100,83 @@ def test_office_home_has_no_dead_link() -> None:
     assert {path: browser.client.get(path).status_code for path in links} == dict.fromkeys(links, 200)
 
 
-def test_customer_sees_the_own_open_orders() -> None:
+def test_customer_sees_only_their_own_orders() -> None:
     customer = make_customer(user=make_user())
     mine, other = make_order(customer=customer), make_order()
-    shown = sign_in(make_customer(user=make_user()).user).get("/")  # type: ignore[arg-type]
-    assert str(mine) not in shown
-    assert "You have no open orders." in shown
+    html = sign_in(make_customer(user=make_user()).user).get("/")  # type: ignore[arg-type]
+    assert str(mine) not in html
+    assert "You have no open orders." in html
     assert customer.user is not None
-    shown = sign_in(customer.user).get("/")
-    assert str(mine) in shown
-    assert str(other) not in shown
+    html = sign_in(customer.user).get("/")
+    assert str(mine) in html
+    assert str(other) not in html
 
 
 def test_account_without_a_role_sees_an_explanation() -> None:
-    shown = sign_in(make_user()).get("/")
-    assert "Your account has no role yet" in shown
-    assert reverse("password_change") in shown
+    html = sign_in(make_user()).get("/")
+    assert "Your account has no role yet" in html
+    assert reverse("password_change") in html
 
 
-class Slow:
-    """A browser that sends a form again with its old CSRF token, after the first response set new cookies."""
+class RepeatingClient:
+    """A client that sends a form several times with the CSRF token of the first page."""
 
     def __init__(self, path: str) -> None:
         self.client = Client(enforce_csrf_checks=True)
         self.token = self.client.get(path, follow=True).context["csrf_token"]
 
-    def send(self, path: str, **said: str) -> tuple[int, str]:
-        answer = self.client.post(path, {"csrfmiddlewaretoken": str(self.token), **said})
+    def send(self, path: str, **form_data: str) -> tuple[int, str]:
+        answer = self.client.post(path, {"csrfmiddlewaretoken": str(self.token), **form_data})
         return answer.status_code, answer.headers.get("Location", "")
 
 
 @pytest.mark.parametrize("way", ["/accounts/login/", "/admin/login/"])
-def test_sign_in_sent_twice_gets_the_same_answer(way: str) -> None:
+def test_sign_in_sent_several_times_gets_the_same_redirect(way: str) -> None:
     user, login = make_user(), reverse("login")
-    said = {"username": f" {user.username}", "password": PASSWORD}
+    form_data = {"username": f" {user.username}", "password": PASSWORD}
     for next_page, expected in (("", "/"), ("/driver/", "/driver/"), ("https://evil.example/", "/")):
-        slow = Slow(f"{way}?next={next_page}")
-        assert [slow.send(login, next=next_page, **said) for _ in range(3)] == [(302, expected)] * 3
+        repeating = RepeatingClient(f"{way}?next={next_page}")
+        assert [repeating.send(login, next=next_page, **form_data) for _ in range(3)] == [(302, expected)] * 3
 
 
 def test_form_without_a_valid_token_is_refused() -> None:
     user, other, login = make_user(), make_user(), reverse("login")
-    slow = Slow(login)
+    repeating = RepeatingClient(login)
     wrong = {"csrfmiddlewaretoken": "x" * 64, "username": user.username, "password": PASSWORD}
-    assert slow.client.post(login, wrong).status_code == 403
-    assert slow.send(login, username=user.username, password=PASSWORD)[0] == 302
-    # Another user at the same browser is not treated as the signed-in one.
-    assert slow.send(login, username=other.username, password=PASSWORD)[0] == 403
-    assert slow.send(reverse("logout"))[0] == 403
-    assert slow.send(reverse("password_change"), old_password="x")[0] == 403
+    assert repeating.client.post(login, wrong).status_code == 403
+    assert repeating.send(login, username=user.username, password=PASSWORD)[0] == 302
+    # The old token does not sign in another user, sign out, or change a password.
+    assert repeating.send(login, username=other.username, password=PASSWORD)[0] == 403
+    assert repeating.send(reverse("logout"))[0] == 403
+    assert repeating.send(reverse("password_change"), old_password="x")[0] == 403
 
 
 @pytest.mark.parametrize("way", ["logout", "admin:logout"])
-def test_sign_out_sent_twice_redirects_to_the_sign_in(way: str) -> None:
-    slow = Slow("/accounts/login/")
+def test_sign_out_sent_several_times_signs_the_user_out(way: str) -> None:
+    repeating = RepeatingClient("/accounts/login/")
     user = make_office()
-    slow.send(reverse("login"), username=user.username, password=PASSWORD)
-    token = slow.client.get(reverse("password_change")).context["csrf_token"]
+    repeating.send(reverse("login"), username=user.username, password=PASSWORD)
+    token = repeating.client.get(reverse("password_change")).context["csrf_token"]
     for stale in (False, False, True):
-        slow.token = "x" * 64 if stale else token
-        answer = slow.send(reverse(way))
+        repeating.token = "x" * 64 if stale else token
+        answer = repeating.send(reverse(way))
         assert answer[0] in (200, 302), answer
-    assert slow.client.get("/").headers["Location"].startswith(reverse("login"))
+    assert repeating.client.get("/").headers["Location"].startswith(reverse("login"))
 
 
-MEMBERS = ("home", "password_change", "password_change_done")
+SIGNED_IN_PAGES = ("home", "password_change", "password_change_done")
 
 
 @pytest.mark.parametrize("language", ["zh-hant", "en", ""])
 @pytest.mark.parametrize(
-    "name", ["login", "password_reset", "password_reset_done", "password_reset_complete", *MEMBERS]
+    "name", ["login", "password_reset", "password_reset_done", "password_reset_complete", *SIGNED_IN_PAGES]
 )
-def test_pages_are_chinese_by_default(name: str, language: str) -> None:
+def test_pages_are_chinese_unless_the_browser_asks_for_english(name: str, language: str) -> None:
     client = Client()
-    if name in MEMBERS:
+    if name in SIGNED_IN_PAGES:
         client.force_login(make_user())
-    shown = client.get(reverse(name), headers={"accept-language": language} if language else {}).content.decode()
-    assert f'<html lang="{language or "zh-hant"}">' in shown
+    html = client.get(reverse(name), headers={"accept-language": language} if language else {}).content.decode()
+    assert f'<html lang="{language or "zh-hant"}">' in html
 
 
 def test_password_reset_link_works_once(stranger: Browser) -> None:
@@ -186,8 +186,8 @@ def test_password_reset_link_works_once(stranger: Browser) -> None:
     (sent,) = mail.outbox
     (link,) = re.findall(r"http://127.0.0.1:8000(/\S+)", str(sent.body))
     page = stranger.client.get(link, follow=True)
-    said = {"new_password1": "gas for the home", "new_password2": "gas for the home"}
-    done = stranger.post(page.redirect_chain[-1][0], said)
+    form_data = {"new_password1": "gas for the home", "new_password2": "gas for the home"}
+    done = stranger.post(page.redirect_chain[-1][0], form_data)
     assert done.redirect_chain == [(reverse("password_reset_complete"), 302)]
     user.refresh_from_db()
     assert user.check_password("gas for the home")
@@ -205,16 +205,20 @@ def test_reset_mail_links_to_the_configured_site(host: str, settings: Settings) 
     assert len(mail.outbox) == 2
 
 
-def test_unknown_e_mail_gets_the_same_answer_and_no_mail(stranger: Browser) -> None:
+def test_reset_for_an_unknown_e_mail_gets_the_same_response_and_no_mail(stranger: Browser) -> None:
     answer = stranger.post(reverse("password_reset"), {"email": "nobody@example.com"})
     assert answer.redirect_chain == [(reverse("password_reset_done"), 302)]
     assert mail.outbox == []
 
 
-def test_password_is_changed_by_its_owner() -> None:
+def test_user_can_change_their_password() -> None:
     user = make_user()
-    said = {"old_password": "correct horse", "new_password1": "gas for the home", "new_password2": "gas for the home"}
-    assert sign_in(user).post(reverse("password_change"), said).redirect_chain == [
+    form_data = {
+        "old_password": "correct horse",
+        "new_password1": "gas for the home",
+        "new_password2": "gas for the home",
+    }
+    assert sign_in(user).post(reverse("password_change"), form_data).redirect_chain == [
         (reverse("password_change_done"), 302)
     ]
     user.refresh_from_db()
@@ -228,5 +232,5 @@ def test_pages_have_no_inline_script_or_style(path: str) -> None:
     client = Client() if path == reverse("login") else sign_in(make_office()).client
     answer = client.get(path)
     assert answer.status_code == 200
-    shown = answer.content.decode()
-    assert not re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\b(?:src|type=\"application/json\"))", shown)
+    html = answer.content.decode()
+    assert not re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\b(?:src|type=\"application/json\"))", html)

@@ -24,31 +24,31 @@ def test_board_is_only_for_staff() -> None:
     assert BOARD in sign_in(make_office()).get("/")
     for user in (make_driver().user, make_customer(user=make_user()).user, make_user()):
         assert user is not None
-        shown = sign_in(user).client.get("/", follow=True)
-        assert shown.status_code == 200
-        assert BOARD not in shown.content.decode()
+        response = sign_in(user).client.get("/", follow=True)
+        assert response.status_code == 200
+        assert BOARD not in response.content.decode()
 
 
-def test_every_status_is_a_column_that_cards_can_be_dropped_on() -> None:
-    shown = sign_in(make_office()).get("/")
-    assert set(re.findall(r'data-target="status:(\w+)"', shown)) == set(OrderStatus.values)
+def test_board_has_a_drop_target_for_every_status() -> None:
+    html = sign_in(make_office()).get("/")
+    assert set(re.findall(r'data-target="status:(\w+)"', html)) == set(OrderStatus.values)
 
 
 def test_board_data_has_the_offices_moves_and_translated_labels() -> None:
-    shown = sign_in(make_office()).get("/")
-    found = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', shown)
+    html = sign_in(make_office()).get("/")
+    found = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', html)
     assert found is not None
     data = json.loads(found[1])
     assert {"to": "cancelled", "needs_reason": True} in data["moves"]["pending"]
     assert (data["labels"]["status"]["pending"], data["time_zone"]) == ("Pending", "Asia/Taipei")
 
 
-def test_board_page_reads_no_orders() -> None:
+def test_board_page_needs_few_queries_and_reads_no_orders() -> None:
     browser = sign_in(make_office())
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as captured:
         browser.get("/")
-    assert [query["sql"] for query in asked if "orders_order" in query["sql"]] == []
-    assert len(asked) < 8
+    assert [query["sql"] for query in captured if "orders_order" in query["sql"]] == []
+    assert len(captured) < 8
 
 
 def page_json(page: str) -> Any:
@@ -62,11 +62,11 @@ def test_new_order_page_is_only_for_the_office() -> None:
 
 
 def test_only_active_products_are_offered() -> None:
-    sold, _gone = make_product(name="20kg"), make_product(name="50kg", is_active=False)
+    sold, _inactive = make_product(name="20kg"), make_product(name="50kg", is_active=False)
     assert [product["id"] for product in page_json(sign_in(make_office()).get("/orders/new/"))["products"]] == [sold.pk]
 
 
-def test_new_customer_is_offered_the_most_ordered_product() -> None:
+def test_most_ordered_product_is_suggested() -> None:
     usual, other = make_product(), make_product()
     for product in (other, usual, usual):
         make_order(product=product)

@@ -21,44 +21,46 @@ from pages.track import given_name
 pytestmark = pytest.mark.django_db
 
 
-def page(order: Order, **headers: str) -> Any:
+def get_page(order: Order, **headers: str) -> Any:
     return Client(headers=headers).get(f"/t/{order.tracking_token}/")
 
 
-def text(answer: HttpResponse) -> str:
+def content(answer: HttpResponse) -> str:
     return answer.content.decode()
 
 
-def driven(status: OrderStatus, **customer: Any) -> Order:
+def make_order_with_driver(status: OrderStatus, **customer: Any) -> Order:
     return make_order(status, customer=make_customer(**customer), driver=make_driver(name="陳志明"))
 
 
-def test_link_shows_the_orders_state() -> None:
-    shown = text(page(make_order(OrderStatus.CONFIRMED)))
-    assert "您的訂單已確認" in shown
-    assert "11/23" in shown
+def test_link_shows_the_status_and_day_of_the_order() -> None:
+    html = content(get_page(make_order(OrderStatus.CONFIRMED)))
+    assert "您的訂單已確認" in html
+    assert "11/23" in html
 
 
 def test_page_shows_only_the_drivers_given_name() -> None:
-    order = driven(OrderStatus.DELIVERING)
-    shown = text(page(order))
-    assert "<dd>志明</dd>" in shown
-    assert "陳志明" not in shown
-    assert "222-333" not in shown
+    order = make_order_with_driver(OrderStatus.DELIVERING)
+    html = content(get_page(order))
+    assert "<dd>志明</dd>" in html
+    assert "陳志明" not in html
+    assert "222-333" not in html
 
 
 def test_page_hides_phone_street_and_customer() -> None:
-    order = driven(OrderStatus.DELIVERING, name="王大明", phone="0912-345-678", address="台北市大安區信義路四段7號")
-    # Without the page's time and the log's epoch, which may contain any digits.
-    shown = re.sub(r'"now": "[^"]*"|data-epoch="[^"]*"', "", text(page(order))).replace(order.order_number, "")
-    assert not [secret for secret in ("王大明", "345", "678", "信義路") if secret in shown]
-    assert "大安區" in shown
+    order = make_order_with_driver(
+        OrderStatus.DELIVERING, name="王大明", phone="0912-345-678", address="台北市大安區信義路四段7號"
+    )
+    # The page's time and the log's epoch may contain any digits.
+    html = re.sub(r'"now": "[^"]*"|data-epoch="[^"]*"', "", content(get_page(order))).replace(order.order_number, "")
+    assert not [secret for secret in ("王大明", "345", "678", "信義路") if secret in html]
+    assert "大安區" in html
 
 
 def test_destination_is_rounded_to_a_hundred_metres() -> None:
-    shown = text(page(driven(OrderStatus.DELIVERING, latitude=25.033964, longitude=121.564468)))
-    assert '"latitude": 25.034' in shown
-    assert "25.0339" not in shown
+    html = content(get_page(make_order_with_driver(OrderStatus.DELIVERING, latitude=25.033964, longitude=121.564468)))
+    assert '"latitude": 25.034' in html
+    assert "25.0339" not in html
 
 
 @pytest.mark.parametrize(("eta", "stops_before", "is_estimated"), [
@@ -67,7 +69,7 @@ def test_destination_is_rounded_to_a_hundred_metres() -> None:
 def test_estimate_needs_the_next_stop_and_no_announced_time(
     eta: timedelta | None, stops_before: int, is_estimated: bool
 ) -> None:
-    order = driven(OrderStatus.DELIVERING, latitude=25.0330, longitude=121.5654)
+    order = make_order_with_driver(OrderStatus.DELIVERING, latitude=25.0330, longitude=121.5654)
     assert order.driver is not None
     DriverLocation.objects.create(driver=order.driver, latitude=25.0510, longitude=121.5654, recorded_at=timezone.now())
     for _ in range(stops_before):
@@ -75,9 +77,9 @@ def test_estimate_needs_the_next_stop_and_no_announced_time(
     if eta is not None:
         order.eta = timezone.now() + eta
         order.save()
-    shown = text(page(order))
-    assert ("5–15" in shown) is is_estimated
-    assert eta is None or eta < timedelta() or f"{timezone.localtime(order.eta):%H:%M}" in shown
+    html = content(get_page(order))
+    assert ("5–15" in html) is is_estimated
+    assert eta is None or eta < timedelta() or f"{timezone.localtime(order.eta):%H:%M}" in html
 
 
 def test_delivered_order_shows_a_receipt() -> None:
@@ -85,44 +87,44 @@ def test_delivered_order_shows_a_receipt() -> None:
     product = order.items.get().product
     proof = Proof("manual", quantities={product.pk: 1}, parts={"amount_collected": 750})
     order.transition_to(OrderStatus.DELIVERED, proof=proof)
-    shown = text(page(order))
-    assert re.findall(r"<td>([^<]*)</td>", shown.split('class="card receipt"')[1]) == [
+    html = content(get_page(order))
+    assert re.findall(r"<td>([^<]*)</td>", html.split('class="card receipt"')[1]) == [
         product.name, "1", "NT$800", "NT$800", "NT$750",
     ]  # fmt: skip
 
 
-def test_receipt_shows_delivered_quantities_and_no_unreported_payment() -> None:
+def test_receipt_without_a_reported_payment_shows_the_total() -> None:
     order = make_order(OrderStatus.ARRIVING, quantity=2)
     other = OrderItem.objects.create(order=order, product=make_product(name="4kg", price=300), quantity=1)
     proof = Proof("manual", quantities={order.items.exclude(pk=other.pk).get().product_id: 2, other.product_id: 0})
     order.transition_to(OrderStatus.DELIVERED, proof=proof)
-    cells = re.findall(r"<td>([^<]*)</td>", text(page(order)).split('class="card receipt"')[1])
+    cells = re.findall(r"<td>([^<]*)</td>", content(get_page(order)).split('class="card receipt"')[1])
     assert cells == ["20kg 瓦斯桶", "2", "NT$1,600", "4kg", "0", "NT$0", "NT$1,600"]
 
 
 def test_guessing_links_is_throttled_despite_forged_headers(rates: Callable[..., None]) -> None:
     rates(track="3/h")
     order = make_order()
-    codes = [page(order, **{"x-forwarded-for": f"203.0.113.{number}"}).status_code for number in range(4)]
+    codes = [get_page(order, **{"x-forwarded-for": f"203.0.113.{number}"}).status_code for number in range(4)]
     assert codes == [200, 200, 200, 429]
 
 
 def test_link_expires_a_day_after_the_delivery() -> None:
     order = make_order(OrderStatus.DELIVERED)
-    assert page(order).status_code == 200
+    assert get_page(order).status_code == 200
     order.history.update(recorded_at=timezone.now() - timedelta(hours=24, minutes=1))
-    assert page(order).status_code == 404
+    assert get_page(order).status_code == 404
 
 
 @pytest.mark.parametrize("token", ["x", "a" * 300, "%00", "王", "'--"])
-def test_a_wrong_link_is_404_and_says_what_to_do(token: str) -> None:
+def test_wrong_link_shows_a_message_with_status_404(token: str) -> None:
     answer = Client().get(f"/t/{token}/")
     assert answer.status_code == 404
     assert 'class="message"' in answer.content.decode()
 
 
-def test_headers_hide_the_link_from_search_engines_caches_and_other_sites() -> None:
-    answer = page(make_order())
+def test_headers_hide_the_link_from_search_engines_caches_and_sites() -> None:
+    answer = get_page(make_order())
     assert answer.headers["X-Robots-Tag"] == "noindex, nofollow"
     assert answer.headers["Referrer-Policy"] == "same-origin"
     assert "no-store" in answer.headers["Cache-Control"]
@@ -130,22 +132,22 @@ def test_headers_hide_the_link_from_search_engines_caches_and_other_sites() -> N
 
 def test_page_is_in_the_customers_language_until_another_is_chosen() -> None:
     order = make_order(OrderStatus.CONFIRMED, customer=make_customer(language="en"))
-    assert "Your order is confirmed." in text(page(order))
+    assert "Your order is confirmed." in content(get_page(order))
     client = Client()
     client.post("/i18n/setlang/", {"language": "zh-hant", "next": "/"})
     assert "您的訂單已確認" in client.get(f"/t/{order.tracking_token}/").content.decode()
 
 
 def test_page_needs_few_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
-    order = driven(OrderStatus.DELIVERING)
-    page(order)  # creates the log's one row
+    order = make_order_with_driver(OrderStatus.DELIVERING)
+    get_page(order)  # creates the row of the log's head
     with django_assert_max_num_queries(6):
-        page(order)
+        get_page(order)
 
 
 @pytest.mark.parametrize(
     ("name", "given"),
     [("陳志明", "志明"), ("歐陽娜娜", "娜娜"), ("王明", "明"), ("John Smith", "John"), ("王", "王"), ("Ann", "Ann")],
 )
-def test_given_name(name: str, given: str) -> None:
+def test_given_name_is_taken_from_chinese_and_english_names(name: str, given: str) -> None:
     assert given_name(Driver(name=name)) == given

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from orders.states import OrderStatus
 from orders.tests.factories import make_driver, make_office, make_order, make_user
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 from realtime import auth
 from realtime.auth import may_use_session
 from realtime.models import WebSocketTicket
@@ -96,7 +96,7 @@ def test_ticket_expires_after_30_seconds_and_the_next_one_deletes_it() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_uses_of_one_ticket_admit_one() -> None:
-    outcomes = at_once(auth.identity_of_ticket, [auth.new_ticket(make_office())] * 8)
+    outcomes = run_concurrently(auth.identity_of_ticket, [auth.new_ticket(make_office())] * 8)
     assert outcomes.count("ticket_not_valid") == 7
 
 

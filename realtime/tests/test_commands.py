@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from accounts.api.tokens import end_family
+from accounts.api.tokens import revoke_family
 from notifications import sender
 from notifications.models import NotificationHistory
 from notifications.tests.factories import make_quiet_order
@@ -77,7 +77,7 @@ def test_command_on_a_socket_with_revoked_rights_is_refused() -> None:
     driver = make_driver()
     order = make_order(OrderStatus.DELIVERING, driver=driver)
     signed_in, by_password = Identity.of(driver.user, "one"), Identity.of(driver.user, "two")
-    end_family("one")
+    revoke_family("one")
     assert send_update_as(signed_in, order) == "rights_ended"
     driver.user.set_password("another horse")
     driver.user.save()

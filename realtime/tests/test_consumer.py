@@ -133,7 +133,7 @@ async def test_refusal_is_in_the_clients_language(site: Site) -> None:
     for language in ("en", "zh-TW"):
         async with open_client(f"{site.ws}?token=x", **{"Accept-Language": language}) as client:
             details.append(client.welcome["detail"])
-    assert details[0] == "The token is invalid or has expired."
+    assert details[0] == "The token is invalid or has expired. Please sign in again."
     assert details[1] != details[0]
 
 

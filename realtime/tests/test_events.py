@@ -253,7 +253,7 @@ def test_new_order_field_is_declared_in_one_place(seen_by: Any, monkeypatch: pyt
     assert not any("import_ref" in body for body in hidden.values())
 
     monkeypatch.setattr(
-        order_fields, "FIELDS", (*order_fields.FIELDS, order_fields.column("import_ref", seen_by, "sheet"))
+        order_fields, "FIELDS", (*order_fields.FIELDS, order_fields.column_field("import_ref", seen_by, "sheet"))
     )
     order.import_ref = "sheet:7"
     order.save()

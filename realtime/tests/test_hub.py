@@ -21,7 +21,7 @@ from realtime.hub import Hub
 from realtime.models import Event, LogHead, Outbox
 from realtime.outbox import announce
 from realtime.tests.client import unread_queue
-from web.system_metrics import counted, growth
+from web.system_metrics import current_counts, growth
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 BELL_MISSED = "luckygas_bell_missed_total"
@@ -65,11 +65,11 @@ async def until(hub: Hub, cursor: int) -> None:
 
 async def test_change_in_this_process_is_written_at_once(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TIMER_SECONDS", 3600.0)
-    reader, before = join(hub, Reader("customers")), counted()
+    reader, before = join(hub, Reader("customers")), current_counts()
     await change(7)
     await until(hub, 1)
     assert reader.frames[0]["data"] == {"customer_id": 7, "name": "王"}
-    assert BELL_MISSED not in growth(counted(), before)
+    assert BELL_MISSED not in growth(current_counts(), before)
 
 
 async def test_next_round_of_a_large_burst_does_not_wait_for_the_timer(
@@ -81,10 +81,10 @@ async def test_next_round_of_a_large_burst_does_not_wait_for_the_timer(
 
     monkeypatch.setattr(log, "BATCH", 2)
     monkeypatch.setattr(module, "TIMER_SECONDS", 3600.0)
-    reader, before = join(hub, Reader("customers")), counted()
+    reader, before = join(hub, Reader("customers")), current_counts()
     await sync_to_async(transaction.atomic(write))()
     await until(hub, 7)
-    assert (reader.ids, BELL_MISSED in growth(counted(), before)) == ([1, 2, 3, 4, 5, 6, 7], False)
+    assert (reader.ids, BELL_MISSED in growth(current_counts(), before)) == ([1, 2, 3, 4, 5, 6, 7], False)
 
 
 async def test_each_reader_gets_its_events_once(hub: Hub) -> None:
@@ -97,14 +97,14 @@ async def test_each_reader_gets_its_events_once(hub: Hub) -> None:
 
 
 async def test_event_without_a_bell_comes_with_the_timer_and_is_counted(hub: Hub) -> None:
-    reader, before = join(hub, Reader("customers")), counted()
+    reader, before = join(hub, Reader("customers")), current_counts()
 
     def write_without_a_bell() -> None:
         Outbox.objects.create(type="customer.updated", subject="customer:7", delta={"name": "王"})
 
     await sync_to_async(write_without_a_bell)()
     await until(hub, 1)
-    await wait_for_async(lambda: growth(counted(), before).get(BELL_MISSED) == 1)
+    await wait_for_async(lambda: growth(current_counts(), before).get(BELL_MISSED) == 1)
     assert reader.ids == [1]
 
 
@@ -281,10 +281,10 @@ async def test_hub_behind_the_pruned_log_closes_all_sockets(hub: Hub, by_prune: 
 async def test_round_is_counted(hub: Hub) -> None:
     join(hub, Reader("customers"))
     join(hub, Reader("customers", "customer:7"))
-    before = counted()
+    before = current_counts()
     await change(7, 8)
     await until(hub, 2)
-    await wait_for_async(lambda: growth(counted(), before).get("luckygas_hub_lag_seconds_count") == 2)
-    found = growth(counted(), before)
+    await wait_for_async(lambda: growth(current_counts(), before).get("luckygas_hub_lag_seconds_count") == 2)
+    found = growth(current_counts(), before)
     names = ("luckygas_events_numbered_total", "luckygas_hub_events_total", "luckygas_event_deliveries_total")
     assert [found[name] for name in names] == [2, 2, 4]

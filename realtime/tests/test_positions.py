@@ -15,7 +15,7 @@ from luckygas.testing.waiting import wait_for_async
 from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_driver, make_order
-from orders.tests.threads import forgotten
+from orders.tests.threads import open_transaction
 from realtime import hub as module
 from realtime import outbox, positions
 from realtime.channels import Identity
@@ -139,7 +139,7 @@ async def test_only_the_latest_position_waits_for_a_busy_database(hub: Hub, unli
     driver = await make(make_driver)()
     await make(make_location(driver.pk, ago=60).save)()
     office = track(hub, "drivers")
-    with forgotten("SELECT 1 FROM dispatch_driverlocation FOR UPDATE"):
+    with open_transaction("SELECT 1 FROM dispatch_driverlocation FOR UPDATE"):
         for latitude in range(10):
             hub.positions.accept(make_location(driver.pk, latitude))
             await asyncio.sleep(0.01)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from dispatch.models import Driver
 from orders.tests.factories import make_driver, make_office, make_user
-from orders.tests.threads import between
+from orders.tests.threads import run_between
 from realtime import log, presence
 from realtime.channels import Identity
 from realtime.connection import Connection
@@ -151,7 +151,7 @@ def test_driver_seen_meanwhile_is_not_announced_offline() -> None:
     row.delete()
     assert announce_at(now) == []
     mark_seen = partial(OnlineDriver.objects.update, unseen_since=None)
-    with between('SELECT "realtime_onlinedriver"', 'DELETE FROM "realtime_onlinedriver"', mark_seen, seconds=5):
+    with run_between('SELECT "realtime_onlinedriver"', 'DELETE FROM "realtime_onlinedriver"', mark_seen, seconds=5):
         assert announce_at(now + GRACE) == []
     assert presence.online_driver_ids() == {driver.pk}
 

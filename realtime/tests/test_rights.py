@@ -60,7 +60,7 @@ def give_away(driver: Driver) -> None:
 
 
 def close_account(customer: Customer) -> None:
-    accounts.close_for(customer)
+    accounts.close_account(customer)
 
 
 def become_driver(user: User) -> None:

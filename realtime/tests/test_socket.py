@@ -21,7 +21,7 @@ from realtime.log import CursorGone
 from realtime.models import Outbox
 from realtime.tests.client import token_for
 from realtime.tests.test_hub import change, until
-from web.system_metrics import counted, growth
+from web.system_metrics import current_counts, growth
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -257,7 +257,7 @@ async def test_sockets_are_counted(hub: Hub) -> None:
     office = await make(make_office)()
     await change(1)
     await until(hub, 1)
-    before = counted()
+    before = current_counts()
     for query, code in (("", 1000), ("&since=0", 4999), ("&since=99", None)):
         socket = await connect(office, query)
         socket.send_text("{")
@@ -268,7 +268,7 @@ async def test_sockets_are_counted(hub: Hub) -> None:
     await refused.until("error")
     refused.leave()
     await refused.task
-    found = growth(counted(), before)
+    found = growth(current_counts(), before)
     assert 0 < found.pop("luckygas_websocket_open_seconds_sum") < 60
     begins = "luckygas_websocket_"
     assert {name.removeprefix(begins): count for name, count in found.items() if name.startswith(begins)} == {

@@ -22,8 +22,8 @@ from realtime.models import Outbox
 from realtime.statistics import summary
 from realtime.tests.client import open_client, token_for
 from realtime.tests.test_presence import open_elsewhere
-from web.system_metrics import MINUTE, counted, growth
-from web.tests.metrics_rows import lags, make_minute, nothing_unwritten
+from web.system_metrics import MINUTE, current_counts, growth
+from web.tests.metrics_rows import lags, make_minute, reset_counts
 
 PATH = "/api/v1/websocket/stats/"
 NOW = datetime(2026, 11, 23, 4, 10, 0, tzinfo=UTC)
@@ -33,15 +33,15 @@ SOCKETS = "luckygas_websocket"
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(NOW, tick=False) as travelled:
-        nothing_unwritten()
+        reset_counts()
         yield travelled
 
 
 def test_lag_is_counted_in_its_bucket() -> None:
-    before, now = counted(), timezone.now()
+    before, now = current_counts(), timezone.now()
     # The last event comes from a machine whose clock is ahead.
     Pulse().record_round(now - timedelta(milliseconds=ms) for ms in (150, 150, 1500, 100_000, -500))
-    found = growth(counted(), before)
+    found = growth(current_counts(), before)
     at_most = [found[f"luckygas_hub_lag_seconds_bucket {bound}"] for bound in ("0.001", "0.2", "2.0", "5.0", "+Inf")]
     assert (at_most, found["luckygas_hub_events_total"]) == ([1, 3, 4, 4, 5], 5)
 
@@ -134,7 +134,7 @@ async def wait_for_statistics() -> Any:
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 async def test_statistics_include_other_processes(transactional_db: None) -> None:
-    await sync_to_async(nothing_unwritten)()
+    await sync_to_async(reset_counts)()
     office, order = await sync_to_async(make_office)(), await sync_to_async(make_order)()
     jwt = await sync_to_async(token_for)(office)
     with running(Site("uvicorn")) as site:

@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async as make
 
 from luckygas.testing.waiting import SOON_SECONDS, wait_for_async
 from orders.tests.api.client import Api, make_api
-from orders.tests.factories import make_office, turn
+from orders.tests.factories import make_office, set_switch
 from realtime.connection import TRY_AGAIN_LATER
 from realtime.hub import Hub
 from realtime.tests.client import token_for
@@ -33,14 +33,14 @@ async def test_switch_closes_and_refuses_sockets_until_it_is_on_again(hub: Hub, 
     user = await make(make_office)()
     socket = await connect(user, endpoint="office")
     since = (await socket.until("connection"))["last_event_id"]
-    await make(turn)(switch, False)
+    await make(set_switch)(switch, False)
     await wait_for_async(lambda: socket.closed_with == [TRY_AGAIN_LATER], SOON_SECONDS)
     refused = Socket("office", f"token={await make(token_for)(user)}")
     assert (await refused.until("error"))["code"] == "switched_off"
     await wait_for_async(lambda: refused.closed_with == [TRY_AGAIN_LATER], SOON_SECONDS)
     await change(1, 2)
     await until(hub, since + 2)
-    await make(turn)(switch, True)
+    await make(set_switch)(switch, True)
     await wait_for_async(lambda: hub.serves, SOON_SECONDS)
     again = await connect(user, f"&since={since}&epoch={hub.epoch}", endpoint="office")
     await wait_for_async(lambda: len(again.frames) >= 3)
@@ -51,7 +51,7 @@ async def test_switch_closes_and_refuses_sockets_until_it_is_on_again(hub: Hub, 
 @pytest.mark.parametrize(("language", "text"), [("en", "turned off"), ("zh-TW", "關閉")])
 def test_event_api_answers_503_while_live_updates_are_off(language: str, text: str) -> None:
     api = make_api("office")
-    turn(flags.REAL_TIME, False)
+    set_switch(flags.REAL_TIME, False)
     flags.forget()
     answer = api.client.get("/api/v1/events/", HTTP_ACCEPT_LANGUAGE=language)
     (error,) = answer.json()["errors"]
@@ -60,6 +60,6 @@ def test_event_api_answers_503_while_live_updates_are_off(language: str, text: s
 
 
 def test_event_api_works_while_only_sockets_are_off() -> None:
-    turn(flags.WEBSOCKETS, False)
+    set_switch(flags.WEBSOCKETS, False)
     flags.forget()
     assert Api(make_office()).get("events/").status_code == 200

@@ -30,8 +30,8 @@ class Command(BaseCommand):
     """Exit code 0: all providers answered, and no retry failed. 1: otherwise. 2: wrong use."""
 
     help = _(
-        "Asks providers for overdue receipts and the balance. Retries unanswered SMS where the provider "
-        "accepts an idempotency key."
+        "Queries overdue receipts and the balance from the providers. Retries SMS without a response if "
+        "the provider accepts an idempotency key."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -39,10 +39,10 @@ class Command(BaseCommand):
         add(
             "--since",
             type=parse_time,
-            help=_("created since: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago (default 7d)"),
+            help=_("only messages created since then: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago (default 7d)"),
         )
         add("--limit", type=parse_count, help=_("at most this many per provider, oldest first"))
-        add("--dry-run", action="store_true", help=_("show what would be asked, without asking"))
+        add("--dry-run", action="store_true", help=_("show what would be queried, without querying"))
 
     def handle(self, *args: Any, since: datetime | None, limit: int | None, dry_run: bool, **options: Any) -> None:
         since = since or timezone.now() - DEFAULT_AGE
@@ -62,7 +62,9 @@ class Command(BaseCommand):
             is_ok &= self.retry(rows)
         unknown = NotificationHistory.objects.filter(status=MessageStatus.UNKNOWN, created_at__gte=since).not_resent()
         if count := unknown.count():
-            text = _("%d stay unknown. “resend_sms --unknown” sends them again; some may arrive twice.")
+            text = _(
+                "%d messages remain unknown. “resend_sms --unknown” sends them again, and some may then arrive twice."
+            )
             self.stdout.write(text % count)
         if not is_ok:
             sys.exit(1)
@@ -76,7 +78,7 @@ class Command(BaseCommand):
             query(gateway)
         except GatewayError as error:
             text = gateway.clean(str(error), "")
-            self.stderr.write(_("%(gateway)s did not answer: %(error)s") % {"gateway": gateway.name, "error": text})
+            self.stderr.write(_("%(gateway)s did not respond: %(error)s") % {"gateway": gateway.name, "error": text})
             return False
         return True
 
@@ -89,7 +91,7 @@ class Command(BaseCommand):
             for row, is_new in bar:
                 found[row.status if is_new else "unchanged"] += 1
         finally:
-            text = ", ".join(f"{name} {count}" for name, count in sorted(found.items())) or _("nothing to ask")
+            text = ", ".join(f"{name} {count}" for name, count in sorted(found.items())) or _("nothing to query")
             self.stdout.write(f"{gateway.name}: {text}")
 
     def query_balance(self, gateway: Gateway) -> None:
@@ -101,5 +103,5 @@ class Command(BaseCommand):
         pending = (row for row in rows if row.move(MessageStatus.UNKNOWN, MessageStatus.PENDING))
         outcomes = batch.count_outcomes(batch.send_all(pending), len(rows))
         if outcomes:
-            self.stdout.write(_("unanswered, asked again: %s") % batch.summary(outcomes))
+            self.stdout.write(_("unanswered, retried: %s") % batch.summary(outcomes))
         return batch.is_success(outcomes)

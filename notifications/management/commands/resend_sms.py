@@ -18,7 +18,7 @@ from notifications.states import MessageKind, MessageStatus, MessageType
 from orders import numbers
 from orders.models import Order
 from web.limits import is_id
-from web.text import plain
+from web.text import normalize_typed
 
 WRONG_USE = 2
 
@@ -33,13 +33,17 @@ class Command(BaseCommand):
         add(
             "--failed",
             action="store_true",
-            help=_("not sent, or reported as not delivered: these cost again"),
+            help=_("messages that failed or were reported as not delivered; sending them again costs again"),
         )
-        add("--unknown", action="store_true", help=_("sent, but the provider never answered"))
-        add("--stuck", action="store_true", help=_("left waiting or half sent when a process stopped"))
-        add("--since", type=parse_time, help=_("created since: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago"))
-        add("--order", type=plain, help=_("only one order, by number or id"))
-        add("--kind", type=plain, choices=MessageKind.values, help=_("only one kind"))
+        add("--unknown", action="store_true", help=_("messages that were sent without a response from the provider"))
+        add("--stuck", action="store_true", help=_("messages that are due, or whose sending was interrupted"))
+        add(
+            "--since",
+            type=parse_time,
+            help=_("only messages created since then: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago"),
+        )
+        add("--order", type=normalize_typed, help=_("only messages of this order, given by number or id"))
+        add("--kind", type=normalize_typed, choices=MessageKind.values, help=_("only messages of this kind"))
         add("--limit", type=parse_count, help=_("at most this many, oldest first"))
         add("--dry-run", action="store_true", help=_("show what would be sent and its cost, without sending"))
 
@@ -84,16 +88,16 @@ def select_rows(
 
 def status_filter(*, failed: bool, unknown: bool, stuck: bool, **others: Any) -> Q:
     if not (failed or unknown or stuck):
-        raise CommandError(_("Please choose --failed, --unknown, --stuck, or several of them."), returncode=WRONG_USE)
+        raise CommandError(_("Please give --failed, --unknown, --stuck, or several of them."), returncode=WRONG_USE)
     found = Q(status__in=[*[MessageStatus.FAILED] * failed, *[MessageStatus.UNKNOWN] * unknown])
     return found | Q(pk__in=NotificationHistory.objects.due_or_interrupted().values("pk")) if stuck else found
 
 
 def find_order(text: str) -> Order:
-    found = Q(order_number=numbers.as_typed(text))
+    found = Q(order_number=numbers.normalise_order_number(text))
     if is_id(text):
         found |= Q(pk=int(text))
     order = Order.objects.filter(found).order_by("-order_number").first()
     if order is None:
-        raise CommandError(_("There is no order %s.") % text[:40], returncode=WRONG_USE)
+        raise CommandError(_("There is no order %s. Please check the number.") % text[:40], returncode=WRONG_USE)
     return order

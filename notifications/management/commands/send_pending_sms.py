@@ -27,7 +27,7 @@ from notifications.management.batch import parse_count
 from notifications.models import NotificationHistory
 from notifications.states import MessageStatus
 from web import flags, system_metrics
-from web.database import is_away
+from web.database import is_unavailable
 
 log = logging.getLogger(__name__)
 # Pause between polls, which take two queries each. Messages that waited for the morning, or that a dead process left,
@@ -83,7 +83,7 @@ class Service:
                 full = self.round() >= self.limit
                 write_metrics()
             except Error as error:
-                if not is_away(error):
+                if not is_unavailable(error):
                     raise
                 log.warning("The database does not answer (%s); pending messages wait.", type(error).__name__)
                 connections.close_all()
@@ -93,7 +93,7 @@ class Service:
     def round(self) -> int:
         """Sends the messages that are due, and returns how many rows there were."""
         close_old_connections()
-        if not flags.on(flags.SMS):
+        if not flags.is_on(flags.SMS):
             return 0
         now, stopped = time.monotonic(), gateways.stopped_names(gateways.names_in_use())
         if self.stopped - stopped:

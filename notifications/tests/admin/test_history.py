@@ -360,7 +360,7 @@ def test_waiting_message_shows_until_when(admin_client: Client, settings: Any) -
 def test_message_waiting_for_stopped_gateway_says_so(admin_client: Client, settings: Any) -> None:
     GatewayState.objects.create(gateway=settings.SMS_GATEWAY, stopped_at=AT)
     row = make_message()
-    assert last_line_and_button(admin_client, row) == ("Waiting until the channel is started again.", False)
+    assert last_line_and_button(admin_client, row) == ("Waiting until the gateway is started again.", False)
     Customer.objects.filter(pk=row.customer_id).unannounced().update(phone="02-2930-0016", email="a@example.org")
     assert last_line_and_button(admin_client, NotificationHistory.objects.get(pk=row.pk))[1]
 
@@ -371,14 +371,20 @@ def test_message_waiting_for_stopped_gateway_says_so(admin_client: Client, setti
 )
 def test_outdated_message_has_no_button(admin_client: Client, status: MessageStatus) -> None:
     row = make_message(status, order=make_quiet_order(OrderStatus.DELIVERED), status_reason=Reason.OPT_OUT)
-    assert last_line_and_button(admin_client, row) == ("It cannot be sent: no longer true at the time to send.", False)
+    assert last_line_and_button(admin_client, row) == (
+        "This message cannot be sent: the content is no longer true.",
+        False,
+    )
 
 
 def test_message_after_opt_out_has_no_button(admin_client: Client) -> None:
     row = make_message()
     Customer.objects.filter(pk=row.customer_id).unannounced().update(sms_opt_out=True)
     row = NotificationHistory.objects.get(pk=row.pk)
-    assert last_line_and_button(admin_client, row) == ("It cannot be sent: the customer opted out of this SMS.", False)
+    assert last_line_and_button(admin_client, row) == (
+        "This message cannot be sent: the customer opted out of this SMS.",
+        False,
+    )
 
 
 def test_only_interrupted_sending_has_a_button(admin_client: Client) -> None:
@@ -429,7 +435,7 @@ def test_overruled_message_is_sent_and_names_the_user(admin_client: Client, admi
     row.refresh_from_db()
     assert (row.status, row.overruled, row.requested_by) == (MessageStatus.SENT, True, admin_user)
     assert len(Memory.outbox) == 1
-    assert "admin chose to send it anyway" in english_timeline(row)
+    assert "admin chose to send the message anyway" in english_timeline(row)
 
 
 @pytest.mark.parametrize(

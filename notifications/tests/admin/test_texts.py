@@ -12,7 +12,7 @@ from luckygas.testing.browser import until
 from luckygas.testing.site import Site
 from notifications.models import MessageTemplate
 from notifications.states import MessageKind
-from orders.tests.admin.browser import Browser, errors, sign_in
+from orders.tests.admin.browser import Browser, form_errors, sign_in
 from orders.tests.factories import make_office, make_staff
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_default_text_is_the_placeholder_of_an_empty_field(editor: Browser) -> N
 
 def test_invalid_text_is_refused_with_reason(editor: Browser) -> None:
     answer = editor.post(page(), editor.form(page(), FORM) | {"body_en": "call 0912-345-678 {nobody}"})
-    assert errors(answer) == [
+    assert form_errors(answer) == [
         "“{nobody}” is not a placeholder. You can use: {order_number}, {scheduled_date}, {tracking_url}.",
         "“0912-345-678” looks like a telephone number. Please remove it; carriers block such SMS.",
     ]

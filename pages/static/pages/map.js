@@ -4,7 +4,7 @@ import { pageData } from "../web/page.js";
 
 /** @type {L.LatLngTuple} */
 const TAIWAN = [23.7, 120.9];
-const CLOSEST = 16;
+const MAX_ZOOM = 16;
 
 /**
  * @param {string} className
@@ -27,7 +27,7 @@ function icon(className, text) {
  * @property {boolean} [keyboard]
  */
 
-/** `place(kind, id, {…})` adds or moves a pin, `remove(kind, id)` removes it, `show()` zooms to all of them. */
+/** `place(kind, id, {…})` adds or moves a pin, `remove(kind, id)` removes it, `fitAll()` zooms to all of them. */
 export class LiveMap {
   #map;
   /** @type {Map<string, L.Marker>} */
@@ -78,8 +78,8 @@ export class LiveMap {
     this.#pins.delete(`${kind}:${id}`);
   }
 
-  show() {
+  fitAll() {
     const places = [...this.#pins.values()].map((pin) => pin.getLatLng());
-    if (places.length) this.#map.fitBounds(L.latLngBounds(places).pad(0.2), { maxZoom: CLOSEST });
+    if (places.length) this.#map.fitBounds(L.latLngBounds(places).pad(0.2), { maxZoom: MAX_ZOOM });
   }
 }

@@ -1,4 +1,4 @@
-"""A page object for the dispatch board in a real browser."""
+"""A page object for the dispatch board in a browser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from luckygas.testing.site import Site
 from orders.models import Order
 from orders.tests.factories import make_office, make_order
 
-MANY = re.compile(r"\s+")
+WHITESPACE = re.compile(r"\s+")
 
 
 def make_order_today(status: str = "pending", **fields: Any) -> Order:
@@ -25,7 +25,7 @@ def make_order_today(status: str = "pending", **fields: Any) -> Order:
 
 
 class Board:
-    """In English, so that tests do not depend on translations."""
+    """The dispatch board on one page. It is in English, so that tests do not depend on translations."""
 
     def __init__(self, page: Page, site: Site) -> None:
         self.page = page
@@ -37,14 +37,14 @@ class Board:
         await self.page.context.add_cookies([{"name": "django_language", "value": "en", "url": self.site.url}])
         user = user or await make(make_office)(is_superuser=True)
         await sign_in(self.page, self.site, user, path)
-        return await self.ready()
+        return await self.wait_until_ready()
 
-    async def ready(self) -> Board:
+    async def wait_until_ready(self) -> Board:
         await self.page.wait_for_selector("#board[data-ready]")
         return self
 
-    async def second_clerk(self) -> Board:
-        """A second clerk on another PC."""
+    async def open_for_second_clerk(self) -> Board:
+        """Opens the board of a second clerk, in a browser context of its own."""
         browser = self.page.context.browser
         assert browser is not None
         context = await browser.new_context(locale="zh-TW", timezone_id="Asia/Taipei")
@@ -59,17 +59,17 @@ class Board:
     def target(self, kind: str, pk: int) -> Locator:
         return self.page.locator(f'[data-target="{kind}:{pk}"]')
 
-    async def is_in_column(self, order: Order, status: str) -> None:
-        """Waits until the card is in the column of this status."""
+    async def wait_for_column(self, order: Order, status: str) -> None:
+        """Waits until the order's card is in the column of this status, and is not busy."""
         card = f'.column[data-status="{status}"] .order[data-id="{order.pk}"]:not([aria-busy="true"])'
         await self.page.wait_for_selector(card, state="attached")
 
-    async def is_shown(self, *orders: Order) -> None:
+    async def wait_for_cards(self, *orders: Order) -> None:
         """Waits until exactly these cards are shown, in any order."""
         shown = "[...document.querySelectorAll('.order')].map((card) => Number(card.dataset.id)).sort((a, b) => a - b)"
         await until(self.page, f"(ids) => {shown}.join() === ids.join()", sorted(order.pk for order in orders))
 
-    async def shows_fleet(self, counts: dict[Driver, int], routes: list[Route]) -> None:
+    async def wait_for_fleet(self, counts: dict[Driver, int], routes: list[Route]) -> None:
         """Waits until the drivers have these order counts, and exactly these routes are shown."""
         shown = """() => JSON.stringify([
           [...document.querySelectorAll('.drivers li')].map((row) =>
@@ -80,9 +80,9 @@ class Board:
         await until(self.page, f"(wanted) => ({shown})() === wanted", wanted)
 
     async def text(self, order: Order) -> str:
-        return MANY.sub(" ", await self.card(order).inner_text())
+        return WHITESPACE.sub(" ", await self.card(order).inner_text())
 
-    async def toast(self, text: str) -> Locator:
+    async def wait_for_toast(self, text: str) -> Locator:
         """Waits for a toast with this text."""
         toast = self.page.locator(".toast", has_text=text).last
         await toast.wait_for()
@@ -91,7 +91,7 @@ class Board:
     async def focus(self, order: Order) -> None:
         await self.card(order).locator("a").focus()
 
-    async def focused(self) -> int:
+    async def focused_order(self) -> int:
         """The id of the order whose card has the focus; 0 if none."""
         return int(await self.page.evaluate("Number(document.activeElement.closest('.order')?.dataset.id ?? 0)"))
 

@@ -1,4 +1,4 @@
-"""A page object for a driver's phone with the driver's page open on the running site."""
+"""A page object for the driver's page on a phone."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from orders.tests.factories import make_order
 
 CONTROLLED = "navigator.serviceWorker.ready.then(() => Boolean(navigator.serviceWorker.controller))"
 LIVE = "document.querySelector('connection-status')?.dataset.state === 'live'"
-# Takes a photo.
-PHOTO = """async () => {
+# Chooses a photo in the form, as the camera would.
+TAKE_PHOTO = """async () => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 3000, height: 2000 });
   canvas.getContext("2d").fillRect(0, 0, 2000, 2000);
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg"));
@@ -33,7 +33,7 @@ PHOTO = """async () => {
   input.files = files.files;
   input.dispatchEvent(new Event("change"));
 }"""
-# Shifts the device's clock by some milliseconds.
+# Shifts the device's clock by a number of milliseconds.
 WRONG_CLOCK = """
 const Real = Date;
 window.Date = class extends Real {
@@ -46,17 +46,18 @@ window.Date = class extends Real {
   }
 };
 """
-# Test clicks come faster than a finger, and would count as double taps.
-LISTEN = """
+# Records the time of the last click, because quick clicks of a test would count as double taps.
+RECORD_CLICKS = """
 for (const type of ["click", "close"]) addEventListener(type, () => (window.pressedAt = performance.now()), true);
 """
-RESTED = "performance.now() - (window.pressedAt ?? -1000) > 620"
+# Whether the next click does not count as the second of a double tap.
+CAN_CLICK = "performance.now() - (window.pressedAt ?? -1000) > 620"
 
 
 def make_stop(driver: Driver, status: str = "assigned", **fields: Any) -> Order:
     """Creates an order of today for this driver."""
-    made = make_order(status, driver=driver, scheduled_date=timezone.localdate(), **fields)
-    return Order.objects.select_related("customer").get(pk=made.pk)
+    order = make_order(status, driver=driver, scheduled_date=timezone.localdate(), **fields)
+    return Order.objects.select_related("customer").get(pk=order.pk)
 
 
 class Phone:
@@ -65,29 +66,33 @@ class Phone:
 
     async def open(self) -> None:
         await self.page.set_viewport_size({"width": 390, "height": 844})
-        await self.page.add_init_script(LISTEN)
+        await self.page.add_init_script(RECORD_CLICKS)
         # English, so that tests do not depend on translations.
         await self.page.context.add_cookies([{"name": "django_language", "value": "en", "url": self.site.url}])
         await sign_in(self.page, self.site, self.driver.user, "/driver/")
-        await self.live()
+        await self.wait_until_live()
 
-    async def live(self) -> None:
+    async def wait_until_live(self) -> None:
         await until(self.page, LIVE)
 
-    async def installed(self) -> None:
+    async def wait_until_installed(self) -> None:
         """Waits until the service worker has cached everything and controls the page."""
         await until(self.page, CONTROLLED)
 
     async def text(self, selector: str) -> str:
         return await self.page.locator(selector).inner_text()
 
-    async def shows(self, selector: str, text: str) -> None:
-        """Waits until the element has this text."""
+    async def wait_for_text(self, selector: str, text: str) -> None:
+        """Waits until an element of this selector contains the text."""
         await self.page.locator(selector, has_text=text).first.wait_for()
+
+    async def count_waiting(self) -> int:
+        """The number of waiting reports that the page shows."""
+        return await self.page.locator("#waiting li").count()
 
     async def press(self, move: str, then: str = "") -> None:
         """Presses a button of the next stop, and waits until the stop has the status `then`."""
-        await until(self.page, RESTED)
+        await until(self.page, CAN_CLICK)
         await self.page.locator(f'#next [data-move="{move}"]').click()
         if then:
             await self.page.locator(f"#next [data-status={then}]").wait_for()
@@ -97,7 +102,7 @@ class Phone:
 
     async def choose(self) -> None:
         """Chooses the first of the other stops."""
-        await until(self.page, RESTED)
+        await until(self.page, CAN_CLICK)
         await self.page.locator("#others .stop").first.click()
 
     async def sign(self) -> None:
@@ -110,7 +115,7 @@ class Phone:
         await self.page.mouse.up()
 
     async def deliver(self, serial: str) -> None:
-        """Delivers an assigned stop, with a signature."""
+        """Delivers the next stop, which must be assigned, with a serial number and a signature."""
         await self.go("delivering")
         await self.go("arriving")
         await self.go()
@@ -119,35 +124,35 @@ class Phone:
         await self.confirm()
 
     async def confirm(self) -> None:
-        await until(self.page, RESTED)
+        await until(self.page, CAN_CLICK)
         await self.page.locator("#proof [type=submit]").click()
         await self.page.locator("#proof").wait_for(state="hidden")
 
-    async def server_has(self, order: Order, status: str) -> None:
-        """Waits until the server has the status, and the phone has no waiting report."""
-        await until_true(lambda: Order.objects.filter(pk=order.pk, status=status).exists())
+    async def wait_for_server(self, order: Order, status: str) -> None:
+        """Waits until the server has this status, and no report waits on the phone."""
+        await wait_until_true(lambda: Order.objects.filter(pk=order.pk, status=status).exists())
         await self.page.locator("#waiting").wait_for(state="hidden")
 
 
-async def until_true(ask: Callable[[], bool]) -> None:
-    """Queries the database until `ask` returns true."""
+async def wait_until_true(is_true: Callable[[], bool]) -> None:
+    """Calls `is_true`, which may query the database, until it returns true."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await sync_to_async(ask)():
+        while not await sync_to_async(is_true)():
             await asyncio.sleep(0.05)
 
 
 @sync_to_async
-def reports(order: Order) -> list[OrderStatusChange]:
-    """The driver's status reports of an order."""
+def driver_reports(order: Order) -> list[OrderStatusChange]:
+    """The status changes of an order that its driver reported."""
     return list(order.history.filter(by=order.driver.user if order.driver else None))
 
 
 @sync_to_async
-def fresh(order: Order) -> Order:
+def reload_order(order: Order) -> Order:
     return Order.objects.get(pk=order.pk)
 
 
-# Sets the clocks of the device and the server. The page's timers are not affected.
+# These set the clocks of the device and the server. They do not affect the page's timers.
 
 
 DAY_MS = 86_400_000
@@ -156,19 +161,19 @@ DEVICE = """(() => {
   globalThis.deviceOff = %d;
   if (isSet) return;
   globalThis.Date = class extends real {
-    constructor(...said) { super(...(said.length ? said : [real.now() + globalThis.deviceOff])); }
+    constructor(...values) { super(...(values.length ? values : [real.now() + globalThis.deviceOff])); }
     static now() { return real.now() + globalThis.deviceOff; }
   };
 })();"""
 
 
-async def give_clock(page: Page, milliseconds: int) -> None:
-    """Shifts the device's clock on all pages opened from now on."""
+async def shift_clock(page: Page, milliseconds: int) -> None:
+    """Shifts the device's clock on all documents loaded from now on."""
     await page.add_init_script(DEVICE % milliseconds)
 
 
 async def set_clock(page: Page, milliseconds: int) -> None:
-    """Sets the device's clock while the page is open."""
+    """Shifts the device's clock while the page is open."""
     await page.evaluate("(off) => { globalThis.deviceOff = off; }", milliseconds)
 
 
@@ -179,8 +184,8 @@ class ServerClock:
         self.page, self.ahead = page, timedelta()
 
     async def start(self) -> None:
-        """Call it before the page opens, so that responses under way when the clock is set have the new time too."""
-        await self.page.route(re.compile("/api/v1/|/health/live"), self._answer)
+        """Call it before the page opens, so that responses under way have the new time once the clock is set."""
+        await self.page.route(re.compile("/api/v1/|/health/live"), self._shift_response)
         await self.page.route_web_socket("**", self._join)
 
     async def set(self, moment: datetime) -> None:
@@ -188,15 +193,15 @@ class ServerClock:
         set_time = "(at) => import('/static/web/server-clock.js').then((clock) => clock.setServerTime(at, 0))"
         await self.page.evaluate(set_time, moment.timestamp() * 1000)
 
-    async def _answer(self, route: Route) -> None:
-        answer = await route.fetch()
-        told = int(answer.headers["x-server-time"]) + round(self.ahead.total_seconds() * 1000)
-        await route.fulfill(response=answer, headers=answer.headers | {"x-server-time": str(told)})
+    async def _shift_response(self, route: Route) -> None:
+        response = await route.fetch()
+        server_time = int(response.headers["x-server-time"]) + round(self.ahead.total_seconds() * 1000)
+        await route.fulfill(response=response, headers=response.headers | {"x-server-time": str(server_time)})
 
-    def _join(self, link: WebSocketRoute) -> None:
-        link.connect_to_server().on_message(lambda text: link.send(self._frame(str(text))))
+    def _join(self, socket: WebSocketRoute) -> None:
+        socket.connect_to_server().on_message(lambda text: socket.send(self._shift_frame(str(text))))
 
-    def _frame(self, text: str) -> str:
+    def _shift_frame(self, text: str) -> str:
         frame = json.loads(text)
         if frame.get("type") not in ("connection", "heartbeat"):
             return text

@@ -1,4 +1,4 @@
-"""The board's cards, filters, search and drawer, its accessibility in light and dark, and a clerk's actions on it."""
+"""The board's cards, filters, search, drawer and map, and its accessibility in light and dark."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from luckygas.testing.site import Site
 from luckygas.testing.waiting import PATIENCE_SECONDS
 from orders.models.order import Proof
 from orders.tests.factories import make_customer, make_driver, make_product, make_route
-from pages.tests.browser.board import Board, make_order_today, status_of
-from pages.tests.browser.phone import DAY_MS, give_clock, set_clock
+from pages.tests.browser.board import Board, make_order_today
+from pages.tests.browser.phone import DAY_MS, set_clock, shift_clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 TOMORROW = timezone.localdate() + timedelta(days=1)
-SHIFT = """() => new Promise((done) => new PerformanceObserver((list) => done(
+# The sum of all layout shifts so far (Layout Instability API).
+LAYOUT_SHIFT = """() => new Promise((done) => new PerformanceObserver((list) => done(
   list.getEntries().reduce((sum, entry) => sum + entry.value, 0))).observe({type: "layout-shift", buffered: true})
   || setTimeout(() => done(0), 300))"""
 
@@ -38,12 +39,19 @@ async def test_cards_show_the_order_and_urgent_ones_come_first(page: Page, site:
     await make(assigned.save)()
     done = await make(make_order_today)("delivered")
     board = await Board(page, site).open()
-    await board.is_shown(usual, urgent, assigned, done)
-    order_of = await board.column("pending").locator(".order").evaluate_all("cards => cards.map(c => +c.dataset.id)")
-    assert order_of == [urgent.pk, usual.pk]
+    await board.wait_for_cards(usual, urgent, assigned, done)
+    order_ids = await board.column("pending").locator(".order").evaluate_all("cards => cards.map(c => +c.dataset.id)")
+    assert order_ids == [urgent.pk, usual.pk]
     text = await board.text(usual)
-    for said in (str(usual), usual.customer.name, usual.delivery_address, "16kg 瓦斯桶 × 2", "morning, 08–12", "min"):
-        assert said in text
+    for text_part in (
+        str(usual),
+        usual.customer.name,
+        usual.delivery_address,
+        "16kg 瓦斯桶 × 2",
+        "morning, 08–12",
+        "min",
+    ):
+        assert text_part in text
     assert (await board.text(urgent)).startswith("Urgent")
     assert "陳志明 #3" in await board.text(assigned)
     assert await board.column("pending").locator("h2").inner_text() == "Pending\n2\nurgent\n1"
@@ -60,46 +68,46 @@ async def test_board_does_not_jump_while_it_fills(page: Page, site: Site) -> Non
     board = await Board(page, site).open()
     await board.page.wait_for_selector(".order")
     await board.page.wait_for_selector(".leaflet-container")
-    assert await page.evaluate(SHIFT) < 0.01
+    assert await page.evaluate(LAYOUT_SHIFT) < 0.01
 
 
-async def test_filters_narrow_what_is_shown_and_outlive_a_reload(page: Page, site: Site) -> None:
+async def test_filters_hide_cards_and_survive_a_reload(page: Page, site: Site) -> None:
     driver = await make(make_driver)(name="陳志明")
     customer = await make(make_customer)(address="台北市信義區松高路1號")
     overdue = await make(make_order_today)(scheduled_date=timezone.localdate() - timedelta(days=2))
     morning = await make(make_order_today)(time_slot="morning")
-    his = await make(make_order_today)("assigned", driver=driver, time_slot="evening")
-    there = await make(make_order_today)(customer=customer, time_slot="afternoon")
+    assigned = await make(make_order_today)("assigned", driver=driver, time_slot="evening")
+    in_area = await make(make_order_today)(customer=customer, time_slot="afternoon")
     later = await make(make_order_today)(scheduled_date=TOMORROW)
     done = await make(make_order_today)("delivered", scheduled_date=TOMORROW)
     board = await Board(page, site).open()
-    await board.is_shown(overdue, morning, his, there, done)  # `done` was delivered today, before its day
+    await board.wait_for_cards(overdue, morning, assigned, in_area, done)  # `done` was delivered today, a day early
     await page.reload()
-    await (await board.ready()).is_shown(overdue, morning, his, there, done)
+    await (await board.wait_until_ready()).wait_for_cards(overdue, morning, assigned, in_area, done)
     await page.select_option("#slot", "morning")
-    await board.is_shown(morning)
+    await board.wait_for_cards(morning)
     await page.select_option("#slot", "")
     await board.target("driver", driver.pk).locator("button").click()
-    await board.is_shown(his)
+    await board.wait_for_cards(assigned)
     assert await page.input_value("#driver") == str(driver.pk)
     await page.select_option("#driver", "none")
-    await board.is_shown(overdue, morning, there)
+    await board.wait_for_cards(overdue, morning, in_area)
     await page.select_option("#area", "信義區")
-    await board.is_shown(there)
+    await board.wait_for_cards(in_area)
     await page.reload()
-    await (await board.ready()).is_shown(there)
+    await (await board.wait_until_ready()).wait_for_cards(in_area)
     await page.select_option("#area", "")
     await page.select_option("#driver", "")
     await page.select_option("#day", "tomorrow")
-    await board.is_shown(later, done)
+    await board.wait_for_cards(later, done)
     await page.select_option("#day", "all")
-    await board.is_shown(overdue, morning, his, there, later, done)
+    await board.wait_for_cards(overdue, morning, assigned, in_area, later, done)
     await page.select_option("#day", "date")
     await page.fill("[name=date]", str(overdue.scheduled_date))
-    await board.is_shown(overdue)
+    await board.wait_for_cards(overdue)
 
 
-async def test_driver_counts_and_routes_are_of_the_chosen_day(page: Page, site: Site) -> None:
+async def test_driver_counts_and_routes_follow_the_chosen_day(page: Page, site: Site) -> None:
     today, driver = timezone.localdate(), await make(make_driver)()
     days = {-1: 1, 0: 2, 1: 3}
     routes = {day: await make(make_route)(driver=driver, date=today + timedelta(days=day)) for day in days}
@@ -115,13 +123,13 @@ async def test_driver_counts_and_routes_are_of_the_chosen_day(page: Page, site: 
         await page.select_option("#day", "date" if is_date else chosen)
         if is_date:
             await page.fill("[name=date]", chosen)
-        await board.shows_fleet({driver: count}, [routes[day] for day in shown])
+        await board.wait_for_fleet({driver: count}, [routes[day] for day in shown])
     await page.select_option("#day", "tomorrow")
     await page.reload()
-    await (await board.ready()).shows_fleet({driver: 3}, [routes[1]])
+    await (await board.wait_until_ready()).wait_for_fleet({driver: 3}, [routes[1]])
 
 
-async def test_search_finds_by_name_number_address_and_last_digits_on_any_day(page: Page, site: Site) -> None:
+async def test_search_finds_orders_of_any_day_by_name_number_address_or_phone(page: Page, site: Site) -> None:
     wang = await make(make_customer)(name="王大明", phone="0912-345-678", phone2="02-2700-4321")
     chen = await make(make_customer)(name="陳小美", address="台北市信義區松高路9號")
     today, later = await make(make_order_today)(customer=wang), await make(make_order_today)(scheduled_date=TOMORROW)
@@ -134,13 +142,13 @@ async def test_search_finds_by_name_number_address_and_last_digits_on_any_day(pa
         ("松高路9", old), ("大\u200b明", today), ("(+886) 912‑345‑678", today), (number.replace("-", "‑"), later),
     ):  # fmt: skip
         await page.keyboard.type(typed)
-        await board.is_shown(found)
+        await board.wait_for_cards(found)
         await page.fill("#q", "")
     await page.fill("#q", "nobody")
-    await board.is_shown()
+    await board.wait_for_cards()
 
 
-async def test_drawer_shows_the_whole_order_and_returns_the_focus(page: Page, site: Site) -> None:
+async def test_drawer_shows_the_order_and_returns_the_focus_when_closed(page: Page, site: Site) -> None:
     driver = await make(make_driver)()
     hour_ago = timezone.now() - timedelta(hours=1)
     order = await make(make_order_today)("arriving", driver=driver, quantity=2, created_at=hour_ago, notes="按三樓")
@@ -154,29 +162,29 @@ async def test_drawer_shows_the_whole_order_and_returns_the_focus(page: Page, si
     drawer = page.locator("#drawer")
     await drawer.wait_for()
     text = await drawer.inner_text()
-    for said in (str(order), "Delivered", "按三樓", "20kg 瓦斯桶", "NT$1,600", "CYL789", "Arriving → Delivered"):
-        assert said in text, said
+    for text_part in (str(order), "Delivered", "按三樓", "20kg 瓦斯桶", "NT$1,600", "CYL789", "Arriving → Delivered"):
+        assert text_part in text, text_part
     assert "0912-" in await drawer.locator(".phone").inner_text()
     assert "reported later" in await drawer.locator(".history li").first.inner_text()
     assert "瓦斯" in await drawer.locator(".messages").inner_text()
     assert page.url.endswith(f"?order={order.pk}")
     await page.keyboard.press("Escape")
-    assert (await drawer.is_visible(), await board.focused()) == (False, order.pk)
+    assert (await drawer.is_visible(), await board.focused_order()) == (False, order.pk)
     await page.goto(f"{site.url}/?order={order.pk}")
     await drawer.wait_for()
     assert str(order) in await drawer.locator("h2").inner_text()
 
 
-async def test_drawer_acts_on_the_shown_order_and_stays_closed(page: Page, site: Site) -> None:
+async def test_drawer_moves_the_displayed_order_and_stays_closed_after_escape(page: Page, site: Site) -> None:
     shown, slow = await make(make_order_today)(), await make(make_order_today)()
     board = await Board(page, site).open(f"/?order={shown.pk}")
     drawer = page.locator("#drawer")
     await drawer.wait_for()
-    held = asyncio.Queue[Route]()
-    await page.route(f"**/orders/{slow.pk}/", held.put)
+    held_routes = asyncio.Queue[Route]()
+    await page.route(f"**/orders/{slow.pk}/", held_routes.put)
     await board.focus(slow)
     await page.keyboard.press("Enter")
-    route = await asyncio.wait_for(held.get(), PATIENCE_SECONDS)
+    route = await asyncio.wait_for(held_routes.get(), PATIENCE_SECONDS)
     await drawer.get_by_role("button", name="Move…").click()
     assert str(shown) in await page.locator("#move").inner_text()
     await page.keyboard.press("Escape")
@@ -187,24 +195,24 @@ async def test_drawer_acts_on_the_shown_order_and_stays_closed(page: Page, site:
     assert not await drawer.is_visible()
     await page.route(f"**/orders/{shown.pk}/", lambda route: route.abort())
     await board.card(shown).click()
-    await board.toast("This order could not be opened. Please try again.")
+    await board.wait_for_toast("This order could not be opened. Please try again.")
     assert not await drawer.is_visible()
 
 
-async def test_drawer_retries_until_it_has_the_change(page: Page, site: Site) -> None:
+async def test_drawer_retries_a_failed_read_after_a_change(page: Page, site: Site) -> None:
     order = await make(make_order_today)()
     board = await Board(page, site).open(f"/?order={order.pk}")
     drawer = page.locator("#drawer")
     await drawer.wait_for()
     await page.wait_for_selector("connection-status[data-state=live]")
-    await board.is_in_column(order, "pending")
+    await board.wait_for_column(order, "pending")
     await page.route(f"**/orders/{order.pk}/", lambda route: route.abort(), times=1)
     order.notes = "改由三樓送"
     await make(order.save)()
     await drawer.get_by_text("改由三樓送").wait_for()
 
 
-async def test_phone_scrolls_the_columns_alone_and_the_language_keeps_the_view(page: Page, site: Site) -> None:
+async def test_narrow_page_does_not_scroll_sideways_and_language_keeps_filters(page: Page, site: Site) -> None:
     for status in ("pending", "failed", "delivered"):
         await make(make_order_today)(status, priority="urgent")
     board = await Board(page, site).open()
@@ -227,7 +235,7 @@ async def test_board_has_no_serious_accessibility_violation(page: Page, site: Si
     order = await make(make_order_today)(priority="urgent")
     board = await Board(page, site).open()
     await page.get_by_role("button", name="Cancelled").click()
-    await board.is_in_column(order, "pending")
+    await board.wait_for_column(order, "pending")
     await page.wait_for_selector(".leaflet-container")
     assert await serious_faults(page) == []
     await board.card(order).click()
@@ -238,36 +246,36 @@ async def test_board_has_no_serious_accessibility_violation(page: Page, site: Si
     assert await serious_faults(page) == []
 
 
-async def test_order_without_moves_has_no_move_button(page: Page, site: Site) -> None:
-    gone, new = await make(make_order_today)("cancelled"), await make(make_order_today)()
+async def test_order_of_final_status_has_no_move_button(page: Page, site: Site) -> None:
+    cancelled, new = await make(make_order_today)("cancelled"), await make(make_order_today)()
     board = await Board(page, site).open()
     await page.get_by_role("button", name="Cancelled").click()
-    await board.card(gone).wait_for()
+    await board.card(cancelled).wait_for()
     assert await board.card(new).locator(".move").is_visible()
-    assert not await board.card(gone).locator(".move").is_visible()
-    await board.card(gone).click()
+    assert not await board.card(cancelled).locator(".move").is_visible()
+    await board.card(cancelled).click()
     await page.locator("#drawer").wait_for()
     assert not await page.locator("#drawer [data-do=move]").is_visible()
 
 
-@pytest.mark.parametrize("off", [-DAY_MS, pytest.param(DAY_MS, marks=pytest.mark.long)])
-async def test_day_and_ages_are_the_servers_on_a_pc_that_is_a_day_off(page: Page, site: Site, off: int) -> None:
+@pytest.mark.parametrize("offset", [-DAY_MS, pytest.param(DAY_MS, marks=pytest.mark.long)])
+async def test_board_uses_the_servers_clock_on_a_pc_with_a_wrong_date(page: Page, site: Site, offset: int) -> None:
     driver = await make(make_driver)()
     order, done = await make(make_order_today)(), await make(make_order_today)("delivered", driver=driver)
     later = await make(make_order_today)(scheduled_date=TOMORROW)
     routes = [await make(make_route)(driver=driver, date=day) for day in (timezone.localdate(), TOMORROW)]
-    await give_clock(page, off)
+    await shift_clock(page, offset)
     board = await Board(page, site).open()
-    await board.is_shown(order, done)
-    await board.shows_fleet({driver: 0}, routes[:1])
+    await board.wait_for_cards(order, done)
+    await board.wait_for_fleet({driver: 0}, routes[:1])
     text = await board.text(order)
     assert "min" in text
     assert "day" not in text.replace("Monday", "")
     await page.select_option("#day", "tomorrow")
-    await board.is_shown(later)
+    await board.wait_for_cards(later)
     await set_clock(page, 0)
     await page.select_option("#day", "now")
-    await board.is_shown(order, done)
+    await board.wait_for_cards(order, done)
 
 
 async def test_map_shows_drivers_and_stops_with_their_numbers(page: Page, site: Site) -> None:
@@ -288,218 +296,3 @@ async def test_map_shows_drivers_and_stops_with_their_numbers(page: Page, site: 
     await page.locator("#drawer").wait_for()
     await make(order.transition_to)("cancelled", reason="測試")
     await until(page, "!document.querySelector('.pin.stop')")
-
-
-# Actions on the board: by mouse and by keyboard, alone and with another clerk.
-
-
-DRAG = """(element, name) => element.dispatchEvent(
-  new DragEvent(name, {bubbles: true, cancelable: true, dataTransfer: new DataTransfer()}))"""
-
-
-async def test_a_card_is_dragged_to_a_status_a_driver_another_driver_and_a_route(page: Page, site: Site) -> None:
-    first, second = await make(make_driver)(), await make(make_driver)()
-    route = await make(make_route)(driver=first, date=timezone.localdate())
-    order = await make(make_order_today)()
-    board = await Board(page, site).open()
-    await board.card(order).drag_to(board.column("confirmed"))
-    await board.is_in_column(order, "confirmed")
-    await board.card(order).drag_to(board.target("driver", first.pk))
-    await board.is_in_column(order, "assigned")
-    assert first.name in await board.text(order)
-    await board.card(order).drag_to(board.target("driver", second.pk))
-    await until(page, "([id, name]) => document.querySelector(`.order[data-id='${id}']`).innerText.includes(name)",
-                [order.pk, second.name])  # fmt: skip
-    await board.card(order).drag_to(board.target("route", route.pk))
-    await until(page, "([id, name]) => document.querySelector(`.order[data-id='${id}']`).innerText.includes(name)",
-                [order.pk, first.name])  # fmt: skip
-    await make(order.refresh_from_db)()
-    assert (order.status, order.driver_id, order.route_id) == ("assigned", first.pk, route.pk)
-    history = [str(row) async for row in order.history.all()]
-    assert history == ["– → pending", "pending → confirmed", "confirmed → assigned", *["assigned → assigned"] * 2]
-
-
-async def test_a_new_order_dragged_to_a_driver_is_confirmed_and_assigned_at_once(page: Page, site: Site) -> None:
-    driver, order = await make(make_driver)(), await make(make_order_today)()
-    board = await Board(page, site).open()
-    await board.card(order).drag_to(board.target("driver", driver.pk))
-    await board.is_in_column(order, "assigned")
-    assert await status_of(order) == "assigned"
-
-
-async def test_expired_session_returns_to_the_board_after_sign_in(page: Page, site: Site) -> None:
-    order = await make(make_order_today)()
-    board = await Board(page, site).open(f"/?order={order.pk}")
-    await page.context.clear_cookies(name="sessionid")
-    await page.keyboard.press("Escape")
-    await board.card(order).drag_to(board.column("confirmed"))
-    await page.wait_for_url("**/accounts/login/?next=/**")
-    assert await status_of(order) == "pending"
-
-
-async def test_forbidden_drop_target_is_marked_and_refuses_the_drop(page: Page, site: Site) -> None:
-    order = await make(make_order_today)("arriving")
-    other = await make(make_driver)()
-    board = await Board(page, site).open()
-    await board.is_in_column(order, "arriving")
-    await board.card(order).evaluate(DRAG, "dragstart")
-    await page.wait_for_selector("#board.dragging")
-    allowed = await page.locator("[data-target].allowed").evaluate_all("all => all.map(e => e.dataset.target).sort()")
-    assert allowed == ["status:cancelled", "status:delivered", "status:delivering", "status:failed"]
-    forbidden = board.target("driver", other.pk)
-    assert await forbidden.evaluate("element => getComputedStyle(element).opacity") == "0.4"
-    assert await forbidden.evaluate(DRAG, "dragover")  # not prevented: the browser drops nothing here
-    assert not await board.column("failed").evaluate(DRAG, "dragover")
-    await board.card(order).evaluate(DRAG, "dragend")
-    assert await page.locator(".dragging, .allowed, .over").count() == 0
-    await board.card(order).drag_to(forbidden)
-    assert await status_of(order) == "arriving"
-    card = await board.card(order).element_handle()
-    await card.evaluate(DRAG, "dragstart")
-    await page.wait_for_selector("#board.dragging")
-    await page.select_option("#driver", "none")
-    await board.is_shown()
-    await card.evaluate(DRAG, "dragend")  # the card is no longer on the board
-    assert await page.locator(".dragging, .allowed, .over").count() == 0
-
-
-async def test_a_move_that_needs_a_reason_or_a_driver_asks_for_it(page: Page, site: Site) -> None:
-    driver = await make(make_driver)(name="陳志明")
-    gone, given = await make(make_order_today)(), await make(make_order_today)("confirmed")
-    board = await Board(page, site).open()
-    await board.card(gone).drag_to(board.column("cancelled"))
-    for reason in ("", "   "):
-        await page.keyboard.type(reason)
-        await page.keyboard.press("Enter")  # without a reason nothing happens
-        assert await page.locator("#move").is_visible()
-    await page.keyboard.type("客戶改日再訂")
-    await page.keyboard.press("Enter")
-    await board.is_in_column(gone, "cancelled")
-    assert await gone.history.filter(reason="客戶改日再訂").aexists()
-    await board.card(given).drag_to(board.column("assigned"))
-    await board.choose("陳志明")
-    await page.keyboard.press("Enter")
-    await board.is_in_column(given, "assigned")
-    await make(given.refresh_from_db)()
-    assert given.driver_id == driver.pk
-
-
-async def test_everything_works_without_a_mouse(page: Page, site: Site) -> None:
-    driver = await make(make_driver)(name="陳志明")
-    first, second = await make(make_order_today)(), await make(make_order_today)()
-    failed = await make(make_order_today)("failed")
-    board = await Board(page, site).open()
-    await board.is_shown(first, second, failed)
-    await board.focus(first)
-    steps = []
-    for key in ("ArrowDown", "ArrowRight", "ArrowLeft"):
-        await page.keyboard.press(key)
-        steps.append(await board.focused())
-    assert steps == [second.pk, failed.pk, first.pk]
-    await page.keyboard.press("m")
-    assert await page.locator("#move [name=target]").first.evaluate("e => e === document.activeElement")
-    await page.keyboard.press("Escape")
-    assert (await board.focused(), await status_of(first)) == (first.pk, "pending")
-    await page.keyboard.press("m")
-    await board.choose("陳志明")
-    await page.keyboard.press("Enter")
-    await board.is_in_column(first, "assigned")
-    await board.focus(first)
-    await page.keyboard.press("m")
-    await board.choose("Out for delivery")
-    await page.keyboard.press("Enter")
-    await board.is_in_column(first, "delivering")
-    assert await board.focused() == first.pk  # it moved and still has the focus
-    await make(first.refresh_from_db)()
-    assert (first.status, first.driver_id) == ("delivering", driver.pk)
-
-
-async def test_second_of_two_concurrent_clerks_is_refused(page: Page, site: Site) -> None:
-    order, driver = await make(make_order_today)("confirmed"), await make(make_driver)(name="陳志明")
-    first = await Board(page, site).open()
-    second = await first.second_clerk()
-    await second.focus(order)
-    await second.page.keyboard.press("m")
-    await first.card(order).drag_to(first.target("driver", driver.pk))
-    await first.is_in_column(order, "assigned")
-    await second.is_in_column(order, "assigned")
-    await second.choose("Cancelled")
-    await second.page.fill("#reason", "太慢")
-    await second.page.keyboard.press("Enter")
-    toast = await second.toast("Changed by someone else")
-    assert str(order) in await toast.inner_text()
-    await second.is_in_column(order, "assigned")
-    assert await status_of(order) == "assigned"
-    assert order.driver_id == driver.pk
-    await second.page.context.close()
-
-
-async def test_a_failed_order_is_tried_again_by_one_click(page: Page, site: Site) -> None:
-    yesterday = timezone.localdate() - timedelta(days=1)
-    today = await make(make_order_today)("failed", scheduled_date=yesterday)
-    tomorrow = await make(make_order_today)("failed")
-    board = await Board(page, site).open("/?day=all")
-    await board.card(today).get_by_role("button", name="Deliver today").click()
-    await board.is_in_column(today, "confirmed")
-    await board.card(tomorrow).get_by_role("button", name="Deliver tomorrow").click()
-    await board.is_in_column(tomorrow, "confirmed")
-    for order, day in ((today, timezone.localdate()), (tomorrow, timezone.localdate() + timedelta(days=1))):
-        await make(order.refresh_from_db)()
-        assert (order.scheduled_date, order.attempt, order.driver_id) == (day, 2, None)
-
-
-async def test_failed_change_is_reported_and_changes_nothing(page: Page, site: Site) -> None:
-    order = await make(make_order_today)()
-    board = await Board(page, site).open()
-    await board.is_in_column(order, "pending")
-    await page.route("**/orders/bulk-update/", lambda route: route.abort())
-    await board.card(order).drag_to(board.column("confirmed"))
-    await board.toast("No connection")
-    await board.is_in_column(order, "pending")
-    assert await status_of(order) == "pending"
-
-
-async def test_card_that_leaves_the_view_passes_the_focus_on(page: Page, site: Site) -> None:
-    driver = await make(make_driver)(name="陳志明")
-    first, second = await make(make_order_today)(), await make(make_order_today)()
-    board = await Board(page, site).open("/?driver=none")
-    await board.focus(first)
-    await page.keyboard.press("m")
-    await board.choose("陳志明")
-    await page.keyboard.press("Enter")
-    await board.is_shown(second)
-    assert (await board.focused(), await status_of(first)) == (second.pk, "assigned")
-    assert (await make(lambda: first.driver)()) == driver
-
-
-async def test_card_that_is_folded_or_loses_its_button_passes_the_focus_on(page: Page, site: Site) -> None:
-    gone, beside = await make(make_order_today)(), await make(make_order_today)()
-    failed = await make(make_order_today)("failed")
-    board = await Board(page, site).open()
-    await board.focus(gone)
-    await page.keyboard.press("m")
-    await board.choose("Cancelled")
-    await page.fill("#reason", "客戶改日再訂")
-    await page.keyboard.press("Enter")
-    await board.is_in_column(gone, "cancelled")
-    assert await board.focused() == beside.pk
-    await board.card(failed).get_by_role("button", name="Deliver today").press("Enter")
-    await board.is_in_column(failed, "confirmed")
-    assert await board.focused() == failed.pk
-    await page.get_by_role("button", name="Cancelled").click()
-    await board.focus(failed)
-    await page.keyboard.press("ArrowRight")
-    assert await board.focused() == gone.pk
-
-
-async def test_inactive_driver_is_refused_and_no_longer_offered(page: Page, site: Site) -> None:
-    driver, order = await make(make_driver)(), await make(make_order_today)()
-    board = await Board(page, site).open()
-    await board.is_in_column(order, "pending")
-    driver.is_active = False
-    await make(driver.save)()
-    await board.card(order).drag_to(board.target("driver", driver.pk))
-    toast = await board.toast("This driver is no longer available. Please choose another.")
-    assert str(order) in await toast.inner_text()
-    await board.target("driver", driver.pk).wait_for(state="detached")
-    assert await status_of(order) == "pending"

@@ -36,7 +36,7 @@ async def test_changes_by_others_appear_on_the_board_and_in_the_drawer(page: Pag
     drawer = page.locator("#drawer")
     await drawer.wait_for()
     await make(order.transition_to)("confirmed")
-    await board.is_in_column(order, "confirmed")
+    await board.wait_for_column(order, "confirmed")
     await drawer.locator(".history", has_text="Pending → Confirmed").wait_for()
     customer.name = "新名字"
     await make(customer.save)()
@@ -60,55 +60,55 @@ async def test_changes_by_others_appear_on_the_board_and_in_the_drawer(page: Pag
 
 
 async def test_new_urgent_and_failed_orders_and_failed_sms_show_toasts(page: Page, site: Site) -> None:
-    there = await make(make_order_today)("delivering", priority="urgent")
+    urgent_before = await make(make_order_today)("delivering", priority="urgent")
     board = await Board(page, site).open()
-    await board.is_in_column(there, "delivering")
+    await board.wait_for_column(urgent_before, "delivering")
     new = await make(make_order_today)()
-    toast = await board.toast("New order")
+    toast = await board.wait_for_toast("New order")
     assert str(new) in await toast.inner_text()
     assert (await board.text(new)).startswith(str(new))
     urgent = await make(make_order_today)(priority="urgent")
-    assert str(urgent) in await (await board.toast("Urgent order")).inner_text()
-    await make(there.transition_to)("failed", reason="按鈴無人應門")
-    failed = await board.toast("Delivery failed")
+    assert str(urgent) in await (await board.wait_for_toast("Urgent order")).inner_text()
+    await make(urgent_before.transition_to)("failed", reason="按鈴無人應門")
+    failed = await board.wait_for_toast("Delivery failed")
     assert "按鈴無人應門" in await failed.inner_text()
     message = await make(make_message)(SmsStatus.SENDING, order=new)
     assert await make(message.move)(SmsStatus.SENDING, SmsStatus.FAILED)
-    await board.toast("An SMS was not delivered")
-    assert await page.locator(".toast").count() == 4  # none for orders that existed before
+    await board.wait_for_toast("An SMS was not delivered")
+    assert await page.locator(".toast").count() == 4  # no toast for orders that existed before
     await page.evaluate("window.same = true")
     await failed.get_by_role("link").click()
-    await page.locator("#drawer", has_text=str(there)).wait_for()
+    await page.locator("#drawer", has_text=str(urgent_before)).wait_for()
     assert await page.evaluate("window.same")
 
 
 async def test_simultaneous_events_share_one_toast(page: Page, site: Site) -> None:
     board = await Board(page, site).open()
     orders = [await make(make_order_today)() for _ in range(12)]
-    await board.is_shown(*orders)
-    await board.toast("new orders")
+    await board.wait_for_cards(*orders)
+    await board.wait_for_toast("new orders")
     assert await page.locator(".toast").count() < 5
 
 
 @pytest.mark.long
-async def test_event_during_a_batch_read_is_kept(page: Page, site: Site) -> None:
-    """Fields missing in many events are read as one list, which lacks events that arrive while it is under way."""
+async def test_event_during_a_read_of_all_orders_is_not_lost(page: Page, site: Site) -> None:
+    """After many events the board reads all orders at once. The response lacks orders that were created meanwhile."""
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
-    held = asyncio.Queue[Route]()
-    await page.route("**/orders/?status=*pending*", held.put)
+    held_routes = asyncio.Queue[Route]()
+    await page.route("**/orders/?status=*pending*", held_routes.put)
     orders = [await make(make_order_today)() for _ in range(12)]
-    route = await asyncio.wait_for(held.get(), PATIENCE_SECONDS)
+    route = await asyncio.wait_for(held_routes.get(), PATIENCE_SECONDS)
     answer = await route.fetch()
     orders.append(await make(make_order_today)())
     await board.card(orders[-1]).locator(".age", has_text="min").wait_for()
     await route.fulfill(response=answer)
     await board.card(orders[0]).locator(".age", has_text="min").wait_for()
-    await page.evaluate("new Promise((done) => setTimeout(done, 50))")  # until all is drawn
-    await board.is_shown(*orders)
+    await page.evaluate("new Promise((done) => setTimeout(done, 50))")  # until the board has drawn all orders
+    await board.wait_for_cards(*orders)
 
 
-async def test_counts_and_routes_of_another_day_are_kept_live(page: Page, site: Site) -> None:
+async def test_events_update_counts_and_routes_of_another_day(page: Page, site: Site) -> None:
     today, driver = timezone.localdate(), await make(make_driver)()
     tomorrow = today + timedelta(days=1)
     order = await make(make_order_today)("confirmed", scheduled_date=tomorrow)
@@ -116,33 +116,33 @@ async def test_counts_and_routes_of_another_day_are_kept_live(page: Page, site: 
     route = await make(make_route)(driver=driver, date=today)
     board = await Board(page, site).open("/?day=tomorrow")
     await page.wait_for_selector("connection-status[data-state=live]")
-    await board.shows_fleet({driver: 0}, [])
+    await board.wait_for_fleet({driver: 0}, [])
     await make(other.transition_to)("assigned", driver=driver)
     await make(order.transition_to)("assigned", driver=driver)
-    await board.shows_fleet({driver: 1}, [])
+    await board.wait_for_fleet({driver: 1}, [])
     route.date = tomorrow
     await make(route.save)()
-    await board.shows_fleet({driver: 1}, [route])
+    await board.wait_for_fleet({driver: 1}, [route])
     new = await make(make_route)(driver=driver, date=tomorrow, name="新路線")
-    await board.shows_fleet({driver: 1}, [route, new])
+    await board.wait_for_fleet({driver: 1}, [route, new])
     route.date = today
     await make(route.save)()
     order.scheduled_date = today
     await make(order.save)()
-    await board.shows_fleet({driver: 0}, [new])
+    await board.wait_for_fleet({driver: 0}, [new])
     await page.select_option("#day", "now")
-    await board.shows_fleet({driver: 2}, [route])
+    await board.wait_for_fleet({driver: 2}, [route])
 
 
 async def test_read_after_an_event_is_retried_until_it_succeeds(page: Page, site: Site) -> None:
     busy = {"status": 503, "headers": {"Retry-After": "1"}, "body": "Service Unavailable"}
-    there = await make(make_order_today)()
+    known = await make(make_order_today)()
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
-    await board.is_in_column(there, "pending")
+    await board.wait_for_column(known, "pending")
     for rows in ("orders", "routes"):
         await page.route(re.compile(rf"/api/v1/{rows}/\d+/$"), lambda route: route.fulfill(**busy), times=2)
-    # Their events lack the order's creation time and the route's name.
+    # The events lack the order's creation time and the route's name, so the board reads these.
     new = await make(make_order_today)(created_at=timezone.now() - timedelta(hours=3))
     route = await make(make_route)(date=timezone.localdate(), name="新路線")
     await board.card(new).locator(".age", has_text="hr").wait_for()
@@ -151,16 +151,16 @@ async def test_read_after_an_event_is_retried_until_it_succeeds(page: Page, site
 
 @pytest.mark.long
 async def test_reconnected_board_retries_failed_reads_at_once(page: Page, site: Site) -> None:
-    links: list[WebSocketRoute] = []
+    sockets: list[WebSocketRoute] = []
 
-    async def join(link: WebSocketRoute) -> None:
-        link.connect_to_server()
-        links.append(link)
+    async def join(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
 
     await page.route_web_socket("**", join)
     await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
-    # The first wait is up to 500 ms; the test makes this one half a minute.
+    # The first pause of `retry` is up to 500 ms. With this random number it is half a minute.
     await page.evaluate("""async () => {
       const { ApiError } = await import("/static/web/api.js");
       const { retry } = await import("/static/web/retry.js");
@@ -172,7 +172,7 @@ async def test_reconnected_board_retries_failed_reads_at_once(page: Page, site: 
       Math.random = random;
     }""")
     assert await page.evaluate("tries") == 1
-    await links[-1].close(code=1011)
+    await sockets[-1].close(code=1011)
     await until(page, "tries === 2")
 
 
@@ -186,14 +186,14 @@ async def test_board_switches_to_the_new_day_at_midnight(page: Page, site: Site)
     await clock.start()
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
-    await board.is_shown(order)
-    await board.shows_fleet({driver: 0}, routes[:1])
+    await board.wait_for_cards(order)
+    await board.wait_for_fleet({driver: 0}, routes[:1])
     midnight = timezone.make_aware(datetime.combine(tomorrow, time()))
     async with page.expect_request(f"**/orders/?status=delivered,cancelled&day={tomorrow}*"):
         await clock.set(midnight - timedelta(seconds=0.5))
-    await board.is_shown(order, later)
+    await board.wait_for_cards(order, later)
     await page.wait_for_selector(f'.order.overdue[data-id="{order.pk}"]')
-    await board.shows_fleet({driver: 0}, routes[1:])
+    await board.wait_for_fleet({driver: 0}, routes[1:])
     await page.unroute_all(behavior="wait")
 
 
@@ -201,21 +201,21 @@ async def test_late_report_is_marked_until_the_next_move(page: Page, site: Site)
     driver, hour_ago = await make(make_driver)(), timezone.now() - timedelta(hours=1)
     order = await make(make_order_today)("assigned", driver=driver, created_at=hour_ago)
     board = await Board(page, site).open()
-    await board.is_in_column(order, "assigned")
+    await board.wait_for_column(order, "assigned")
     at = timezone.now() - timedelta(minutes=30)
     await make(order.transition_to)("delivering", by=driver.user, source="socket", at=at)
-    await board.is_in_column(order, "delivering")
+    await board.wait_for_column(order, "delivering")
     clock = timezone.localtime(at).strftime("%H:%M")
     assert await board.card(order).locator(".late").inner_text() == f"reported later, at {clock}"
     await page.reload()
-    await board.is_in_column(order, "delivering")
+    await board.wait_for_column(order, "delivering")
     assert await board.card(order).locator(".late").inner_text() == f"reported later, at {clock}"
     await make(order.transition_to)("arriving", by=driver.user, source="socket")
-    await board.is_in_column(order, "arriving")
+    await board.wait_for_column(order, "arriving")
     assert not await board.card(order).locator(".late").is_visible()
 
 
-async def test_drivers_come_online_and_move_on_the_map(page: Page, site: Site) -> None:
+async def test_driver_comes_online_and_moves_on_the_map(page: Page, site: Site) -> None:
     driver = await make(make_driver)(name="陳志明")
     await Board(page, site).open()
     await page.wait_for_selector(".leaflet-container")
@@ -226,17 +226,17 @@ async def test_drivers_come_online_and_move_on_the_map(page: Page, site: Site) -
         pin = page.locator(".pin.driver")
         await pin.wait_for()
         before = await pin.bounding_box()
-        await asyncio.sleep(1)  # positions are taken once a second
+        await asyncio.sleep(1)  # the server accepts a position once a second
         await telephone.send(type="location_update", latitude=25.05, longitude=121.56)
         async with asyncio.timeout(PATIENCE_SECONDS):
             while await pin.bounding_box() == before:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
 
-async def test_board_shows_offline_and_catches_up(page: Page, site: Site) -> None:
+async def test_board_shows_that_it_is_offline_and_then_catches_up(page: Page, site: Site) -> None:
     order, other = await make(make_order_today)(), await make(make_order_today)()
     board = await Board(page, site).open()
-    await board.is_in_column(order, "pending")
+    await board.wait_for_column(order, "pending")
     status = page.locator("header connection-status")
     await page.wait_for_selector("connection-status[data-state=live]")
     await page.context.set_offline(True)
@@ -244,18 +244,18 @@ async def test_board_shows_offline_and_catches_up(page: Page, site: Site) -> Non
     assert "as of" in await status.inner_text()
     await make(order.transition_to)("confirmed")
     await page.context.set_offline(False)
-    await board.is_in_column(order, "confirmed")
+    await board.wait_for_column(order, "confirmed")
     site.kill()
     await page.wait_for_selector("connection-status:not([data-state=live])")
     await make(other.transition_to)("confirmed")
     await asyncio.to_thread(site.start)
-    await board.is_in_column(other, "confirmed")
+    await board.wait_for_column(other, "confirmed")
     await page.wait_for_selector("connection-status[data-state=live]")
 
 
 @pytest.mark.long
-async def test_board_with_an_expired_cursor_reloads_everything(page: Page, site: Site) -> None:
-    """It keeps what is in view: an order of another day in the drawer, and search results."""
+async def test_board_reloads_everything_if_the_log_has_another_epoch(page: Page, site: Site) -> None:
+    """The board still shows an order of another day in the drawer, and the search results."""
     order, wang = await make(make_order_today)(), await make(make_customer)(name="王大明")
     long_ago = timezone.localdate() - timedelta(days=9)
     found, open_ = [await make(make_order_today)("delivered", customer=wang, scheduled_date=long_ago) for _ in "12"]
@@ -263,7 +263,7 @@ async def test_board_with_an_expired_cursor_reloads_everything(page: Page, site:
     drawer = page.locator("#drawer")
     await drawer.wait_for()
     await page.fill("#q", "王大明")
-    await board.is_shown(found, open_)
+    await board.wait_for_cards(found, open_)
     await page.context.set_offline(True)
     await page.wait_for_selector("connection-status[data-state=offline]")
     await make(order.transition_to)("confirmed")
@@ -272,12 +272,12 @@ async def test_board_with_an_expired_cursor_reloads_everything(page: Page, site:
     await make(LogHead.objects.update)(epoch="another")
     await page.context.set_offline(False)
     await drawer.get_by_text("改由三樓送").wait_for()
-    await board.is_shown(found, open_)
+    await board.wait_for_cards(found, open_)
     await drawer.get_by_role("button", name="Move…").click()
     await page.locator("#move", has_text=str(open_)).wait_for()
     await page.keyboard.press("Escape")
     await page.fill("#q", "")
-    await board.is_in_column(order, "confirmed")
+    await board.wait_for_column(order, "confirmed")
 
 
 def event_of(order: Order, number: int, type_: str = "order.updated", **fields: Any) -> str:
@@ -289,45 +289,45 @@ def event_of(order: Order, number: int, type_: str = "order.updated", **fields: 
         "address": order.delivery_address, "area": order.area, "driver_id": None, "route_id": None,
         "stop_sequence": None, "amount_due": 0,
     }  # fmt: skip
-    said = {"type": type_, "id": number, "channel": "orders", "timestamp": timezone.now().isoformat()}
-    return json.dumps(said | {"data": data | fields})
+    frame = {"type": type_, "id": number, "channel": "orders", "timestamp": timezone.now().isoformat()}
+    return json.dumps(frame | {"data": data | fields})
 
 
-async def test_stale_event_changes_nothing_and_known_change_shows_no_toast(page: Page, site: Site) -> None:
+async def test_stale_and_repeated_events_change_nothing_and_show_no_toast(page: Page, site: Site) -> None:
     order, behind = await make(make_order_today)("confirmed"), await make(make_order_today)()
-    links: list[WebSocketRoute] = []
+    sockets: list[WebSocketRoute] = []
 
-    async def join(link: WebSocketRoute) -> None:
-        link.connect_to_server()
-        links.append(link)
+    async def join(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
 
     await page.route_web_socket("**", join)
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
-    await board.is_in_column(order, "confirmed")
+    await board.wait_for_column(order, "confirmed")
     far = 10**6
-    links[-1].send(event_of(order, far, version=order.version - 1, status="pending"))
-    links[-1].send(event_of(order, far + 1, "order.created"))
-    links[-1].send(event_of(order, far + 2, "order.urgent", priority="urgent", version=order.version - 1))
-    links[-1].send(event_of(behind, far + 3, version=behind.version + 1, priority="urgent"))
-    links[-1].send(event_of(behind, far + 4, "order.urgent", version=behind.version + 1, priority="urgent"))
-    await board.toast("Urgent order")
-    await board.is_in_column(order, "confirmed")
+    sockets[-1].send(event_of(order, far, version=order.version - 1, status="pending"))
+    sockets[-1].send(event_of(order, far + 1, "order.created"))
+    sockets[-1].send(event_of(order, far + 2, "order.urgent", priority="urgent", version=order.version - 1))
+    sockets[-1].send(event_of(behind, far + 3, version=behind.version + 1, priority="urgent"))
+    sockets[-1].send(event_of(behind, far + 4, "order.urgent", version=behind.version + 1, priority="urgent"))
+    await board.wait_for_toast("Urgent order")
+    await board.wait_for_column(order, "confirmed")
     assert await page.locator(".toast").count() == 1
 
 
 @pytest.mark.long
 async def test_board_reloads_if_its_lists_have_different_epochs(page: Page, site: Site) -> None:
-    """A standby took over between two of its requests."""
+    """As if a standby took over between two requests of the board."""
     order = await make(make_order_today)()
 
     async def answer(route: Route) -> None:
-        answered = await route.fetch()
-        await route.fulfill(response=answered, headers=answered.headers | {"last-event-epoch": "lost"})
+        response = await route.fetch()
+        await route.fulfill(response=response, headers=response.headers | {"last-event-epoch": "lost"})
 
-    asked: list[str] = []
-    page.on("request", lambda one: asked.append(one.url) if "/drivers/locations/" in one.url else None)
+    requests: list[str] = []
+    page.on("request", lambda one: requests.append(one.url) if "/drivers/locations/" in one.url else None)
     await page.route("**/api/v1/drivers/locations/**", answer, times=1)
     board = await Board(page, site).open()
-    await wait_for_async(lambda: len(asked) == 2)
-    await board.is_shown(order)
+    await wait_for_async(lambda: len(requests) == 2)
+    await board.wait_for_cards(order)

@@ -1,4 +1,4 @@
-"""The sign-in on a slow connection."""
+"""Sign-in and sign-out on a slow connection."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from orders.tests.factories import PASSWORD, make_user
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class SlowLine:
-    """Holds and counts POSTs until `go` is set. With `cut` it then aborts them, as the browser's “stop” does."""
+class SlowConnection:
+    """Counts POST requests. Holds them until `go` is set, or aborts them if `cut`, as the browser's “stop” does."""
 
     def __init__(self, cut: bool = False) -> None:
         self.posted, self.cut, self.go = 0, cut, asyncio.Event()
@@ -32,7 +32,7 @@ class SlowLine:
 
 
 async def press(page: Page, button: Locator, times: int) -> None:
-    """Clicks by mouse coordinates, because Playwright's other actions wait for the next page."""
+    """Clicks `times` times by mouse coordinates, because Playwright's other clicks wait for the next page."""
     box = await button.bounding_box()
     assert box is not None
     for _ in range(times):
@@ -40,40 +40,40 @@ async def press(page: Page, button: Locator, times: int) -> None:
         await asyncio.sleep(0.2)
 
 
-async def at_sign_in(page: Page, site: Site, line: SlowLine, name: str) -> Locator:
-    await page.route("**/accounts/login/", line.hold)
+async def fill_sign_in(page: Page, site: Site, connection: SlowConnection, name: str) -> Locator:
+    await page.route("**/accounts/login/", connection.hold)
     await page.goto(f"{site.url}/accounts/login/")
     await page.fill("input[name=username]", name)
     await page.fill("input[name=password]", PASSWORD)
     return page.locator("main button[type=submit]")
 
 
-async def test_sign_in_pressed_twice_on_a_slow_line_is_sent_once(page: Page, site: Site) -> None:
-    user, line = await make(make_user)(first_name="王小明"), SlowLine()
-    await press(page, await at_sign_in(page, site, line, user.username), 3)
+async def test_sign_in_pressed_several_times_is_sent_once(page: Page, site: Site) -> None:
+    user, connection = await make(make_user)(first_name="王小明"), SlowConnection()
+    await press(page, await fill_sign_in(page, site, connection, user.username), 3)
     await page.keyboard.press("Enter")
-    line.go.set()
+    connection.go.set()
     await expect(page.locator("summary", has_text="王小明")).to_be_visible()
-    assert line.posted == 1
+    assert connection.posted == 1
 
 
-async def test_sign_out_pressed_twice_on_a_slow_line_is_sent_once(page: Page, site: Site) -> None:
-    line = SlowLine()
+async def test_sign_out_pressed_several_times_is_sent_once(page: Page, site: Site) -> None:
+    connection = SlowConnection()
     await sign_in(page, site, await make(make_user)(first_name="王小明"))
-    await page.route("**/accounts/logout/", line.hold)
+    await page.route("**/accounts/logout/", connection.hold)
     await page.locator("summary", has_text="王小明").click()
     await press(page, page.locator("form[action$='/logout/'] button"), 3)
-    line.go.set()
+    connection.go.set()
     await page.wait_for_url("**/accounts/login/")
-    assert line.posted == 1
+    assert connection.posted == 1
 
 
-async def test_aborted_form_can_be_sent_again_after_a_while(page: Page, site: Site) -> None:
-    line = SlowLine(cut=True)
+async def test_aborted_sign_in_can_be_sent_again_after_16_seconds(page: Page, site: Site) -> None:
+    connection = SlowConnection(cut=True)
     await page.clock.install()
-    button = await at_sign_in(page, site, line, "nobody")
+    button = await fill_sign_in(page, site, connection, "nobody")
     await press(page, button, 2)
-    assert line.posted == 1
+    assert connection.posted == 1
     await page.clock.fast_forward(16_000)
     await press(page, button, 2)
-    assert line.posted == 2
+    assert connection.posted == 2

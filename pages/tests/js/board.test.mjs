@@ -18,7 +18,7 @@ describe("board", () => {
   const event = (data) =>
     rowOf({ data: { products: [], address: "A", ...data }, timestamp: "2026-11-23T09:00:00+08:00" });
 
-  test("an older version changes nothing", () => {
+  test("an event with an older version changes nothing", () => {
     store.read(row({ id: 1, version: 3, status: "assigned" }));
     assert.equal(store.put(event({ order_id: 1, version: 2, status: "confirmed" })), false);
     assert.deepEqual([store.get(1).status, drawn], ["assigned", [1]]);
@@ -28,25 +28,25 @@ describe("board", () => {
 
   test("an order is incomplete if only events brought it, or if its address changed", () => {
     store.put(event({ order_id: 1, version: 1 }));
-    assert.equal(store.lacks(1), true);
+    assert.equal(store.isIncomplete(1), true);
     store.read(row({ id: 1, version: 1 }));
-    assert.equal(store.lacks(1), false);
+    assert.equal(store.isIncomplete(1), false);
     store.put(event({ order_id: 1, version: 2, address: "B" }));
-    assert.equal(store.lacks(1), true);
+    assert.equal(store.isIncomplete(1), true);
   });
 
-  test("a full load removes missing orders, except those added meanwhile", () => {
+  test("a full load removes missing orders, except those that events brought meanwhile", () => {
     for (const id of [1, 2]) store.read(row({ id, version: 1 }));
     const before = store.puts;
     store.put(event({ order_id: 3, version: 1 }));
-    store.keep(new Set([1]), before);
+    store.removeExcept(new Set([1]), before);
     assert.deepEqual(
       [...store].map(({ id }) => id),
       [1, 3],
     );
   });
 
-  test("urgent ones come first, then by day and slot", () => {
+  test("urgent orders come first; the rest is sorted by day and time slot", () => {
     const orders = [
       { id: 4, priority: "normal", scheduled_date: "2026-11-24", time_slot: "morning" },
       { id: 3, priority: "normal", scheduled_date: TODAY, time_slot: "anytime" },
@@ -80,25 +80,25 @@ describe("board", () => {
     );
   }
 
-  test("giving a new order a driver confirms it", () => {
+  test("moving a new order to a driver also confirms the order", () => {
     const found = targets({ status: "pending" });
     assert.deepEqual(found["driver:3"].changes, { status: "confirmed", driver: 3 });
     assert.deepEqual(found["route:5"].changes, { status: "confirmed", route: 5, driver: 3 });
     assert.equal("route:6" in found, false);
   });
 
-  test("the driver of an order is no target for it", () => {
+  test("the current driver is no target, but the driver's route is", () => {
     const found = targets({ status: "delivering", driver: 3 });
     assert.equal("driver:3" in found, false);
     assert.equal("route:5" in found, true);
   });
 
-  test("dropping on “assigned” asks for a driver if none is known", () => {
+  test("moving to “assigned” needs a driver unless the route has one", () => {
     assert.equal(targets({ status: "confirmed" })["status:assigned"].needsDriver, true);
     assert.equal(targets({ status: "confirmed", route: 5 })["status:assigned"].needsDriver, false);
   });
 
-  test("a new attempt is never scheduled in the past", () => {
+  test("a new attempt of a past day is scheduled for today, without a route", () => {
     const found = targets({ status: "failed", scheduled_date: "2026-11-20" });
     assert.deepEqual(found["status:confirmed"].changes, { status: "confirmed", scheduled_date: TODAY });
     assert.equal("route:5" in found, false);

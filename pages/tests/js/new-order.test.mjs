@@ -1,4 +1,4 @@
-/** Guesses the field of a new customer that the search text belongs to. */
+/** The guess which field of a new customer the search text belongs to. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { guess } from "/static/pages/office/new-order/customers.js";
@@ -19,11 +19,11 @@ describe("new order", () => {
     ["name", ["王小明", "A1", "Rex", "王 678"]],
     ["address", ["信義路4段1號"]],
   ])
-    test(`text that is a new customer's ${field}`, () => {
+    test(`typed text is guessed to be a new customer's ${field}`, () => {
       for (const text of texts) assert.deepEqual(Object.keys(guess(text)), [field], text);
     });
 
-  test("invisible characters are left out", () => {
+  test("invisible characters are removed from the guess", () => {
     assert.deepEqual(guess("信義路4段1號\u200b"), { address: "信義路4段1號" });
   });
 });

@@ -1,4 +1,4 @@
-/** The driver's stops when requests fail or are answered too late. */
+/** The driver's stops when requests fail, or when the responses come too late. */
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { Stops } from "/static/pages/driver/stops.js";
@@ -14,23 +14,23 @@ const ROW = {
   scheduled_date: "2026-11-23",
   time_slot: "morning",
 };
-const AWAY = () => new Response("", { status: 503, headers: { "Retry-After": "1" } });
-const NO_LINE = () => Promise.reject(new TypeError("no line"));
+const UNAVAILABLE = () => new Response("", { status: 503, headers: { "Retry-After": "1" } });
+const NO_CONNECTION = () => Promise.reject(new TypeError("no connection"));
 const GONE = () => Response.json({ errors: [{ code: "not_found", detail: "" }] }, { status: 404 });
 
 describe("stops", () => {
-  let stops, listed, answers, asked, news;
+  let stops, listed, responses, reads, news;
 
   beforeEach(() => {
     setServerTime(Date.now(), 0);
-    [listed, answers, asked, news] = [[], [], 0, []];
+    [listed, responses, reads, news] = [[], [], 0, []];
     globalThis.fetch = async ({ pathname, search }) => {
       if (pathname === "/api/v1/orders/") {
         const rows = search.includes("status=assigned") ? listed : [];
-        return answers.shift()?.() ?? Response.json({ results: rows, next: null });
+        return responses.shift()?.() ?? Response.json({ results: rows, next: null });
       }
-      asked += 1;
-      return answers.shift()?.() ?? Response.json(ROW);
+      reads += 1;
+      return responses.shift()?.() ?? Response.json(ROW);
     };
     stops = new Stops({ on() {}, write: async () => {} }, DRIVER);
     stops.on("news", ({ type, row }) => news.push(`${type} ${row.id}`));
@@ -39,37 +39,37 @@ describe("stops", () => {
   const assign = () => stops.receive({ type: "order.assigned", data: { order_id: 5, version: 1, status: "assigned" } });
   const ids = () => stops.list.map(({ id }) => id);
 
-  for (const [name, answer] of Object.entries({ AWAY, NO_LINE }))
+  for (const [name, response] of Object.entries({ UNAVAILABLE, NO_CONNECTION }))
     test(`a new stop appears although its first requests fail: ${name}`, async () => {
       await stops.load();
-      answers = [answer, answer];
+      responses = [response, response];
       assign();
       await pass(5_000);
-      assert.deepEqual([ids(), news, asked], [[5], ["assigned 5"], 3]);
+      assert.deepEqual([ids(), news, reads], [[5], ["assigned 5"], 3]);
     });
 
-  test("stops appear although none could be read at first", async () => {
+  test("stops appear although the first loads fail", async () => {
     listed = [ROW];
-    answers = [AWAY, AWAY, AWAY];
+    responses = [UNAVAILABLE, UNAVAILABLE, UNAVAILABLE];
     await stops.load();
     assert.deepEqual([ids(), stops.loadedAt], [[], null]);
     await pass(10_000);
     assert.deepEqual([ids(), news], [[5], []]);
   });
 
-  test("a stop that is taken away while it is read is not shown", async () => {
+  test("a stop that is unassigned while it is read is not shown", async () => {
     await stops.load();
     const { promise, resolve } = Promise.withResolvers();
-    answers = [() => promise, GONE];
+    responses = [() => promise, GONE];
     assign();
     await settled();
     stops.receive({ type: "order.unassigned", data: { order_id: 5, version: 2 } });
     resolve(Response.json(ROW));
     await settled();
-    assert.deepEqual([asked, ids(), news], [2, [], []]);
+    assert.deepEqual([reads, ids(), news], [2, [], []]);
   });
 
-  test("events that come while all stops are loaded are applied after it", async () => {
+  test("events received while the stops are loaded are applied afterwards", async () => {
     listed = [ROW];
     const loading = stops.load();
     stops.receive({ type: "order.status_changed", data: { order_id: 5, version: 2, status: "delivering" } });

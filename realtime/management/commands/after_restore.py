@@ -18,7 +18,9 @@ from web import system_metrics
 class Command(BaseCommand):
     """Begins a new epoch of the log, and sets the status of SMS that may have been sent to `unknown`."""
 
-    help = _("Run after a backup was restored. Clients reload, and SMS that may have been sent are not sent twice.")
+    help = _(
+        "Run this once after restoring a backup. Clients reload, and SMS that may have been sent are marked as unknown."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         log.begin_epoch(log.head(), keeps_past=False)
@@ -27,7 +29,10 @@ class Command(BaseCommand):
         due = Q(pk__in=NotificationHistory.objects.due().values("pk"))
         count = sum(map(mark_unknown, list(NotificationHistory.objects.filter(Q(status=MessageStatus.SENDING) | due))))
         self.stdout.write(
-            _("The event log starts again. %d messages that may have been sent since the backup are now unknown.")
+            _(
+                "The event log starts again. %d messages that may have been sent since the backup are now marked "
+                "as unknown."
+            )
             % count
         )
 

@@ -16,7 +16,7 @@ from accounts.api import tokens
 from importing.models import CheckedSheet
 from realtime import auth, log
 from realtime.models import Event
-from web.text import plain
+from web.text import normalize_typed
 
 # How long events are stored by default. No phone stays offline for longer, and a client that missed many events loads a
 # snapshot anyway.
@@ -31,7 +31,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--older-than", type=parse_age, default=DEFAULT_AGE, help=_("such as 12h or 7d (default 7d)")
+            "--older-than",
+            type=parse_age,
+            default=DEFAULT_AGE,
+            help=_("delete events older than this, such as 12h or 7d (default 7d)"),
         )
 
     def handle(self, *args: Any, older_than: timedelta, **options: Any) -> None:
@@ -41,7 +44,7 @@ class Command(BaseCommand):
         tokens.delete_expired()
         CheckedSheet.delete_expired()
         figures = {"deleted": deleted, "floor": floor, "kept": Event.objects.count()}
-        self.stdout.write(_("%(deleted)d events deleted, up to number %(floor)d. %(kept)d remain.") % figures)
+        self.stdout.write(_("%(deleted)d events deleted, up to id %(floor)d. %(kept)d remain.") % figures)
 
     def delete(self, floor: int) -> int:
         total, deleted = Event.objects.filter(seq__lte=floor).count(), 0
@@ -54,7 +57,7 @@ class Command(BaseCommand):
 
 def parse_age(text: str) -> timedelta:
     """Parses hours or days: `12h`, `7d`. At least an hour, so that clients can resume after a short time offline."""
-    found = re.fullmatch("([1-9][0-9]{0,3})([hd])", plain(text))
+    found = re.fullmatch("([1-9][0-9]{0,3})([hd])", normalize_typed(text))
     if found is None:
-        raise ArgumentTypeError(_("“%s” is not a period. Write 12h or 7d.") % text[:40])
+        raise ArgumentTypeError(_("“%s” is not a period. Write, for example, 12h or 7d.") % text[:40])
     return timedelta(**{UNITS[found[2]]: int(found[1])})

@@ -23,13 +23,13 @@ export const isOnTheRoad = (status) => statuses.on_the_road.includes(status);
 export const { open, closed, with_driver: withDriver, done_by_driver: doneByDriver } = statuses;
 
 /** @param {OrderStatus} status */
-export const statusWord = (status) => labels.status[status];
+export const statusLabel = (status) => labels.status[status];
 
 /** @param {TimeSlot} slot */
-export const slotWord = (slot) => labels.time_slot[slot];
+export const slotLabel = (slot) => labels.time_slot[slot];
 
 /**
- * The position of a time slot by its end: the whole day comes last.
+ * The position of a time slot among all slots, which are sorted by their end: the whole day comes last.
  * @param {TimeSlot} slot
  */
 export const slotRank = (slot) => slots.indexOf(slot);

@@ -10,23 +10,26 @@ import { isOnTheRoad } from "../../web/statuses.js";
 import { LiveMap } from "../map.js";
 
 /** How often the state is reloaded without an event, because the driver's approach changes the expected time. */
-const AGAIN_MS = 60_000;
-/** An older position of the driver is not shown. */
-const OLD_MS = 5 * 60_000;
+const RELOAD_MS = 60_000;
+/** The maximum age of a driver's position on the map. */
+const MAX_AGE_MS = 5 * 60_000;
+/** The statuses of a link that has expired. */
 const GONE = [404, 410];
+/** How often the map is drawn again, to hide a stale position. */
 const DRAW_MS = 5_000;
-const LONGEST_MS = 15_000;
+/** The time limit of a reload. */
+const TIMEOUT_MS = 15_000;
 
 let state = find("#state");
 /** @type {LiveMap | null} */
 let map = null;
 /** @type {DriverLocation | null} */
-let place = null;
-let isShown = false;
+let driverLocation = null;
+let hasZoomed = false;
 
 const refetcher = new Refetcher(async () => {
-  const page = await read();
-  if (page) renew(page);
+  const fresh = await read();
+  if (fresh) showState(fresh);
 });
 const load = () => refetcher.add("state");
 
@@ -35,8 +38,8 @@ const load = () => refetcher.add("state");
  * @returns {Promise<HTMLElement | null>}
  */
 async function read() {
-  const asked = performance.now();
-  const options = { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(LONGEST_MS) };
+  const requestedAt = performance.now();
+  const options = { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(TIMEOUT_MS) };
   /** @type {Response} */
   let answer;
   /** @type {string} */
@@ -47,12 +50,12 @@ async function read() {
   } catch {
     throw new ApiError(0);
   }
-  // A link that has expired has a page of its own.
+  // The reload shows the page for expired links.
   if (GONE.includes(answer.status)) {
     location.reload();
     return null;
   }
-  readServerTime(answer, asked);
+  readServerTime(answer, requestedAt);
   /** @type {HTMLElement | null} */
   const fresh = answer.ok ? new DOMParser().parseFromString(text, "text/html").querySelector("#state") : null;
   if (!fresh) throw new ApiError(answer.ok ? 0 : answer.status, [], answer.headers.get("Retry-After"));
@@ -60,31 +63,34 @@ async function read() {
 }
 
 /** @param {HTMLElement} fresh */
-function renew(fresh) {
+function showState(fresh) {
   const heading = find("h1", fresh).textContent;
   // Announces a changed heading to screen readers once.
-  if (heading !== find("h1", state).textContent) find("#said").textContent = heading;
+  if (heading !== find("h1", state).textContent) find("#announcement").textContent = heading;
   find("#place", fresh).replaceWith(find("#place"));
   state.replaceWith(fresh);
   state = fresh;
   draw();
 }
 
-/** Hides a stale position. The server sends positions only while the driver is on the way to this stop. */
+/**
+ * Shows the driver on the map, or hides the map if no recent position is known. The server sends positions only while the driver
+ * is on the way to this stop.
+ */
 function draw() {
   const element = find("#place");
-  const isKnown = place && now() - Date.parse(place.timestamp) < OLD_MS;
-  element.hidden = !isKnown || !isOnTheRoad(/** @type {OrderStatus} */ (state.dataset.status));
-  if (element.hidden || !place) return;
+  const isRecent = driverLocation && now() - Date.parse(driverLocation.timestamp) < MAX_AGE_MS;
+  element.hidden = !isRecent || !isOnTheRoad(/** @type {OrderStatus} */ (state.dataset.status));
+  if (element.hidden || !driverLocation) return;
   element.classList.add("map");
   const { door } = pageData();
   map ??= new LiveMap(element);
   const { driver, driverPin, door: doorTitle, doorPin } = element.dataset;
-  map.place("driver", 0, { ...place, text: driverPin, title: driver });
+  map.place("driver", 0, { ...driverLocation, text: driverPin, title: driver });
   if (door) map.place("stop", 0, { ...door, text: doorPin, title: doorTitle });
-  // Zooms only once, so that it does not undo the reader's own zoom.
-  if (!isShown) map.show();
-  isShown = true;
+  // Zooms only once: later the reader may have zoomed.
+  if (!hasZoomed) map.fitAll();
+  hasZoomed = true;
 }
 
 const { socket: address = "", since, epoch } = state.dataset;
@@ -92,8 +98,8 @@ const socket = new LuckyGasSocket(address, { since, epoch });
 find("connection-status").socket = socket;
 socket.on("connected", retryNow).on("delivery.update", load).on("resync", load).on("unauthenticated", load);
 socket.on("driver.location", ({ data }) => {
-  place = data;
+  driverLocation = data;
   draw();
 });
 setInterval(draw, DRAW_MS);
-setInterval(() => document.visibilityState === "visible" && load(), AGAIN_MS);
+setInterval(() => document.visibilityState === "visible" && load(), RELOAD_MS);

@@ -1,6 +1,6 @@
 /**
- * The SMS of a late report waits at the server for a minute, because the next report may make it untrue. This tells the server
- * that no further report waits here. If the message is lost, the SMS is sent after the minute.
+ * The SMS of a late report waits at the server for a minute, because the next report may make it untrue. This module
+ * tells the server that no further report waits here. If that request is lost, the SMS is sent after the minute.
  */
 /** @import { Entry } from "types/driver" */
 /** @import { Queue } from "./queue.js" */
@@ -8,17 +8,17 @@ import { post } from "../../web/api.js";
 import { now } from "../../web/server-clock.js";
 import { happenedAt } from "./report-time.js";
 
-/** The server, too, treats a report as late only after this time. */
+/** A report is late if it is sent this long after the move. The server's limit is longer, so no late report is missed. */
 const LATE_MS = 5_000;
 
 /**
- * A report of unknown time is sent without a time, so the server takes it as made now.
+ * Whether the report is late. A report of unknown time is not late: it is sent without a time, so the server treats it as made now.
  * @param {Entry} entry
  */
 const isLate = (entry) => now() - (happenedAt(entry) ?? Infinity) > LATE_MS;
 
 /**
- * Calls the API once no status report waits after a late one. Images are ignored, because they cause no SMS.
+ * Calls the API after a late report, once no other report waits. Waiting images do not count, because they cause no SMS.
  * @param {Queue} queue
  */
 export function announceAllReported(queue) {

@@ -6,9 +6,9 @@
 import { Emitter } from "../../realtime/emitter.js";
 
 const VERSION = 1;
-/** Some browsers never answer a request, and the driver waits after pressing a button. */
+/** The time limit of each access: some browsers never answer, and the driver waits after pressing a button. */
 const TIMEOUT_MS = 4_000;
-/** An open request may never be answered while the browser still deletes the database. */
+/** The pause before reopening a closed database: a browser that still deletes it may never answer. */
 const REOPEN_MS = 1_000;
 const NAME = "lucky-gas-driver-";
 
@@ -17,7 +17,7 @@ const NAME = "lucky-gas-driver-";
  * @param {IDBRequest<Answer>} request
  * @returns {Promise<Answer>}
  */
-function done(request) {
+function resultOf(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
@@ -30,7 +30,7 @@ function done(request) {
  * @param {Promise<Answer>} promise
  * @returns {Promise<Answer>}
  */
-function inTime(promise) {
+function withTimeout(promise) {
   return new Promise((resolve, reject) => {
     const fail = () => reject(new DOMException("The database does not answer.", "TimeoutError"));
     const timer = setTimeout(fail, TIMEOUT_MS);
@@ -41,7 +41,7 @@ function inTime(promise) {
 /** @typedef {(store: IDBObjectStore) => void} Write */
 
 /**
- * Runs `work(store)` in a transaction. Resolves when all of it is on the disk; if it rejects, nothing was written.
+ * Runs `work(store)` in a transaction. Resolves when everything is on the disk. Rejects if nothing was written.
  * @param {IDBDatabase} db
  * @param {string} name
  * @param {Write} work
@@ -62,14 +62,14 @@ function writeAll(db, name, work) {
 }
 
 /**
- * Stores: `stops` has the rows of the API by id, `queue` the waiting reports by `n` (increasing), `facts` single values by name.
+ * Stores: `stops` has the rows of the API by id, `queue` the reports by `n` (increasing), `facts` single values by name.
  *
  * Emits `writable` when `isWritable` changes. Emits `cleared` after the browser deleted the database: listeners must write
  * their data again.
  * @extends {Emitter<DatabaseEvents>}
  */
 export class Database extends Emitter {
-  /** Whether the last write succeeded. */
+  /** False after a failed access, until a write succeeds. */
   isWritable = true;
   #name;
   /** @type {Promise<IDBDatabase> | null} */
@@ -88,7 +88,7 @@ export class Database extends Emitter {
    * @returns {Promise<DatabaseRows[Name][]>}
    */
   all(name) {
-    return this.#run((db) => done(db.transaction(name).objectStore(name).getAll()), false);
+    return this.#run((db) => resultOf(db.transaction(name).objectStore(name).getAll()), false);
   }
 
   /**
@@ -96,11 +96,11 @@ export class Database extends Emitter {
    * @returns {Promise<number | null | undefined>}
    */
   loadedAt() {
-    return this.#run((db) => done(db.transaction("facts").objectStore("facts").get("loadedAt")), false);
+    return this.#run((db) => resultOf(db.transaction("facts").objectStore("facts").get("loadedAt")), false);
   }
 
   /**
-   * Runs `work(store)` in one transaction: all of it is written, or nothing. Resolves when it is on the disk.
+   * Runs `work(store)` in one transaction: everything is written, or nothing. Resolves when it is on the disk.
    * @param {string} name
    * @param {Write} work
    */
@@ -117,7 +117,7 @@ export class Database extends Emitter {
   }
 
   /**
-   * Resolves with the result of `use(db)`. After any error it retries once, on a new connection.
+   * Resolves with the result of `use(db)`. Retries once after an error, on a new connection.
    * @template Answer
    * @param {(db: IDBDatabase) => Answer | Promise<Answer>} use
    * @param {boolean} isWrite
@@ -141,7 +141,7 @@ export class Database extends Emitter {
     this.#connection ??= this.#open();
     const connection = this.#connection;
     try {
-      return await inTime(connection.then(use));
+      return await withTimeout(connection.then(use));
     } catch (error) {
       if (connection === this.#connection) this.close();
       throw error;
@@ -157,10 +157,10 @@ export class Database extends Emitter {
       opening.result.createObjectStore("queue", { keyPath: "n", autoIncrement: true });
       opening.result.createObjectStore("facts");
     };
-    const db = await done(opening);
-    // Another tab may upgrade or delete the database without waiting for this one.
+    const db = await resultOf(opening);
+    // Lets another tab upgrade or delete the database.
     db.onversionchange = () => this.close();
-    // If the database is gone, opening it again emits `cleared`.
+    // Reopens the database. Emits `cleared` if the browser deleted it.
     db.onclose = () => {
       this.close();
       setTimeout(() => this.#run(() => null, false).catch(() => {}), REOPEN_MS);

@@ -12,20 +12,21 @@ import { isOnTheRoad, isWithDriver, withDriver } from "../../web/statuses.js";
 import "../../realtime/elements.js";
 import { announceAllReported } from "./all-reported.js";
 import { Database } from "./database.js";
-import { askWhy } from "./failed.js";
+import { askReason } from "./failed.js";
 import { deletePage, install, onSignOut } from "./home-screen.js";
-import { back, onward } from "./moves.js";
+import { backMove, onwardMove } from "./moves.js";
 import { drawAge, drawRefused, drawWaiting } from "./notices.js";
 import { Position } from "./position.js";
 import { askProof } from "./proof.js";
 import { Queue } from "./queue.js";
 import { Stops } from "./stops.js";
-import { isSecondTap, pageChanged } from "./taps.js";
+import { isSecondTap, recordPageChange } from "./taps.js";
 import { fillCard, Rows } from "./view.js";
 
 const { user, driver } = pageData();
-/** An older position is not where the delivery was made. */
+/** The maximum age of a position that counts as the place of a delivery. */
 const RECENT_MS = 120_000;
+/** How often the age of stale stops is drawn again. */
 const AGE_MS = 30_000;
 
 const database = new Database(user);
@@ -56,15 +57,16 @@ function currentStops() {
 }
 
 /**
- * The number of each stop, by order id: its place on the route. Orders without a place, or with a taken one, get numbers after it.
+ * The number of each stop, by order id: its place on the route. Orders without a place, or with the place of another order, get
+ * the numbers after the last place.
  * @param {OrderRow[]} rows
  */
 function numbersOf(rows) {
   /** @type {Map<number, number>} */
-  const taken = new Map();
-  for (const { id, stop_sequence: own } of rows) if (own != null && !taken.has(own)) taken.set(own, id);
-  let last = Math.max(0, ...taken.keys());
-  const numbers = new Map([...taken].map(([number, id]) => [id, number]));
+  const idsByPlace = new Map();
+  for (const { id, stop_sequence: own } of rows) if (own != null && !idsByPlace.has(own)) idsByPlace.set(own, id);
+  let last = Math.max(0, ...idsByPlace.keys());
+  const numbers = new Map([...idsByPlace].map(([number, id]) => [id, number]));
   for (const { id } of rows) if (!numbers.has(id)) numbers.set(id, ++last);
   return numbers;
 }
@@ -95,7 +97,7 @@ function draw() {
   drawSum(closed);
   drawNothing(open.length, all.length);
   drawWaiting(queue.waiting);
-  find("#unkept").hidden = database.isWritable && !queue.hasUnsaved;
+  find("#unsaved").hidden = database.isWritable && !queue.hasUnsaved;
   drawRefused(
     queue.entries.filter(({ refused }) => refused),
     (order) => queue.dismiss(order),
@@ -107,10 +109,10 @@ function draw() {
 function drawSum(closed) {
   const delivered = closed.filter(({ status }) => status === "delivered");
   const collected = delivered.reduce((sum, { row }) => sum + (row.amount_collected ?? 0), 0);
-  const words = [interpolate(gettext("Done: %s, collected %s"), [delivered.length, money(collected)])];
+  const parts = [interpolate(gettext("Done: %s, collected %s"), [delivered.length, money(collected)])];
   const failed = closed.length - delivered.length;
-  if (failed) words.push(interpolate(gettext("not delivered: %s"), [failed]));
-  fill(find("#done-title"), { count: words.join(" · ") });
+  if (failed) parts.push(interpolate(gettext("not delivered: %s"), [failed]));
+  fill(find("#done-title"), { count: parts.join(" · ") });
 }
 
 /**
@@ -148,7 +150,7 @@ function drawCard(stop) {
 function choose(id) {
   chosen = id;
   draw();
-  pageChanged();
+  recordPageChange();
   focusNext();
 }
 
@@ -165,11 +167,11 @@ function focusNext() {
 find("#next").addEventListener("click", (/** @type {MouseEvent} */ event) => {
   const pressed = closest(event, "[data-move]");
   if (!pressed || isSecondTap(event)) return;
-  pageChanged();
+  recordPageChange();
   const stop = currentStops().find(({ row }) => row.id === Number(card?.dataset.id));
   if (!stop) return;
-  if (pressed.dataset.move === "failed") askWhy(stop.row.customer_name, (reason) => report(stop, "failed", reason));
-  else press(stop, pressed.dataset.move === "back" ? back(stop.status)?.to : onward(stop.status)?.to);
+  if (pressed.dataset.move === "failed") askReason(stop.row.customer_name, (reason) => report(stop, "failed", reason));
+  else press(stop, pressed.dataset.move === "back" ? backMove(stop.status)?.to : onwardMove(stop.status)?.to);
 });
 
 /**
@@ -178,26 +180,26 @@ find("#next").addEventListener("click", (/** @type {MouseEvent} */ event) => {
  */
 function press(stop, to) {
   if (to === "delivered") askProof(stop.row, (proof, images) => confirm(stop, proof, images));
-  else if (to) report(stop, to).then(show);
+  else if (to) report(stop, to).then(showError);
 }
 
 /** @param {string} message */
-function show(message) {
+function showError(message) {
   if (message) toasts.show({ message, severity: "error" });
 }
 
 for (const dialog of ["#proof", "#failed"]) {
-  // The button that opened the dialog no longer exists if the stop is done.
+  // If the stop is done, the button that opened the dialog no longer exists. Then the next stop gets the focus.
   find(dialog).addEventListener("close", () => find("#next").contains(document.activeElement) || focusNext());
 }
 
 /**
- * Stores a report, as `confirm` does. Resolves with an error text, "" on success.
+ * Queues a status report. Resolves with an error text, or "" on success.
  * @param {Stop} stop
  * @param {OrderStatus} to
  */
 function report({ row }, to, reason = "") {
-  // A stop that was started stays the next one.
+  // Keeps a started stop as the next one.
   chosen = isOnTheRoad(to) ? row.id : null;
   return enqueue({ kind: "status", order: row.id, number: row.order_number, to, reason });
 }
@@ -214,27 +216,31 @@ async function enqueue(...entries) {
 }
 
 /**
+ * Queues the report of a delivery and its images. Resolves as `report` does.
  * @param {Stop} stop
  * @param {ProofBody} proof
  * @param {ProofImage[]} images
  */
 function confirm({ row }, proof, images) {
   chosen = null;
-  const named = { order: row.id, number: row.order_number };
+  const orderFields = { order: row.id, number: row.order_number };
   /** @type {Report[]} */
-  const sent = images.map(({ image, blob }) => ({ kind: "image", ...named, image, blob }));
-  return enqueue({ kind: "delivery", ...named, to: "delivered", body: { ...proof, ...place() } }, ...sent);
+  const imageReports = images.map(({ image, blob }) => ({ kind: "image", ...orderFields, image, blob }));
+  return enqueue(
+    { kind: "delivery", ...orderFields, to: "delivered", body: { ...proof, ...recentPosition() } },
+    ...imageReports,
+  );
 }
 
-/** Where the driver is, if that is known and recent. */
-function place() {
+/** The driver's coordinates if they are recent, else an empty object. */
+function recentPosition() {
   const last = position?.last;
   if (!last || now() - last.at >= RECENT_MS) return {};
   const { latitude, longitude } = last.position;
   return { latitude, longitude };
 }
 
-// --- the server's answers and events -----------------------------------------------------------------------------------------
+// --- the server's responses and events -----------------------------------------------------------------------------------------
 
 queue.on("changed", draw);
 announceAllReported(queue);
@@ -251,7 +257,8 @@ queue.on("other-user", leave);
 database.on("writable", draw);
 stops.on("changed", draw).on("sign-in", askToSignIn).on("other-user", leave);
 stops.on("news", ({ type, row }) => {
-  const title = type === "gone" ? gettext("A stop was given to another driver") : gettext("You have a new stop");
+  const title =
+    type === "gone" ? gettext("One of your stops was assigned to another driver") : gettext("You have a new stop");
   toasts.show({
     title,
     message: `${row.customer_name} ${row.delivery_address}`,
@@ -301,7 +308,7 @@ function connected({ recovered, channels }) {
 
 /** @param {SocketState} state */
 function stateChanged(state) {
-  position?.lineChanged();
+  position?.showSharing();
   if (state === "polling" || state === "reloading") {
     stops.load();
     queue.send();
@@ -318,7 +325,7 @@ onSignOut({
   queue,
   deleteData: () => stops.deleteStored(),
   failed: () =>
-    show(gettext("You are still signed in. Signing out needs a connection. Please try again where there is one.")),
+    showError(gettext("You are still signed in. Signing out needs a connection. Please try again when you have one.")),
 });
 onNewDay(() => stops.load());
 install();

@@ -1,6 +1,6 @@
 /** The dialog that asks why a stop could not be delivered. */
 import { fill, find } from "../../web/page.js";
-import { pageChanged } from "./taps.js";
+import { recordPageChange } from "./taps.js";
 
 /** @type {HTMLDialogElement} */
 const dialog = find("#failed");
@@ -8,16 +8,16 @@ const form = find("form", dialog);
 /** @type {HTMLTextAreaElement} */
 const text = find("#failed-text");
 /** @type {((reason: string) => Promise<string>) | null} */
-let done = null;
+let submit = null;
 
 /**
- * Shows the dialog.
- * @param {string} name
+ * Shows the dialog for a stop.
+ * @param {string} name the customer's name
  * @param {(reason: string) => Promise<string>} report is called with the reason and resolves with an error text. The dialog
- *   closes only if that is ""
+ *   closes only if the text is ""
  */
-export function askWhy(name, report) {
-  done = report;
+export function askReason(name, report) {
+  submit = report;
   form.reset();
   fill(dialog, { name, wrong: "" });
   dialog.showModal();
@@ -32,13 +32,13 @@ form.addEventListener("submit", async (event) => {
     fill(dialog, { wrong: gettext("Please choose or enter a reason.") });
     return;
   }
-  const report = done;
-  done = null; // ignores a second press
+  const report = submit;
+  submit = null; // ignores a second press
   const wrong = await report?.(reason);
   if (wrong === undefined) return;
-  done = report;
+  submit = report;
   fill(dialog, { wrong });
   if (!wrong) dialog.close();
 });
 find("[data-cancel]", dialog).addEventListener("click", () => dialog.close());
-dialog.addEventListener("close", pageChanged);
+dialog.addEventListener("close", recordPageChange);

@@ -4,6 +4,7 @@ import { csrfToken } from "../../web/api.js";
 import { fill, find } from "../../web/page.js";
 
 const WORKER = "/driver/sw.js";
+/** The service worker's cache of the page (worker.js). */
 const PAGES = "driver-pages";
 /** The time limit of the sign-out request. */
 const SIGN_OUT_MS = 15_000;
@@ -34,8 +35,8 @@ export async function deletePage() {
 }
 
 /**
- * Handles sign-out. Asks first if reports wait; they stay stored for their driver. After the server's answer it deletes what the
- * next user must not see. Calls `failed()` without an answer.
+ * Handles sign-out. Asks first if reports wait; the phone keeps these for their driver. After a successful sign-out deletes what
+ * the next user must not see. Calls `failed()` if the sign-out failed.
  * @param {{ queue: Queue, deleteData: () => Promise<unknown>, failed: () => void }} page
  */
 export function onSignOut({ queue, deleteData, failed }) {
@@ -72,17 +73,17 @@ async function signOut(url) {
 function isSure({ waiting: { length: count }, hasUnsaved }) {
   /** @type {HTMLDialogElement} */
   const dialog = find("#leave");
-  const kept = ngettext(
+  const storedText = ngettext(
     "%s report was not sent yet. It stays on this telephone and is sent when you sign in again.",
     "%s reports were not sent yet. They stay on this telephone and are sent when you sign in again.",
     count,
   );
-  const lost = ngettext(
+  const lostText = ngettext(
     "%s report was not sent and could not be saved. It is lost if you sign out.",
     "%s reports were not sent and some could not be saved. Those are lost if you sign out.",
     count,
   );
-  const text = hasUnsaved ? lost : kept;
+  const text = hasUnsaved ? lostText : storedText;
   fill(dialog, { text: interpolate(text, [count]) });
   dialog.returnValue = "stay";
   dialog.showModal();

@@ -3,7 +3,7 @@
 import { money } from "../../web/money.js";
 import { copyTemplate, element, fill, find } from "../../web/page.js";
 import { today } from "../../web/server-clock.js";
-import { statusWord } from "../../web/statuses.js";
+import { statusLabel } from "../../web/statuses.js";
 import { clock, dayAndClock, dayOf } from "../../web/time.js";
 import { happenedAt } from "./report-time.js";
 
@@ -14,10 +14,10 @@ import { happenedAt } from "./report-time.js";
 const timeOf = (moment) => (dayOf(moment) === today() ? clock(moment) : dayAndClock(moment));
 
 /** @param {Entry} entry */
-function what(entry) {
-  if (entry.kind !== "image") return `${entry.number} ${statusWord(entry.to)}`;
-  const word = entry.image === "photo" ? gettext("photo") : gettext("signature");
-  return `${entry.number} ${word}`;
+function describe(entry) {
+  if (entry.kind !== "image") return `${entry.number} ${statusLabel(entry.to)}`;
+  const imageLabel = entry.image === "photo" ? gettext("photo") : gettext("signature");
+  return `${entry.number} ${imageLabel}`;
 }
 
 /** @param {Entry[]} entries */
@@ -28,8 +28,8 @@ export function drawWaiting(entries) {
   fill(box, {
     count: interpolate(ngettext("%s report waiting to be sent", "%s reports waiting to be sent", count), [count]),
   });
-  const lines = entries.map((entry) => element("li", `${timeOf(happenedAt(entry) ?? entry.at)} ${what(entry)}`));
-  find("[data-list]", box).replaceChildren(...lines);
+  const items = entries.map((entry) => element("li", `${timeOf(happenedAt(entry) ?? entry.at)} ${describe(entry)}`));
+  find("[data-list]", box).replaceChildren(...items);
 }
 
 /**
@@ -39,13 +39,13 @@ export function drawWaiting(entries) {
  */
 export function drawRefused(entries, dismiss) {
   const box = find("#refused");
-  const shown = entries.map(({ ref }) => ref).join(" ");
+  const refs = entries.map(({ ref }) => ref).join(" ");
   // Writing an alert again would make a screen reader repeat it.
-  if (box.dataset.shown === shown) return;
-  box.dataset.shown = shown;
+  if (box.dataset.shown === refs) return;
+  box.dataset.shown = refs;
   const orders = new Set(entries.map(({ order }) => order));
   const notices = [...orders].map((order) =>
-    notice(
+    refusedNotice(
       entries.filter((entry) => entry.order === order),
       dismiss,
     ),
@@ -57,11 +57,11 @@ export function drawRefused(entries, dismiss) {
  * @param {Entry[]} entries
  * @param {(order: number) => void} dismiss
  */
-function notice(entries, dismiss) {
+function refusedNotice(entries, dismiss) {
   const [first, ...later] = entries;
   const shown = copyTemplate("refused-notice");
   fill(shown, {
-    what: interpolate(gettext("Not accepted: %s"), [what(first)]),
+    what: interpolate(gettext("Not accepted: %s"), [describe(first)]),
     detail: first.refused?.detail,
   });
   find('[data-show="later"]', shown).hidden = !later.length;
@@ -72,7 +72,7 @@ function notice(entries, dismiss) {
 }
 
 /**
- * What the driver entered in a refused report, so that they can pass it on to the office.
+ * Shows what the driver entered in a refused delivery report, so that they can tell the office.
  * @param {HTMLElement} line
  * @param {ProofBody | undefined} body
  */
@@ -89,7 +89,7 @@ function fillProof(line, body) {
 }
 
 /**
- * Shows the age of the stops while they are not updated live.
+ * Shows the age of the stops while there are no live updates.
  * @param {number | null} loadedAt
  * @param {boolean} isLive
  */

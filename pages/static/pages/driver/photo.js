@@ -8,7 +8,7 @@ const QUALITY = 0.8;
  * @param {Blob} file
  * @returns {Promise<Blob>}
  */
-export async function small(file) {
+export async function shrink(file) {
   const image = await createImageBitmap(file, { imageOrientation: "from-image" });
   const scale = Math.min(1, MAX_PIXELS / Math.max(image.width, image.height));
   const canvas = document.createElement("canvas");
@@ -18,7 +18,8 @@ export async function small(file) {
   image.close();
   return new Promise((resolve, reject) => {
     /** @param {Blob | null} blob */
-    const made = (blob) => (blob ? resolve(blob) : reject(new DOMException("No room for the photo.", "EncodingError")));
-    canvas.toBlob(made, "image/jpeg", QUALITY);
+    const finish = (blob) =>
+      blob ? resolve(blob) : reject(new DOMException("No room for the photo.", "EncodingError"));
+    canvas.toBlob(finish, "image/jpeg", QUALITY);
   });
 }

@@ -4,11 +4,12 @@
 import { find, pageData } from "../../web/page.js";
 import { clockOffset, now } from "../../web/server-clock.js";
 
-const EVERY_MS = 2_000;
-/** An older position is not sent any more. */
-const OLDEST_MS = 60_000;
-/** A position that the server does not confirm within this time has not reached the office. */
-const CONFIRM_MS = 10_000;
+/** Positions are sent together, at most once in this time. */
+const SEND_MS = 2_000;
+/** The maximum age of a position that is still sent. */
+const MAX_AGE_MS = 60_000;
+/** How long to wait for the server's confirmation of a position. After that the position counts as lost. */
+const CONFIRM_TIMEOUT_MS = 10_000;
 const MS_TO_KMH = 3.6;
 /** The ranges that the server accepts (km/h, degrees from north, metres). Sensors also report -1, NaN or impossible values. */
 const LIMITS = pageData().limits.motion;
@@ -17,7 +18,7 @@ const LIMITS = pageData().limits.motion;
  * @param {number | null} value
  * @param {[number, number]} limits
  */
-const isWithin = (value, [least, most]) => value !== null && value >= least && value <= most;
+const isWithin = (value, [min, max]) => value !== null && value >= min && value <= max;
 
 /** @typedef {ReturnType<typeof positionOf>} Sent */
 
@@ -27,7 +28,7 @@ const isWithin = (value, [least, most]) => value !== null && value >= least && v
  */
 function takenAt({ timestamp }) {
   const [stamp, received] = [timestamp + (clockOffset() ?? 0), now()];
-  return stamp > received - OLDEST_MS && stamp <= received ? stamp : received;
+  return stamp > received - MAX_AGE_MS && stamp <= received ? stamp : received;
 }
 
 /**
@@ -65,7 +66,7 @@ export class Position {
    * @type {number | null}
    */
   #unconfirmedSince = null;
-  /** When that position was taken, in milliseconds since 1970. */
+  /** When the oldest unconfirmed position was taken, in milliseconds since 1970. */
   #unconfirmedTime = 0;
   #isConfirmed = false;
 
@@ -76,7 +77,7 @@ export class Position {
   constructor(socket, driver) {
     this.#socket = socket;
     this.#driver = driver;
-    socket.on("driver.location", this.#confirmed);
+    socket.on("driver.location", this.#handleConfirmation);
   }
 
   /**
@@ -90,7 +91,7 @@ export class Position {
 
   #begin() {
     if (!navigator.geolocation) return this.#show(gettext("This browser cannot share your position."));
-    this.#watch = navigator.geolocation.watchPosition(this.#fixed, this.#failed, {
+    this.#watch = navigator.geolocation.watchPosition(this.#handleFix, this.#handleError, {
       enableHighAccuracy: true,
       maximumAge: 5_000,
     });
@@ -116,34 +117,34 @@ export class Position {
   }
 
   /** @param {GeolocationPosition} fix */
-  #fixed = (fix) => {
+  #handleFix = (fix) => {
     if (this.#watch === null) return;
     const at = takenAt(fix);
     const position = positionOf(fix, at);
-    if (position === null) return this.#failed();
+    if (position === null) return this.#handleError();
     this.last = { position, at };
     this.#waiting.push(this.last);
     this.#isKnown = true;
-    this.lineChanged();
+    this.showSharing();
     if (this.#timer === null) this.#send();
   };
 
   /**
-   * Handles the server's confirmation: it sends each position to the driver's page too, after the office.
+   * Handles the server's confirmation: after the office, the server also sends each position to the driver's page.
    * @param {Envelope<"driver.location", DriverLocation>} frame
    */
-  #confirmed = ({ data }) => {
+  #handleConfirmation = ({ data }) => {
     if (data.driver_id !== this.#driver || this.#unconfirmedSince === null) return;
-    // After connecting, the server first sends the previous position.
-    if (Date.parse(data.timestamp) < this.#unconfirmedTime - CONFIRM_MS) return;
+    // After connecting, the server first sends the last position that it stored, which confirms nothing.
+    if (Date.parse(data.timestamp) < this.#unconfirmedTime - CONFIRM_TIMEOUT_MS) return;
     [this.#unconfirmedSince, this.#isConfirmed] = [null, true];
-    this.lineChanged();
+    this.showSharing();
   };
 
   /** Shows whether the office receives the position: only over a live socket, and only after a confirmation. */
-  lineChanged() {
+  showSharing() {
     if (!this.#isKnown) return;
-    if (this.#socket.state !== "live") this.#show(gettext("Your position is not shared: there is no connection."));
+    if (this.#socket.state !== "live") this.#show(gettext("Your position is not shared: no connection."));
     else if (this.#isConfirmed) this.#show(gettext("Your position is shared"), true);
     else if (this.#isLost())
       this.#show(gettext("Your position is not shared: the office does not receive it at the moment."));
@@ -152,16 +153,16 @@ export class Position {
   /** Sends the last position again: a driver who stands still has no new one. */
   #resend() {
     this.#isConfirmed = false;
-    this.lineChanged();
+    this.showSharing();
     if (!this.#waiting.length && this.last) this.#waiting.push(this.last);
   }
 
   #isLost() {
-    return this.#unconfirmedSince !== null && performance.now() - this.#unconfirmedSince > CONFIRM_MS;
+    return this.#unconfirmedSince !== null && performance.now() - this.#unconfirmedSince > CONFIRM_TIMEOUT_MS;
   }
 
   /** @param {GeolocationPositionError} [error] */
-  #failed = (error) => {
+  #handleError = (error) => {
     this.#isKnown = false;
     const isForbidden = error && error.code === error.PERMISSION_DENIED;
     this.#show(
@@ -171,14 +172,14 @@ export class Position {
     );
   };
 
-  /** Sends all waiting positions in one message, at most every two seconds. */
+  /** Sends all waiting positions in one message, and again after SEND_MS until all are confirmed. */
   #send() {
     this.#timer = setTimeout(() => {
       this.#timer = null;
       if (this.#waiting.length || this.#unconfirmedSince !== null) this.#send();
-    }, EVERY_MS);
+    }, SEND_MS);
     if (this.#isLost()) this.#resend();
-    this.#waiting = this.#waiting.filter(({ at }) => now() - at < OLDEST_MS);
+    this.#waiting = this.#waiting.filter(({ at }) => now() - at < MAX_AGE_MS);
     if (this.#socket.state !== "live" || !this.#waiting.length) return;
     if (this.#unconfirmedSince === null)
       [this.#unconfirmedSince, this.#unconfirmedTime] = [performance.now(), this.#waiting[0].at];

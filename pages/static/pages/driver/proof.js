@@ -2,11 +2,11 @@
 /** @import { ProofBody, ProofImage } from "types/driver" */
 /** @import { OrderItem, OrderRow } from "types/rows" */
 import { closest, copyTemplate, fill, find, findAll, pageData } from "../../web/page.js";
-import { small } from "./photo.js";
+import { shrink } from "./photo.js";
 import { deleteDraft, readDraft, saveDraft } from "./proof-draft.js";
 import { canScan, Scanner } from "./scan.js";
 import { Signature } from "./signature.js";
-import { isSecondTap, pageChanged } from "./taps.js";
+import { isSecondTap, recordPageChange } from "./taps.js";
 
 const { limits } = pageData();
 
@@ -29,9 +29,9 @@ const signature = new Signature(find("[data-signature]", dialog));
 const scanner = new Scanner(find("video", camera), (text) => addSerial(text, true) && navigator.vibrate?.(80));
 
 /**
- * @typedef {object} Confirming
+ * @typedef {object} DeliveryDraft
  * @property {OrderRow} row
- * @property {(proof: ProofBody, images: ProofImage[]) => Promise<string>} confirmed
+ * @property {(proof: ProofBody, images: ProofImage[]) => Promise<string>} onSubmit resolves with an error text or ""
  * @property {Map<number, number>} counts the delivered quantity of each product
  * @property {string[]} serials
  * @property {Set<string>} scanned
@@ -42,34 +42,34 @@ const scanner = new Scanner(find("video", camera), (text) => addSerial(text, tru
 
 /**
  * The delivery being confirmed; set before the form is shown.
- * @type {Confirming}
+ * @type {DeliveryDraft}
  */
 let draft;
 
 /**
- * Shows the form, and calls `confirmed(proof, images)` when it is submitted. That resolves with an error text; the form closes
- * only if it is "".
+ * Shows the form, and calls `onSubmit(proof, images)` when the driver submits it. The form closes only if `onSubmit` resolves
+ * with "", and else shows the error text.
  * @param {OrderRow} row
- * @param {Confirming["confirmed"]} confirmed
+ * @param {DeliveryDraft["onSubmit"]} onSubmit
  */
-export function askProof(row, confirmed) {
-  const typedBefore = readDraft(row);
-  const counted = new Map(typedBefore.counts);
+export function askProof(row, onSubmit) {
+  const stored = readDraft(row);
+  const storedCounts = new Map(stored.counts);
   const counts = new Map(
-    row.items.map(({ product, quantity }) => [product, Math.min(quantity, counted.get(product) ?? quantity)]),
+    row.items.map(({ product, quantity }) => [product, Math.min(quantity, storedCounts.get(product) ?? quantity)]),
   );
   draft = {
     row,
-    confirmed,
+    onSubmit,
     counts,
-    serials: typedBefore.serials,
-    scanned: new Set(typedBefore.scanned),
+    serials: stored.serials,
+    scanned: new Set(stored.scanned),
     photo: null,
-    isOwnAmount: "amount" in typedBefore,
+    isOwnAmount: "amount" in stored,
     isSent: false,
   };
   form.reset();
-  amount.value = typedBefore.amount ?? "";
+  amount.value = stored.amount ?? "";
   signature.clear();
   find("details", dialog).open = false;
   showPhoto(null);
@@ -132,7 +132,7 @@ function saveTyped() {
 // --- serial numbers -----------------------------------------------------------------------------------------------
 
 /**
- * Adds a serial number; false if it is empty, known, or one too many.
+ * Adds a serial number. Returns false if it is empty or already in the list, or if the list is full.
  * @param {string} text
  */
 function addSerial(text, isScanned = false) {
@@ -171,7 +171,7 @@ function drawSerialCount() {
   fill(dialog, { "serial-count": `${draft.serials.length} / ${total(draft)}` });
 }
 
-/** @param {Confirming} draft */
+/** @param {DeliveryDraft} draft */
 const total = ({ counts }) => [...counts.values()].reduce((sum, count) => sum + count, 0);
 
 find("[data-add]", dialog).addEventListener("click", addTyped);
@@ -211,11 +211,11 @@ function showPhoto(blob) {
 photoInput.addEventListener("change", async () => {
   const file = photoInput.files?.[0];
   if (!file) return;
-  const asked = draft;
-  const photo = small(file);
-  asked.photo = photo;
+  const current = draft;
+  const photo = shrink(file);
+  current.photo = photo;
   const blob = await photo.catch(() => null);
-  if (draft !== asked || asked.photo !== photo) return;
+  if (draft !== current || current.photo !== photo) return;
   if (!blob) removePhoto();
   showPhoto(blob);
   fill(dialog, { wrong: blob ? "" : gettext("This photo cannot be read. Please take another.") });
@@ -234,8 +234,8 @@ function removePhoto() {
 // --- submit -------------------------------------------------------------------------------------------------------
 
 /**
- * The strongest kind of proof that was given.
- * @param {Confirming} draft
+ * The strongest kind of proof in the form: a scanned serial number, a signature, a photo, or none of them.
+ * @param {DeliveryDraft} draft
  * @param {ProofImage[]} images
  * @returns {ProofBody["confirmation_type"]}
  */
@@ -245,7 +245,7 @@ function typeOf({ serials, scanned }, images) {
 }
 
 /**
- * @param {Confirming} draft
+ * @param {DeliveryDraft} draft
  * @param {ProofImage[]} images
  * @returns {ProofBody}
  */
@@ -264,7 +264,7 @@ function proofOf(draft, images) {
 /** The error text of an invalid form, or "". */
 function formError() {
   if (draft.row.items.length && !total(draft))
-    return gettext("Nothing was accepted. Please go back and use “Could not deliver”.");
+    return gettext("Nothing was delivered. Please report “Could not deliver” instead.");
   if (amount.checkValidity()) return "";
   amount.focus();
   return gettext("Please enter the amount collected in whole dollars, or 0.");
@@ -279,35 +279,35 @@ form.addEventListener("submit", (event) => {
   if (!wrong) send(draft);
 });
 
-/** @param {Confirming} confirming */
-async function send(confirming) {
-  confirming.isSent = true;
-  const wrong = await confirmWith(confirming).finally(() => (confirming.isSent = false));
-  if (wrong === "") deleteDraft(confirming.row);
-  if (confirming !== draft || !dialog.open) return;
+/** @param {DeliveryDraft} delivery */
+async function send(delivery) {
+  delivery.isSent = true;
+  const wrong = await confirmWith(delivery).finally(() => (delivery.isSent = false));
+  if (wrong === "") deleteDraft(delivery.row);
+  if (delivery !== draft || !dialog.open) return;
   fill(dialog, { wrong });
   if (!wrong) dialog.close();
 }
 
 /**
- * Waits for the photo and confirms. Resolves with an error text or ""; null if the form was closed meanwhile.
- * @param {Confirming} confirming
+ * Waits for the photo and submits. Resolves with an error text or "", or with null if the form was closed meanwhile.
+ * @param {DeliveryDraft} delivery
  */
-async function confirmWith(confirming) {
+async function confirmWith(delivery) {
   const signed = await signature.blob();
-  const chosen = confirming.photo;
+  const chosen = delivery.photo;
   const photo = await chosen?.catch(() => null);
   if (chosen && !photo) return gettext("This photo cannot be read. Please take another.");
-  if (confirming !== draft || !dialog.open) return null;
+  if (delivery !== draft || !dialog.open) return null;
   /** @type {ProofImage[]} */
   const images = [];
   if (signed) images.push({ image: "signature", blob: signed });
   if (photo) images.push({ image: "photo", blob: photo });
-  return confirming.confirmed(proofOf(confirming, images), images);
+  return delivery.onSubmit(proofOf(delivery, images), images);
 }
 
 find("[data-cancel]", dialog).addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => {
   stopScanning();
-  pageChanged();
+  recordPageChange();
 });

@@ -2,14 +2,14 @@
 /** @import { Database } from "./database.js" */
 
 /**
- * After a timeout there is no immediate retry, because the driver waits after pressing a button.
+ * Whether the database did not answer in time. Then there is no immediate retry, because the driver is waiting.
  * @param {unknown} error
  */
 const isTimeout = (error) => error instanceof DOMException && error.name === "TimeoutError";
 
 /**
- * The entries of the queue: those in the database, and changes that could not be written yet. Such changes last as long as this
- * page, and every `read` and `add` tries to write them.
+ * The entries of the queue: those in the database, and changes that could not be written yet. Unwritten changes exist only in
+ * this page; every `read` and `add` tries to write them.
  */
 export class QueueStorage {
   /**
@@ -45,13 +45,13 @@ export class QueueStorage {
     try {
       this.#rows = await this.#database.all("queue");
     } catch {
-      // Keeps the entries of the last read.
+      // Uses the entries of the last read.
     }
     this.#merge();
   }
 
   /**
-   * Writes all of the entries or none; rejects if the write fails.
+   * Writes all of the entries, or none of them and rejects.
    * @param {NewEntry[]} entries
    */
   async add(entries) {
@@ -105,7 +105,7 @@ export class QueueStorage {
     for (const entry of this.list) if (!this.#unsaved.has(entry.ref)) this.#unsaved.set(entry.ref, entry);
   }
 
-  /** Writes all changes together if possible. If a large entry does not fit, the small ones may. */
+  /** Writes all unsaved changes together. If that fails, writes each alone: a large entry may not fit, but the others may. */
   async #save() {
     if (!this.#unsaved.size) return;
     try {
@@ -118,7 +118,7 @@ export class QueueStorage {
 
   /**
    * Writes the unsaved changes and `more` in one transaction. Collects the changes inside the transaction, because opening the
-   * database may emit `cleared`, which adds some.
+   * database may emit `cleared`, which adds changes.
    * @param {(queue: IDBObjectStore) => void} more
    * @param {[string, Entry | null][] | null} some only these unsaved changes
    */

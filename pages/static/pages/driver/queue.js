@@ -6,7 +6,7 @@
 import { Emitter } from "../../realtime/emitter.js";
 import { newRef } from "../../realtime/ref.js";
 /** @import { Entry, ImageReport, QueueEvents, Report } from "types/driver" */
-/** @import { Moved, OrderRow } from "types/rows" */
+/** @import { MoveResult, OrderRow } from "types/rows" */
 /** @import { Database } from "./database.js" */
 import { ApiError, get, getOrNull, request } from "../../web/api.js";
 import { Refetcher, retryNow } from "../../web/retry.js";
@@ -20,16 +20,16 @@ const FAILED = "failed"; // this report waits, others are sent
 const SIGN_IN = "sign-in"; // all reports wait until the driver has signed in
 const REFUSED = "refused"; // this report will never be accepted
 
-/** Statuses that ask for a later retry. */
-const LATER = new Set([408, 429, 503]);
+/** Statuses with which the server asks for a later retry. */
+const RETRY_LATER = new Set([408, 429, 503]);
 
 /** @param {ApiError} error */
 function kindOf({ status, code }) {
   // Another request holds the lock on this order.
   if (code === "row_locked") return FAILED;
   if (status === 401 || (status === 403 && code === "permission_denied")) return SIGN_IN;
-  // A 4xx that is not in our API's format comes from a proxy.
-  if (status === 0 || LATER.has(status) || (status < 500 && code === "error")) return UNREACHABLE;
+  // A 4xx response that is not in our API's format comes from a proxy.
+  if (status === 0 || RETRY_LATER.has(status) || (status < 500 && code === "error")) return UNREACHABLE;
   return status >= 500 ? FAILED : REFUSED;
 }
 
@@ -95,14 +95,14 @@ export class Queue extends Emitter {
     this.#lock = new TabLock(name);
     this.#tabs = new BroadcastChannel(name);
     this.#tabs.onmessage = () => this.read();
-    database.on("cleared", () => this.#changed());
+    database.on("cleared", () => this.#announceChange());
   }
 
   get entries() {
     return this.#storage.list;
   }
 
-  /** The entries that are not refused. */
+  /** The entries that the server has not refused. */
   get waiting() {
     return this.entries.filter(({ refused }) => !refused);
   }
@@ -118,18 +118,17 @@ export class Queue extends Emitter {
   }
 
   /**
-   * Adds new reports. If the database does not accept them and the page is online, they last as long as this page. If it is
-   * offline, this rejects and adds none.
+   * Adds new reports. If the database does not accept them, only this page has them; while offline it rejects them instead.
    * @param {Report[]} entries
    */
   async add(...entries) {
-    const made = entries.map((entry) => ({ ...entry, ...reportTime(), ref: newRef() }));
+    const reports = entries.map((entry) => ({ ...entry, ...reportTime(), ref: newRef() }));
     try {
-      await this.#storage.add(made);
-      await this.#changed();
+      await this.#storage.add(reports);
+      await this.#announceChange();
     } catch (error) {
       if (!navigator.onLine) throw error;
-      this.#storage.addUnsaved(made);
+      this.#storage.addUnsaved(reports);
       this.emit("changed");
     }
     this.send();
@@ -141,22 +140,22 @@ export class Queue extends Emitter {
    */
   async dismiss(order) {
     this.#storage.delete(this.entries.filter((entry) => entry.refused && entry.order === order));
-    await this.#changed();
+    await this.#announceChange();
   }
 
-  async #changed() {
+  async #announceChange() {
     await this.read();
     this.#tabs.postMessage(null);
   }
 
   /** Sends all waiting reports, at once or as soon as the server allows it, with retries until none waits. */
   send() {
-    // Before `add`, so that it wakes a round that waits or hangs, and not the new one.
+    // Called before `add`, so that `retryNow` wakes a round that waits or hangs, and not the new one.
     retryNow();
     this.#sender.add("all");
   }
 
-  /** Rejects with a temporary error if reports still wait. */
+  /** Runs a round in the tab that has the lock. Rejects with a temporary error if reports still wait afterwards. */
   async #sendAll() {
     this.#retryMs = 0;
     const isDone = await this.#lock.run((isOurs) => this.#round(isOurs)).catch(reportError);
@@ -164,7 +163,7 @@ export class Queue extends Emitter {
   }
 
   /**
-   * Sends the waiting reports once. True if none waits any more.
+   * Sends the waiting reports once. Returns whether none waits any more.
    * @param {() => boolean} isOurs whether no other tab has taken over
    */
   async #round(isOurs) {
@@ -176,7 +175,7 @@ export class Queue extends Emitter {
       for (let next = nextOf(this.waiting, blocked); next && isOurs(); next = nextOf(this.waiting, blocked))
         await this.#sendOne(next, blocked);
     } catch (error) {
-      const kind = this.#failure(error);
+      const kind = this.#kindOfFailure(error);
       if (kind === null) throw error;
       if (kind === SIGN_IN) this.emit(SIGN_IN);
       return false;
@@ -185,10 +184,10 @@ export class Queue extends Emitter {
   }
 
   /**
-   * The kind of an error; null if it is a bug of this page.
+   * What an error means for the queue; null if it is a bug of this page.
    * @param {unknown} error
    */
-  #failure(error) {
+  #kindOfFailure(error) {
     if (!(error instanceof ApiError)) return null;
     this.#retryMs = Math.max(this.#retryMs, error.retryMs);
     return kindOf(error);
@@ -209,19 +208,19 @@ export class Queue extends Emitter {
    */
   async #sendOne(entry, blocked) {
     const isImage = entry.kind === "image";
-    /** @type {Moved | OrderRow} */
+    /** @type {MoveResult | OrderRow} */
     let answer;
     try {
       answer = await this.#deliver(entry);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      const kind = this.#failure(error);
-      if (kind === REFUSED) return this.#refused(entry, error);
+      const kind = this.#kindOfFailure(error);
+      if (kind === REFUSED) return this.#handleRefusal(entry, error);
       if (kind !== FAILED && !(kind === UNREACHABLE && isImage && !error.retryMs)) throw error;
       blocked.add(isImage ? entry.ref : entry.order);
       return;
     }
-    await this.#settle(entry, answer);
+    await this.#finish(entry, answer);
   }
 
   /**
@@ -247,30 +246,30 @@ export class Queue extends Emitter {
     const at = when === null ? undefined : new Date(when).toISOString();
     const [method, path, body] = callOf(entry, at);
     const { data } = await request(method, `orders/${entry.order}/${path}`, body);
-    return /** @type {Moved | OrderRow} */ (data);
+    return /** @type {MoveResult | OrderRow} */ (data);
   }
 
   /**
    * @param {Entry} entry
-   * @param {Moved | OrderRow} data
+   * @param {MoveResult | OrderRow} data
    */
-  async #settle(entry, data) {
+  async #finish(entry, data) {
     // Emitted before the entry is removed; otherwise the stop's old status would be shown in between.
     this.emit("done", { entry, data });
     this.#storage.delete([entry]);
-    await this.#changed();
+    await this.#announceChange();
   }
 
   /**
    * @param {Entry} entry
    * @param {ApiError} error
    */
-  async #refused(entry, { message, code }) {
-    // Null if the order is no longer this driver's.
+  async #handleRefusal(entry, { message, code }) {
+    // Null if the order is no longer this driver's. The order of an image does not matter.
     const order = entry.kind === "image" ? null : await getOrNull(`orders/${entry.order}/`);
     // The office made the move first, perhaps because the driver called.
     if (order && code === "invalid_transition" && entry.kind === "status" && order.status === entry.to)
-      return this.#settle(entry, order);
+      return this.#finish(entry, order);
     /** @type {Entry[]} */
     const refused = [{ ...entry, refused: { detail: message } }];
     // Later reports depend on the refused one. Images are still useful while the order is this driver's.
@@ -279,7 +278,7 @@ export class Queue extends Emitter {
     for (const other of this.#after(entry))
       if (isObsolete(other)) refused.push({ ...other, refused: { detail: null } });
     this.#storage.put(refused);
-    await this.#changed();
+    await this.#announceChange();
     this.emit(REFUSED, entry);
   }
 

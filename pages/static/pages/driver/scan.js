@@ -1,6 +1,6 @@
 /** Scans barcodes and QR codes with the camera, if the browser supports it (BarcodeDetector, Shape Detection API). */
 
-const EVERY_MS = 200;
+const SCAN_MS = 200;
 const FORMATS = ["qr_code", "code_128", "code_39", "ean_13", "data_matrix"];
 
 export const canScan = () => "BarcodeDetector" in window && Boolean(navigator.mediaDevices?.getUserMedia);
@@ -30,7 +30,7 @@ export class Scanner {
     await this.#video.play();
     const supported = await BarcodeDetector.getSupportedFormats();
     const detector = new BarcodeDetector({ formats: FORMATS.filter((format) => supported.includes(format)) });
-    this.#timer = setInterval(() => this.#look(detector), EVERY_MS);
+    this.#timer = setInterval(() => this.#look(detector), SCAN_MS);
   }
 
   stop() {

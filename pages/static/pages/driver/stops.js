@@ -12,7 +12,7 @@ import { dayOf } from "../../web/time.js";
 
 /** How many earlier days are loaded: a stop of an earlier day that was done today counts as today's. */
 const DAYS_BACK = 7;
-/** Events without all fields that the page shows; the order is refetched. */
+/** Events that lack fields which the page shows. After them the order is read again. */
 const INCOMPLETE = ["order.created", "order.assigned", "order.updated", "order.urgent"];
 const ALL = "all";
 const LAST = Number.MAX_SAFE_INTEGER;
@@ -21,7 +21,7 @@ const LAST = Number.MAX_SAFE_INTEGER;
  * @param {OrderRow} a
  * @param {OrderRow} b
  */
-function inOrder(a, b) {
+function compareStops(a, b) {
   const ranks = [
     [a.stop_sequence ?? LAST, b.stop_sequence ?? LAST],
     [a.priority === "urgent" ? 0 : 1, b.priority === "urgent" ? 0 : 1],
@@ -31,11 +31,11 @@ function inOrder(a, b) {
 }
 
 /** @param {OrderRow} row */
-const isAhead = ({ status }) => isWithDriver(status);
+const isUnfinished = ({ status }) => isWithDriver(status);
 
 /** @param {OrderRow} row */
 function isOfToday(row) {
-  if (isAhead(row)) return row.scheduled_date <= today();
+  if (isUnfinished(row)) return row.scheduled_date <= today();
   return doneByDriver.includes(row.status) && dayOf(row.updated_at) === today();
 }
 
@@ -51,7 +51,7 @@ export class Stops extends Emitter {
    */
   loadedAt = null;
   /**
-   * The head of the event log, read before the stops.
+   * The cursor to resume from: the end of the event log just before the stops were read.
    * @type {LogEnd | null}
    */
   end = null;
@@ -87,7 +87,7 @@ export class Stops extends Emitter {
   }
 
   get list() {
-    return [...this.#rows.values()].filter(isOfToday).sort(inOrder);
+    return [...this.#rows.values()].filter(isOfToday).sort(compareStops);
   }
 
   /** Reads the stops stored on this phone. */
@@ -120,26 +120,26 @@ export class Stops extends Emitter {
         this.#replace(rows);
       } else this.emit("other-user");
     } finally {
-      const later = this.#delayed;
+      const delayed = this.#delayed;
       this.#delayed = null;
-      for (const frame of later) this.receive(frame);
-      await this.#changed();
+      for (const frame of delayed) this.receive(frame);
+      await this.#emitAndSave();
       for (const resolve of this.#loadWaiters.splice(0)) resolve();
     }
   }
 
   /**
-   * Repeats the requests if their responses showed that a new day has begun.
+   * Requests the unfinished and the finished stops. Repeats the requests if a new day began meanwhile.
    * @returns {Promise<{ rows: OrderRow[], end: LogEnd }>}
    */
   async #all() {
     const day = today();
     const first = await getAll(`orders/?status=${withDriver}&scheduled_date_to=${day}`);
-    const past = await getAll(
+    const finished = await getAll(
       `orders/?status=${doneByDriver}&scheduled_date_from=${today(-DAYS_BACK)}&scheduled_date_to=${day}`,
     );
     if (day !== today()) return this.#all();
-    return { rows: [...first.rows, ...past.rows], end: first.end };
+    return { rows: [...first.rows, ...finished.rows], end: first.end };
   }
 
   /**
@@ -148,23 +148,24 @@ export class Stops extends Emitter {
    */
   #replace(rows) {
     const isFirst = this.loadedAt === null;
-    const before = this.list.filter(isAhead);
+    const before = this.list.filter(isUnfinished);
     this.#rows.clear();
     this.#put(rows);
     this.loadedAt = now();
     if (isFirst) return;
     for (const row of before) if (!this.#rows.has(row.id)) this.emit("news", { type: "gone", row });
     const known = new Set(before.map(({ id }) => id));
-    for (const row of this.list.filter(isAhead)) if (!known.has(row.id)) this.emit("news", { type: "assigned", row });
+    for (const row of this.list.filter(isUnfinished))
+      if (!known.has(row.id)) this.emit("news", { type: "assigned", row });
   }
 
   /**
    * The row, if it is an unfinished stop of today.
    * @param {number} id
    */
-  #ahead(id) {
+  #unfinished(id) {
     const row = this.#rows.get(id);
-    return row && isAhead(row) && isOfToday(row) ? row : undefined;
+    return row && isUnfinished(row) && isOfToday(row) ? row : undefined;
   }
 
   /** @param {OrderRow[]} rows */
@@ -181,7 +182,7 @@ export class Stops extends Emitter {
     const row = this.#rows.get(id);
     if (this.#delayed) this.#delayed.push(frame);
     else if (row && version < row.version) return;
-    else if (frame.type === "order.unassigned" || frame.data.status === "cancelled") await this.#unassigned(id);
+    else if (frame.type === "order.unassigned" || frame.data.status === "cancelled") await this.#handleUnassignment(id);
     else if (!row || this.#isIncomplete(frame.type, frame.data.status, row)) this.refetch(id);
     else await this.change(id, { status: frame.data.status, version });
   }
@@ -211,58 +212,58 @@ export class Stops extends Emitter {
     if (this.#refetcher.isStale(id)) return;
     if (answer) this.#update(answer);
     else this.#remove(id);
-    await this.#changed();
+    await this.#emitAndSave();
   }
 
   /** @param {number} id */
   #remove(id) {
-    const row = this.#ahead(id);
+    const row = this.#unfinished(id);
     this.#rows.delete(id);
     if (row) this.emit("news", { type: "gone", row });
   }
 
   /**
-   * Applies a row. If several events each cause a request, only the first response emits news.
+   * Stores a row. If several events each caused a request, only the first response emits news.
    * @param {OrderRow} answer
    */
   #update(answer) {
-    const before = this.#ahead(answer.id);
+    const before = this.#unfinished(answer.id);
     this.#put([answer]);
-    const row = this.#ahead(answer.id);
+    const row = this.#unfinished(answer.id);
     if (row && !before) this.emit("news", { type: "assigned", row });
-    // It was moved to another day.
-    if (before && !row && isAhead(answer)) this.emit("news", { type: "gone", row: before });
+    // The stop was moved to another day.
+    if (before && !row && isUnfinished(answer)) this.emit("news", { type: "gone", row: before });
   }
 
   /**
-   * Changes an order without a request.
+   * Applies changes to an order without a request, unless the stored version is newer.
    * @param {number} id
-   * @param {{ version: number, status?: OrderStatus, amount_collected?: number }} facts
+   * @param {{ version: number, status?: OrderStatus, amount_collected?: number }} changes
    */
-  async change(id, facts) {
+  async change(id, changes) {
     const row = this.#rows.get(id);
-    if (!row || facts.version < row.version) return;
-    this.#rows.set(id, { ...row, ...facts, updated_at: new Date(now()).toISOString() });
-    await this.#changed();
+    if (!row || changes.version < row.version) return;
+    this.#rows.set(id, { ...row, ...changes, updated_at: new Date(now()).toISOString() });
+    await this.#emitAndSave();
   }
 
-  /** Deletes the stored stops before another user signs in. */
+  /** Deletes the stored stops, so that the next user of the phone does not see them. */
   deleteStored() {
     return this.#database.write("stops", (stops) => stops.clear());
   }
 
   /** @param {number} id */
-  async #unassigned(id) {
-    // The server may have answered a running request while the order was still this driver's.
+  async #handleUnassignment(id) {
+    // The server may have answered a running request while the order was still this driver's. Then the order is read again.
     if (this.#refetcher.has(id)) this.refetch(id);
     const row = this.#rows.get(id);
     if (!row) return;
     this.#rows.delete(id);
     this.emit("news", { type: "gone", row });
-    await this.#changed();
+    await this.#emitAndSave();
   }
 
-  async #changed() {
+  async #emitAndSave() {
     this.emit("changed");
     await this.#save();
   }

@@ -1,25 +1,25 @@
-/** A Web Lock that lets only one of a driver's tabs work. Other tabs steal the lock if its heartbeats stop. */
+/** A Web Lock that lets only one of a driver's tabs work. Another tab steals the lock if the working tab's heartbeats stop. */
 
 /** How often the working tab sends a heartbeat. */
-const ALIVE_MS = 3_000;
+const HEARTBEAT_MS = 3_000;
 /** A tab without a heartbeat for this long is frozen or hangs, and another tab steals the lock. */
 const SILENT_MS = 10_000;
 
 export class TabLock {
   #name;
   #others;
-  #heardAt = 0;
+  #lastHeartbeat = 0;
 
   /** @param {string} name */
   constructor(name) {
     this.#name = name;
     this.#others = new BroadcastChannel(`${name}-alive`);
-    this.#others.onmessage = () => (this.#heardAt = performance.now());
+    this.#others.onmessage = () => (this.#lastHeartbeat = performance.now());
   }
 
   /**
-   * Runs `work(isOurs)` under the lock and resolves with its result; undefined if another tab stole the lock meanwhile. `isOurs()`
-   * tells whether this tab still has it. In browsers without locks every tab works.
+   * Runs `work(isOurs)` under the lock and resolves with its result, or with undefined if another tab stole the lock meanwhile.
+   * `isOurs()` tells whether this tab still has the lock. In browsers without locks every tab works.
    * @template Answer
    * @param {(isOurs: () => boolean) => Promise<Answer>} work
    * @returns {Promise<Answer | undefined>}
@@ -27,19 +27,24 @@ export class TabLock {
   async run(work) {
     if (!navigator.locks) return work(() => true);
     const patience = new AbortController();
-    this.#heardAt = performance.now();
-    const watch = setInterval(() => performance.now() - this.#heardAt > SILENT_MS && patience.abort(), ALIVE_MS / 3);
+    this.#lastHeartbeat = performance.now();
+    const watch = setInterval(
+      () => performance.now() - this.#lastHeartbeat > SILENT_MS && patience.abort(),
+      HEARTBEAT_MS / 3,
+    );
     let isOurs = false;
-    const held = () => {
+    const workUnderLock = () => {
       clearInterval(watch);
       isOurs = true;
-      return this.#whileAlive(() => work(() => isOurs));
+      return this.#withHeartbeats(() => work(() => isOurs));
     };
     try {
-      return await navigator.locks.request(this.#name, { signal: patience.signal }, held);
+      return await navigator.locks.request(this.#name, { signal: patience.signal }, workUnderLock);
     } catch (error) {
-      unlessAborted(error);
-      return isOurs ? undefined : await navigator.locks.request(this.#name, { steal: true }, held).catch(unlessAborted);
+      rethrowUnlessAborted(error);
+      return isOurs
+        ? undefined
+        : await navigator.locks.request(this.#name, { steal: true }, workUnderLock).catch(rethrowUnlessAborted);
     } finally {
       clearInterval(watch);
       isOurs = false;
@@ -50,8 +55,8 @@ export class TabLock {
    * @template Answer
    * @param {() => Promise<Answer>} work
    */
-  async #whileAlive(work) {
-    const timer = setInterval(() => this.#others.postMessage(null), ALIVE_MS);
+  async #withHeartbeats(work) {
+    const timer = setInterval(() => this.#others.postMessage(null), HEARTBEAT_MS);
     try {
       return await work();
     } finally {
@@ -65,6 +70,6 @@ export class TabLock {
  * @param {unknown} error
  * @returns {undefined}
  */
-function unlessAborted(error) {
+function rethrowUnlessAborted(error) {
   if (!(error instanceof DOMException && error.name === "AbortError")) throw error;
 }

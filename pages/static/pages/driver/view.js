@@ -3,8 +3,8 @@
 /** @import { OrderItem, OrderRow, OrderStatus } from "types/rows" */
 import { money } from "../../web/money.js";
 import { closest, copyTemplate, element, fill, find, findAll } from "../../web/page.js";
-import { slotWord, statusWord } from "../../web/statuses.js";
-import { back, mayFail, onward } from "./moves.js";
+import { slotLabel, statusLabel } from "../../web/statuses.js";
+import { backMove, mayFail, onwardMove } from "./moves.js";
 import { isSecondTap } from "./taps.js";
 
 /** Apple's devices do not support `geo:`. Their tablets identify as Macintosh, but have a touch screen. */
@@ -16,12 +16,12 @@ const isApple = () =>
  * @param {string} name
  * @param {boolean} isShown
  */
-function show(root, name, isShown) {
+function setShown(root, name, isShown) {
   for (const part of findAll(`[data-show="${name}"]`, root)) part.hidden = !isShown;
 }
 
 /**
- * The link that opens the place in the phone's map app (RFC 5870; `q` as Android reads it).
+ * The URL that opens the stop in the phone's map app (RFC 5870; `q` as Android reads it).
  * @param {OrderRow} row
  */
 function mapLink({ latitude, longitude, delivery_address: address }) {
@@ -38,14 +38,14 @@ function mapLink({ latitude, longitude, delivery_address: address }) {
 function fillStop(root, { row, status, isPending, number }) {
   fill(root, {
     number,
-    slot: slotWord(row.time_slot),
+    slot: slotLabel(row.time_slot),
     name: row.customer_name,
     address: row.delivery_address,
-    state: statusWord(status),
+    state: statusLabel(status),
   });
   root.dataset.status = status;
-  show(root, "urgent", row.priority === "urgent");
-  show(root, "pending", isPending);
+  setShown(root, "urgent", row.priority === "urgent");
+  setShown(root, "pending", isPending);
   return root;
 }
 
@@ -64,7 +64,7 @@ function fillItems(list, items) {
  * @param {string} name
  * @param {string} href
  */
-function link(root, name, href) {
+function setLink(root, name, href) {
   /** @type {HTMLAnchorElement} */
   const anchor = find(`[data-link="${name}"]`, root);
   if (anchor.getAttribute("href") !== href) anchor.href = href;
@@ -75,12 +75,12 @@ function link(root, name, href) {
  * @param {OrderStatus} status
  */
 function fillMoves(root, status) {
-  const [go, reverse] = [onward(status), back(status)];
+  const [go, reverse] = [onwardMove(status), backMove(status)];
   const [first, second, fails] = ["", "back", "failed"].map((name) => find(`[data-move="${name}"]`, root));
   first.hidden = !go;
-  if (go) first.textContent = go.word ?? "";
+  if (go) first.textContent = go.label ?? "";
   second.hidden = !reverse;
-  if (reverse) second.textContent = reverse.word ?? "";
+  if (reverse) second.textContent = reverse.label ?? "";
   fails.hidden = !mayFail(status);
 }
 
@@ -93,17 +93,17 @@ export function fillCard(root, stop) {
   const { row, status } = stop;
   fillStop(root, stop);
   fill(root, { due: money(row.amount_due), notes: row.notes, order: row.order_number });
-  show(root, "notes", Boolean(row.notes));
+  setShown(root, "notes", Boolean(row.notes));
   fillItems(find(".items", root), row.items);
-  link(root, "navigate", mapLink(row));
-  link(root, "call", `tel:${row.customer_phone}`);
-  show(root, "call", Boolean(row.customer_phone));
-  link(root, "second", `tel:${row.customer_phone2}`);
-  show(root, "second", Boolean(row.customer_phone2));
+  setLink(root, "navigate", mapLink(row));
+  setLink(root, "call", `tel:${row.customer_phone}`);
+  setShown(root, "call", Boolean(row.customer_phone));
+  setLink(root, "second", `tel:${row.customer_phone2}`);
+  setShown(root, "second", Boolean(row.customer_phone2));
   fillMoves(root, status);
 }
 
-/** A list that keeps the element of each stop while it is in the list, so that focus and scroll position stay. */
+/** A list that keeps the element of each stop while the stop is in the list, so that focus and scroll position stay. */
 export class Rows {
   /** @type {Map<number, HTMLElement>} */
   #rows = new Map();
@@ -143,9 +143,9 @@ export class Rows {
    * @returns {HTMLElement}
    */
   #add(id) {
-    const made = copyTemplate(this.#template);
-    find(".stop", made).dataset.id = String(id);
-    this.#rows.set(id, made);
-    return made;
+    const row = copyTemplate(this.#template);
+    find(".stop", row).dataset.id = String(id);
+    this.#rows.set(id, row);
+    return row;
   }
 }

@@ -1,19 +1,20 @@
 /*
- * Opens the driver's page offline. The server puts `BUILD` in front (types/worker). Caches no answers of the API: the page
- * stores the stops of each user itself.
+ * Opens the driver's page offline. The server puts `BUILD` in front (types/worker). Does not cache API responses: the page
+ * itself stores the stops of each user.
  */
 const PAGE = "/driver/";
-/** The cached page and translations of the signed-in user. The page deletes them at sign-out. */
+/** The cache of the signed-in user's page and translations. The page deletes it at sign-out. */
 const PAGES = "driver-pages";
+/** The cache of the static files. */
 const FILES = `driver-files-${BUILD.version}`;
 /** How long to wait for the server if there is a cached page. */
 const TIMEOUT_MS = 4_000;
-/** How long the cache is used at once after such a timeout. */
+/** After a failed request, how long the cached page is used without a request. */
 const SLOW_MS = 30_000;
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 let slowUntil = 0;
-/** Whether the server has a newer version. Its pages must not be mixed with the cached files. */
+/** Whether the server has another version. The server's page must not be mixed with the cached files. */
 let isOutdated = false;
 
 worker.addEventListener("install", (event) => event.waitUntil(install()));
@@ -26,7 +27,7 @@ worker.addEventListener("fetch", (event) => {
 async function install() {
   const files = await caches.open(FILES);
   await files.addAll(BUILD.files.map((path) => new Request(path, { cache: "no-cache" })));
-  for (const path of [PAGE, BUILD.words]) await cache(path, await fetch(path, { cache: "no-cache" }));
+  for (const path of [PAGE, BUILD.translations]) await cache(path, await fetch(path, { cache: "no-cache" }));
   await worker.skipWaiting();
 }
 
@@ -40,12 +41,12 @@ async function activate() {
 function answerFor(request) {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return null;
-  if (pathname === PAGE || pathname === BUILD.words) return networkFirst(request, pathname);
+  if (pathname === PAGE || pathname === BUILD.translations) return networkFirst(request, pathname);
   return BUILD.files.includes(pathname) ? cachedFile(request, pathname) : null;
 }
 
 /**
- * The server's response if it comes within TIMEOUT_MS; else the cached one.
+ * The server's response; the cached one if the request fails, takes longer than TIMEOUT_MS, or ends with a server error.
  * @param {Request} request
  * @param {string} path
  */

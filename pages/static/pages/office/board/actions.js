@@ -3,26 +3,28 @@ import { ApiError, get, post } from "../../../web/api.js";
 import { retry } from "../../../web/retry.js";
 import { signInAgain } from "./live.js";
 
-// The server may have made the change although the response was lost. The version prevents a second change.
-const OFFLINE = () => gettext("No connection. The board will show whether it was done. If not, please try again.");
+// The server may have made the change although the response was lost. The version in the request prevents a second change.
+const OFFLINE = () =>
+  gettext("No connection. The board will show whether the change was made. If not, please make it again.");
 const GONE = () => ({
   driver: gettext("This driver is no longer available. Please choose another."),
   route: gettext("This route no longer exists. Please choose another."),
 });
-const FAILED = () => gettext("The server could not do that. The board shows the current state.");
+const FAILED = () =>
+  gettext("The server could not make this change. The board shows the current state. Please try again.");
 
 export class Actions {
   #store;
   #toasts;
   #card;
-  #outdated;
+  #onOutdated;
 
-  /** `card(id)`: the element to mark as busy. `outdated()` is called when a driver or route no longer exists. */
-  constructor(store, toasts, { card, outdated }) {
+  /** `card(id)`: the element to mark as busy. `onOutdated()` is called when a driver or route no longer exists. */
+  constructor(store, toasts, { card, onOutdated }) {
     this.#store = store;
     this.#toasts = toasts;
     this.#card = card;
-    this.#outdated = outdated;
+    this.#onOutdated = onOutdated;
   }
 
   /** `order` is the row that the clerk saw, with its version. Shows refusals and errors as toasts. */
@@ -31,12 +33,12 @@ export class Actions {
     try {
       const change = { ids: [order.id], versions: { [order.id]: order.version }, ...changes };
       const { failed } = await post("orders/bulk-update/", change);
-      for (const refusal of failed) this.#refused(order, refusal);
-      // The change is made; reads the order, with retries until the server answers.
+      for (const refusal of failed) this.#showRefusal(order, refusal);
+      // The server has made the change. Reads the order, with retries until the server answers.
       await retry(() => this.read(order.id), signInAgain);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#broke(order, error);
+      this.#showError(order, error);
     } finally {
       this.#card(order.id)?.removeAttribute("aria-busy");
     }
@@ -47,18 +49,20 @@ export class Actions {
     this.#store.read(await get(`orders/${id}/`));
   }
 
-  #refused({ id, order_number: number }, { code, detail }) {
-    const isLate = code === "version_conflict";
-    const title = isLate ? gettext("Changed by someone else") : gettext("Not possible");
+  #showRefusal({ id, order_number: number }, { code, detail }) {
+    const isConflict = code === "version_conflict";
+    const title = isConflict ? gettext("Changed by someone else") : gettext("Not possible");
     this.#toasts.show({
       title: `${title}: ${number}`,
-      message: isLate ? gettext("You now see the new state. Nothing was overwritten.") : detail,
+      message: isConflict
+        ? gettext("You now see the current state. If your change is still needed, please make it again.")
+        : detail,
       severity: "warning",
       action: { type: "order", order_id: id },
     });
   }
 
-  #broke({ id, order_number: number }, error) {
+  #showError({ id, order_number: number }, error) {
     if (error.status === 401) return signInAgain(error);
     const gone = error.errors
       .filter(({ code }) => code === "does_not_exist")
@@ -66,6 +70,6 @@ export class Actions {
       .join(" ");
     const message = gone || (error.code === "offline" ? OFFLINE() : error.message || FAILED());
     this.#toasts.show({ title: number, message, severity: "error", action: { type: "order", order_id: id } });
-    if (gone) this.#outdated();
+    if (gone) this.#onOutdated();
   }
 }

@@ -17,6 +17,7 @@ import { Painter } from "./painter.js";
 import { Search } from "./search.js";
 import { Store } from "./store.js";
 
+/** How often the ages on the cards are drawn again. */
 const AGES_MS = 30_000;
 const { labels, moves: table } = pageData();
 const root = find("#board");
@@ -24,7 +25,7 @@ const root = find("#board");
 const form = find("#filters");
 const toasts = find("notification-toasts");
 
-const painter = new Painter(draw, settle);
+const painter = new Painter(draw, finishFrame);
 const store = new Store(painter.add);
 const filters = new Filters(form);
 const fleet = new Fleet(root, store, filters);
@@ -32,19 +33,19 @@ const moves = new Moves(table, fleet.drivers, fleet.routes);
 const columns = new Columns(root, {
   store,
   shows: filters.shows,
-  words: { labels, driverName: fleet.driverName, isEnd: moves.isEnd },
+  texts: { labels, driverName: fleet.driverName, isFinal: moves.isFinal },
 });
-const map = new MapPanel({ store, fleet, shows: filters.shows, opened: (id) => drawer.open(id) });
-const actions = new Actions(store, toasts, { card: columns.card, outdated: () => live.readFleet() });
+const map = new MapPanel({ store, fleet, shows: filters.shows, onOpen: (id) => drawer.open(id) });
+const actions = new Actions(store, toasts, { card: columns.card, onOutdated: () => live.readFleet() });
 const drawer = new Drawer(find("#drawer"), {
   labels,
-  isEnd: moves.isEnd,
-  took: store.read.bind(store),
-  failed: unreadable,
+  isFinal: moves.isFinal,
+  onRead: store.read.bind(store),
+  onError: showReadError,
 });
 const dialog = new MoveDialog(find("#move"), {
   names: nameOf,
-  chosen: (order, changes) => actions.change(order, changes),
+  onSubmit: (order, changes) => actions.change(order, changes),
 });
 const live = new Live({
   store,
@@ -53,7 +54,7 @@ const live = new Live({
   news: new News(toasts, store),
   changed: {
     fleet: () => {
-      settle(false);
+      finishFrame(false);
       offerDrivers();
     },
     positions: (ids) => {
@@ -62,7 +63,7 @@ const live = new Live({
     order: (id) => drawer.changed(id),
     all: () => {
       drawer.refresh();
-      search.again(form.elements.q.value);
+      search.repeat(form.elements.q.value);
     },
   },
   wanted: () => [drawer.id, drawer.shown, ...(filters.found ?? [])],
@@ -78,11 +79,11 @@ function draw(id) {
   map.draw(id);
 }
 
-function settle(isDone) {
-  columns.settle();
+function finishFrame(isDone) {
+  columns.update();
   fleet.draw();
   offerAreas();
-  if (isDone) map.settle();
+  if (isDone) map.fitOnce();
 }
 
 function drawAll() {
@@ -95,7 +96,7 @@ function nameOf(key) {
   return kind === "driver" ? fleet.driverName(Number(id)) : fleet.routeName(Number(id));
 }
 
-function unreadable({ code, message }) {
+function showReadError({ code, message }) {
   const why = code === "offline" ? gettext("No connection. Please try again.") : message;
   toasts.show({ title: gettext("This order could not be opened. Please try again."), message: why, severity: "error" });
 }
@@ -105,8 +106,8 @@ function openMove(id) {
   dialog.open(order, moves.targets(order));
 }
 
-/** Changes the order, or first opens the dialog to ask for a driver or a reason. */
-function dropped(order, target) {
+/** Changes the order. If the move needs a driver or a reason, first opens the dialog to ask for it. */
+function handleDrop(order, target) {
   if (target.needsReason) dialog.open(order, [target]);
   else if (target.needsDriver)
     dialog.open(
@@ -161,8 +162,8 @@ form.addEventListener("submit", (event) => event.preventDefault());
 
 const CLICKS = {
   move: (id) => openMove(id),
-  today: (id) => actions.change(store.get(id), moves.again(0)),
-  tomorrow: (id) => actions.change(store.get(id), moves.again(1)),
+  today: (id) => actions.change(store.get(id), moves.newAttempt(0)),
+  tomorrow: (id) => actions.change(store.get(id), moves.newAttempt(1)),
 };
 
 document.addEventListener("click", (event) => {
@@ -197,7 +198,7 @@ for (const column of findAll(".column.closed", root)) {
   });
 }
 
-/** Updates the form's return URL: the page's URL has changed since the server rendered it. */
+/** Updates the form's return URL: filters and the drawer have changed the page's URL since the server rendered the form. */
 const language = find("form.language");
 language.addEventListener("submit", () => {
   /** @type {HTMLInputElement} */
@@ -207,7 +208,7 @@ language.addEventListener("submit", () => {
 
 // --- start --------------------------------------------------------------------------------------------------------
 
-new Dragging(root, { store, moves, dropped });
+new Dragging(root, { store, moves, onDrop: handleDrop });
 useKeys(root, { search: form.elements.q, move: openMove });
 setInterval(drawAll, AGES_MS);
 onNewDay(() => {
@@ -220,8 +221,8 @@ const socket = await live.start();
 find("connection-status").socket = socket;
 toasts.socket = socket;
 root.dataset.ready = "";
-const asked = Number(new URLSearchParams(location.search).get("order"));
-if (asked) drawer.open(asked);
+const requestedId = Number(new URLSearchParams(location.search).get("order"));
+if (requestedId) drawer.open(requestedId);
 // Safari has no requestIdleCallback.
 const whenIdle = window.requestIdleCallback ?? setTimeout;
 whenIdle(() => map.open(find("#map")).then(drawAll));

@@ -1,7 +1,7 @@
 /** Writes an order into its card. */
 import { fill, find } from "../../../web/page.js";
 import { now, today } from "../../../web/server-clock.js";
-import { isOpen, slotWord } from "../../../web/statuses.js";
+import { isOpen, slotLabel } from "../../../web/statuses.js";
 import { age, clock, shortDay } from "../../../web/time.js";
 import { laterText } from "./store.js";
 
@@ -11,16 +11,16 @@ export function productsText(items) {
 
 function whenText({ scheduled_date: date, time_slot: slot, eta }) {
   const day = date === today() ? "" : shortDay(date);
-  return [day, eta ? clock(eta) : slotWord(slot)].filter(Boolean).join(" ");
+  return [day, eta ? clock(eta) : slotLabel(slot)].filter(Boolean).join(" ");
 }
 
-/** `labels`: texts by field and value. `driverName(id)`. `isEnd(status)`: whether there are no further moves. */
-export function fillCard(card, order, { labels, driverName, isEnd }) {
-  const isAhead = isOpen(order.status);
+/** `labels`: texts by field and value. `driverName(id)`. `isFinal(status)`: whether the office may make no move from it. */
+export function fillCard(card, order, { labels, driverName, isFinal }) {
+  const isUnfinished = isOpen(order.status);
   card.dataset.version = order.version;
-  card.classList.toggle("urgent", order.priority === "urgent" && isAhead);
+  card.classList.toggle("urgent", order.priority === "urgent" && isUnfinished);
   card.classList.toggle("failed", order.status === "failed");
-  card.classList.toggle("overdue", isAhead && order.scheduled_date < today());
+  card.classList.toggle("overdue", isUnfinished && order.scheduled_date < today());
   const stop = order.stop_sequence ? ` #${order.stop_sequence}` : "";
   fill(card, {
     priority: order.priority === "urgent" ? labels.priority.urgent : "",
@@ -35,7 +35,7 @@ export function fillCard(card, order, { labels, driverName, isEnd }) {
     attempt: order.attempt > 1 ? interpolate(gettext("attempt %s"), [order.attempt]) : "",
   });
   find(".late", card).hidden = !order.reported_later;
-  find(".move", card).hidden = isEnd(order.status);
+  find(".move", card).hidden = isFinal(order.status);
   const link = find("a", card);
   if (!link.search) link.href = `?order=${order.id}`;
 }

@@ -1,4 +1,4 @@
-/** The columns: a sorted card for each order. Changes only cards that differ. */
+/** The columns with a card for each order, sorted. Moves only the cards whose place changes. */
 import { copyTemplate, fill, find, findAll } from "../../../web/page.js";
 import { isOpen } from "../../../web/statuses.js";
 import { fillCard } from "./cards.js";
@@ -41,7 +41,7 @@ class Column {
     if (this.reachable === row.card) this.reachable = null;
   }
 
-  /** Sets the one card of the column that Tab stops at; arrow keys lead to the others. */
+  /** Makes this card the only one of the column that Tab stops at. Arrow keys lead to the others. */
   reach(card) {
     if (this.reachable === card) return;
     if (this.reachable) setReachable(this.reachable, false);
@@ -49,7 +49,8 @@ class Column {
     this.reachable = card;
   }
 
-  settle() {
+  /** Updates the counts, and makes the first card reachable if none is. */
+  update() {
     if (!this.reachable) this.reach(this.rows[0]?.card ?? null);
     const urgent = this.rows.filter(({ isUrgent }) => isUrgent).length;
     fill(this.section, { count: this.rows.length, urgent: urgent || "" });
@@ -62,14 +63,14 @@ export class Columns {
   #rows = new Map();
   #store;
   #shows;
-  #words;
+  #texts;
 
-  /** `words`: see `fillCard`. */
-  constructor(root, { store, shows, words }) {
+  /** `texts`: see `fillCard`. */
+  constructor(root, { store, shows, texts }) {
     this.#columns = new Map(findAll(".column", root).map((section) => [section.dataset.status, new Column(section)]));
     this.#store = store;
     this.#shows = shows;
-    this.#words = words;
+    this.#texts = texts;
     root.addEventListener("focusin", ({ target }) => {
       const card = target.closest(".order");
       if (card) this.#columnOf(card).reach(card);
@@ -86,7 +87,7 @@ export class Columns {
     const order = this.#store.get(id);
     if (!order || !this.#shows(order)) return this.#drop(id);
     const row = this.#rows.get(id) ?? this.#add(id);
-    fillCard(row.card, order, this.#words);
+    fillCard(row.card, order, this.#texts);
     this.#place(row, order);
   };
 
@@ -125,7 +126,7 @@ export class Columns {
     if (hadFocus) this.#focus(neighbour);
   }
 
-  /** Focuses the first of `wanted`, else of all columns' first cards, that can take the focus. Cards in folded columns cannot. */
+  /** Focuses the first of `wanted` that can take the focus, else the first such card of a column. Cards in folded columns cannot. */
   #focus(...wanted) {
     const firsts = [...this.#columns.values()].map(({ rows }) => rows[0]?.card);
     for (const element of [...wanted, ...firsts].filter(Boolean)) {
@@ -135,8 +136,8 @@ export class Columns {
     }
   }
 
-  /** Updates the counts; call it once after many draws. */
-  settle = () => {
-    for (const column of this.#columns.values()) column.settle();
+  /** Updates the counts and Tab stops of all columns. Call it once after many draws. */
+  update = () => {
+    for (const column of this.#columns.values()) column.update();
   };
 }

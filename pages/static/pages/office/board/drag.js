@@ -7,13 +7,13 @@ export class Dragging {
   #over = null;
   #store;
   #moves;
-  #dropped;
+  #onDrop;
 
-  /** `dropped(order, target)` gets the order as it was when the drag began. */
-  constructor(root, { store, moves, dropped }) {
+  /** `onDrop(order, target)` is called with the order as it was when the drag began. */
+  constructor(root, { store, moves, onDrop }) {
     this.#store = store;
     this.#moves = moves;
-    this.#dropped = dropped;
+    this.#onDrop = onDrop;
     for (const [name, handler] of Object.entries({
       dragstart: this.#start,
       dragover: this.#drag,
@@ -28,7 +28,7 @@ export class Dragging {
     const order = card && this.#store.get(Number(card.dataset.id));
     if (!order) return;
     this.#order = order;
-    // Registered on the card: if the card has left the board by then, the event does not bubble.
+    // Registered on the card: if the card has left the board by then, the event does not reach the board.
     card.addEventListener("dragend", this.#end, { once: true });
     this.#targets = new Map(this.#moves.targets(this.#order).map((target) => [target.key, target]));
     event.dataTransfer.effectAllowed = "move";
@@ -62,7 +62,7 @@ export class Dragging {
     const place = this.#place(event);
     if (!place) return;
     event.preventDefault();
-    this.#dropped(this.#order, this.#targets.get(place.dataset.target));
+    this.#onDrop(this.#order, this.#targets.get(place.dataset.target));
   };
 
   #end = () => {

@@ -8,6 +8,7 @@ import { dayAndClock, shortDay } from "../../../web/time.js";
 import { productsText } from "./cards.js";
 import { lateText } from "./live.js";
 
+/** Changes within this time cause one request. */
 const GATHER_MS = 200;
 
 function rows(list, template, values) {
@@ -18,23 +19,24 @@ function rows(list, template, values) {
 export class Drawer {
   #element;
   #labels;
-  #isEnd;
-  #took;
-  #failed;
-  #from = null;
-  #asked = 0;
+  #isFinal;
+  #onRead;
+  #onError;
+  #opener = null;
+  /** The number of reads so far. Only the result of the last read is shown. */
+  #reads = 0;
   #takesFocus = false;
-  /** The id of the order opened last. `shown` is the order displayed, which may still be the previous one. */
+  /** The id of the order opened last. `shown` is the id of the displayed order, which may still be the previous one. */
   id = null;
   shown = null;
 
-  /** `isEnd(status)`: whether no moves are left. Calls `took(row)` after reading an order, `failed(error)` if opening fails. */
-  constructor(element, { labels, isEnd, took, failed }) {
+  /** `isFinal(status)`: see `fillCard`. Calls `onRead(row)` after reading an order, `onError(error)` if opening fails. */
+  constructor(element, { labels, isFinal, onRead, onError }) {
     this.#element = element;
     this.#labels = labels;
-    this.#isEnd = isEnd;
-    this.#took = took;
-    this.#failed = failed;
+    this.#isFinal = isFinal;
+    this.#onRead = onRead;
+    this.#onError = onError;
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !closest(event, "dialog")) this.close();
     });
@@ -42,39 +44,39 @@ export class Drawer {
   }
 
   async open(id) {
-    if (!this.#element.contains(document.activeElement)) this.#from = document.activeElement;
+    if (!this.#element.contains(document.activeElement)) this.#opener = document.activeElement;
     this.id = id;
-    this.#address(id);
+    this.#setUrl(id);
     this.#takesFocus = true;
     const error = await this.#read();
     if (!error || this.id !== id) return;
     this.close();
-    this.#failed(error);
+    this.#onError(error);
   }
 
   close() {
     if (this.id === null) return;
     this.id = this.shown = null;
     this.#element.hidden = true;
-    this.#address(null);
-    if (this.#from?.isConnected) this.#from.focus();
+    this.#setUrl(null);
+    if (this.#opener?.isConnected) this.#opener.focus();
   }
 
-  #address(id) {
+  #setUrl(id) {
     const address = new URL(location.href);
     if (id) address.searchParams.set("order", id);
     else address.searchParams.delete("order");
     history.replaceState(null, "", address);
   }
 
-  /** Call it when this order, its messages or its proof changed. */
+  /** Call it when the order with this id, its messages or its proof changed. */
   changed(id) {
-    if (id === this.id) this.#followSoon();
+    if (id === this.id) this.#refetchSoon();
   }
 
   /** Call it when any order may have changed. */
   refresh() {
-    this.#followSoon();
+    this.#refetchSoon();
   }
 
   #refetcher = new Refetcher(async () => {
@@ -82,18 +84,18 @@ export class Drawer {
     if (error?.isTemporary) throw error;
   });
 
-  #followSoon = debounce(GATHER_MS, () => this.#refetcher.add("order"));
+  #refetchSoon = debounce(GATHER_MS, () => this.#refetcher.add("order"));
 
-  /** Reads and shows the order, unless another is opened meanwhile. Returns the error, or null. */
+  /** Reads the order, and shows it unless another read began meanwhile. Returns the error, or null. */
   async #read() {
-    const mine = ++this.#asked;
+    const read = ++this.#reads;
     try {
       const order = await get(`orders/${this.id}/`);
       const [customer, messages] = await Promise.all([
         get(`customers/${order.customer}/`),
         getAll(`notifications/?order=${order.id}`),
       ]);
-      if (mine === this.#asked && this.id === order.id) this.#show(order, customer, messages.rows);
+      if (read === this.#reads && this.id === order.id) this.#show(order, customer, messages.rows);
       return null;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -102,7 +104,7 @@ export class Drawer {
   }
 
   #show(order, customer, messages) {
-    this.#took(order);
+    this.#onRead(order);
     this.#fill(order, customer);
     rows(find(".items", this.#element), "item-row", order.items.map(itemValues));
     rows(
@@ -150,7 +152,7 @@ export class Drawer {
     phone.href = `tel:${customer.phone || customer.phone2}`;
     const edit = this.#element.querySelector(".edit");
     if (edit) edit.href = edit.dataset.href.replace("/0/", `/${order.id}/`);
-    find("[data-do=move]", this.#element).hidden = this.#isEnd(order.status);
+    find("[data-do=move]", this.#element).hidden = this.#isFinal(order.status);
     for (const button of this.#element.querySelectorAll("[data-again]")) button.hidden = order.status !== "failed";
     this.#element.classList.toggle("urgent", order.priority === "urgent");
   }

@@ -3,23 +3,24 @@ import { today } from "../../../web/server-clock.js";
 import { isOpen } from "../../../web/statuses.js";
 import { dayOf } from "../../../web/time.js";
 
-const IN_ADDRESS = ["day", "date", "slot", "driver", "area"];
-const plain = (text) =>
+const IN_URL = ["day", "date", "slot", "driver", "area"];
+/** The text without spaces, dashes and invisible characters, in lower case, for comparisons. */
+const simplified = (text) =>
   text
     .normalize("NFKC")
     .toLowerCase()
     .replace(/[\s\p{Pd}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, "");
 
 export class Filters {
-  /** The ids that the server found for `text`; null while it has not answered. */
+  /** The ids that the server found for the typed text; null while the server has not answered. */
   found = null;
   #form;
   #chosen = {};
 
   constructor(form) {
     this.#form = form;
-    const address = new URLSearchParams(location.search);
-    for (const name of IN_ADDRESS) if (address.has(name)) this.#restore(form.elements[name], address.get(name));
+    const url = new URLSearchParams(location.search);
+    for (const name of IN_URL) if (url.has(name)) this.#restore(form.elements[name], url.get(name));
     this.read();
   }
 
@@ -34,15 +35,15 @@ export class Filters {
   /** Reads the form and updates the page's URL. */
   read() {
     const values = Object.fromEntries(new FormData(this.#form));
-    this.#chosen = { ...values, q: plain(String(values.q)) };
+    this.#chosen = { ...values, q: simplified(String(values.q)) };
     this.#form.elements.date.hidden = values.day !== "date";
-    const address = new URL(location.href);
-    for (const name of IN_ADDRESS) {
+    const url = new URL(location.href);
+    for (const name of IN_URL) {
       if (values[name] && values[name] !== this.#form.elements[name].dataset.usual)
-        address.searchParams.set(name, String(values[name]));
-      else address.searchParams.delete(name);
+        url.searchParams.set(name, String(values[name]));
+      else url.searchParams.delete(name);
     }
-    history.replaceState(null, "", address);
+    history.replaceState(null, "", url);
   }
 
   set(name, value) {
@@ -80,7 +81,7 @@ export class Filters {
       order.delivery_address,
       order.customer_phone,
       order.customer_phone2,
-    ].some((part) => plain(part ?? "").includes(text));
+    ].some((part) => simplified(part ?? "").includes(text));
   }
 
   isOnDay(order) {

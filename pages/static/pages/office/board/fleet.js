@@ -4,24 +4,25 @@ import { today } from "../../../web/server-clock.js";
 import { isWithDriver } from "../../../web/statuses.js";
 import { shortDay } from "../../../web/time.js";
 
-/** Whether the route is not finished. */
-function isAhead({ status, date }) {
+/** Whether the route is neither finished nor of a past day. */
+function isUnfinished({ status, date }) {
   return (status === "planned" || status === "active") && date >= today();
 }
 
-/** Whether the route is of a past day; those are shown unless cancelled. */
+/** Whether the route is of a past day and was not cancelled. */
 function isPast({ status, date }) {
   return status !== "cancelled" && date < today();
 }
 
-/** Moves `element` to this position, unless it is there already. */
+/** Inserts or moves `element` to this position, unless it is there already. */
 function place(list, element, position) {
   if (list.children[position] !== element) list.insertBefore(element, list.children[position] ?? null);
 }
 
 export class Fleet {
-  /** By id: `{id, name, online, latitude, longitude}` and `{id, date, name, driver, stops}`. */
+  /** By id: `{id, name, online, latitude, longitude}`. */
   drivers = new Map();
+  /** By id: `{id, date, name, driver, stops}`. */
   routes = new Map();
   #rows = new Map();
   #names = new Map();
@@ -46,16 +47,16 @@ export class Fleet {
     }
   }
 
-  /** Updates routes. `asked` has the ids that were requested: those missing in `rows` are removed. */
-  setRoutes(rows, asked) {
-    const ids = new Set(rows.filter((row) => isAhead(row) || isPast(row)).map(({ id }) => id));
-    for (const id of asked) if (!ids.has(id)) this.routes.delete(id);
+  /** Updates routes. Removes those of `requestedIds` that are missing in `rows` or no longer shown. */
+  setRoutes(rows, requestedIds) {
+    const ids = new Set(rows.filter((row) => isUnfinished(row) || isPast(row)).map(({ id }) => id));
+    for (const id of requestedIds) if (!ids.has(id)) this.routes.delete(id);
     for (const { id, date, name, driver, total_stops: stops } of rows) {
       if (ids.has(id)) this.routes.set(id, { id, date, name, driver, stops });
     }
   }
 
-  /** Adds drivers' names from orders, which may belong to inactive drivers. */
+  /** Adds the drivers' names in these orders: inactive drivers are missing in `setDrivers`. */
   addNames(rows) {
     for (const { driver, driver_name: name } of rows) if (driver && name) this.#names.set(driver, name);
   }
@@ -89,7 +90,9 @@ export class Fleet {
     for (const [position, driver] of drivers.entries()) this.#drawDriver(driver, counts.get(driver.id) ?? 0, position);
     const routes = this.#routesOfDay();
     for (const [position, route] of routes.entries()) this.#drawRoute(route, position);
-    this.#keep(new Set([...drivers.map(({ id }) => `driver:${id}`), ...routes.map(({ id }) => `route:${id}`)]));
+    this.#removeRowsExcept(
+      new Set([...drivers.map(({ id }) => `driver:${id}`), ...routes.map(({ id }) => `route:${id}`)]),
+    );
   };
 
   #row(kind, id) {
@@ -121,7 +124,7 @@ export class Fleet {
     place(find(".routes", this.#root), row, position);
   }
 
-  #keep(shown) {
+  #removeRowsExcept(shown) {
     for (const [key, row] of this.#rows) {
       if (shown.has(key)) continue;
       row.remove();

@@ -12,21 +12,22 @@ const SOCKET = "/api/v1/websocket/ws/office";
 const ORDER_EVENTS = ["order.created", "order.updated", "order.urgent", "order.cancelled", "order.status_changed"];
 /** A report is late if it reaches the server this long after the move that it reports. */
 const LATE_MS = 60_000;
-/** Collects orders with incomplete events for this time before reading them. If they are more than MAX_SINGLE, reads all. */
+/** Collects the ids of incomplete orders for this time, and then reads each. If they are more than MAX_SINGLE, reads all. */
 const GATHER_MS = 250;
 const MAX_SINGLE = 10;
+/** Positions are drawn together, once in this time. */
 const POSITIONS_MS = 250;
-/** The key for all orders instead of one. */
+/** The key of `#refetchOrders` for all orders instead of one. */
 const ALL = "all";
 
-/** The time of a move if it was reported late; else null. */
-function reportedLater(at, recorded) {
+/** The time of the move if its report was late; else null. */
+function timeIfLate(at, recorded) {
   return Date.parse(recorded) - Date.parse(at) >= LATE_MS ? at : null;
 }
 
-/** The note on a late report, with the time of the move; null if it was reported at once. */
+/** The note on a late report, with the time of the move; null if the report was not late. */
 export function lateText(at, recorded) {
-  return reportedLater(at, recorded) && laterText(at);
+  return timeIfLate(at, recorded) && laterText(at);
 }
 
 /** Reloads the page if the clerk is signed out: the server then asks them to sign in and redirects back. */
@@ -63,16 +64,17 @@ export class Live {
   #news;
   #changed;
   #wanted;
-  #newest = "";
+  /** The last version that was news: “order id version”. */
+  #newestVersion = "";
   #fleetEvents = 0;
   #refetchOrders = new Refetcher((id) => (id === ALL ? this.#loadOrders() : this.#readOne(id)), signInAgain);
   #refetchRoutes = new Refetcher((id) => this.#readRoute(id), signInAgain);
   #refetchFleet = new Refetcher(() => this.#loadFleet(), signInAgain);
-  #refetchClosed = new Refetcher(async () => this.take((await this.#closed()).rows), signInAgain);
+  #refetchClosed = new Refetcher(async () => this.take((await this.#closedOrders()).rows), signInAgain);
 
   /**
    * `changed` has callbacks: `fleet()`, `positions(ids)`, `order(id)` (its proof or messages), `all()` (after a full reload).
-   * `wanted()`: the ids of orders that other parts show, which are never removed.
+   * `wanted()`: the ids of orders that other parts show, which a reload never removes.
    */
   constructor({ store, fleet, filters, news, changed, wanted }) {
     this.#store = store;
@@ -102,7 +104,7 @@ export class Live {
 
   /** All open orders, and those that were closed on the chosen day. */
   async #loadOrders() {
-    const answers = await Promise.all([getAll(`orders/?status=${open}`), this.#closed()]);
+    const answers = await Promise.all([getAll(`orders/?status=${open}`), this.#closedOrders()]);
     const rows = answers.flatMap((answer) => answer.rows);
     this.take(rows);
     return { ids: rows.map(({ id }) => id), end: earliest(answers) };
@@ -117,7 +119,7 @@ export class Live {
   async #loadFleet() {
     const [drivers, routes] = [this.#fleet.drivers, this.#fleet.routes].map((known) => [...known.keys()]);
     const eventsBefore = this.#fleetEvents;
-    const answers = await Promise.all([getAll("drivers/locations/"), this.#ahead(), this.#past()]);
+    const answers = await Promise.all([getAll("drivers/locations/"), this.#unfinishedRoutes(), this.#pastRoutes()]);
     this.#fleet.setDrivers(answers[0].rows);
     this.#fleet.setRoutes([...answers[1].rows, ...answers[2].rows], routes);
     this.#changed.fleet();
@@ -127,11 +129,11 @@ export class Live {
     return { end: earliest(answers) };
   }
 
-  #ahead() {
+  #unfinishedRoutes() {
     return getAll(`routes/?date_from=${today()}&status=planned,active`);
   }
 
-  #past() {
+  #pastRoutes() {
     const { day } = this.#filters;
     if (day === null || day >= today()) return NONE;
     return orElse(() => getAll(`routes/?date=${day}&status=planned,active,completed`), NONE);
@@ -141,11 +143,11 @@ export class Live {
   #resync = async () => {
     const before = this.#store.puts;
     const { ids } = await retry(() => this.#load(), signInAgain);
-    this.#store.keep(new Set([...ids, ...this.#wanted()]), before);
+    this.#store.removeExcept(new Set([...ids, ...this.#wanted()]), before);
     this.#changed.all();
   };
 
-  #closed() {
+  #closedOrders() {
     return orElse(() => getAll(`orders/?status=${closed}&day=${this.#filters.closedDay}`), NONE);
   }
 
@@ -162,33 +164,33 @@ export class Live {
 
   #listen(socket) {
     socket.on("connected", retryNow);
-    for (const type of ORDER_EVENTS) socket.on(type, this.#order);
-    for (const type of ["route.assigned", "route.updated"]) socket.on(type, this.#route);
-    for (const type of ["driver.online", "driver.offline"]) socket.on(type, this.#presence);
-    for (const type of ["notification.sent", "notification.failed"]) socket.on(type, this.#message);
-    socket.on("driver.location", this.#positions);
+    for (const type of ORDER_EVENTS) socket.on(type, this.#handleOrder);
+    for (const type of ["route.assigned", "route.updated"]) socket.on(type, this.#handleRoute);
+    for (const type of ["driver.online", "driver.offline"]) socket.on(type, this.#handlePresence);
+    for (const type of ["notification.sent", "notification.failed"]) socket.on(type, this.#handleMessage);
+    socket.on("driver.location", this.#handlePositions);
     socket.on("delivery.confirmed", ({ data }) => this.#changed.order(data.order_id));
     socket.on("customer.updated", ({ data }) => this.#store.rename(data.customer_id, data.name));
     socket.on("resync", this.#resync);
     socket.on("unauthenticated", () => location.reload());
   }
 
-  #order = (frame) => {
+  #handleOrder = (frame) => {
     const { type, data, timestamp, channel } = frame;
-    // Events on channels of drivers and customers lack fields that the board needs.
+    // Events on the channels of drivers and customers lack fields that the board needs.
     if (channel !== "orders") return;
-    const late = type === "order.status_changed" ? { reported_later: reportedLater(data.at, timestamp) } : {};
+    const late = type === "order.status_changed" ? { reported_later: timeIfLate(data.at, timestamp) } : {};
     const isNews = this.#isNews(data);
     if (!this.#store.put({ ...rowOf(frame), ...late })) return;
-    if (this.#store.lacks(data.order_id)) this.#readLater(data.order_id);
+    if (this.#store.isIncomplete(data.order_id)) this.#readLater(data.order_id);
     this.#changed.order(data.order_id);
     if (isNews) this.#notify(frame);
   };
 
   /** Whether the event is newer than the loaded order. One version may cause several events, such as created and urgent. */
   #isNews({ order_id: id, version }) {
-    if (version > (this.#store.get(id)?.version ?? 0)) this.#newest = `${id} ${version}`;
-    return this.#newest === `${id} ${version}`;
+    if (version > (this.#store.get(id)?.version ?? 0)) this.#newestVersion = `${id} ${version}`;
+    return this.#newestVersion === `${id} ${version}`;
   }
 
   #notify({ type, data: { order_id: id, priority, status, reason } }) {
@@ -206,7 +208,7 @@ export class Live {
     if (row) this.take([row]);
   }
 
-  #route = ({ data, channel }) => {
+  #handleRoute = ({ data, channel }) => {
     if (channel !== "routes") return;
     this.#fleetEvents += 1;
     const known = this.#fleet.routes.get(data.route_id);
@@ -219,14 +221,14 @@ export class Live {
     for (const id of ids) this.#refetchRoutes.add(id);
   });
 
-  /** Reads a route, because events lack its name and status. */
+  /** Reads a route, because events do not have its name and status. */
   async #readRoute(id) {
     const row = await getOrNull(`routes/${id}/`);
     this.#fleet.setRoutes(row ? [row] : [], [id]);
     this.#changed.fleet();
   }
 
-  #presence = ({ type, data }) => {
+  #handlePresence = ({ type, data }) => {
     this.#fleetEvents += 1;
     const driver = this.#fleet.drivers.get(data.driver_id);
     if (!driver) return this.readFleet();
@@ -235,7 +237,7 @@ export class Live {
     this.#changed.positions([data.driver_id]);
   };
 
-  #positions = (frames) => {
+  #handlePositions = (frames) => {
     const moved = new Set();
     for (const {
       data: { driver_id: id, latitude, longitude },
@@ -248,7 +250,7 @@ export class Live {
     this.#changed.positions([...moved]);
   };
 
-  #message = ({ type, data }) => {
+  #handleMessage = ({ type, data }) => {
     this.#changed.order(data.order_id);
     if (type === "notification.failed" && data.status !== "suppressed") this.#news.add("sms", data.order_id);
   };

@@ -1,9 +1,9 @@
-/** The board's map with moving drivers and numbered stops. It is loaded after the board. */
+/** The board's map with moving drivers and numbered stops. The map is loaded after the board. */
 import { isOpen } from "../../../web/statuses.js";
 
 const RETRY_MS = 5_000;
 
-/** Loads the map's code, with retries while offline. The board works without it. */
+/** Loads the map's code, with retries while offline. The board works without the map. */
 async function loadMapModule() {
   for (;;) {
     try {
@@ -16,18 +16,19 @@ async function loadMapModule() {
 
 export class MapPanel {
   #map = null;
-  #signs = new Map();
-  #fits = true;
+  /** What each pin looks like on the map, by key. */
+  #drawn = new Map();
+  #mustFit = true;
   #store;
   #fleet;
   #shows;
-  #opened;
+  #onOpen;
 
-  constructor({ store, fleet, shows, opened }) {
+  constructor({ store, fleet, shows, onOpen }) {
     this.#store = store;
     this.#fleet = fleet;
     this.#shows = shows;
-    this.#opened = opened;
+    this.#onOpen = onOpen;
   }
 
   /** Creates the map. The caller must draw all orders again afterwards. */
@@ -39,13 +40,14 @@ export class MapPanel {
 
   /** Makes the map zoom to all orders once they are drawn. Call it when the filters change. */
   refit() {
-    this.#fits = true;
+    this.#mustFit = true;
   }
 
-  settle() {
-    if (!this.#map || !this.#fits) return;
-    this.#fits = false;
-    this.#map.show();
+  /** Zooms to all orders, if `refit` was called. */
+  fitOnce() {
+    if (!this.#map || !this.#mustFit) return;
+    this.#mustFit = false;
+    this.#map.fitAll();
   }
 
   draw = (id) => {
@@ -64,7 +66,7 @@ export class MapPanel {
       keyboard: false,
       className: `${priority === "urgent" ? "urgent" : ""} ${stop ? "" : "waiting"}`,
       title: `${order.order_number} ${order.customer_name} ${order.delivery_address}`,
-      onClick: () => this.#opened(id),
+      onClick: () => this.#onOpen(id),
     };
   }
 
@@ -81,17 +83,17 @@ export class MapPanel {
     });
   }
 
-  /** Places a pin, unless it would look the same. */
+  /** Places a pin, unless it looks the same as before. */
   #place(kind, id, pin) {
     if (!this.#map) return;
     const key = `${kind}:${id}`;
-    const sign = [pin.latitude, pin.longitude, pin.text, pin.className, pin.title].join();
-    if (this.#signs.get(key) === sign) return;
-    this.#signs.set(key, sign);
+    const look = [pin.latitude, pin.longitude, pin.text, pin.className, pin.title].join();
+    if (this.#drawn.get(key) === look) return;
+    this.#drawn.set(key, look);
     this.#map.place(kind, id, pin);
   }
 
   #remove(kind, id) {
-    if (this.#signs.delete(`${kind}:${id}`)) this.#map.remove(kind, id);
+    if (this.#drawn.delete(`${kind}:${id}`)) this.#map.remove(kind, id);
   }
 }

@@ -1,7 +1,7 @@
 /** The “Move…” dialog: replaces dragging for keyboard and touch, and asks for a reason or driver after a drop. */
 import { copyTemplate, fill, find, findAll } from "../../../web/page.js";
 
-const NEEDS_TARGET = ["status", "driver", "route"];
+const KINDS = ["status", "driver", "route"];
 
 export class MoveDialog {
   #dialog;
@@ -10,14 +10,17 @@ export class MoveDialog {
   #names;
   #targets = new Map();
   #order = null;
-  #chosen;
+  #onSubmit;
 
-  /** `names(key)`: the label of a target. `chosen(order, changes)` gets the order as it was when the dialog opened. */
-  constructor(dialog, { names, chosen }) {
+  /**
+   * `names(key)`: the label of a target. `onSubmit(order, changes)` is called with the order as it was
+   * when the dialog opened.
+   */
+  constructor(dialog, { names, onSubmit }) {
     this.#dialog = dialog;
     this.#form = find("form", dialog);
     this.#names = names;
-    this.#chosen = chosen;
+    this.#onSubmit = onSubmit;
     this.#form.addEventListener("change", this.#askForReason);
     this.#form.addEventListener("input", this.#checkReason);
     this.#form.addEventListener("submit", this.#submit);
@@ -30,7 +33,7 @@ export class MoveDialog {
     this.#targets = new Map(targets.filter(({ needsDriver }) => !needsDriver).map((target) => [target.key, target]));
     this.#form.reset();
     fill(this.#dialog, { number: order.order_number, customer: order.customer_name });
-    for (const kind of NEEDS_TARGET) this.#offer(kind);
+    for (const kind of KINDS) this.#offer(kind);
     find(".nowhere", this.#form).hidden = this.#targets.size > 0;
     /** @type {HTMLButtonElement} */
     const button = find("[type=submit]", this.#form);
@@ -83,6 +86,6 @@ export class MoveDialog {
     const { changes, needsReason } = this.#target();
     const reason = needsReason ? { reason: this.#form.elements.reason.value.trim() } : {};
     this.#dialog.close();
-    this.#chosen(this.#order, { ...changes, ...reason });
+    this.#onSubmit(this.#order, { ...changes, ...reason });
   };
 }

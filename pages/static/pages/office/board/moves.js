@@ -12,8 +12,8 @@ export class Moves {
     this.routes = routes;
   }
 
-  /** Whether there are no further moves from this status. */
-  isEnd = (status) => !this.#table[status].length;
+  /** Whether the office may make no move from this status. */
+  isFinal = (status) => !this.#table[status].length;
 
   #move(from, to) {
     return this.#table[from].find((move) => move.to === to);
@@ -30,7 +30,12 @@ export class Moves {
   #statuses(order) {
     return this.#table[order.status].map(({ to, needs_reason: needsReason }) => {
       const needsDriver = to === "assigned" && !order.driver && !this.routes.get(order.route)?.driver;
-      return { key: `status:${to}`, changes: { status: to, ...this.#attempt(order, to) }, needsReason, needsDriver };
+      return {
+        key: `status:${to}`,
+        changes: { status: to, ...this.#dateOfAttempt(order, to) },
+        needsReason,
+        needsDriver,
+      };
     });
   }
 
@@ -45,13 +50,13 @@ export class Moves {
     if (order.driver === driver && isWithDriver(order.status)) return null;
     if (order.status === "assigned" || this.#move(order.status, "assigned")) return { driver };
     if (!this.#move(order.status, "confirmed")) return null;
-    return { status: "confirmed", driver, ...this.#attempt(order, "confirmed") };
+    return { status: "confirmed", driver, ...this.#dateOfAttempt(order, "confirmed") };
   }
 
-  /** Moves the date of a new attempt to today if it has passed. */
-  #attempt(order, to) {
-    const isOver = order.status === "failed" && to === "confirmed" && order.scheduled_date < today();
-    return isOver ? { scheduled_date: today() } : {};
+  /** For a new attempt of an order whose day has passed, changes the day to today. Else an empty object. */
+  #dateOfAttempt(order, to) {
+    const isPast = order.status === "failed" && to === "confirmed" && order.scheduled_date < today();
+    return isPast ? { scheduled_date: today() } : {};
   }
 
   #routes(order) {
@@ -60,19 +65,19 @@ export class Moves {
     const isPast = order.scheduled_date < today();
     const day = isPast ? today() : order.scheduled_date;
     return [...this.routes.values()].flatMap((route) => {
-      const changes = route.date === day && route.id !== order.route ? this.#onto(order, route) : null;
+      const changes = route.date === day && route.id !== order.route ? this.#routeChanges(order, route) : null;
       return changes ? [{ key: `route:${route.id}`, changes }] : [];
     });
   }
 
-  #onto(order, { id, driver }) {
+  #routeChanges(order, { id, driver }) {
     const isFree = order.status === "assigned" || order.status === "confirmed";
     if (!driver || driver === order.driver || isFree) return { route: id };
     return order.status === "pending" ? { status: "confirmed", route: id, driver } : null;
   }
 
   /** The changes that schedule a new attempt of a failed order, `days` from today. */
-  again(days) {
+  newAttempt(days) {
     return { status: "confirmed", scheduled_date: today(days) };
   }
 }

@@ -36,13 +36,13 @@ export class News {
     this.#store = store;
   }
 
-  /** `kind`: a key of KINDS. `why`: the reason, if one was given. */
-  add(kind, id, why = "") {
+  /** `kind`: a key of KINDS. `reason` may be empty. */
+  add(kind, id, reason = "") {
     if (!this.#waiting.has(kind)) {
       this.#waiting.set(kind, new Map());
       setTimeout(() => this.#show(kind), GATHER_MS);
     }
-    this.#waiting.get(kind).set(id, why);
+    this.#waiting.get(kind).set(id, reason);
   }
 
   #show(kind) {
@@ -50,9 +50,11 @@ export class News {
     this.#waiting.delete(kind);
     const { severity, one, many } = KINDS[kind];
     if (orders.size > 1) return this.#toasts.show({ title: many(orders.size), severity });
-    const [[id, why]] = orders;
+    const [[id, reason]] = orders;
     const order = this.#store.get(id);
-    const message = [order?.order_number, order?.customer_name, order?.delivery_address, why].filter(Boolean).join(" ");
+    const message = [order?.order_number, order?.customer_name, order?.delivery_address, reason]
+      .filter(Boolean)
+      .join(" ");
     this.#toasts.show({ title: one(), message, severity, action: id ? { type: "order", order_id: id } : null });
   }
 }

@@ -1,4 +1,4 @@
-/** Draws changed orders in animation frames, at most BUDGET_MS each; the rest waits for the next frame. */
+/** Draws changed orders in animation frames. After BUDGET_MS the rest waits for the next frame. */
 
 const BUDGET_MS = 8;
 
@@ -8,7 +8,7 @@ export class Painter {
   #draw;
   #drawn;
 
-  /** Calls `draw(id)` for each order, and `drawn(isDone)` after each frame; `isDone` if no order waits for the next. */
+  /** Calls `draw(id)` for each order, and `drawn(isDone)` after each frame; `isDone` is true if no order waits. */
   constructor(draw, drawn) {
     this.#draw = draw;
     this.#drawn = drawn;

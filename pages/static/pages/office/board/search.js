@@ -4,38 +4,39 @@ import { debounce } from "../../../web/page.js";
 import { retry } from "../../../web/retry.js";
 
 const PAUSE_MS = 150;
-const SHORTEST = 2;
-const MOST = 100;
+/** Shorter texts are searched only on the board. */
+const MIN_LENGTH = 2;
+const MAX_RESULTS = 100;
 
 export class Search {
-  #asked = 0;
-  #found;
+  #searches = 0;
+  #onFound;
 
-  /** `found(rows)` gets the orders that the server found for the current text; null while there is no response. */
-  constructor(found) {
-    this.#found = found;
+  /** `onFound(rows)` is called with the orders that the server found for the current text, and with null when the text changes. */
+  constructor(onFound) {
+    this.#onFound = onFound;
   }
 
   /** Call it when the text changes. Responses for the previous text are dropped. */
   typed(text) {
-    this.#found(null);
-    this.again(text);
+    this.#onFound(null);
+    this.repeat(text);
   }
 
   /** Searches the same text again, after orders have changed. */
-  again(text) {
-    const mine = ++this.#asked;
-    if (text.trim().length >= SHORTEST) this.#ask(text.trim(), mine);
+  repeat(text) {
+    const search = ++this.#searches;
+    if (text.trim().length >= MIN_LENGTH) this.#searchSoon(text.trim(), search);
   }
 
-  #ask = debounce(PAUSE_MS, async (text, mine) => {
-    const isWanted = () => mine === this.#asked;
+  #searchSoon = debounce(PAUSE_MS, async (text, search) => {
+    const isWanted = () => search === this.#searches;
     const rows = await retry(() => (isWanted() ? searchOrders(text) : []));
-    if (isWanted()) this.#found(rows);
+    if (isWanted()) this.#onFound(rows);
   });
 }
 
 /** The matching orders; none if the server refuses the text. */
 async function searchOrders(text) {
-  return (await getOrNull(`orders/?page_size=${MOST}&q=${encodeURIComponent(text)}`))?.results ?? [];
+  return (await getOrNull(`orders/?page_size=${MAX_RESULTS}&q=${encodeURIComponent(text)}`))?.results ?? [];
 }

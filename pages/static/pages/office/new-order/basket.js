@@ -17,7 +17,7 @@ export function total() {
   return findAll(".line", lines).reduce((sum, line) => sum + price(line), 0);
 }
 
-function count() {
+function drawTotals() {
   const rows = findAll(".line", lines);
   for (const line of rows) {
     fill(line, { price: money(price(line)) });
@@ -32,15 +32,15 @@ function add(product = usual, quantity = 1) {
   find("input", line).value = String(quantity);
   find(".remove", line).addEventListener("click", () => {
     line.remove();
-    count();
+    drawTotals();
   });
   lines.append(line);
-  count();
+  drawTotals();
   return line;
 }
 
 /** Fills the basket with those items of the last order that are still sold, or with one of the most ordered product. */
-export function repeat(items) {
+export function fillBasket(items) {
   lines.replaceChildren();
   const sold = items.filter(({ product }) => products.some(({ id }) => id === product));
   for (const { product, quantity } of sold) add(product, quantity);
@@ -56,7 +56,7 @@ export function items() {
   return [...quantities].map(([product, quantity]) => ({ product, quantity }));
 }
 
-/** The input of this item. If several lines have its product, the input of the last one. */
+/** The input `name` of the item with this index. If several lines have its product, the input of the last one. */
 export function fieldOf(index, name) {
   const product = String(items()[index]?.product);
   const line = findAll(".line", lines).findLast((line) => find("select", line).value === product);
@@ -64,11 +64,11 @@ export function fieldOf(index, name) {
 }
 
 /** Reloads the prices, because the form may have been open for a long time. */
-export async function renew() {
+export async function reloadPrices() {
   const { rows } = await getAll("products/?is_active=true&ordering=-cylinder_kg");
   products = rows;
-  count();
+  drawTotals();
 }
 
-lines.addEventListener("input", count);
+lines.addEventListener("input", drawTotals);
 find("#add").addEventListener("click", () => find("select", add()).focus());

@@ -2,25 +2,27 @@
 import { ApiError, get } from "../../../web/api.js";
 import { copyTemplate, debounce, fill, find } from "../../../web/page.js";
 import { isOpen } from "../../../web/statuses.js";
-import { isMobile, isNumber } from "../../../web/telephone.js";
+import { isMobile, isPhoneNumber } from "../../../web/telephone.js";
 
 const PAUSE_MS = 120;
-const MOST = 7;
-const LEAST = 2;
-/** How many latest orders are loaded for each customer found. */
+/** How many customers a search shows at most. */
+const MAX_RESULTS = 7;
+/** Shorter texts are not searched. */
+const MIN_LENGTH = 2;
+/** How many of the latest orders are loaded for each customer found. */
 const LATEST = 20;
-/** How long to wait for these orders: the caller is on the phone. */
+/** How long the choice of a customer waits for these orders: the caller is on the phone. */
 const ORDERS_MS = 1_500;
 
 /** The latest orders of all these customers, in one request. */
 async function newestOf(customers) {
   if (!customers.length) return [];
   const ids = customers.map(({ id }) => id).join(",");
-  return (await get(`orders/?customer=${ids}&latest=${LATEST}&ordering=-id&page_size=${MOST * LATEST}`)).results;
+  return (await get(`orders/?customer=${ids}&latest=${LATEST}&ordering=-id&page_size=${MAX_RESULTS * LATEST}`)).results;
 }
 
 /** `last`: the last order that was not cancelled, or null. `open`: all open orders. */
-function sorted(orders, customer) {
+function lastAndOpen(orders, customer) {
   const own = orders.filter((order) => order.customer === customer.id);
   return {
     last: own.find(({ status }) => status !== "cancelled") ?? null,
@@ -28,55 +30,56 @@ function sorted(orders, customer) {
   };
 }
 
-/** Null if `promise` takes longer than `ms`. */
+/** Resolves as `promise` does, or with null after `ms`. */
 function within(ms, promise) {
   return Promise.race([promise, new Promise((resolve) => setTimeout(resolve, ms, null))]);
 }
 
 /** Loads the orders of one customer, as `{last, open}`. */
 export async function ordersOf(customer) {
-  return sorted(await newestOf([customer]), customer);
+  return lastAndOpen(await newestOf([customer]), customer);
 }
 
-export const takesSms = ({ phone, phone2, email }) => Boolean(email) || [phone, phone2].some(isMobile);
+export const getsMessages = ({ phone, phone2, email }) => Boolean(email) || [phone, phone2].some(isMobile);
 
-export function wordsOf(items) {
+export function itemsText(items) {
   return items.map(({ name, quantity }) => `${name} × ${quantity}`).join(", ");
 }
 
-/** The characters that `visible` removes on the server (web/text.py). */
+/** The characters that `remove_invisible` removes on the server (web/text.py). */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** Guesses which field of a new customer the typed text belongs to: `{phone}`, `{address}` or `{name}`. */
 export function guess(text) {
   const typed = text.replace(INVISIBLE, "").trim();
   // A Chinese input method may type full-width digits.
-  if (isNumber(typed)) return { phone: typed.normalize("NFKC") };
+  if (isPhoneNumber(typed)) return { phone: typed.normalize("NFKC") };
   return /[路街巷弄號段]/.test(typed) ? { address: typed } : { name: typed };
 }
 
 /**
  * A combobox that searches the API. Calls `take(customer, orders, later)` for a known customer: `orders` is null if not loaded
- * yet, and `later` a promise of them (null if the request failed). Calls `fresh(typed)` for a new customer.
+ * yet, and `later` a promise of the orders, which resolves with null if the request failed.
+ * Calls `takeNew(typed)` for a new customer.
  */
 export class Finder {
   /** @type {HTMLInputElement} */
   #box = find("#who");
   #list = find("#found");
   #take;
-  #fresh;
+  #takeNew;
   #options = [];
   #at = 0;
-  #asked = 0;
+  #searches = 0;
   /** Whether Enter was pressed before the response came; the first customer found is then chosen. */
   #isHurried = false;
 
-  constructor({ take, fresh }) {
-    [this.#take, this.#fresh] = [take, fresh];
-    const askSoon = debounce(PAUSE_MS, () => this.#ask());
+  constructor({ take, takeNew }) {
+    [this.#take, this.#takeNew] = [take, takeNew];
+    const askSoon = debounce(PAUSE_MS, () => this.#search());
     this.#box.addEventListener("input", () => {
       // The results belong to the previous text.
-      this.#forget();
+      this.#clearResults();
       askSoon();
     });
     this.#box.addEventListener("keydown", (event) => this.#key(event));
@@ -85,39 +88,39 @@ export class Finder {
 
   clear() {
     this.#box.value = "";
-    this.#forget();
+    this.#clearResults();
     this.#box.focus();
   }
 
-  #broke({ status, code, message }) {
+  #showError({ status, code, message }) {
     if (status === 401) return location.reload(); // to the sign-in, and back
     find("#unfound").textContent = code === "offline" ? gettext("No connection. Please try again.") : message;
     find("#unfound").hidden = false;
   }
 
-  #forget() {
+  #clearResults() {
     find("#unfound").hidden = true;
-    this.#asked += 1;
+    this.#searches += 1;
     this.#isHurried = false;
     this.#show([]);
   }
 
-  async #ask() {
+  async #search() {
     const text = this.#box.value.trim();
-    const asked = ++this.#asked;
-    if (text.length < LEAST) return;
-    const found = await get(`customers/?is_active=true&page_size=${MOST}&q=${encodeURIComponent(text)}`).catch(
+    const search = ++this.#searches;
+    if (text.length < MIN_LENGTH) return;
+    const found = await get(`customers/?is_active=true&page_size=${MAX_RESULTS}&q=${encodeURIComponent(text)}`).catch(
       (/** @type {ApiError} */ error) => error,
     );
     // The text has changed meanwhile.
-    if (asked !== this.#asked) return;
+    if (search !== this.#searches) return;
     // A failed search does not mean that the customer is new.
-    if (found instanceof ApiError) return this.#broke(found);
+    if (found instanceof ApiError) return this.#showError(found);
     const customers = found.results;
     const orders = newestOf(customers).catch(() => null);
     const known = customers.map((customer) => ({
       customer,
-      orders: orders.then((all) => all && sorted(all, customer)),
+      orders: orders.then((all) => all && lastAndOpen(all, customer)),
     }));
     this.#show([...known, { typed: text }]);
     if (this.#isHurried) this.#choose(0);
@@ -135,7 +138,7 @@ export class Finder {
     const row = copyTemplate("option");
     row.id = `found-${index}`;
     if (typed) return fill(row, { name: gettext("New customer"), phone: typed });
-    orders.then((known) => known?.last && fill(row, { last: wordsOf(known.last.items) }));
+    orders.then((known) => known?.last && fill(row, { last: itemsText(known.last.items) }));
     return fill(row, customer);
   }
 
@@ -153,7 +156,7 @@ export class Finder {
       this.#at = (this.#at + step + this.#options.length) % this.#options.length;
       this.#mark();
     } else if (event.key === "Enter" && this.#options.length) this.#choose(this.#at);
-    else if (event.key === "Enter") this.#isHurried = this.#box.value.trim().length >= LEAST;
+    else if (event.key === "Enter") this.#isHurried = this.#box.value.trim().length >= MIN_LENGTH;
     else return;
     event.preventDefault();
   }
@@ -166,11 +169,11 @@ export class Finder {
 
   async #choose(index) {
     const { customer, orders, typed } = this.#options[index];
-    this.#forget();
-    if (typed) return this.#fresh(typed);
-    const asked = this.#asked;
+    this.#clearResults();
+    if (typed) return this.#takeNew(typed);
+    const search = this.#searches;
     const known = await within(ORDERS_MS, orders);
     // Does nothing if the text was changed or cleared meanwhile.
-    if (asked === this.#asked) this.#take(customer, known, orders);
+    if (search === this.#searches) this.#take(customer, known, orders);
   }
 }

@@ -6,9 +6,9 @@ import { money } from "../../../web/money.js";
 import { debounce, fill, find, findAll, pageData } from "../../../web/page.js";
 import { Refetcher, retry, retryNow } from "../../../web/retry.js";
 import { onNewDay, today } from "../../../web/server-clock.js";
-import { dialled, isMobile, phoneText } from "../../../web/telephone.js";
-import { fieldOf, items, renew, repeat, total } from "./basket.js";
-import { Finder, guess, ordersOf, takesSms, wordsOf } from "./customers.js";
+import { dialledDigits, isMobile, phoneText } from "../../../web/telephone.js";
+import { fieldOf, fillBasket, items, reloadPrices, total } from "./basket.js";
+import { Finder, getsMessages, guess, itemsText, ordersOf } from "./customers.js";
 
 /** @type {any} */
 const form = find("#order");
@@ -17,7 +17,7 @@ let customer = null;
 /** The `ref` of this order. It makes a retry after a lost response idempotent. */
 let ref = null;
 /** The server's warnings, except those that the page shows itself (OWN_WARNINGS). */
-let more = [];
+let otherWarnings = [];
 /** The customer's orders, once loaded. */
 let ordersRead = null;
 const OWN_WARNINGS = ["open_order", "no_message"];
@@ -57,7 +57,7 @@ function offerToday() {
 }
 
 /** After midnight: if today was chosen, chooses the new day. */
-function dayBegan() {
+function handleNewDay() {
   const { scheduled_date: field } = form.elements;
   if (field.value === field.min) offerToday();
   else field.min = today();
@@ -76,41 +76,43 @@ function askForTick(why) {
   row.dataset.why = why;
   row.hidden = !why;
   another.required = Boolean(why);
-  for (const words of findAll("[data-for]", row)) words.hidden = words.dataset.for !== why;
+  for (const text of findAll("[data-for]", row)) text.hidden = text.dataset.for !== why;
 }
 
 /** `later` is a promise of `orders` if these are not loaded yet; it may resolve with null. */
 function take(chosen, orders, later) {
-  [customer, more, ordersRead] = [chosen, [], orders];
+  [customer, otherWarnings, ordersRead] = [chosen, [], orders];
   open(true);
   fill(find("#known"), chosen);
-  repeat(orders?.last?.items ?? []);
-  warnOf(chosen, orders);
+  fillBasket(orders?.last?.items ?? []);
+  showWarnings(chosen, orders);
   readNumbers(chosen);
   readWarnings(chosen);
   if (!orders) readOrders(chosen, later);
-  // The focus is not on the button: Enter must not place an order that nobody has checked.
+  // Without the orders the button gets no focus, because Enter must not place an order that nobody has checked.
   if (!orders) find("#lines select").focus();
   else (orders.open.length ? form.elements.another : find("#confirm")).focus();
 }
 
-function warnOf(chosen, orders) {
+function showWarnings(chosen, orders) {
   const unread = !orders && gettext("This customer's orders could not be loaded yet. Please check what is ordered.");
-  const silent = !takesSms(chosen) && gettext("This customer gets no SMS: there is no mobile number and no e-mail.");
-  warn([unread, ...(orders?.open ?? []).map(openWarning), silent, ...more]);
+  const silent =
+    !getsMessages(chosen) &&
+    gettext("This customer has no mobile number and no e-mail, so we cannot send messages. Please ask for one.");
+  warn([unread, ...(orders?.open ?? []).map(openWarning), silent, ...otherWarnings]);
   if (!orders) askForTick("unread");
   else askForTick(orders.open.length ? "open" : null);
 }
 
 /** The order number links to the order in a new tab, because the clerk needs this page for the call. */
 function openWarning({ id, order_number: number, items: ordered, scheduled_date: day }) {
-  const words = interpolate(gettext("There is already an open order: %s, %s, for %s."), ["\0", wordsOf(ordered), day]);
+  const text = interpolate(gettext("There is already an open order: %s, %s, for %s."), ["\0", itemsText(ordered), day]);
   const link = Object.assign(document.createElement("a"), {
     href: `/?order=${id}`,
     target: "_blank",
     textContent: number,
   });
-  const [before, after] = words.split("\0");
+  const [before, after] = text.split("\0");
   return [before, link, after];
 }
 
@@ -122,36 +124,36 @@ async function readNumbers(chosen) {
   if (isChosen(chosen)) fill(find("#known"), { phone: [phone, phone2].filter(Boolean).map(phoneText).join(" · ") });
 }
 
-/** Loads the orders of a customer who was chosen before they arrived. */
+/** Loads the orders of a customer who was chosen before the orders were loaded. */
 async function readOrders(chosen, later) {
   const orders = (await later) ?? (await retry(() => (isChosen(chosen) ? ordersOf(chosen) : null)));
   if (!orders || !isChosen(chosen)) return;
   ordersRead = orders;
-  warnOf(chosen, orders);
+  showWarnings(chosen, orders);
 }
 
 async function readWarnings(chosen) {
   const found = await retry(() => (isChosen(chosen) ? get(`orders/warnings/?customer=${chosen.id}`) : []));
   if (!isChosen(chosen)) return;
-  more = found.filter(({ code }) => !OWN_WARNINGS.includes(code)).map(({ detail }) => detail);
-  if (more.length) warnOf(chosen, ordersRead);
+  otherWarnings = found.filter(({ code }) => !OWN_WARNINGS.includes(code)).map(({ detail }) => detail);
+  if (otherWarnings.length) showWarnings(chosen, ordersRead);
 }
 
-function fresh(typed) {
+function takeNew(typed) {
   customer = null;
   open(false);
   for (const [name, value] of Object.entries(guess(typed))) form.elements[name].value = value;
-  repeat([]);
-  lookAtPhone();
+  fillBasket([]);
+  checkPhoneSoon();
   newInputs()
     .find(({ value }) => !value)
     ?.focus();
 }
 
 /** Warns if a customer already has this number, or if it cannot receive SMS. */
-const alike = new Refetcher(async () => {
+const phoneCheck = new Refetcher(async () => {
   const phone = form.elements.phone.value.trim();
-  const digits = dialled(phone);
+  const digits = dialledDigits(phone);
   const found = digits && !customer ? await get(`customers/?page_size=3&q=${digits}`) : null;
   if (customer || phone !== form.elements.phone.value.trim()) return;
   const names = (found?.results ?? []).map(({ name }) => name).join(", ");
@@ -160,7 +162,7 @@ const alike = new Refetcher(async () => {
     digits && !isMobile(digits) && gettext("SMS cannot be sent to a landline."),
   ]);
 });
-const lookAtPhone = debounce(PAUSE_MS, () => alike.add("phone"));
+const checkPhoneSoon = debounce(PAUSE_MS, () => phoneCheck.add("phone"));
 
 function orderOf() {
   const { scheduled_date, time_slot, notes, urgent, phone, name, address } = form.elements;
@@ -179,16 +181,16 @@ function orderOf() {
 }
 
 function startAgain() {
-  const made = placed;
+  const order = placed;
   [customer, placed] = [null, null];
   form.hidden = true;
   warn([]);
   fill(find("#known"), { name: "", phone: "", address: "", notes: "" });
   finder.clear();
-  if (made) say(gettext("Order %s was placed but is not confirmed yet."), made);
+  if (order) showDone(gettext("Order %s was placed but is not confirmed yet."), order);
 }
 
-function say(text, order) {
+function showDone(text, order) {
   const link = Object.assign(document.createElement("a"), {
     href: `/?order=${order.id}`,
     textContent: gettext("Open"),
@@ -198,29 +200,27 @@ function say(text, order) {
 }
 
 /** Shows what is wrong, and moves the focus to the field. */
-function refuse(error) {
-  const offline = gettext("The site does not respond. Please try again. Nothing is ordered twice.");
+function showError(error) {
+  const offline = gettext("The site does not respond. Please try again. The order will not be placed twice.");
   find("#wrong").textContent = error.code === "offline" ? offline : error.message;
   find("#wrong").hidden = false;
   find("#signed-out").hidden = error.status !== 401;
-  // `scheduled_date`, `new_customer.phone`, `items.1.quantity`.
+  // `attr` is for example `scheduled_date`, `new_customer.phone` or `items.1.quantity`.
   const paths = (error.errors ?? []).map(({ attr }) => attr?.split(".") ?? []);
   const fields = paths.map(([name, inner, ofItem]) => (ofItem ? fieldOf(inner, ofItem) : form.elements[inner ?? name]));
   fields.find(Boolean)?.focus();
 }
 
 async function place(status) {
-  const order = orderOf();
-  const made = await post("orders/", order);
-  placed = made;
-  if (status === "confirmed" && made.status === "pending")
-    await patch(`orders/${made.id}/status/`, { status, version: made.version, ref: `${ref}:1` });
+  const order = await post("orders/", orderOf());
+  placed = order;
+  if (status === "confirmed" && order.status === "pending")
+    await patch(`orders/${order.id}/status/`, { status, version: order.version, ref: `${ref}:1` });
   placed = null;
-  const words =
-    status === "confirmed" ? gettext("Order %s was placed and confirmed.") : gettext("Order %s was placed.");
-  const isDearer = made.amount_due !== total() && gettext("The price has changed: %s.");
+  const text = status === "confirmed" ? gettext("Order %s was placed and confirmed.") : gettext("Order %s was placed.");
+  const isDearer = order.amount_due !== total() && gettext("The total has changed: %s.");
   startAgain();
-  say(isDearer ? `${words} ${interpolate(isDearer, [money(made.amount_due)])}` : words, made);
+  showDone(isDearer ? `${text} ${interpolate(isDearer, [money(order.amount_due)])}` : text, order);
 }
 
 form.addEventListener("submit", async (event) => {
@@ -231,19 +231,19 @@ form.addEventListener("submit", async (event) => {
   try {
     await place(event.submitter?.value ?? "confirmed");
   } catch (error) {
-    refuse(error);
+    showError(error);
   } finally {
     for (const button of buttons) button.disabled = false;
   }
 });
-form.elements.phone.addEventListener("input", lookAtPhone);
-onNewDay(dayBegan);
+form.elements.phone.addEventListener("input", checkPhoneSoon);
+onNewDay(handleNewDay);
 addEventListener("keydown", (event) => event.key === "Escape" && startAgain());
-const finder = new Finder({ take, fresh });
+const finder = new Finder({ take, takeNew });
 
 const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: pageData().user, remember: false });
 find("connection-status").socket = socket;
 find("notification-toasts").socket = socket;
-const prices = new Refetcher(renew);
-const renewSoon = debounce(PAUSE_MS, () => prices.add("prices"));
-socket.on("connected", retryNow).on("inventory.updated", renewSoon).on("resync", renewSoon);
+const prices = new Refetcher(reloadPrices);
+const reloadPricesSoon = debounce(PAUSE_MS, () => prices.add("prices"));
+socket.on("connected", retryNow).on("inventory.updated", reloadPricesSoon).on("resync", reloadPricesSoon);

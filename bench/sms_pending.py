@@ -1,4 +1,4 @@
-"""The product without sending: SMS are stored and left to `send_pending_sms`. Measures a change alone."""
+"""The product without the sending of SMS: it leaves them pending. For measuring a change alone."""
 
 from __future__ import annotations
 
