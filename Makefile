@@ -41,7 +41,7 @@ test-long: $(VENV)/test $(VENV)/browser $(VENV)/deployment ## only the long test
 	TEST_ON=servers $(BIN)/python -m pytest -m long --timeout 300 --numprocesses 2 --dist worksteal
 	TEST_ON=browser $(BIN)/python -m pytest -m long --numprocesses 2 --dist worksteal
 
-# `make test-long` runs one short round of it.
+# `make test-long` runs one short round of this test.
 faults: $(VENV)/test ## kill, freeze and disconnect processes in an order derived from the seed (SEED, ROUNDS=10)
 	@echo SEED=$(SEED) ROUNDS=$(ROUNDS)
 	TEST_ON=servers FAULT_SEED=$(SEED) FAULT_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest luckygas/tests/test_faults.py

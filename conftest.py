@@ -1,4 +1,4 @@
-"""Fixtures that need the apps. pytest reads this file after Django's set-up, `luckygas.testing.plugin` before it."""
+"""Fixtures that need the apps. pytest reads this file after Django's set-up, and `luckygas.testing.plugin` before."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def all_switches_on() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def empty_cache() -> None:
-    """Cached answers outlive the rollback of their test by a minute."""
+    """Clears the cache, because its entries survive the rollback after a test."""
     cache.clear()
 
 
 @pytest.fixture
 def switch_off(all_switches_on: None) -> Callable[..., None]:
-    """Turns switches off for this process, without a database row."""
+    """A function that turns switches off for this process, without a database row."""
 
     def turn_off(*names: str) -> None:
         flags.forget()
@@ -42,7 +42,10 @@ def switch_off(all_switches_on: None) -> Callable[..., None]:
 
 @pytest.fixture
 def rates(settings: Any) -> Callable[..., None]:
-    """Sets throttle rates and clears the counts. Use hours (`track="3/h"`), whose end is far."""
+    """A function that sets throttle rates and clears the counts.
+
+    Use rates per hour (`track="3/h"`), because counts start again at the end of each period.
+    """
 
     def set_rates(**rates: str) -> None:
         throttling.process_cache.clear()

@@ -30,7 +30,7 @@ from django.views.decorators.http import require_POST
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts import users
-from accounts.roles import Role, appointed, check_page
+from accounts.roles import Role, appointed_role, check_page
 from web.admin import BaseAdmin, BaseAdminForm, BaseListAdmin, Button, user_of
 
 # These pages show whole tokens, with which a reader could act as their owners.
@@ -39,7 +39,7 @@ admin.site.unregister([BlacklistedToken, OutstandingToken])
 
 log = logging.getLogger(__name__)
 # django-axes has no Chinese translation. These lines put its texts into our catalogue.
-WORDS = [
+AXES_TEXTS = [
     gettext_noop("Attempt Time"),
     gettext_noop("Failed Logins"),
     gettext_noop("IP Address"),
@@ -67,7 +67,9 @@ def mail_link(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, la
 
 
 def show_password(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, password: str) -> None:
-    text = gettext("The account is “%(name)s”, the password “%(password)s”. It is shown only once: please pass it on.")
+    text = gettext(
+        "The account is “%(name)s”, the password “%(password)s”. The password is shown only once: please pass it on."
+    )
     model_admin.message_user(request, text % {"name": user.username, "password": password}, messages.WARNING)
 
 
@@ -91,19 +93,19 @@ class AccountForm(BaseAdminForm):
     by: User
     without_role: tuple[tuple[str, Any], ...] = (("", _("not an office account")),)
     first_name = forms.CharField(label=_("full name"), max_length=150)
-    role = forms.ChoiceField(label=_("role"), required=False, help_text=_("What an office account may do."))
+    role = forms.ChoiceField(label=_("role"), required=False, help_text=_("Decides what an office account may do."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "role" in self.fields:
-            given = [(role.value, role.label) for role in users.roles_to_give(self.by)]
-            self.fields["role"].choices = [*self.without_role, *given]  # type: ignore[attr-defined]
-            self.initial["role"] = appointed(self.instance) or ""
+            choices = [(role.value, role.label) for role in users.roles_to_give(self.by)]
+            self.fields["role"].choices = [*self.without_role, *choices]  # type: ignore[attr-defined]
+            self.initial["role"] = appointed_role(self.instance) or ""
 
 
 class NewAccountForm(AccountForm):
     without_role = ()
-    email = forms.EmailField(label=_("e-mail"), help_text=_("We send the link to set a password there."))
+    email = forms.EmailField(label=_("e-mail"), help_text=_("We send the link to set a password to this address."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -129,8 +131,8 @@ class AccountAdmin(BaseAdmin):
         return form
 
     def get_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        asked = ("username", "first_name", "email", "role")
-        return (*asked, "is_active", "last_login", "date_joined") if obj else asked
+        own = ("username", "first_name", "email", "role")
+        return (*own, "is_active", "last_login", "date_joined") if obj else own
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Users cannot change their own role or deactivate their own account."""
@@ -138,11 +140,11 @@ class AccountAdmin(BaseAdmin):
         return (*own, "last_login", "date_joined")
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        may = super().has_change_permission(request, obj)
-        return may and (obj is None or users.may_manage(user_of(request), obj))
+        may_change = super().has_change_permission(request, obj)
+        return may_change and (obj is None or users.may_manage(user_of(request), obj))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> User | None:
-        """Raises PermissionDenied, which says who may change the account, for a POST by a user who may only view it."""
+        """Raises PermissionDenied for a POST by a user who may not change the account. The error says who may."""
         found: User | None = super().get_object(request, object_id, from_field)
         if found is not None and request.method == "POST":
             check_page(request.user, users.right_to_manage(found))
@@ -182,14 +184,14 @@ class AccountAdmin(BaseAdmin):
 
     @admin.display(description=_("role"))
     def role(self, user: User) -> str:
-        return users.role_of(user)
+        return users.role_label(user)
 
 
 @admin.register(AccessAttempt)
 class AttemptAdmin(BaseListAdmin):
     list_display = ("username", "ip_address", "failures_since_start", "locked", "attempt_time", "user_agent")
     search_fields = ("username", "ip_address")
-    search_help_text = _("Account name or IP address. Delete an attempt to unlock the account there.")
+    search_help_text = _("Account name or IP address. To unlock an account for an IP address, delete its attempt.")
     fields = readonly_fields = list_display
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -199,7 +201,7 @@ class AttemptAdmin(BaseListAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Adds `counted`: the failures of the same name and address, which the lock counts.
+        """Adds `counted`: the recent failures of the row's name and address in all browsers, as the lock counts them.
 
         django-axes has a row for each browser (user agent).
         """

@@ -19,7 +19,7 @@ from web import throttling
 
 log = logging.getLogger(__name__)
 
-LONGEST_NAME = 255  # the column of django-axes
+LONGEST_NAME = 255  # the column's length in django-axes
 
 
 def name_of(request: HttpRequest, credentials: Mapping[str, Any] | None) -> str:
@@ -34,15 +34,16 @@ def cooloff_seconds() -> int:
 def locked_text() -> str:
     minutes = max(1, round(cooloff_seconds() / 60))
     text = ngettext(
-        "Too many wrong passwords for this name from here. Please try again in %d minute or ask the office.",
-        "Too many wrong passwords for this name from here. Please try again in %d minutes or ask the office.",
+        "Too many wrong passwords for this account from your address. Please try again in %d minute or ask the office.",
+        "Too many wrong passwords for this account from your address. Please try again in %d minutes or "
+        "ask the office.",
         minutes,
     )
     return text % minutes
 
 
 def is_locked(request: Any) -> bool:
-    """Whether this attempt was refused without a check, or triggered the lock."""
+    """Whether this attempt was refused without a check of the password, or triggered the lock."""
     return bool(getattr(request, "axes_locked_out", False))
 
 
@@ -53,25 +54,28 @@ def lockout_response(request: HttpRequest, response: HttpResponse, credentials: 
     return response
 
 
-def forget(request: HttpRequest, name: str) -> None:
-    """Deletes the failed attempts after a successful one. django-axes does this for session sign-ins only."""
+def clear_failures(request: HttpRequest, name: str) -> None:
+    """Deletes the failures of this name and address. Call it after a successful sign-in by token.
+
+    After a sign-in with a session django-axes deletes them itself.
+    """
     address = throttling.address_of(request)
     AccessAttempt.objects.filter(username=name_of(request, {"username": name}), ip_address=address).delete()
 
 
 def log_failure(credentials: Mapping[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
-    """Receiver of `user_login_failed`: logs the attempt."""
+    """Receiver of `user_login_failed`: logs a failed sign-in over HTTP, unless the name is locked."""
     if request is not None and not is_locked(request):
         log.warning("A sign-in failed: %s from %s.", masked_name(name_of(request, credentials)), masked_origin(request))
 
 
 def log_lock(request: HttpRequest, username: str, **kwargs: Any) -> None:
-    """Receiver of `user_locked_out`: logs the lock."""
+    """Receiver of `user_locked_out`: logs an attempt that triggered the lock or came during it."""
     log.warning("A sign-in is locked: %s from %s.", masked_name(username), masked_origin(request))
 
 
 def masked_name(name: str) -> str:
-    """`w***g` for `wang`. Masked because users sometimes type their password as the name."""
+    """`w***g` for `wang`, `***` for a short or unprintable name. Users sometimes type their password as the name."""
     return f"{name[0]}***{name[-1]}" if len(name) > 3 and name.isprintable() else "***"
 
 

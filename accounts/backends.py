@@ -45,10 +45,10 @@ hashing = OneAtATime(_("Many people are signing in. Please try again in a few se
 
 
 class PasswordHasher(PBKDF2PasswordHasher):
-    """Django's hasher, one call at a time. Every password check uses it, also for an unknown name."""
+    """Django's hasher, one call at a time in each process. A sign-in with an unknown name takes its turn too."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
-        """Raises Overloaded if too many wait. Inside a transaction (the admin creates an account) it does not wait."""
+        """Raises Overloaded if too many wait. Inside a transaction (the admin creates an account) it runs at once."""
         with hashing.turn():
             return super().encode(password, salt, iterations)
 

@@ -28,7 +28,10 @@ class StaffRole(models.Model):
 
     @classmethod
     def give(cls, user: User, role: Role) -> None:
-        """Saves the role; receivers of `post_save` then close the user's sockets. The caller sets `is_staff`."""
+        """Saves the role if it differs; receivers of `post_save` then close the user's sockets.
+
+        The caller must set `is_staff`.
+        """
         row = cls.objects.filter(user=user).first() or cls(user=user)
         if row.role != role:
             row.role = role.value

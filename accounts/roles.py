@@ -26,7 +26,7 @@ class Role(TextChoices):
 
 
 class Side(TextChoices):
-    """The role as tokens, sockets and events have it: owner, manager and clerk are all `office`."""
+    """The role in tokens, sockets and events, where owner, manager and clerk are all `office`."""
 
     OFFICE = "office", _("office")
     DRIVER = "driver", _("driver")
@@ -53,7 +53,8 @@ class Row(NamedTuple):
     customer: Reach
 
 
-# Rights have Django's permission names where one exists; `has_perm` reads this table. Nobody has a right not listed.
+# Rights have Django's permission names where one exists; `has_perm` reads this table. Nobody has a right that is not
+# in it.
 # fmt: off
 RIGHTS: dict[str, Row] = {
     # view                                          owner manager clerk driver customer
@@ -67,7 +68,7 @@ RIGHTS: dict[str, Row] = {
     "notifications.view_full_number":            Row(ALL, ALL,    NO,   NO,    NO),
     "notifications.view_messagetemplate":        Row(ALL, ALL,    ALL,  NO,    NO),
     "notifications.view_gatewaystate":           Row(ALL, ALL,    ALL,  NO,    NO),
-    "realtime.open_office":                      Row(ALL, ALL,    ALL,  NO,    NO),   # the office's socket and news
+    "realtime.open_office":                      Row(ALL, ALL,    ALL,  NO,    NO),   # socket `office`, channel `staff`
     "realtime.view_event":                       Row(ALL, ALL,    NO,   NO,    NO),
     "realtime.view_websocketconnection":         Row(ALL, ALL,    NO,   NO,    NO),
     "web.view_systemmetric":                     Row(ALL, ALL,    ALL,  NO,    NO),
@@ -78,22 +79,22 @@ RIGHTS: dict[str, Row] = {
     "orders.add_order":                          Row(ALL, ALL,    ALL,  NO,    OWN),
     "customers.add_customer":                    Row(ALL, ALL,    ALL,  NO,    NO),
     "catalogue.add_product":                     Row(ALL, ALL,    NO,   NO,    NO),
-    "dispatch.add_driver":                       Row(ALL, ALL,    NO,   NO,    NO),   # makes an account, too
+    "dispatch.add_driver":                       Row(ALL, ALL,    NO,   NO,    NO),   # also creates an account
     "dispatch.add_route":                        Row(ALL, ALL,    ALL,  NO,    NO),
     "auth.add_user":                             Row(ALL, ALL,    NO,   NO,    NO),
     # change
     "orders.change_order":                       Row(ALL, ALL,    ALL,  NO,    OWN),
-    "orders.move_order":                         Row(ALL, ALL,    ALL,  OWN,   OWN),  # `orders.states` says to what
-    "orders.deliver_order":                      Row(ALL, ALL,    ALL,  OWN,   NO),   # what happens on the road
-    "dispatch.drive":                            Row(NO,  NO,     NO,   OWN,   NO),   # positions, the driver's page
+    "orders.move_order":                         Row(ALL, ALL,    ALL,  OWN,   OWN),  # see `orders.states`
+    "orders.deliver_order":                      Row(ALL, ALL,    ALL,  OWN,   NO),   # deliveries, proof images
+    "dispatch.drive":                            Row(NO,  NO,     NO,   OWN,   NO),   # positions, driver's page
     "customers.change_customer":                 Row(ALL, ALL,    ALL,  NO,    NO),
-    "catalogue.change_product":                  Row(ALL, ALL,    NO,   NO,    NO),   # prices
-    "dispatch.change_driver":                    Row(ALL, ALL,    NO,   NO,    NO),   # and their passwords
+    "catalogue.change_product":                  Row(ALL, ALL,    NO,   NO,    NO),   # also prices
+    "dispatch.change_driver":                    Row(ALL, ALL,    NO,   NO,    NO),   # also drivers' passwords
     "dispatch.change_route":                     Row(ALL, ALL,    ALL,  NO,    NO),
     "notifications.change_messagetemplate":      Row(ALL, ALL,    NO,   NO,    NO),
     "notifications.change_gatewaystate":         Row(ALL, ALL,    NO,   NO,    NO),
     "auth.change_user":                          Row(ALL, ALL,    NO,   NO,    NO),
-    "accounts.appoint_manager":                  Row(ALL, NO,     NO,   NO,    NO),   # and owners
+    "accounts.appoint_manager":                  Row(ALL, NO,     NO,   NO,    NO),   # also owners
     "axes.delete_accessattempt":                 Row(ALL, ALL,    NO,   NO,    NO),   # unlocks a name
     "waffle.change_switch":                      Row(ALL, ALL,    NO,   NO,    NO),
     "health.clear_cache":                        Row(ALL, ALL,    NO,   NO,    NO),
@@ -101,7 +102,7 @@ RIGHTS: dict[str, Row] = {
     "orders.export_statistics":                  Row(ALL, ALL,    NO,   NO,    NO),
     "notifications.export_notificationhistory":  Row(ALL, ALL,    NO,   NO,    NO),
     # correct
-    "orders.correct_order":                      Row(ALL, ALL,    NO,   NO,    NO),   # a delivery that was none
+    "orders.correct_order":                      Row(ALL, ALL,    NO,   NO,    NO),   # undo a delivery
     "catalogue.correct_stock":                   Row(ALL, ALL,    NO,   NO,    NO),
     # send
     "notifications.resend_notificationhistory":  Row(ALL, ALL,    ALL,  NO,    NO),
@@ -114,13 +115,13 @@ PLACE = {role: place for place, role in enumerate(Role)}
 
 
 def driver_id(user: Anyone) -> int | None:
-    """The id of the user's driver; None without one or if it is inactive."""
+    """The id of the user's driver; None if the user has no driver or an inactive one."""
     driver = getattr(user, "driver", None) if user.is_authenticated else None
     return driver.pk if driver is not None and driver.is_active else None
 
 
 def customer_id(user: Anyone) -> int | None:
-    """The id of the user's customer; None without one or if it is inactive."""
+    """The id of the user's customer; None if the user has no customer or an inactive one."""
     customer = getattr(user, "customer", None) if user.is_authenticated else None
     return customer.pk if customer is not None and customer.is_active else None
 
@@ -136,14 +137,14 @@ def is_office(user: Anyone) -> bool:
 
 def staff_role(user: Anyone) -> Role | None:
     """Owner, manager or clerk; None for inactive users and users who are not staff."""
-    return appointed(user) if is_office(user) else None
+    return appointed_role(user) if is_office(user) else None
 
 
-def appointed(user: Anyone) -> Role | None:
+def appointed_role(user: Anyone) -> Role | None:
     """Owner, manager or clerk, also for inactive accounts.
 
-    Staff without a row are clerks; a superuser is an owner, whatever the row says. Needs a query if the user was loaded
-    without `staff_role`.
+    Staff without a `StaffRole` are clerks. A superuser is an owner with any `StaffRole`. Needs a query if the user was
+    loaded without `staff_role`.
     """
     if getattr(user, "is_superuser", False):
         return Role.OWNER
@@ -165,7 +166,7 @@ def roles(user: Anyone) -> Iterator[Role]:
         yield Role.CUSTOMER
 
 
-def side(role: Role) -> Side:
+def side_of_role(role: Role) -> Side:
     return Side.OFFICE if role in STAFF else Side(role.value)
 
 
@@ -173,7 +174,7 @@ def side_of(user: Anyone) -> Side | None:
     """The side of the user's widest role; None without a role. Needs no query for the office."""
     if is_office(user):
         return Side.OFFICE
-    return next(map(side, roles(user)), None)
+    return next(map(side_of_role, roles(user)), None)
 
 
 def reach_of(held: Iterable[Role], right: str) -> Reach:
@@ -199,7 +200,7 @@ def may(user: Anyone, right: str) -> bool:
 def check_right(user: Anyone, right: str, attr: str | None = None) -> None:
     """Raises a Refusal unless the user has the right to all rows."""
     if not may(user, right):
-        raise refused(right, attr)
+        raise refusal_for(right, attr)
 
 
 def check_page(user: Anyone, right: str) -> None:
@@ -208,7 +209,7 @@ def check_page(user: Anyone, right: str) -> None:
         raise PermissionDenied(str(who_may(right)))
 
 
-def refused(right: str, attr: str | None = None, status: int = 403) -> Refusal:
+def refusal_for(right: str, attr: str | None = None, status: int = 403) -> Refusal:
     return Refusal("forbidden", who_may(right), attr=attr, status=status)
 
 

@@ -20,6 +20,6 @@ urlpatterns = [
         name="password_reset_confirm",
     ),
     path("accounts/password/set/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
-    # The one sign-in page for all; this route comes before the admin's.
+    # All users share one sign-in page. This route must come before the admin's own.
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
 ]  # fmt: skip

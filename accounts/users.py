@@ -18,12 +18,12 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import StaffRole
-from accounts.roles import STAFF, Anyone, Role, appointed, check_right, may, refused, roles
+from accounts.roles import STAFF, Anyone, Role, appointed_role, check_right, may, refusal_for, roles
 from web.refusals import Refusal
 
-LONGEST_USERNAME, LONGEST_EMAIL = 150, 254  # the columns of Django's User
+LONGEST_USERNAME, LONGEST_EMAIL = 150, 254  # the columns' lengths in Django's User
 APPOINT = "accounts.appoint_manager"
-PASSWORD_BYTES = 9  # 72 random bits, 12 characters: to be read from a screen once
+PASSWORD_BYTES = 9  # 72 random bits, 12 characters: short enough to read from a screen
 
 
 def new_password() -> str:
@@ -36,7 +36,7 @@ def create_account(username: str, email: str, name: str, password: str) -> User:
         with transaction.atomic():
             return User.objects.create_user(username, email, password, first_name=name)
     except IntegrityError:
-        detail = _("The account “%s” already exists. Please choose another name.") % username
+        detail = _("The account “%s” already exists. Please choose another account name.") % username
         raise Refusal("username_taken", detail, attr="username", status=409) from None
 
 
@@ -46,7 +46,7 @@ def right_to_manage(account: User) -> str:
     Managers may manage clerks, drivers and customers. Only owners may manage owners and managers: otherwise a manager
     could take over an owner's account.
     """
-    return APPOINT if appointed(account) in (Role.OWNER, Role.MANAGER) else "auth.change_user"
+    return APPOINT if appointed_role(account) in (Role.OWNER, Role.MANAGER) else "auth.change_user"
 
 
 def may_manage(by: Anyone, account: User) -> bool:
@@ -66,7 +66,7 @@ def roles_to_give(by: Anyone) -> list[Role]:
 def appoint(by: Anyone, user: User, role: str) -> None:
     """Gives an office role, or removes it (empty). Raises Refusal; the caller must then roll back its transaction."""
     if user.pk == by.pk or (role and Role(role) not in roles_to_give(by)):
-        raise refused(APPOINT, "role")
+        raise refusal_for(APPOINT, "role")
     check_may_manage(by, user)
     if role != Role.OWNER:
         check_not_last_owner(user)
@@ -93,12 +93,12 @@ def check_not_last_owner(user: User) -> None:
 
 
 def is_in_use(user: User) -> bool:
-    """Whether the account is staff, a driver or a customer."""
+    """Whether the account is staff, a superuser, a driver or a customer."""
     return user.is_staff or user.is_superuser or hasattr(user, "driver") or hasattr(user, "customer")
 
 
 def send_link(user: User, language: str | None = None) -> None:
-    """Mails the link to set the password. Raises OSError (SMTPException is one) if that fails."""
+    """Mails the link to set the password. Raises OSError, also as SMTPException, if the mail cannot be sent."""
     uid, token = urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
     link = settings.SITE_URL + reverse("password_reset_confirm", args=[uid, token])
     with translation.override(language or translation.get_language()):
@@ -106,7 +106,7 @@ def send_link(user: User, language: str | None = None) -> None:
         send_mail(str(_("Lucky Gas: your account")), text, None, [user.email])
 
 
-def role_of(user: User) -> str:
+def role_label(user: User) -> str:
     """The label of the widest role, for lists. To avoid queries, load `staff_role`, `driver` and `customer` too."""
     role = next(roles(user), None)
     return str(role.label) if role else ""

@@ -29,29 +29,29 @@ else:
     FormView = generic.FormView
 
 
-WRONG = "wrong_secret"
-# The permission that an admin page needs, by the last part of its URL name. Other pages name theirs themselves.
+WRONG_SECRET = "wrong_secret"  # noqa: S105  (a throttle scope)
+# The permission that Django's own admin pages need, by the last part of the URL name. Our pages give their reasons.
 ACTIONS = {"changelist": "view", "history": "view", "change": "view", "add": "add", "delete": "delete"}
 
 
-class Limited(FormView):
+class ThrottledForm(FormView):
     """A form with a rate limit by address (`scope`).
 
-    Past the limit it answers 429, and 503 while too many others sign in. In both cases the input is not processed.
+    Past the limit it answers 429. While too many others sign in it answers 503. Neither processes the input.
     """
 
     scope: str
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if (wait := throttling.wait_for_request(self.scope, request)) is not None:
-            return self.not_now(request, 429, throttling.please_wait(wait), wait)
+            return self.refuse(request, 429, throttling.throttled_text(wait), wait)
         try:
             return super().post(request, *args, **kwargs)
         except Overloaded as error:
-            return self.not_now(request, 503, str(error.detail), RETRY_SECONDS)
+            return self.refuse(request, 503, str(error.detail), RETRY_SECONDS)
 
-    def not_now(self, request: HttpRequest, status: int, detail: str, wait: int) -> HttpResponse:
-        """The empty form with the message `detail`. `wait`: seconds until a retry is allowed (Retry-After)."""
+    def refuse(self, request: HttpRequest, status: int, detail: str, wait: int) -> HttpResponse:
+        """Returns the empty form with the message `detail`. `wait`: seconds for the Retry-After header."""
         messages.error(request, detail)
         form = self.get_form_class()()
         response = self.render_to_response(self.get_context_data(form=form), status=status)
@@ -66,18 +66,18 @@ class SignInForm(AuthenticationForm):
         return super().get_invalid_login_error()
 
 
-class SignIn(Limited, auth.LoginView):
+class SignIn(ThrottledForm, auth.LoginView):
     form_class = SignInForm
     scope = "sign_in"
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Redirects signed-in users, unless a page that they may not open sent them here."""
+        """Redirects signed-in users, unless the admin sent them here because they may not open it."""
         if request.user.is_authenticated and not self.was_refused():
             return HttpResponseRedirect(self.get_success_url())  # `redirect` could take the URL for a view's name
         return super().get(request, *args, **kwargs)
 
     def was_refused(self) -> bool:
-        """Whether the admin refused the signed-in user. Only the admin's pages redirect signed-in users here."""
+        """Whether the admin refused the signed-in user. Only pages of the admin redirect signed-in users here."""
         to_admin = urlsplit(self.get_redirect_url()).path.startswith(reverse("admin:index"))
         return to_admin and not admin.site.has_permission(self.request)
 
@@ -93,9 +93,9 @@ class SignOut(auth.LogoutView):
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """`CSRF_FAILURE_VIEW`. A double click sends a form twice, and the first answer changes the CSRF token.
+    """`CSRF_FAILURE_VIEW`. A double click sends a form twice, and the first response changes the CSRF token.
 
-    So a second sign-in or sign-out gets the same answer as the first.
+    So the second submit of a sign-in or sign-out gets a redirect as if it were the first, and no error.
     """
     name = request.resolver_match.url_name if request.resolver_match else None
     if name == "login" and is_signed_in_as(request, request.POST.get("username", "")):
@@ -111,7 +111,7 @@ def is_signed_in_as(request: HttpRequest, name: str) -> bool:
     return request.user.is_authenticated and request.user.get_username() == User.normalize_username(name.strip())
 
 
-class PasswordReset(Limited, auth.PasswordResetView):
+class PasswordReset(ThrottledForm, auth.PasswordResetView):
     """Sends a plain text e-mail in the language of the request."""
 
     email_template_name = "registration/password_reset_email.txt"
@@ -124,35 +124,37 @@ class PasswordReset(Limited, auth.PasswordResetView):
 
 
 class SetPassword(auth.PasswordResetConfirmView):
-    """The page behind a mailed link. After too many wrong links it answers 429 without a lookup."""
+    """The page behind a mailed link. After too many wrong links from one address it answers 429 without a lookup."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        wait = throttling.wait_left(WRONG, throttling.address_of(request))
+        wait = throttling.wait_left(WRONG_SECRET, throttling.address_of(request))
         if wait is None:
             response = super().dispatch(request, *args, **kwargs)
             # A valid link redirects to a URL without the secret.
             if self.validlink or response.status_code != 200:
                 return response
-            wait = throttling.wait_for_request(WRONG, request)
+            wait = throttling.wait_for_request(WRONG_SECRET, request)
         if wait is None:
             return response
-        problem = throttling.please_wait(wait)
+        problem = throttling.throttled_text(wait)
         page = render(request, self.get_template_names(), {"problem": problem}, status=429)
         page["Retry-After"] = str(wait)
         return page
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """`handler403`. The admin refuses without a reason, so the reason is derived from the page."""
-    return defaults.permission_denied(request, exception if str(exception) else PermissionDenied(_of_admin(request)))
+    """`handler403`. Django's admin gives no reason, so this view derives one from the page's name."""
+    return defaults.permission_denied(
+        request, exception if str(exception) else PermissionDenied(_reason_of_admin(request))
+    )
 
 
-def _of_admin(request: HttpRequest) -> str:
+def _reason_of_admin(request: HttpRequest) -> str:
     match = request.resolver_match
     if match is None or match.namespace != "admin" or match.url_name is None:
         return ""
     app, _underscore, model_and_page = match.url_name.partition("_")
     model, _underscore, page = model_and_page.rpartition("_")
     # A refused GET lacks the right to view, a refused POST the right to change.
-    asked = "change" if page == "change" and request.method == "POST" else ACTIONS.get(page)
-    return str(who_may(f"{app}.{asked}_{model}")) if asked else ""
+    action = "change" if page == "change" and request.method == "POST" else ACTIONS.get(page)
+    return str(who_may(f"{app}.{action}_{model}")) if action else ""

@@ -21,7 +21,7 @@ _rules: dict[type[Model], Callable[[Anyone], Q]] = {}
 
 
 def register(model: type[Model], rule: Callable[[Anyone], Q]) -> None:
-    """`rule` returns the condition for the rows that a driver or customer may see; NONE for no rows.
+    """`rule` returns the condition for the rows that a driver or customer may see; NO_ROWS for none.
 
     Call it in `AppConfig.ready()`.
     """

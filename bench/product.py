@@ -21,7 +21,7 @@ from orders.models import Order, OrderItem
 from orders.states import OrderStatus
 from realtime import log
 from realtime.models import Outbox
-from realtime.outbox import ring
+from realtime.outbox import wake_hubs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def ensure_orders(count: int) -> None:
         OrderItem.objects.create(order=order, product=product, quantity=1)
         order.transition_to(OrderStatus.CONFIRMED)
         order.assign(driver)
-    log.number()
+    log.assign_event_ids()
 
 
 def paths(sockets: int, extra: str = "") -> list[str]:
@@ -110,7 +110,7 @@ class LogSender:
                 )
                 for _ in range(count)
             )
-            transaction.on_commit(ring, robust=True)
+            transaction.on_commit(wake_hubs, robust=True)
 
     def close(self) -> None:
         connection.close()

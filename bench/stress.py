@@ -89,7 +89,7 @@ def run_step(site: WholeSite, factor: int, seconds: float, team: Sequence[tuple[
         [order.pk for order in stock.orders(changes, status)]
         for status in (OrderStatus.CONFIRMED, OrderStatus.ASSIGNED)
     ]
-    log.number()
+    log.assign_event_ids()
     token = product.token(User.objects.get(username="office0"))
     office = product.paths(len(team))
     road = [f"/api/v1/websocket/ws/driver?token={token}" for _, token in team]

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import check_page
 from catalogue.models import CORRECT_STOCK, MAX_STOCK, Product
-from web.admin import Button, Deactivation, ask
+from web.admin import Button, Deactivation, confirmation_page
 from web.refusals import Refusal
 
 
@@ -44,7 +44,7 @@ class ProductAdmin(Deactivation):
     list_filter = ("is_active",)
     search_fields = ("name", "code", "aliases")
     fields = ("code", "name", "aliases", "cylinder_kg", "price", "stock", "low_stock_threshold", "is_active")
-    # Deliveries may change the stock while a form is open, so it is corrected by a difference.
+    # Deliveries may change the stock while a form is open. A correction therefore adds or removes cylinders.
     readonly_fields = ("stock",)
 
     def buttons(self, request: HttpRequest, obj: Product) -> Sequence[Button]:
@@ -58,28 +58,30 @@ class ProductAdmin(Deactivation):
         form, back = StockForm(request.POST or None), reverse("admin:catalogue_product_change", args=[pk])
         if form.is_valid():
             try:
-                self.correct(request, product, **form.cleaned_data)
+                self.correct_stock(request, product, **form.cleaned_data)
             except Refusal as refusal:
                 form.add_error("cylinders", str(refusal))
             else:
                 return redirect(back)
         subjects = [f"{product}: {product.stock}"]
-        return ask(request, self, title=gettext("Correct the stock"), form=form, subjects=subjects, back=back)
+        return confirmation_page(
+            request, self, title=gettext("Correct the stock"), form=form, subjects=subjects, back=back
+        )
 
     @transaction.atomic
-    def correct(self, request: HttpRequest, product: Product, cylinders: int, note: str) -> None:
+    def correct_stock(self, request: HttpRequest, product: Product, cylinders: int, note: str) -> None:
         Product.add_stock(product.pk, cylinders)
         product.refresh_from_db()
         if abs(product.stock) > MAX_STOCK:
             raise Refusal(
                 "stock_too_large",
-                _("The stock must stay within ±%d.") % MAX_STOCK,
+                _("The stock must stay within ±%d. Please enter a smaller number.") % MAX_STOCK,
                 attr="cylinders",
             )
-        words = {"cylinders": f"{cylinders:+d}", "stock": product.stock}
-        said = gettext("Stock changed by %(cylinders)s to %(stock)d.") % words
-        self.log_change(request, product, f"{said} {note}")
-        self.message_user(request, said, messages.SUCCESS)
+        values = {"cylinders": f"{cylinders:+d}", "stock": product.stock}
+        text = gettext("Stock changed by %(cylinders)s to %(stock)d.") % values
+        self.log_change(request, product, f"{text} {note}")
+        self.message_user(request, text, messages.SUCCESS)
 
     @admin.display(description=_("stock"), ordering="stock")
     def stock_level(self, product: Product) -> str:

@@ -9,21 +9,24 @@ from web.api.fields import StrictModelSerializer
 from web.api.lists import TrueOrFalseFilter, ordering
 
 FIELDS = ("id", "code", "name", "cylinder_kg", "price", "aliases", "stock", "low_stock_threshold", "is_active")
-# Fields that drivers and customers see.
-OFFER = frozenset({"id", "code", "name", "cylinder_kg", "price"})
+# The fields that drivers and customers see.
+PUBLIC_FIELDS = frozenset({"id", "code", "name", "cylinder_kg", "price"})
 
 
 class ProductSerializer(FieldsByRole, StrictModelSerializer[Product]):
     """A cylinder of one size. Prices are in NT$. A new price does not change existing orders."""
 
-    seen_by = {Side.OFFICE: frozenset(FIELDS), Side.DRIVER: OFFER, Side.CUSTOMER: OFFER}
+    seen_by = {Side.OFFICE: frozenset(FIELDS), Side.DRIVER: PUBLIC_FIELDS, Side.CUSTOMER: PUBLIC_FIELDS}
 
     class Meta:
         model = Product
         fields = FIELDS
 
     def validate_stock(self, stock: int) -> int:
-        """Setting the stock of an existing product needs CORRECT_STOCK, because deliveries keep it up to date."""
+        """Raises a Refusal if the caller sets the stock of an existing product without CORRECT_STOCK.
+
+        Deliveries keep the stock up to date, so only a count needs to set it.
+        """
         if self.instance is not None:
             check_right(self.context["request"].user, CORRECT_STOCK, "stock")
         return stock
@@ -36,7 +39,7 @@ class ProductFilters(Filters):
 
 
 class Products(RowsByRole[Product]):
-    """For the office. Drivers and customers may read active products."""
+    """The office may read and change products; drivers and customers may read active ones."""
 
     queryset = Product.objects.all()
     serializer_class = ProductSerializer

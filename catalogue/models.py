@@ -12,9 +12,9 @@ from web.audit import Audit
 from web.limits import MAX_MONEY
 from web.tracked import AnnouncedQuerySet, Tracked
 
-# Largest stock of one product, in cylinders.
+# Maximum stock of one product, in cylinders, and maximum number of missing ones (negative stock).
 MAX_STOCK = 1_000_000
-# Permission to correct the stock after a count.
+# The permission to correct the stock, for example after a count.
 CORRECT_STOCK = "catalogue.correct_stock"
 
 
@@ -47,7 +47,7 @@ class Product(Tracked):
     is_active = models.BooleanField(_("active"), default=True)
 
     objects = ProductQuerySet.as_manager()
-    # Excludes the stock, which every delivery changes. The admin's log records corrections.
+    # The audit log leaves out the stock, which every delivery changes. The admin's log records corrections.
     audit = Audit(("stock",))
 
     class Meta:
@@ -66,7 +66,7 @@ class Product(Tracked):
     def add_stock(cls, pk: int, cylinders: int) -> None:
         """Adds `cylinders` (may be negative) to the stock. Locks the row, so that concurrent deliveries both count.
 
-        The lock is `no_key`, like all locks of this app: placing an order for the same product does not wait for it.
+        The lock is `no_key`: meanwhile others can place orders for the product without waiting.
         """
         with transaction.atomic():
             product = cls.objects.select_for_update(no_key=True).get(pk=pk)
@@ -75,5 +75,5 @@ class Product(Tracked):
 
 
 def product_name_key(text: str) -> str:
-    """A product's name for comparison. Ignores full width, case and spaces."""
+    """A key for comparing products' names. It ignores full width, case and spaces."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -6,21 +6,21 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from customers.districts import DISTRICTS, FORMERLY, District, districts_by_spelling
-from web.numerals import DIGITS, LETTERS, chinese
-from web.text import plain
+from customers.districts import DISTRICTS, FORMER_COUNTIES, District, districts_by_spelling
+from web.numerals import DIGITS, LETTERS, chinese_number
+from web.text import normalize_typed
 
-# Interchangeable characters in place names.
+# Characters that are written for one another in place names.
 SAME_IN_NAMES = str.maketrans("庄恒塩盐双芦峯湾", "莊恆鹽鹽雙蘆峰灣")
 PLACES = {written.translate(SAME_IN_NAMES): place for written, place in districts_by_spelling().items()}
-LONGEST_PLACE = max(map(len, PLACES))
+MAX_PLACE_LENGTH = max(map(len, PLACES))
 NOWHERE = District("", "")
-COUNTIES = {county: county for county in DISTRICTS} | {old: new for new, old in FORMERLY.items()}
-# Cities where street names are unique, so an address needs no district.
+COUNTIES = {county: county for county in DISTRICTS} | {old: new for new, old in FORMER_COUNTIES.items()}
+# Cities in which each street name exists once, so that an address needs no district.
 ONE_OF_EACH_STREET = {"台北市", "基隆市", "新竹市", "嘉義市"}
-# 巿 (U+5DFF) looks like 市.
+# Variants and simplified forms. 巿 (U+5DFF) is another character that looks like 市.
 SAME_LETTER = str.maketrans("臺号楼区县巿", "台號樓區縣市")
-# `106`, `(242)`, `24257-`; not the number of a lane or a house.
+# A postcode: `106`, `(242)`, `24257-`. Not the number of a lane or a house.
 POSTCODE = re.compile(
     r"[(\[〔【]?(?:〒|郵遞區號:?)?(\d{3})(?:[-|]?\d{2,3})?(?!\d)[)\]〕】]?(?![號巷弄樓之街路段鄰]|-\d)[-|]?"
 )
@@ -29,27 +29,27 @@ POSTCODE_BEHIND_DISTRICT = re.compile(
 )
 POSTCODE_BEHIND_COUNTY = re.compile(r"^(\w{2}[縣市])[(\[]?\d{3,6}[)\]]?(?=\w{1,3}[區鄉鎮市])")
 COUNTRY = re.compile(r"^(?:中華民國)?(?:台灣省?(?!大道)|福建省)?")
-# A blank between digits separates two numbers: `5號之1 5樓`.
+# Blanks and punctuation between digits separate two numbers: `5號之1 5樓`.
 BETWEEN_NUMBERS = re.compile(r"(?<=\d)[\s,，、.。;；]+(?=\d)")
 BLANK = re.compile(r"[\s,，、.。;；]+")
 
 NUMERAL = f"[{''.join(LETTERS)}]+"
 # Numerals before a unit or after 之. Numerals inside a street name (三民路) are part of the name.
-COUNTING = re.compile(rf"({NUMERAL})(?=\s*(?:[段巷弄號樓鄰室之路街Ff-]|大道))|(?<=[之-])({NUMERAL})")
+COUNTING_NUMERAL = re.compile(rf"({NUMERAL})(?=\s*(?:[段巷弄號樓鄰室之路街Ff-]|大道))|(?<=[之-])({NUMERAL})")
 # The number of a section of a road, or of one of several roads with the same name (光明六路).
 SECTION_NUMERALS = "一二三四五六七八九"
 SECTION = re.compile(rf"(?<!\d)[1-9{SECTION_NUMERALS}](?=[段路街])")
 DASH = re.compile(r"(?<=\d)-(?=\d)")
 ZHI = re.compile(r"(?<=\d)之(?=\d)")
-# 里 or 村, and 鄰, add nothing in front of a street name. Where no street follows, houses are numbered by them, so they
-# count. Without 鄰, the text after 里 must be a street name of its own: 中里街 and 三里一街 are whole street names.
-# A settlement (新村) has streets of its own.
+# A village (里, 村) and a neighbourhood (鄰) add nothing to an address with a street, so they are dropped. Without a
+# street, houses are numbered within them, so they stay. A 里 without 鄰 is dropped only before a whole street name: in
+# 中里街 and 三里一街 it is part of the name. A settlement (新村) stays, because it has streets of its own.
 NAME = r"[^\W\d路街巷弄號段鄰里村]"
 VILLAGE = rf"{NAME}{{1,4}}(?:里|(?<!新)村)"
 NEIGHBOURHOOD = re.compile(
     rf"^(?:(?:{VILLAGE})?第?\d+鄰(?=[^\d巷弄號]+\d*(?:路|街|大道))|{VILLAGE}(?={NAME}{{2,}}?\d*(?:路|街|大道)))"
 )
-# Replacements that `comparable` applies in this order.
+# Replacements that `address_key` applies in this order.
 SPELLINGS = [
     (re.compile(r"(?<!\d)0+(?=\d)"), ""),
     (re.compile(r"(?<=\d)[Ff][Ll]?(?![A-Za-z])"), "樓"),
@@ -72,26 +72,30 @@ def district(address: str) -> str:
 
 
 def search_spellings(text: str) -> set[str]:
-    """Half-width spellings to search for a typed part of an address: with 台 and 臺, `二段` and `2段`, 之 and `-`."""
+    """The half-width spellings under which to search a typed part of an address.
+
+    They combine 台 and 臺, `二段` and `2段`, 之 and `-`.
+    """
     half_width = unicodedata.normalize("NFKC", text)
-    sections = {half_width, SECTION.sub(_in_digits, half_width), SECTION.sub(_in_letters, half_width)}
-    dashes = {way for section in sections for way in (DASH.sub("之", section), ZHI.sub("-", section))}
-    return {way for dash in dashes for way in (dash.replace("臺", "台"), dash.replace("台", "臺"))}
+    sections = {half_width, SECTION.sub(_section_digit, half_width), SECTION.sub(_section_numeral, half_width)}
+    dashes = {spelling for section in sections for spelling in (DASH.sub("之", section), ZHI.sub("-", section))}
+    return {spelling for dash in dashes for spelling in (dash.replace("臺", "台"), dash.replace("台", "臺"))}
 
 
-def _in_digits(found: re.Match[str]) -> str:
+def _section_digit(found: re.Match[str]) -> str:
     return f"{SECTION_NUMERALS.index(found[0]) + 1}" if found[0] in SECTION_NUMERALS else found[0]
 
 
-def _in_letters(found: re.Match[str]) -> str:
+def _section_numeral(found: re.Match[str]) -> str:
     return SECTION_NUMERALS[int(found[0]) - 1] if found[0].isdecimal() else found[0]
 
 
 @lru_cache(maxsize=10_000)
-def normalized(address: str) -> str:
-    """A key that is equal for two spellings of one address, and never for two addresses.
+def address_key(address: str) -> str:
+    """A key for comparing addresses: equal for two spellings of one address, different for two addresses.
 
-    It drops the postcode, and 里 and 鄰 if a street follows. 之 becomes `-`, numerals become digits.
+    It leaves out the postcode if the place is known, and 里 and 鄰 in front of a street. 之 becomes `-`, and numerals
+    become digits.
     """
     postcode, place, rest = _split(address)
     if place.district:
@@ -106,7 +110,7 @@ def normalized(address: str) -> str:
 
 def _split(address: str) -> tuple[str, District, str]:
     """The first three digits of the postcode, the place, and the rest without blanks and with numerals as digits."""
-    text = COUNTING.sub(_counted, plain(address).translate(SAME_LETTER))
+    text = COUNTING_NUMERAL.sub(_numeral_to_digits, normalize_typed(address).translate(SAME_LETTER))
     text = BLANK.sub("", BETWEEN_NUMBERS.sub("|", text))
     postcode = ""
     if code := POSTCODE.match(text):
@@ -117,21 +121,21 @@ def _split(address: str) -> tuple[str, District, str]:
 
 def _place(text: str) -> tuple[District, str]:
     """The place at the start of `text` (NOWHERE if none is known), and the rest."""
-    for length in range(LONGEST_PLACE, 1, -1):
+    for length in range(MAX_PLACE_LENGTH, 1, -1):
         if place := PLACES.get(text[:length].translate(SAME_IN_NAMES)):
             return place, text[length:]
     if county := COUNTIES.get(text[:3]):
-        # Accepts a district of another county: 台北市板橋區.
+        # The district may belong to another county: 台北市板橋區.
         place, rest = _place(text[3:])
         return District(county, place.district), rest
     return NOWHERE, text
 
 
-def _counted(found: re.Match[str]) -> str:
-    """The digits of a numeral, separated by `|` from adjacent digits. Text that is no number stays."""
+def _numeral_to_digits(found: re.Match[str]) -> str:
+    """Converts a numeral to digits, separated by `|` from adjacent digits. Other text stays unchanged."""
     numeral = found[1] or found[2]
     before, behind = found.string[: found.start()][-1:], found.string[found.end() :][:1]
-    # Digit by digit if all are digits, which keeps leading zeros.
+    # A numeral of digits only is converted digit by digit, which keeps leading zeros.
     digits = "".join(DIGITS.get(letter, letter) for letter in numeral)
-    value = digits if digits.isdigit() else chinese(numeral)
+    value = digits if digits.isdigit() else chinese_number(numeral)
     return f"{'|' * before.isdigit()}{numeral if value is None else value}{'|' * behind.isdigit()}"

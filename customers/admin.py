@@ -73,7 +73,7 @@ class CustomerAdmin(Deactivation):
     list_select_related = ("user",)
     search_fields = ("name",)  # shows the search box; `get_search_results` does the search
     search_help_text = _("Name, address, or last digits of the telephone")
-    # Read-only fields from apps that import this one. Each is a function of a customer, with `short_description`.
+    # Read-only fields that apps which import this one add. Each is a function of a customer, with `short_description`.
     sections: ClassVar[list[Callable[[Customer], str]]] = []
     fieldsets = (
         (None, {"fields": ("name", "phone", "phone2", "email", "language", "notes", "is_active")}),
@@ -118,7 +118,7 @@ class CustomerAdmin(Deactivation):
         return [Button(label, reverse(name, args=[obj.pk, step])) for step, label in steps.items()]
 
     def account_permission(self, customer: Customer) -> str:
-        """The permission needed to open the customer's account, or to manage the existing one."""
+        """The permission needed to create the customer's account, or to manage the existing one."""
         return users.right_to_manage(customer.user) if customer.user is not None else "auth.add_user"
 
     @method_decorator(require_POST)
@@ -136,7 +136,7 @@ class CustomerAdmin(Deactivation):
         return redirect("admin:customers_customer_change", pk)
 
     def open_account(self, request: HttpRequest, customer: Customer) -> None:
-        accounts.open_for(customer)
+        accounts.open_account(customer)
         self.log_change(request, customer, gettext("Account created."))
         self.send_link(request, customer)
 
@@ -146,16 +146,16 @@ class CustomerAdmin(Deactivation):
         if not (customer.user.email and customer.user.is_active):
             raise Refusal(
                 "no_email",
-                _("This account has no e-mail or is deactivated. Please enter an e-mail or activate it."),
+                _("This account has no e-mail or is deactivated. Please enter an e-mail or activate the account."),
                 status=409,
             )
         transaction.on_commit(partial(mail_link, request, self, customer.user, customer.language))
 
     def close_account(self, request: HttpRequest, customer: Customer) -> None:
-        accounts.close_for(customer)
-        said = gettext("Account unlinked.")
-        self.log_change(request, customer, said)
-        self.message_user(request, said, messages.SUCCESS)
+        accounts.close_account(customer)
+        text = gettext("Account unlinked.")
+        self.log_change(request, customer, text)
+        self.message_user(request, text, messages.SUCCESS)
 
     @admin.display(description=_("telephone"))
     def masked_phone(self, customer: Customer) -> str:

@@ -15,12 +15,12 @@ from accounts.api.by_role import FieldsByRole, Filters, RowsByRole
 from accounts.roles import Side
 from customers import phones
 from customers.models import Customer
-from web.api.fields import StrictModelSerializer, related
+from web.api.fields import StrictModelSerializer, related_field
 from web.api.lists import TrueOrFalseFilter, ordering
 
 
 class PhoneNumberField(serializers.CharField):
-    """Accepts a telephone number as people write it; returns E.164."""
+    """Accepts a telephone number as people write it, and returns E.164."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**({"max_length": 64, "allow_blank": True} | kwargs))
@@ -46,17 +46,17 @@ FIELDS = (
     "sms_opt_out", "sms_confirmed", "sms_on_the_way", "sms_arriving", "sms_delivered", "sms_changes",
     "user", "is_active", "created_at",
 )  # fmt: skip
-# Fields that a driver needs to find the door and to call.
-DRIVER = frozenset({"id", "name", "phone", "phone2", "address", "area", "latitude", "longitude"})
+# The fields that a driver sees: those needed to find the customer and to call.
+DRIVER_FIELDS = frozenset({"id", "name", "phone", "phone2", "address", "area", "latitude", "longitude"})
 
 
 class CustomerSerializer(FieldsByRole, StrictModelSerializer[Customer]):
     """A customer. Telephone numbers are accepted as people write them and stored in E.164."""
 
-    seen_by = {Side.OFFICE: frozenset(FIELDS), Side.DRIVER: DRIVER}
+    seen_by = {Side.OFFICE: frozenset(FIELDS), Side.DRIVER: DRIVER_FIELDS}
     phone = PhoneNumberField(required=False)
     phone2 = PhoneNumberField(required=False)
-    user = related(User.objects.all(), required=False, allow_null=True, validators=[UniqueValidator(CUSTOMERS)])
+    user = related_field(User.objects.all(), required=False, allow_null=True, validators=[UniqueValidator(CUSTOMERS)])
 
     class Meta:
         model = Customer
@@ -64,7 +64,7 @@ class CustomerSerializer(FieldsByRole, StrictModelSerializer[Customer]):
         read_only_fields = ("id", "created_at")
 
     def validate_user(self, user: User | None) -> User | None:
-        """The caller must be allowed to manage both the new account and the one it replaces."""
+        """Raises a Refusal unless the caller may manage both the new account and the one that it replaces."""
         before = self.instance.user if self.instance is not None else None
         for account in filter(None, (before, user) if user != before else ()):
             users.check_may_manage(self.context["request"].user, account)
@@ -90,7 +90,7 @@ class CustomerFilters(Filters):
 
 
 class Customers(RowsByRole[Customer]):
-    """For the office. A driver may read the customers of their own open orders."""
+    """The office may read and change customers; a driver may read the customers of their own open orders."""
 
     queryset = CUSTOMERS
     filterset_class = CustomerFilters

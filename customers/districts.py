@@ -67,9 +67,9 @@ DISTRICTS: dict[str, list[str]] = {county: names.split() for county, names in {
     "連江縣": "南竿鄉 北竿鄉 莒光鄉 東引鄉",
 }.items()}  # fmt: skip
 # Former names of counties that became cities in 2010 and 2014.
-FORMERLY = {"新北市": "台北縣", "桃園市": "桃園縣", "台中市": "台中縣", "台南市": "台南縣", "高雄市": "高雄縣"}
-# Places that were districts (區) before 2010 too. All others are also found with 鄉, 鎮 or 市.
-ALWAYS = {
+FORMER_COUNTIES = {"新北市": "台北縣", "桃園市": "桃園縣", "台中市": "台中縣", "台南市": "台南縣", "高雄市": "高雄縣"}
+# Places that were districts (區) before 2010 already. All other places are also found with 鄉, 鎮, 市 or 區 at the end.
+ALWAYS_DISTRICTS = {
     **{county: DISTRICTS[county] for county in ("台北市", "基隆市", "新竹市", "嘉義市")},
     "台中市": ["中區", "東區", "南區", "西區", "北區", "北屯區", "西屯區", "南屯區"],
     "台南市": ["中西區", "東區", "南區", "北區", "安平區", "安南區"],
@@ -77,7 +77,8 @@ ALWAYS = {
         "楠梓區", "左營區", "鼓山區", "三民區", "鹽埕區", "前金區", "新興區", "苓雅區", "前鎮區", "旗津區", "小港區",
     ],
 }  # fmt: skip
-RENAMED = {
+# Former names of districts, each with the county and district of today.
+FORMER_DISTRICTS = {
     "台南市中區": ("台南市", "中西區"), "台南市西區": ("台南市", "中西區"), "高雄縣三民鄉": ("高雄市", "那瑪夏區"),
     "屏東縣三地鄉": ("屏東縣", "三地門鄉"), "嘉義縣吳鳳鄉": ("嘉義縣", "阿里山鄉"),
 }  # fmt: skip
@@ -93,22 +94,27 @@ class District:
 
 def districts_by_spelling() -> dict[str, District]:
     """Maps every spelling of a county with a district, or of a district alone, to its place."""
-    found = {written: District(*place) for written, place in RENAMED.items()}
+    found = {written: District(*place) for written, place in FORMER_DISTRICTS.items()}
     times = Counter(name for names in DISTRICTS.values() for name in names)
     for county, names in DISTRICTS.items():
         for name in names:
             place = District(county, name)
-            found |= {f"{first}{last}": place for first in _counties(county) for last in _suffixes(county, name)}
+            found |= {
+                f"{first}{last}": place
+                for first in _county_spellings(county)
+                for last in _district_spellings(county, name)
+            }
             found[name] = place if times[name] == 1 else District("", name)
     return found
 
 
-def _counties(county: str) -> Iterator[str]:
+def _county_spellings(county: str) -> Iterator[str]:
     """The present and former names of a county, each also without its last character (`台北板橋區`)."""
-    for name in filter(None, (county, FORMERLY.get(county))):
+    for name in filter(None, (county, FORMER_COUNTIES.get(county))):
         yield name
         yield name[:-1]
 
 
-def _suffixes(county: str, name: str) -> set[str]:
-    return {name} if name in ALWAYS.get(county, ()) else {name[:-1] + suffix for suffix in "區鄉鎮市"}
+def _district_spellings(county: str, name: str) -> set[str]:
+    """The name of a district; unless it is in ALWAYS_DISTRICTS, also with each of the endings 區, 鄉, 鎮 and 市."""
+    return {name} if name in ALWAYS_DISTRICTS.get(county, ()) else {name[:-1] + suffix for suffix in "區鄉鎮市"}

@@ -1,4 +1,4 @@
-"""Customers, and searching them by part of an address or telephone number."""
+"""Customers, and the search for them by part of a name, address or telephone number."""
 
 from __future__ import annotations
 
@@ -13,21 +13,27 @@ from accounts import visibility
 from customers import addresses, phones
 from web.audit import Audit
 from web.limits import latitude_field, longitude_field
-from web.text import visible
+from web.text import remove_invisible
 from web.tracked import AnnouncedQuerySet, Tracked
 
 PHONES = ("phone", "phone2")
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")  # noqa: RUF001  (many addresses are written so)
 
 
-def written(text: str, *columns: str) -> Q:
+def text_matches(text: str, *columns: str) -> Q:
     """Matches rows where one of these columns contains the text in one of its usual spellings."""
-    ways = {width for way in addresses.search_spellings(text) for width in (way, way.translate(FULL_WIDTH))} | {text}
-    return Q(*((f"{column}__icontains", way) for column in columns for way in sorted(ways)), _connector=Q.OR)
+    half_width = addresses.search_spellings(text)
+    spellings = {text, *half_width, *(spelling.translate(FULL_WIDTH) for spelling in half_width)}
+    return Q(
+        *((f"{column}__icontains", spelling) for column in columns for spelling in sorted(spellings)), _connector=Q.OR
+    )
 
 
-def telephones(text: str, lookup: str, *columns: str) -> Q:
-    """Matches rows where one of these columns contains a number typed in `text`; none if it contains no number."""
+def phone_matches(text: str, lookup: str, *columns: str) -> Q:
+    """Matches rows where `lookup` (`contains`, `endswith`) finds a number typed in `text` in one of these columns.
+
+    If `text` is anything else than numbers, it matches no row.
+    """
     parts = phones.search_digits(text)
     if not parts:
         return visibility.NO_ROWS
@@ -41,14 +47,17 @@ class CustomerQuerySet(AnnouncedQuerySet["Customer"]):
         return self.filter(is_active=True)
 
     def search(self, text: str) -> CustomerQuerySet:
-        """Matches part of the name, the address or a telephone. Numbers that end with the typed digits come first."""
-        text = visible(text).strip()[:100]
+        """Matches part of the name, the address or a telephone.
+
+        Customers whose number ends with the typed digits come first.
+        """
+        text = remove_invisible(text).strip()[:100]
         if not text:
             return self
-        found = self.filter(written(text, "name", "address") | telephones(text, "contains", *PHONES))
+        found = self.filter(text_matches(text, "name", "address") | phone_matches(text, "contains", *PHONES))
         if not phones.search_digits(text):
             return found
-        ends_so = Case(When(telephones(text, "endswith", *PHONES), then=0), default=1)
+        ends_so = Case(When(phone_matches(text, "endswith", *PHONES), then=0), default=1)
         return found.order_by(ends_so, "name", "id")
 
 
@@ -61,7 +70,7 @@ class Customer(Tracked):
     email = models.EmailField(_("e-mail"), blank=True)
     address = models.CharField(_("address"), max_length=200)
     area = models.CharField(
-        _("area"), max_length=20, blank=True, help_text=_("Leave empty to take it from the address.")
+        _("area"), max_length=20, blank=True, help_text=_("If empty, the area is taken from the address.")
     )
     latitude = latitude_field()
     longitude = longitude_field()

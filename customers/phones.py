@@ -16,14 +16,15 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext as _
 
-from web.text import plain
+from web.text import normalize_typed
 
 REGION = "TW"
 COUNTRY_CODE = 886
-LONGEST = 64
+# Maximum characters of typed text.
+MAX_TYPED = 64
 # After 04, Changhua (7…, 8…) and nationwide numbers (412…) have seven digits, Taichung eight.
 SEVEN_BEHIND_04 = "7|8|405|406|412|449"
-# Area code → the digits after it. Longer codes come first: 037 is Miaoli, not 03 and a number that starts with 7.
+# Area code → pattern of the digits after it. Longer codes come first: 037 is Miaoli, not 03 and a number with 7.
 AREAS = {
     "0826": r"\d{5}", "0836": r"\d{5}", "037": r"\d{6}", "049": r"\d{7}", "082": r"\d{6}", "089": r"\d{6}",
     "02": r"\d{8}", "04": rf"(?={SEVEN_BEHIND_04})\d{{7}}|(?!{SEVEN_BEHIND_04})\d{{8}}",
@@ -36,24 +37,29 @@ EXTENSION = re.compile(
     r"\s*[(\[]?\s*(?:(?:;ext=|分機|分机|內線|轉|转|ext(?:ension)?\.?|x|#)\s*)+[:.]?\s*(\d{1,6})\s*[)\]]?\s*$",
     re.IGNORECASE,
 )
-# `phonenumbers` accepts letters (0800-GAS-123). In other numbers they are misread digits: 0912ooo136.
+# Letters in a number. `phonenumbers` accepts them, as in 0800-GAS-123. In other numbers they are misread digits: in
+# 0912ooo136 each o stands for 0.
 DIALLED_LETTERS = re.compile(r"[a-z]{3}|\d[a-z]+\d", re.IGNORECASE)
 # Unusual dots between digits.
 DOTS = re.compile(r"(?<=\d)\s*[·•・‧∙⋅]\s*(?=\d)")
-TWO_NUMBERS = re.compile(r"[/／、,，;；\n或和及&＆|｜]")
-# A spreadsheet reads `+886…` as a formula and leaves `886…`: at least the country code and eight digits.
+# Characters between two numbers in one cell.
+SEPARATORS = re.compile(r"[/／、,，;；\n或和及&＆|｜]")
+# A number that starts with 886 and has at least this many digits has a country code: three digits and at least eight
+# more. A spreadsheet that reads `+886…` as a formula drops the +.
 MIN_WITH_COUNTRY = 11
-# Spreadsheets drop the leading 0. Without it, a number with this many digits has an area code.
+# A number without its leading 0, which spreadsheets drop, has an area code if it has at least this many digits.
 MIN_WITH_AREA = 9
-WITHOUT_AREA = range(5, MIN_WITH_AREA)
-# Digits after a hyphen or blank. Fewer are the end of a range, or an extension without the word 分機.
+# Possible numbers of digits of a number without area code.
+LENGTHS_WITHOUT_AREA = range(5, MIN_WITH_AREA)
+# Minimum digits of a group after a hyphen or blank. A shorter group is the end of a range, or an extension without the
+# word 分機.
 MIN_IN_GROUP = 3
 PART = re.compile(
     r"(?:(?:tel|phone|mobile|電話|手機|市話|行動(?:電話)?)\.?\s*:?\s*)?[\d\s()\[\]+./~·•・‧-]+", re.IGNORECASE
 )
 STORED_PHONE = re.compile(r"\+886\d{8,10}(;ext=\d+)?")
-# Digits at the end that a masked number shows.
-SHOWN_AT_END = 3
+# Number of digits at the end that a masked number shows.
+DIGITS_SHOWN = 3
 
 
 class InvalidPhone(ValidationError):
@@ -65,7 +71,7 @@ class InvalidPhone(ValidationError):
 
 def split_cell(text: str) -> list[str]:
     """The non-empty texts of the numbers in one cell (`0912-345-678/02-2365-0003`)."""
-    parts = [part.strip() for part in TWO_NUMBERS.split(text) if part.strip()]
+    parts = [part.strip() for part in SEPARATORS.split(text) if part.strip()]
     return [number for part in parts for number in _split_at_blank(part)]
 
 
@@ -90,24 +96,26 @@ def normalise(text: str) -> str:
 
     A number without area code gets SHOP_AREA_CODE, if that is set and the digits fit.
     """
-    typed = plain(text)
-    if len(typed) > LONGEST:
+    typed = normalize_typed(text)
+    if len(typed) > MAX_TYPED:
         raise InvalidPhone(_("A telephone number has at most 64 characters. Please shorten it."))
     extension = EXTENSION.search(typed)
     dialled = _with_country(typed[: extension.start()] if extension else typed)
     _check_range(dialled, text)
-    stored = _stored(dialled, text)
+    stored = _to_e164(dialled, text)
     if extension and is_mobile(stored):
         raise InvalidPhone(_("“%s”: a mobile number cannot have an extension. Please remove it.") % text[:40])
     return f"{stored};ext={extension[1]}" if extension else stored
 
 
 def search_digits(text: str) -> list[str]:
-    """The digits of each typed number or part of one, as stored in the column; empty if the text is anything else.
+    """The digits of each typed number or part of one, as stored in the column.
+
+    Empty if the text is anything else.
 
     Accepts the same spellings as `normalise`: `(+886) 912-345`, `tel:0912.345`, `345678`, `0912345678/02-2365-0003`.
     """
-    typed = [EXTENSION.sub("", plain(part)) for part in split_cell(text)]
+    typed = [EXTENSION.sub("", normalize_typed(part)) for part in split_cell(text)]
     found = [_digits(part) for part in typed if PART.fullmatch(part)]
     return found if len(found) == len(typed) and all(found) else []
 
@@ -119,7 +127,10 @@ def _digits(typed: str) -> str:
 
 
 def _with_country(text: str) -> str:
-    """The text from its first digit on, with + before a country code. `00` is Taiwan's prefix for dialling abroad."""
+    """The text from its first digit or + on, with + before a country code.
+
+    A leading `00` counts as the prefix for calls abroad.
+    """
     number = DOTS.sub(".", re.sub(r"^[^\d+]*", "", text))
     if number.startswith("00"):
         return f"+{number[2:].lstrip()}"
@@ -135,15 +146,15 @@ def _check_range(dialled: str, text: str) -> None:
 
 
 def _range_message(text: str) -> str:
-    said = _(
+    message = _(
         "“%s” is more than one number, or an extension is not marked. Please enter one number; write 分機 "
         "before an extension."
     )
-    return said % text[:40]
+    return message % text[:40]
 
 
-def _stored(dialled: str, text: str) -> str:
-    """E.164. Raises InvalidPhone."""
+def _to_e164(dialled: str, text: str) -> str:
+    """Converts a number without extension to E.164. Raises InvalidPhone, whose message quotes `text`."""
     try:
         number = phonenumbers.parse(dialled, REGION)
     except phonenumbers.NumberParseException:
@@ -167,34 +178,37 @@ def _stored(dialled: str, text: str) -> str:
 
 
 def _with_area(dialled: str, digits: str, text: str) -> str:
-    """Completes a number that lacks its leading 0 or area code. Raises InvalidPhone if its area is unknown."""
+    """Adds a missing leading 0 or area code. Returns digits of an impossible length unchanged.
+
+    Raises InvalidPhone if the area is unknown.
+    """
     groups = re.findall(r"\d+", dialled)
     lost_zero = f"0{digits}"
-    is_seen = len(digits) >= MIN_WITH_AREA or (
-        # `8-792-1234` needs no setting: no number without area code starts with such a group.
+    has_area = len(digits) >= MIN_WITH_AREA or (
+        # `8-792-1234` has an area code: a number without one never starts with such a short group.
         len(groups) > 1 and f"0{groups[0]}" in AREAS and _exists(lost_zero)
     )
-    if is_seen and len(groups[-1]) >= MIN_IN_GROUP:
+    if has_area and len(groups[-1]) >= MIN_IN_GROUP:
         return lost_zero
     own = settings.SHOP_AREA_CODE
     if own and _is_likely(own + digits):
         return f"{own}{digits}"
     if own and groups == [digits] and _area_code(lost_zero) == own and _exists(lost_zero):
         return lost_zero
-    if len(digits) not in WITHOUT_AREA:
+    if len(digits) not in LENGTHS_WITHOUT_AREA:
         return digits
     raise InvalidPhone(_("“%s” has no area code. Please add it, as in 02-2365-0003.") % text[:40])
 
 
 def _is_likely(local: str) -> bool:
-    """Whether a number to which we added the area code is plausible: by its length and by `phonenumbers`."""
+    """Whether a number to which we added the area code is plausible, by its length and according to `phonenumbers`."""
     number = phonenumbers.PhoneNumber(country_code=COUNTRY_CODE, national_number=int(local))
     return _exists(local) and phonenumbers.is_valid_number(number)
 
 
 def _is_whole(text: str) -> bool:
     """Whether this is a complete Taiwanese number with area code."""
-    dialled = _with_country(plain(text))
+    dialled = _with_country(normalize_typed(text))
     digits = re.sub(r"\D", "", dialled)
     if dialled.startswith("+"):
         digits = digits[3:].removeprefix("0") if digits.startswith(str(COUNTRY_CODE)) else ""
@@ -218,7 +232,7 @@ def _area_code(local: str) -> str | None:
 
 
 def is_mobile(stored: str) -> bool:
-    """Whether an SMS can reach a stored number: only 090–098 are mobiles."""
+    """Whether an SMS can reach a stored number: only Taiwan's numbers 090–098 are mobiles."""
     return stored.startswith("+886") and ";" not in stored and bool(MOBILE.fullmatch(_local(stored)))
 
 
@@ -232,7 +246,7 @@ def display(stored: str) -> str:
     else:
         code = _area_code(local) or local[:4]
     rest = local[len(code) :]
-    # The last group has four digits (a mobile's has three). Short numbers are not split.
+    # The last group has four digits, or three if the code has four and six follow. Short numbers are not split.
     last = 3 if len(code) == 4 and len(rest) == 6 else 4
     shown = f"{code}-{rest[:-last]}-{rest[-last:]}" if len(rest) > 6 or last == 3 else f"{code}-{rest}"
     return f"{shown} 分機{extension}" if extension else shown
@@ -243,12 +257,12 @@ def mask(stored: str) -> str:
     if not stored:
         return ""
     head, _, tail = display(stored.partition(";")[0]).replace("+886", "0").partition("-")
-    end = (tail or head).replace("-", "")[-SHOWN_AT_END:]
+    end = (tail or head).replace("-", "")[-DIGITS_SHOWN:]
     return f"{head[:4]}-***-{end}" if tail else f"{head[:4]}***{end}"
 
 
 class PhoneText(forms.CharField):
-    """Shows a stored number as people read it."""
+    """Shows a stored number as people write it."""
 
     def prepare_value(self, value: Any) -> Any:
         return display(value) if STORED_PHONE.fullmatch(value or "") else value
@@ -269,7 +283,7 @@ class PhoneField(models.CharField):  # type: ignore[type-arg]  # generic in the 
 
     def formfield(self, *args: Any, **kwargs: Any) -> Any:
         # What people type may be longer than the stored number.
-        return super().formfield(*args, **({"form_class": PhoneText} | kwargs | {"max_length": 64}))
+        return super().formfield(*args, **({"form_class": PhoneText} | kwargs | {"max_length": MAX_TYPED}))
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         """Normalises here too, for code that saves without validation."""

@@ -16,8 +16,8 @@ from customers.phones import PhoneField
 from web.limits import validate_day
 from web.tracked import Tracked
 
-# About one shift. Older positions are stale.
-RECENT = timedelta(hours=12)
+# Maximum age of a position: about one shift. Older ones are neither accepted nor shown.
+MAX_POSITION_AGE = timedelta(hours=12)
 
 
 class Driver(Tracked):
@@ -41,11 +41,14 @@ class Driver(Tracked):
 
 class DriverLocationQuerySet(models.QuerySet["DriverLocation"]):
     def recent(self) -> DriverLocationQuerySet:
-        """Positions of active drivers from the last RECENT hours."""
-        return self.filter(recorded_at__gte=timezone.now() - RECENT, driver__is_active=True)
+        """Positions of active drivers that are at most MAX_POSITION_AGE old."""
+        return self.filter(recorded_at__gte=timezone.now() - MAX_POSITION_AGE, driver__is_active=True)
 
     def save_if_newer(self, location: DriverLocation) -> bool:
-        """Replaces the driver's position if `location` is newer, and returns whether it did. Safe if called at once."""
+        """Replaces the driver's position if `location` is newer, and returns whether it did.
+
+        Concurrent calls are safe.
+        """
         values = {name: getattr(location, name) for name in location.VALUES}
         older = self.filter(pk=location.driver_id, recorded_at__lt=location.recorded_at)
         if older.update(**values):
@@ -88,7 +91,10 @@ class RouteStatus(models.TextChoices):
 
 class RouteQuerySet(models.QuerySet["Route"]):
     def with_stops(self) -> RouteQuerySet:
-        """Counts `total_stops` of all rows in one query. It is a subquery, because locked rows cannot be grouped."""
+        """Annotates each route with its number of stops, so that `total_stops` needs no query of its own.
+
+        A subquery counts them, because PostgreSQL cannot lock grouped rows.
+        """
         own = Route.objects.filter(pk=OuterRef("pk")).order_by().values("pk")
         counted = own.annotate(count=Count("orders", filter=~Q(orders__status="cancelled"))).values("count")
         return self.annotate(stops=Subquery(counted))
@@ -114,8 +120,8 @@ class Route(Tracked):
         return f"{self.date.month}/{self.date.day} {self.name}"
 
     @property
-    @display(description=_("stops"))
+    @display(description=_("number of stops"))
     def total_stops(self) -> int:
         """The number of stops that are not cancelled."""
-        counted = self.__dict__.get("stops")  # lists annotate it with `with_stops`
+        counted = self.__dict__.get("stops")  # set by `with_stops`
         return int(counted) if counted is not None else self.orders.exclude(status="cancelled").count()

@@ -1,4 +1,4 @@
-"""Which drivers are online. The app `realtime`, which this app must not import, provides the function."""
+"""Returns which drivers are online. The app `realtime`, which this app must not import, provides the function."""
 
 from __future__ import annotations
 

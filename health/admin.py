@@ -37,7 +37,7 @@ class SystemMetricAdmin(ReadOnly, BaseListAdmin):
         return super().get_queryset(request).filter(span=SystemMetric.Span.HOUR)
 
     connections = figure("websocket_connections", _("connections"))
-    events = figure("events_per_second", _("events a second"))
+    events = figure("events_per_second", _("events per second"))
     latency = figure("latency_p99_ms", _("latency p99, ms"))
     sent = figure("notifications_sent_today", _("SMS sent today"))
     failed = figure("notifications_failed_today", _("SMS failed today"))

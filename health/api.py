@@ -1,7 +1,6 @@
-"""Health checks over HTTP for monitors: the whole, each part, and `/health/metrics` for Prometheus.
+"""Health checks over HTTP for monitors: all parts together, each part, and `/health/metrics` for Prometheus.
 
-The counters of the processes are always in the metrics. Gauges that need a query have a time limit and are left out
-after it.
+The metrics always have the counters of the processes. Gauges that need a query are left out if it exceeds a time limit.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from web.metrics import GAUGES, registry
 
 
 class Monitor(AnonymousUser):
-    """The user of requests with MONITORING_TOKEN. May read these pages and nothing else."""
+    """The user of requests with MONITORING_TOKEN. May read only the views of this module."""
 
 
 class MonitorAuthentication(BaseAuthentication):
@@ -43,8 +42,8 @@ class MonitorAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Monitor, None] | None:
         kind, _, given = request.headers.get("Authorization", "").partition(" ")
         token = settings.MONITORING_TOKEN
-        known = token and kind == "Bearer" and hmac.compare_digest(given.encode(), token.encode())
-        return (Monitor(), None) if known else None
+        is_monitor = token and kind == "Bearer" and hmac.compare_digest(given.encode(), token.encode())
+        return (Monitor(), None) if is_monitor else None
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -56,15 +55,15 @@ class MonitorOrByRole(ByRole):
 
 
 class HealthView(APIView):
-    """Answers 200, or 503 if the part is unhealthy."""
+    """Answers with the result of `check`: 200, or 503 if it is unhealthy."""
 
     authentication_classes = [MonitorAuthentication, *APIView.authentication_classes]
     permission_classes = [MonitorOrByRole]
     rights = {"GET": [SEE_HEALTH]}
-    # Monitors are never throttled, and a throttle's query would run outside a probe's time limit.
+    # Monitors are never throttled. A throttle may also query the database, without the time limit of a probe.
     throttle_classes: list[Any] = []
     schema = None  # for monitors, not for clients: described in docs/operations.md
-    check: Callable[[], Answer] = staticmethod(parts.summary)
+    check: Callable[[], Answer] = staticmethod(parts.check_all_parts)
 
     def get(self, request: Request) -> Response:
         answer = self.check()
@@ -76,11 +75,11 @@ class ReadyView(HealthView):
 
     authentication_classes: list[Any] = []
     permission_classes = [AllowAny]
-    check = staticmethod(parts.ready)
+    check = staticmethod(parts.check_readiness)
 
 
-def live(request: HttpRequest) -> JsonResponse:
-    """Answers as long as the process runs. Checks nothing else."""
+def live_view(request: HttpRequest) -> JsonResponse:
+    """Answers as long as the process runs. Checks no part."""
     return JsonResponse({"status": HealthStatus.HEALTHY})
 
 
@@ -91,7 +90,7 @@ class AllMetrics(Collector):
 
 
 def read_gauges() -> Answer:
-    families = [family for rows in GAUGES for family in rows()]
+    families = [family for read in GAUGES for family in read()]
     return {"status": HealthStatus.HEALTHY, "families": [*families, disk(), *last_backup()]}
 
 
@@ -109,10 +108,10 @@ def disk() -> Metric:
 def last_backup() -> Iterator[Metric]:
     if settings.BACKUP_DIR:
         try:
-            made = Path(settings.BACKUP_DIR, "latest").lstat().st_mtime
+            at = Path(settings.BACKUP_DIR, "latest").lstat().st_mtime
         except OSError:  # there is no backup yet, or no permission to read it
-            made = 0
-        yield GaugeMetricFamily("luckygas_last_backup_timestamp_seconds", "Time of the newest backup; 0: none.", made)
+            at = 0
+        yield GaugeMetricFamily("luckygas_last_backup_timestamp_seconds", "Time of the newest backup; 0: none.", at)
 
 
 FIGURES = Probe(read_gauges, 2.0)
@@ -120,7 +119,7 @@ FIGURES = Probe(read_gauges, 2.0)
 
 def health_gauges() -> Iterator[Metric]:
     """Yields the state of the parts and the gauges. Skips the gauges if the database does not answer."""
-    ready = parts.ready()
+    ready = parts.check_readiness()
     no_answer: Answer = {"status": HealthStatus.UNHEALTHY}
     figures = no_answer if ready["database"]["status"] == HealthStatus.UNHEALTHY else FIGURES()
     part = GaugeMetricFamily("luckygas_part_healthy", "1, or 0 if the part is degraded or unhealthy.", labels=["part"])
@@ -135,7 +134,7 @@ def health_gauges() -> Iterator[Metric]:
 
 
 class MetricsView(HealthView):
-    """Answers in Prometheus's formats, chosen by its Accept header."""
+    """Answers in one of Prometheus's formats, which the request's Accept header chooses."""
 
     def get(self, request: Request) -> HttpResponse:  # type: ignore[override]  # text, and not JSON
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))

@@ -17,16 +17,16 @@ from orders.models import Order
 from orders.states import OPEN
 from realtime import presence, statistics
 from web.models import SystemMetric
-from web.system_metrics import HOUR, MINUTE, Counts, by_label, forget_written, minute_of, minutes, total
+from web.system_metrics import HOUR, MINUTE, Counts, by_label, delete_old_written_counts, minute_of, minutes, total
 
 Figures = dict[str, Any]
-KEPT_MINUTES = timedelta(days=2)
-# Ten thousand rows.
-KEPT_HOURS = timedelta(days=400)
-# Most rows deleted per hour, so that a clock that is wrong for an hour costs at most two hours of figures.
-MAX_MINUTES, MAX_HOURS = 120, 2
-# A 503 of a health check is an answer and not a failed request.
+# Older rows are deleted. 400 days are about ten thousand rows of an hour.
+MAX_MINUTE_AGE, MAX_HOUR_AGE = timedelta(days=2), timedelta(days=400)
+# The maximum number of rows deleted per hour. If the clock is wrong for an hour, at most two hours of figures are lost.
+MAX_DELETED_MINUTES, MAX_DELETED_HOURS = 120, 2
+# Requests below this path are not failed requests: the 503 of a health check is its result.
 HEALTH_CHECKS = "/health/"
+# How many minutes and how many hours the dashboard shows.
 MINUTES, HOURS = 60, 24
 
 
@@ -35,37 +35,37 @@ def hour_of(moment: datetime) -> datetime:
 
 
 def on_new_minute(sender: object, **kwargs: Any) -> None:
-    """Receiver of `new_minute`: takes the hour's snapshot in its first minute, so that no timer is needed."""
+    """Receiver of `new_minute`: takes the snapshot of the last full hour if there is none, so no timer is needed."""
     record()
 
 
 def record() -> SystemMetric | None:
-    """Takes the snapshot of the last full hour and deletes old rows. None: the snapshot exists already."""
+    """Takes the snapshot of the last full hour and deletes old rows. Returns None if the snapshot exists already."""
     now = timezone.now()
     hour = {"span": SystemMetric.Span.HOUR, "at": hour_of(now) - HOUR}
     if SystemMetric.objects.filter(**hour).exists():
         return None
     row, is_new = SystemMetric.objects.get_or_create(**hour, defaults={"metrics_json": snapshot(hour_of(now), now)})
-    _delete_oldest(SystemMetric.Span.MINUTE, now - KEPT_MINUTES, MAX_MINUTES)
-    _delete_oldest(SystemMetric.Span.HOUR, now - KEPT_HOURS, MAX_HOURS)
-    forget_written(now, alone=KEPT_MINUTES, shared=KEPT_HOURS)
+    _delete_oldest(SystemMetric.Span.MINUTE, now - MAX_MINUTE_AGE, MAX_DELETED_MINUTES)
+    _delete_oldest(SystemMetric.Span.HOUR, now - MAX_HOUR_AGE, MAX_DELETED_HOURS)
+    delete_old_written_counts(now, alone=MAX_MINUTE_AGE, shared=MAX_HOUR_AGE)
     return row if is_new else None
 
 
-def _delete_oldest(span: str, before: datetime, most: int) -> None:
+def _delete_oldest(span: str, before: datetime, limit: int) -> None:
     old: QuerySet[SystemMetric] = SystemMetric.objects.filter(span=span, at__lt=before).order_by("at")
-    SystemMetric.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:most])).delete()
+    SystemMetric.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:limit])).delete()
 
 
 def snapshot(hour: datetime, now: datetime) -> Figures:
-    """Returns the present figures and those of the hour that ended at `hour`."""
+    """Returns the present figures and the figures of the hour that ended at `hour`."""
     messages = parts.count_messages(now)
     names = ("notifications_sent_today", "notifications_failed_today", "pending", "unknown")
     return {
-        "websocket_connections": presence.live().count(),
+        "websocket_connections": presence.live_rows().count(),
         **{name: messages[name] for name in names},
         "orders": open_orders(),
-        **summed(list(minutes(hour - HOUR, hour))),
+        **sum_minutes(list(minutes(hour - HOUR, hour))),
     }
 
 
@@ -78,8 +78,8 @@ def open_orders_at(minute: SystemMetric) -> dict[str, int]:
     return {status: int(count) for status, count in counts.items() if status in OPEN and count}
 
 
-def summed(rows: Sequence[SystemMetric]) -> Figures:
-    """Sums up minutes: mean and most connections, events per second, latencies in milliseconds, errors.
+def sum_minutes(rows: Sequence[SystemMetric]) -> Figures:
+    """Sums up minutes: mean and maximum connections, events per second, latencies in milliseconds, errors.
 
     Minutes without a row (no server was running) are skipped. Figures without samples are None.
     """
@@ -93,13 +93,13 @@ def summed(rows: Sequence[SystemMetric]) -> Figures:
         "events_per_second": round(events / (60 * len(rows)), 3) if rows else None,
         "latency_p50_ms": statistics.lag_ms(counts, 0.5),
         "latency_p99_ms": statistics.lag_ms(counts, 0.99),
-        "errors": int(statistics.errors(counts)),
+        "errors": int(statistics.count_errors(counts)),
         "failed_requests": failed_requests(counts),
     }
 
 
 def failed_requests(counts: Counts) -> int:
-    """Counts requests answered with 5xx, without health checks."""
+    """Counts requests that were answered with 5xx, except health checks."""
     failed = 0.0
     for labels, count in by_label(counts, "luckygas_http_requests_total").items():
         _method, route, status = labels.split(" ")
@@ -107,12 +107,15 @@ def failed_requests(counts: Counts) -> int:
     return int(failed)
 
 
-NONE: Figures = summed([])
+NONE: Figures = sum_minutes([])
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A minute or an hour. `figures`: as of `summed`; `orders`, `messages`: counts by status; `orders` may be None."""
+    """A minute or an hour, with the `figures` of `sum_minutes`.
+
+    `orders` and `messages` are counts by status. `orders` is None if no server was running.
+    """
 
     at: datetime
     figures: Figures
@@ -133,7 +136,7 @@ def last_hour(now: datetime) -> list[Moment]:
     return [
         Moment(
             at,
-            summed([known[at]]) if at in known else NONE,
+            sum_minutes([known[at]]) if at in known else NONE,
             open_orders_at(known[at]) if at in known else None,
             messages.get(at, {}),
         )
@@ -142,21 +145,21 @@ def last_hour(now: datetime) -> list[Moment]:
 
 
 def last_day(now: datetime) -> list[Moment]:
-    """Returns the last 24 hours, the oldest first. The last one is the present, unfinished hour."""
+    """Returns 24 hours, the oldest first. The last one is the present, unfinished hour."""
     this = hour_of(now)
     starts = [this - HOUR * back for back in range(HOURS - 1, -1, -1)]
     rows = SystemMetric.objects.filter(span=SystemMetric.Span.HOUR, at__gte=starts[0], at__lt=this)
-    # A row from another version may lack figures.
+    # A row that another version of the site wrote may lack figures.
     known = {row.at: NONE | row.metrics_json for row in rows}
-    known[this] = summed(list(minutes(this))) | {"orders": open_orders()}
+    known[this] = sum_minutes(list(minutes(this))) | {"orders": open_orders()}
     messages = _messages(TruncHour("created_at"), starts[0])
     return [Moment(at, known.get(at, NONE), known.get(at, {}).get("orders"), messages.get(at, {})) for at in starts]
 
 
 def _messages(begins: TruncMinute | TruncHour, since: datetime) -> dict[datetime, dict[str, int]]:
-    """Counts messages created since then, by their present status."""
-    made = NotificationHistory.objects.filter(created_at__gte=since).order_by()
-    rows = made.annotate(begins=begins).values_list("begins", "status").annotate(count=Count("pk"))
+    """Counts the messages created since `since`, by the minute or hour of creation and by present status."""
+    messages = NotificationHistory.objects.filter(created_at__gte=since).order_by()
+    rows = messages.annotate(begins=begins).values_list("begins", "status").annotate(count=Count("pk"))
     found: dict[datetime, dict[str, int]] = {}
     for at, status, count in rows:
         found.setdefault(at, {})[status] = count

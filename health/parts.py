@@ -14,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from health.probes import Answer, HealthStatus, Probe, ask_all, worst
+from health.probes import Answer, HealthStatus, Probe, run_all, worst
 from notifications import gateways, receipts, sender
 from notifications.gateways import base as provider
 from notifications.gateways import get_gateway
@@ -28,26 +28,29 @@ from web import flags
 
 # The permission (`accounts.roles`) to read health and figures.
 SEE_HEALTH = "web.view_systemmetric"
-# If a message waits longer, no process sends.
-LONGEST_PENDING = timedelta(minutes=5)
-# A provider may limit queries, and monitors ask every few seconds.
+# If a message that is due waits longer than this, no process sends messages.
+MAX_PENDING = timedelta(minutes=5)
+# The maximum age of the stored balance. A provider may limit queries, and monitors call the health check every few
+# seconds.
 BALANCE_AGE = timedelta(minutes=5)
 REDIS_SECONDS = 0.5
-# A slow provider must not hide our own figures of messages.
+# The time limit of one provider. It is shorter than that of the whole part, so that a slow provider does not hide our
+# own figures of messages.
 PROVIDER_SECONDS = 3.0
-# A hub reads the log every second. If it has not for so long, it is stuck waiting for its database.
-LONGEST_LOOK_SECONDS = 5.0
-# A change gets its number within a second, or three if the numbering process froze. After this, no process numbers.
-LONGEST_WAIT_SECONDS = 5.0
-# In this time a working process numbers some hundred changes; and how often to check whether it has.
-RECHECK_SECONDS = 1.0
-POLL_SECONDS = 0.1
+# A hub reads the log every second. If the last read is longer ago than this, the hub is stuck waiting for its database.
+MAX_LOOK_SECONDS = 5.0
+# A change gets its event id within a second, or within three if the process that assigns ids froze. If a change waits
+# longer than this, no process assigns ids.
+MAX_ID_WAIT_SECONDS = 5.0
+# How long to wait for the oldest change to get its id, and how often to check it. A working process assigns some
+# hundred ids in RECHECK_SECONDS.
+RECHECK_SECONDS, POLL_SECONDS = 1.0, 0.1
 # How long the answer of a provider is cached.
 PROVIDER_CACHE_SECONDS = 10.0
 provider_cache: dict[str, tuple[provider.GatewayHealth, float]] = {}
 
 
-def ask_database() -> Answer:
+def check_database() -> Answer:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         cursor.fetchone()
@@ -56,14 +59,14 @@ def ask_database() -> Answer:
 
 @cache
 def all_applied() -> bool:
-    """Raises LookupError while migrations are missing. Cached once all are applied."""
+    """Returns True if all migrations are applied, and caches that. Raises LookupError while migrations are missing."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise LookupError
     return True
 
 
-def ask_migrations() -> Answer:
+def check_migrations() -> Answer:
     try:
         all_applied()
     except LookupError:
@@ -76,8 +79,8 @@ def _redis(url: str) -> redis.Redis:
     return redis.Redis.from_url(url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
 
 
-def ask_redis() -> Answer:
-    """DEGRADED without Redis: screens still get every change, at most a second later."""
+def check_redis() -> Answer:
+    """DEGRADED if Redis does not answer: screens still get every change, at most a second later."""
     if not settings.REDIS_URL:
         return {"status": HealthStatus.HEALTHY, "configured": False}
     try:
@@ -87,56 +90,57 @@ def ask_redis() -> Answer:
     return {"status": HealthStatus.HEALTHY, "configured": True}
 
 
-def ask_websocket() -> Answer:
+def check_websocket() -> Answer:
     """Checks the hub of this process and returns the figures of all processes.
 
-    Redis may answer pings while its messages do not arrive; the missed bells show that.
+    Redis may answer pings while its messages do not arrive. The hub notices that by the bells that it missed.
     """
-    link, figures = ask_redis(), statistics.summary()
-    # Without a server nobody needs the changes; the next hub to start numbers them.
-    waited = unnumbered_seconds() if figures["servers"] else 0.0
-    is_stuck = any(hub.pulse.seconds_since_look > LONGEST_LOOK_SECONDS for hub in Hub.running())
-    deaf = bool(settings.REDIS_URL) and any(hub.pulse.misses_bells for hub in Hub.running())
-    redis_health = HealthStatus.DEGRADED if deaf else HealthStatus(link["status"])
+    redis_answer, figures = check_redis(), statistics.summary()
+    # While no server runs, no screen waits for the changes. The next hub that starts assigns their ids.
+    waited = seconds_without_id() if figures["servers"] else 0.0
+    is_stuck = any(hub.pulse.seconds_since_round > MAX_LOOK_SECONDS for hub in Hub.instances())
+    misses_bells = bool(settings.REDIS_URL) and any(hub.pulse.misses_bells for hub in Hub.instances())
+    redis_health = HealthStatus.DEGRADED if misses_bells else HealthStatus(redis_answer["status"])
     return {
         "status": HealthStatus.UNHEALTHY if is_stuck or waited else redis_health,
-        "redis": link["status"], "hub_stuck": is_stuck, "bells_are_missed": deaf,
+        "redis": redis_answer["status"], "hub_stuck": is_stuck, "bells_are_missed": misses_bells,
         "waiting_seconds": round(waited, 1), **figures,
     }  # fmt: skip
 
 
-def unnumbered_seconds() -> float:
-    """Returns how long the oldest change has waited for a number if no process gives numbers; else 0.0.
+def seconds_without_id() -> float:
+    """Returns how long the oldest change has waited for its event id. Returns 0.0 if a process assigns ids.
 
-    Changes of a long import are old when it commits. So it checks again whether the oldest one is still the same.
+    The changes of a long import are already old when it commits. So an old change is checked again for
+    RECHECK_SECONDS: if another one is the oldest then, a process assigns ids.
     """
-    oldest = log.oldest_waiting()
-    if oldest is None or _age(oldest) + RECHECK_SECONDS <= LONGEST_WAIT_SECONDS:
+    oldest = log.oldest_waiting_time()
+    if oldest is None or _age(oldest) + RECHECK_SECONDS <= MAX_ID_WAIT_SECONDS:
         return 0.0
     until, changed = time.monotonic() + RECHECK_SECONDS, False
     while not changed and (left := until - time.monotonic()) > 0:
         time.sleep(min(POLL_SECONDS, left))
-        changed = log.oldest_waiting() != oldest
+        changed = log.oldest_waiting_time() != oldest
     waited = _age(oldest)
-    return 0.0 if changed or waited <= LONGEST_WAIT_SECONDS else waited
+    return 0.0 if changed or waited <= MAX_ID_WAIT_SECONDS else waited
 
 
 def _age(moment: datetime) -> float:
     return (timezone.now() - moment).total_seconds()
 
 
-def ask_notifications() -> Answer:
+def check_notifications() -> Answer:
     now = timezone.now()
-    asked = {name: provider_probe(name).begin() for name in gateways.in_use()}
+    started = {name: provider_probe(name).begin() for name in gateways.names_in_use()}
     counts = count_messages(now)
-    providers = [{"name": name} | answer() for name, answer in asked.items()]
+    providers = [{"name": name} | wait_for_answer() for name, wait_for_answer in started.items()]
     oldest = counts.pop("oldest_pending")
     waiting = (now - oldest) if oldest else timedelta()
-    known = counts.pop("good") + counts["bad"]
-    switched_on = flags.on(flags.SMS)
-    late = HealthStatus.DEGRADED if waiting > LONGEST_PENDING or not switched_on else HealthStatus.HEALTHY
+    finished = counts.pop("good") + counts["bad"]
+    switched_on = flags.is_on(flags.SMS)
+    late = HealthStatus.DEGRADED if waiting > MAX_PENDING or not switched_on else HealthStatus.HEALTHY
     states = {answer["status"] for answer in providers}
-    # Messages still go out while one of the providers works.
+    # While one of the providers works, messages are still sent.
     unwell = HealthStatus.UNHEALTHY if states == {HealthStatus.UNHEALTHY} else HealthStatus.DEGRADED
     receipts = [answer["last_receipt_at"] for answer in providers if answer.get("last_receipt_at")]
     return {
@@ -146,7 +150,7 @@ def ask_notifications() -> Answer:
         "sms_fallback": providers[1] if len(providers) > 1 else None,
         "balance": providers[0].get("balance"),
         "last_receipt_at": max(receipts, default=None),
-        "success_rate_24h": round(1 - counts.pop("bad") / known, 4) if known else None,
+        "success_rate_24h": round(1 - counts.pop("bad") / finished, 4) if finished else None,
         "oldest_pending_seconds": round(waiting.total_seconds(), 1),
         **counts,
     }
@@ -154,79 +158,82 @@ def ask_notifications() -> Answer:
 
 @cache
 def provider_probe(name: str) -> Probe:
-    """Returns the provider's own probe and thread, so that a hanging provider hides only itself."""
-    return Probe(partial(_ask_provider, name), PROVIDER_SECONDS)
+    """Returns the provider's probe. Each provider has its own thread, so a hanging one does not delay the others."""
+    return Probe(partial(_check_provider, name), PROVIDER_SECONDS)
 
 
-def _ask_provider(name: str) -> Answer:
-    """Returns whether the provider can be reached, whether and why it is stopped, and its balance (BALANCE_AGE)."""
+def _check_provider(name: str) -> Answer:
+    """Returns whether the provider can be reached, its balance, and why the gateway is stopped or doubtful.
+
+    If the stored balance is younger than BALANCE_AGE, the provider is not queried and counts as reachable.
+    """
     gateway, now = get_gateway(name), timezone.now()
     state = GatewayState.objects.filter(gateway=name).first() or GatewayState(gateway=name)
-    said = provider.GatewayHealth(reachable=True, balance=state.balance)
+    health = provider.GatewayHealth(reachable=True, balance=state.balance)
     if state.balance_at is None or now - state.balance_at > BALANCE_AGE:
-        said = _cached_health(gateway)
-        if said.balance is not None:
+        health = _cached_health(gateway)
+        if health.balance is not None:
             # New credit may start the gateway and send messages; the health check does not wait for them.
             with sender.no_waiting():
-                state = receipts.record_balance(gateway, said.balance)
+                state = receipts.record_balance(gateway, health.balance)
     not_understood = state.doubted_because if state.is_doubtful else ""
     doubtful = HealthStatus.DEGRADED if not_understood else HealthStatus.HEALTHY
     return {
-        "status": doubtful if said.reachable and not state.stopped_because else HealthStatus.UNHEALTHY,
-        "reachable": said.reachable, "detail": said.detail, "balance": said.balance,
+        "status": doubtful if health.reachable and not state.stopped_because else HealthStatus.UNHEALTHY,
+        "reachable": health.reachable, "detail": health.detail, "balance": health.balance,
         "stopped_because": state.stopped_because, "not_understood": not_understood,
         "last_receipt_at": state.last_receipt_at,
     }  # fmt: skip
 
 
 def _cached_health(gateway: Gateway) -> provider.GatewayHealth:
-    """Returns the provider's answer, cached so that frequent health checks do not reach the provider."""
-    said, at = provider_cache.get(gateway.name, (None, 0.0))
-    if said is None or time.monotonic() - at > PROVIDER_CACHE_SECONDS:
-        said = gateway.health()
-        provider_cache[gateway.name] = said, time.monotonic()
-    return said
+    """Returns the provider's answer, cached so that frequent health checks do not query the provider each time."""
+    health, at = provider_cache.get(gateway.name, (None, 0.0))
+    if health is None or time.monotonic() - at > PROVIDER_CACHE_SECONDS:
+        health = gateway.health()
+        provider_cache[gateway.name] = health, time.monotonic()
+    return health
 
 
 def count_messages(now: datetime) -> dict[str, Any]:
-    """Counts messages in one query: sent and failed today, waiting, and the outcomes of the last 24 hours."""
+    """Counts messages in one query: sent and failed today, waiting, unknown, and the outcomes of the last 24 hours."""
     today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     good, bad = Q(status__in=GOOD_NEWS), Q(status=MessageStatus.FAILED)
-    lately = Q(created_at__gte=now - timedelta(hours=24))
+    last_day = Q(created_at__gte=now - timedelta(hours=24))
     # Restricts the query to rows that an index finds, because the history grows for years.
     recent = Q(created_at__gte=now - timedelta(hours=24)) | Q(type__in=MessageType.values, sent_at__gte=today)
-    counted = NotificationHistory.objects.filter(recent | Q(status__in=[MessageStatus.PENDING, MessageStatus.UNKNOWN]))
-    return counted.aggregate(
+    rows = NotificationHistory.objects.filter(recent | Q(status__in=[MessageStatus.PENDING, MessageStatus.UNKNOWN]))
+    return rows.aggregate(
         notifications_sent_today=Count("pk", filter=good & Q(sent_at__gte=today)),
         notifications_failed_today=Count("pk", filter=bad & Q(created_at__gte=today)),
         pending=Count("pk", filter=Q(status=MessageStatus.PENDING)),
         unknown=Count("pk", filter=Q(status=MessageStatus.UNKNOWN)),
-        good=Count("pk", filter=good & lately),
-        bad=Count("pk", filter=(bad | Q(status=MessageStatus.UNKNOWN)) & lately),
+        good=Count("pk", filter=good & last_day),
+        bad=Count("pk", filter=(bad | Q(status=MessageStatus.UNKNOWN)) & last_day),
         oldest_pending=oldest_due(now),
     )
 
 
-# Each part with its time limit in seconds. Providers are remote, so they get the most.
+# Each part with its time limit in seconds. “notifications” has the longest, because providers are remote.
 PARTS: dict[str, Probe] = {
-    "database": Probe(ask_database, 1.0),
-    "migrations": Probe(ask_migrations, 2.0),
-    "redis": Probe(ask_redis, 1.0, silent=HealthStatus.DEGRADED),
-    "websocket": Probe(ask_websocket, 2.0),
-    "notifications": Probe(ask_notifications, 4.0),
+    "database": Probe(check_database, 1.0),
+    "migrations": Probe(check_migrations, 2.0),
+    "redis": Probe(check_redis, 1.0, on_timeout=HealthStatus.DEGRADED),
+    "websocket": Probe(check_websocket, 2.0),
+    "notifications": Probe(check_notifications, 4.0),
 }
 NEEDED = ("database", "migrations", "redis")
 
 
-def ready() -> Answer:
-    """Whether requests can be served. A missing database is unhealthy, a missing Redis only degraded."""
-    return _whole({name: PARTS[name] for name in NEEDED})
+def check_readiness() -> Answer:
+    """Checks the parts that requests need. Without the database the status is unhealthy, without Redis degraded."""
+    return _check_all({name: PARTS[name] for name in NEEDED})
 
 
-def summary() -> Answer:
-    return _whole(PARTS)
+def check_all_parts() -> Answer:
+    return _check_all(PARTS)
 
 
-def _whole(probes: dict[str, Probe]) -> Answer:
-    answers = ask_all(probes)
+def _check_all(probes: dict[str, Probe]) -> Answer:
+    answers = run_all(probes)
     return {"status": worst(list(answers.values()))} | answers

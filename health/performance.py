@@ -17,7 +17,7 @@ from web import caching, flags
 from web.api.fields import Strict
 from web.metrics import percentile
 from web.refusals import Refusal
-from web.system_metrics import HOUR, Counts, buckets, by_label, lately
+from web.system_metrics import HOUR, Counts, buckets, by_label, recent_figures
 
 OPERATIONS = "luckygas_operation_seconds"
 
@@ -26,12 +26,12 @@ class OperationOutput(serializers.Serializer[Any]):
     operation = serializers.CharField()
     count = serializers.IntegerField()
     mean_ms, total_ms = serializers.FloatField(), serializers.FloatField()
-    p50_ms = serializers.FloatField(help_text=_("Exact to the steps 1, 2, 5, 10, 20 ms and so on."))
-    p95_ms = serializers.FloatField(help_text=_("Exact to the steps 1, 2, 5, 10, 20 ms and so on."))
+    p50_ms = serializers.FloatField(help_text=_("Estimated from counts in the steps 1, 2, 5, 10, 20 ms and so on."))
+    p95_ms = serializers.FloatField(help_text=_("Estimated from counts in the steps 1, 2, 5, 10, 20 ms and so on."))
 
 
 class PerformanceOutput(serializers.Serializer[Any]):
-    """Of the last hour and all servers."""
+    """The figures of all servers in the last hour."""
 
     measuring = serializers.BooleanField(help_text=_("Whether the switch performance_monitoring is on."))
     processes = serializers.IntegerField(help_text=_("Processes running now: workers, senders, commands."))
@@ -40,16 +40,18 @@ class PerformanceOutput(serializers.Serializer[Any]):
 
 class CacheOutput(serializers.Serializer[Any]):
     cache = serializers.CharField()
-    seconds = serializers.IntegerField(help_text=_("The longest time a cached answer is kept."))
+    seconds = serializers.IntegerField(help_text=_("How many seconds a response stays in the cache at most."))
     hits, misses = serializers.IntegerField(), serializers.IntegerField()
-    hit_rate = serializers.FloatField(allow_null=True, help_text=_("Share of lookups, 0 to 1."))
+    hit_rate = serializers.FloatField(
+        allow_null=True, help_text=_("Share of lookups that found a response in the cache, 0 to 1.")
+    )
     size = serializers.IntegerField(
-        allow_null=True, help_text=_("Answers in the cache now; null if the cache does not respond.")
+        allow_null=True, help_text=_("Responses in the cache now; null if the cache does not respond.")
     )
 
 
 class CacheStatsOutput(serializers.Serializer[Any]):
-    """Hits and misses are of the last hour and all servers."""
+    """The figures of each cache. Hits and misses are those of all servers in the last hour."""
 
     shared = serializers.BooleanField(help_text=_("Whether there is a cache. Without Redis nothing is cached."))
     switched_on = serializers.BooleanField(help_text=_("Whether the switch caching_layer is on."))
@@ -74,10 +76,10 @@ class Performance(APIView):
 
     @extend_schema(operation_id="performance_retrieve", responses=PerformanceOutput)
     def get(self, request: Request) -> Response:
-        """The number of calls of each operation in the last hour, and how long they took."""
-        hour = lately(HOUR)
+        """The number of calls of each operation in the last hour, and their durations."""
+        hour = recent_figures(HOUR)
         return Response({
-            "measuring": flags.on(flags.PERFORMANCE), "processes": hour.processes,
+            "measuring": flags.is_on(flags.PERFORMANCE), "processes": hour.processes,
             "operations": operations(hour.counts),
         })  # fmt: skip
 
@@ -104,15 +106,15 @@ class CacheStats(APIView):
     @extend_schema(operation_id="performance_cache_stats", responses=CacheStatsOutput)
     def get(self, request: Request) -> Response:
         """Hits, misses and size of each cache."""
-        hour = lately(HOUR)
+        hour = recent_figures(HOUR)
         return Response({
-            "shared": caching.shared_cache() is not None, "switched_on": flags.on(flags.CACHING),
-            "processes": hour.processes, "caches": [_of(kind, hour.counts) for kind in caching.KINDS],
+            "shared": caching.shared_cache() is not None, "switched_on": flags.is_on(flags.CACHING),
+            "processes": hour.processes, "caches": [_cache_figures(kind, hour.counts) for kind in caching.KINDS],
         })  # fmt: skip
 
 
-def _of(kind: str, counts: Counts) -> dict[str, Any]:
-    hits, misses = (int(counts.get(f"luckygas_cache_{seen}_total {kind}", 0)) for seen in ("hits", "misses"))
+def _cache_figures(kind: str, counts: Counts) -> dict[str, Any]:
+    hits, misses = (int(counts.get(f"luckygas_cache_{name}_total {kind}", 0)) for name in ("hits", "misses"))
     return {
         "cache": kind, "seconds": caching.SECONDS, "hits": hits, "misses": misses,
         "hit_rate": round(hits / (hits + misses), 4) if hits + misses else None, "size": caching.size(kind),
@@ -124,12 +126,12 @@ class CacheClear(APIView):
 
     @extend_schema(operation_id="performance_cache_clear", request=ClearInput, responses=ClearOutput)
     def post(self, request: Request) -> Response:
-        """Forgets cached answers, 10,000 at most. Nothing else in Redis is touched."""
-        asked = ClearInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        cleared = caching.clear(asked.validated_data["pattern"])
+        """Deletes cached answers, at most 10,000. Other keys in Redis stay."""
+        serializer = ClearInput(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        cleared = caching.clear(serializer.validated_data["pattern"])
         if cleared is None:
-            detail = _("The cache does not respond and is not used until it does. Please try again.")
+            detail = _("The cache does not respond and was not cleared. Please try again.")
             raise Refusal("cache_away", detail, status=503)
         return Response({"cleared": cleared})
 

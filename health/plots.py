@@ -25,7 +25,7 @@ STATUSES = {
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """`series` converts moments to series; `draw` is a function of `web.charts`."""
+    """A plot of the dashboard. `series` converts moments to series; `draw` is a function of `web.charts`."""
 
     title: Promise
     series: Callable[[Sequence[Moment]], tuple[Series, ...]]
@@ -39,13 +39,13 @@ class Plot:
         content = repr((labels(moments), self.series(moments), get_language()))
         return sha256(content.encode()).hexdigest()[:16]
 
-    def in_words(self, moments: Sequence[Moment]) -> str:
-        """Describes the picture, for screen readers."""
-        parts = (_newest(one) for one in self.series(moments))
+    def description(self, moments: Sequence[Moment]) -> str:
+        """Describes the picture for screen readers: the newest and the highest value of each series."""
+        parts = (_describe(one) for one in self.series(moments))
         return f"{self.title}: {'; '.join(parts)}"
 
 
-def _newest(series: Series) -> str:
+def _describe(series: Series) -> str:
     known = [value for value in series.values if value is not None]
     if not known:
         return _("%s: no figures yet") % series.name
@@ -63,7 +63,7 @@ def _svg(
     series: tuple[Series, ...],
     language: str | None,
 ) -> bytes:
-    """Draws a plot once for all viewers."""
+    """Draws a plot. The cache makes one drawing serve all viewers."""
     return draw(at, series)
 
 
@@ -76,7 +76,7 @@ def _connections(moments: Sequence[Moment]) -> tuple[Series, ...]:
 
 
 def _events(moments: Sequence[Moment]) -> tuple[Series, ...]:
-    return (Series(_("Events a second"), _values(moments, "events_per_second")),)
+    return (Series(_("Events per second"), _values(moments, "events_per_second")),)
 
 
 def _latency(moments: Sequence[Moment]) -> tuple[Series, ...]:
@@ -104,17 +104,17 @@ def _orders(moments: Sequence[Moment]) -> tuple[Series, ...]:
 def _errors(moments: Sequence[Moment]) -> tuple[Series, ...]:
     return (
         Series(_("failed requests"), _values(moments, "failed_requests"), RED),
-        Series(_("refused on sockets"), _values(moments, "errors"), GREY),
+        Series(_("refused socket messages"), _values(moments, "errors"), GREY),
     )
 
 
-def _counted(at: Sequence[str], series: Sequence[Series]) -> bytes:
+def _draw_counts(at: Sequence[str], series: Sequence[Series]) -> bytes:
     return charts.lines(at, series, whole=True)
 
 
 PLOTS: dict[str, Plot] = {
-    "connections": Plot(gettext_lazy("Open connections"), _connections, _counted),
-    "events": Plot(gettext_lazy("Events a second"), _events, charts.lines),
+    "connections": Plot(gettext_lazy("Open connections"), _connections, _draw_counts),
+    "events": Plot(gettext_lazy("Events per second"), _events, charts.lines),
     "latency": Plot(gettext_lazy("From change to screen, milliseconds"), _latency, charts.lines),
     "messages": Plot(gettext_lazy("SMS by outcome"), _messages, charts.bars),
     "orders": Plot(gettext_lazy("Open orders by status"), _orders, charts.bars),
@@ -122,12 +122,13 @@ PLOTS: dict[str, Plot] = {
 }
 
 
-def head() -> list[str]:
+def column_names() -> list[str]:
+    """The names of the values in a row of `table`."""
     return [one.name for plot in PLOTS.values() for one in plot.series([])]
 
 
 def table(moments: Sequence[Moment]) -> Iterator[tuple[str, list[Value]]]:
-    """Yields the values of all plots by moment, the newest first."""
+    """Yields a label and the values of all plots for each moment, the newest first."""
     columns = [one.values for plot in PLOTS.values() for one in plot.series(moments)]
     rows = list(zip(labels(moments), zip(*columns, strict=True), strict=True))
     return ((label, list(values)) for label, values in reversed(rows))

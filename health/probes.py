@@ -14,8 +14,8 @@ from django.db import connections
 from web.slow_work import ThreadPool
 
 Answer = dict[str, Any]
-# A thread without an answer for LOST_SECONDS is given up, and a new one takes its place: at most MAX_LOST_THREADS
-# times, because a lost thread keeps its memory.
+# A thread without an answer for LOST_SECONDS counts as lost, and a new thread replaces it. That happens at most
+# MAX_LOST_THREADS times, because the memory of a lost thread is not freed.
 LOST_SECONDS = 60.0
 MAX_LOST_THREADS = 5
 
@@ -33,19 +33,19 @@ def worst(answers: list[Answer]) -> HealthStatus:
 
 
 class Probe:
-    """Runs one health check on its own thread. Without an answer in `seconds` its status is `silent`.
+    """Runs one health check on its own thread. Without an answer in `seconds` its status is `on_timeout`.
 
-    Callers that come while a check runs share its answer, and get `silent` at once if it is overdue. So a dead
-    database collects neither threads nor requests.
+    Callers that come while a check runs share its answer, and get `on_timeout` at once if it is overdue. So neither
+    threads nor requests pile up while the database is dead.
     """
 
     def __init__(
-        self, ask: Callable[[], Answer], seconds: float, silent: HealthStatus = HealthStatus.UNHEALTHY
+        self, check: Callable[[], Answer], seconds: float, on_timeout: HealthStatus = HealthStatus.UNHEALTHY
     ) -> None:
-        self.ask, self.seconds, self.silent = ask, seconds, silent
+        self.check, self.seconds, self.on_timeout = check, seconds, on_timeout
         self._lock = Lock()
-        self._asked: Future[Answer] | None = None
-        self._asked_at = 0.0
+        self._running: Future[Answer] | None = None
+        self._started_at = 0.0
         self._lost = 0
         self._pool = self._new_pool()
 
@@ -54,49 +54,49 @@ class Probe:
 
     def begin(self) -> Callable[[], Answer]:
         """Starts the check. Returns a function that waits for the answer."""
-        came = time.perf_counter()
-        asked, due = self._ask_once(came)
-        return lambda: self._answer(asked, due)
+        running, due = self._start_once(time.perf_counter())
+        return lambda: self._wait(running, due)
 
-    def _ask_once(self, now: float) -> tuple[Future[Answer], float]:
-        """Returns the future of the running or a new check, and when it is overdue."""
+    def _start_once(self, now: float) -> tuple[Future[Answer], float]:
+        """Returns the future of the running check or of a new one, and the time when it is overdue."""
         with self._lock:
-            if self._asked is not None and not self._asked.done():
-                if now - self._asked_at < LOST_SECONDS or self._lost == MAX_LOST_THREADS:
-                    return self._asked, self._asked_at + self.seconds
+            if self._running is not None and not self._running.done():
+                if now - self._started_at < LOST_SECONDS or self._lost == MAX_LOST_THREADS:
+                    return self._running, self._started_at + self.seconds
                 self._lost += 1
                 self._pool = self._new_pool()
-            self._asked, self._asked_at = self._pool.submit(self._ask), now
-            return self._asked, now + self.seconds
+            self._running, self._started_at = self._pool.submit(self._measure), now
+            return self._running, now + self.seconds
 
     @staticmethod
     def _new_pool() -> ThreadPool[Callable[[], Answer], Answer]:
         return ThreadPool(lambda job: job(), lambda: None, size=1, name="probe")
 
-    def _answer(self, asked: Future[Answer], due: float) -> Answer:
+    def _wait(self, running: Future[Answer], due: float) -> Answer:
         try:
-            return asked.result(max(due - time.perf_counter(), 0))
+            return running.result(max(due - time.perf_counter(), 0))
         except TimeoutError:
             return {
-                "status": self.silent, "detail": f"no answer within {self.seconds:g} s", "ms": self.seconds * 1000,
+                "status": self.on_timeout, "detail": f"no response within {self.seconds:g} s", "ms": self.seconds * 1000,
             }  # fmt: skip
 
-    def _ask(self) -> Answer:
-        began = time.perf_counter()
-        answer = self._asked_or_refused()
-        return answer | {"ms": round((time.perf_counter() - began) * 1000, 1)}
+    def _measure(self) -> Answer:
+        started = time.perf_counter()
+        answer = self._check_safely()
+        return answer | {"ms": round((time.perf_counter() - started) * 1000, 1)}
 
-    def _asked_or_refused(self) -> Answer:
+    def _check_safely(self) -> Answer:
+        """Runs the check. If it raises, returns an unhealthy answer."""
         try:
-            return self.ask()
+            return self.check()
         except Exception as error:  # a broken part may raise anything
-            # Only the name: the text may hold an address or a password, and monitors read these pages.
+            # Monitors read this answer. It has only the error's name, because the text may hold an address or password.
             return {"status": HealthStatus.UNHEALTHY, "detail": type(error).__name__}
         finally:
             connections.close_all()
 
 
-def ask_all(probes: Mapping[str, Probe]) -> dict[str, Answer]:
+def run_all(probes: Mapping[str, Probe]) -> dict[str, Answer]:
     """Runs all probes in parallel."""
-    begun = {name: probe.begin() for name, probe in probes.items()}
-    return {name: answer() for name, answer in begun.items()}
+    started = {name: probe.begin() for name, probe in probes.items()}
+    return {name: wait_for_answer() for name, wait_for_answer in started.items()}

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from health.parts import LONGEST_PENDING
+from health.parts import MAX_PENDING
 from health.probes import Answer, HealthStatus
 from notifications.statistics import GOAL
 from web import flags
@@ -21,26 +21,29 @@ SLOW_MS = 2000
 
 @dataclass(frozen=True, slots=True)
 class HealthFault:
-    """`is_bad`: something does not work; otherwise it is only degraded."""
+    """A fault and its `remedy`. `is_bad`: something does not work; otherwise it is only degraded."""
 
-    said: str
+    text: str
     remedy: str
     is_bad: bool = False
 
 
 def faults(answers: Answers, failed_requests: int) -> list[HealthFault]:
-    """Returns the faults, the worst first. `failed_requests`: count of the last ten minutes."""
+    """Returns the faults, the bad ones first. `failed_requests` is their number in the last ten minutes."""
     if answers["database"]["status"] == HealthStatus.UNHEALTHY:
         # Every other fault follows from this one.
         return [database_down()]
     found = [*_servers(answers, failed_requests), *_sockets(answers["websocket"]), *_messages(answers["notifications"])]
-    found += [HealthFault(_("“%s” is turned off.") % name, str(flags.MEANINGS[name])) for name in flags.switched_off()]
+    found += [
+        HealthFault(_("The switch “%s” is turned off.") % name, str(flags.MEANINGS[name]))
+        for name in flags.off_switches()
+    ]
     return sorted(found, key=lambda fault: not fault.is_bad)
 
 
 def database_down() -> HealthFault:
     return HealthFault(
-        _("The database does not answer."),
+        _("The database does not respond."),
         _(
             "Nothing can be saved. Check that PostgreSQL is running and its disk has space. "
             "The site recovers by itself."
@@ -58,17 +61,17 @@ def _servers(answers: Answers, failed: int) -> Iterator[HealthFault]:
         )
     if answers["redis"]["status"] != HealthStatus.HEALTHY:
         yield HealthFault(
-            _("Redis does not answer."),
+            _("Redis does not respond."),
             _(
                 "Screens update up to one second late. Nothing is lost. Check that Redis is running and that "
                 "REDIS_URL is right."
             ),
         )
     if failed:
-        said = ngettext(
+        text = ngettext(
             "%d request failed in the last ten minutes.", "%d requests failed in the last ten minutes.", failed
         )
-        yield HealthFault(said % failed, _("The servers' logs give the cause. Look for “error”."), is_bad=True)
+        yield HealthFault(text % failed, _("The cause is in the servers' logs. Search for “error”."), is_bad=True)
 
 
 def _sockets(answer: Answer) -> Iterator[HealthFault]:
@@ -89,7 +92,7 @@ def _sockets(answer: Answer) -> Iterator[HealthFault]:
         )
     if answer["bells_are_missed"]:
         yield HealthFault(
-            _("Redis responds, but most messages through it are lost."),
+            _("Redis responds, but most messages sent through Redis are lost."),
             _(
                 "Screens update up to one second late. Check the network between the servers and Redis, then "
                 "restart the servers."
@@ -104,30 +107,30 @@ def _sockets(answer: Answer) -> Iterator[HealthFault]:
 
 def _messages(answer: Answer) -> Iterator[HealthFault]:
     if "pending" not in answer:
-        yield HealthFault(_("The figures for messages cannot be read."), _("Check the servers' logs."))
+        yield HealthFault(_("The figures of messages cannot be read."), _("Check the servers' logs."))
         return
     for provider in filter(None, (answer["sms_provider"], answer["sms_fallback"])):
         yield from _provider(provider, answer["status"] == HealthStatus.UNHEALTHY)
-    if (seconds := answer["oldest_pending_seconds"]) > LONGEST_PENDING.total_seconds():
+    if (seconds := answer["oldest_pending_seconds"]) > MAX_PENDING.total_seconds():
         yield HealthFault(
             _("An SMS that is due has waited for %d minutes.") % (seconds // 60),
-            _("Check that “manage.py send_pending_sms --loop” is running, and restart it."),
+            _("Start or restart “manage.py send_pending_sms --loop”."),
             is_bad=True,
         )
     if answer["unknown"]:
-        said = ngettext(
+        text = ngettext(
             "Delivery status unknown for %d SMS.",
             "Delivery status unknown for %d SMS.",
             answer["unknown"],
         )
         yield HealthFault(
-            said % answer["unknown"], _("Run “manage.py query_sms_status”, or open “Messages” in the admin.")
+            text % answer["unknown"], _("Run “manage.py query_sms_status”, or open “Messages” in the admin.")
         )
-    taken = answer["success_rate_24h"]
-    if taken is not None and taken < GOAL:
-        said = _("The provider accepted %(taken).0f %% of the SMS of the last 24 hours. The goal is %(goal).0f %%.")
+    rate = answer["success_rate_24h"]
+    if rate is not None and rate < GOAL:
+        text = _("The provider accepted %(taken).0f %% of the SMS of the last 24 hours. The goal is %(goal).0f %%.")
         yield HealthFault(
-            said % {"taken": 100 * taken, "goal": 100 * GOAL},
+            text % {"taken": 100 * rate, "goal": 100 * GOAL},
             _("“Messages” in the admin lists each failed SMS with the provider's reason."),
         )
 
@@ -135,16 +138,19 @@ def _messages(answer: Answer) -> Iterator[HealthFault]:
 def _provider(answer: Mapping[str, Any], is_bad: bool) -> Iterator[HealthFault]:
     name = answer["name"]
     if because := answer.get("stopped_because"):
-        remedy = _("SMS wait. Solve this with the provider, then press “Start again” at the gateway in the admin.")
-        said = _("SMS through %(name)s are stopped: %(because)s") % {"name": name, "because": because}
-        yield HealthFault(said, remedy, is_bad)
-    elif because := answer.get("not_understood"):
-        said = _("The SMS provider %(name)s answers with an unknown code: %(because)s")
         remedy = _(
-            "No SMS fails because of it. SMS go through the second provider or wait. Ask the provider what the "
-            "code means."
+            "SMS go through the second provider or wait. Solve this with the provider, then press “Start "
+            "again” at the gateway in the admin."
         )
-        yield HealthFault(said % {"name": name, "because": because}, remedy, is_bad)
+        text = _("SMS through %(gateway)s are stopped: %(because)s") % {"gateway": name, "because": because}
+        yield HealthFault(text, remedy, is_bad)
+    elif because := answer.get("not_understood"):
+        text = _("The SMS provider %(gateway)s responded with an unknown code: %(because)s")
+        remedy = _(
+            "No SMS fails because of this code. SMS go through the second provider or wait. Ask the provider "
+            "what the code means."
+        )
+        yield HealthFault(text % {"gateway": name, "because": because}, remedy, is_bad)
     elif answer["status"] != HealthStatus.HEALTHY:
         remedy = _(
             "SMS go through the second provider or wait. None is sent twice. Call the provider if this continues."

@@ -22,15 +22,15 @@ from django.views.decorators.http import require_safe
 from accounts.roles import Side, check_page
 from health import history
 from health.parts import PARTS, SEE_HEALTH
-from health.plots import PLOTS, STATUSES, head, table
-from health.probes import Answer, HealthStatus, ask_all
+from health.plots import PLOTS, STATUSES, column_names, table
+from health.probes import Answer, HealthStatus, run_all
 from health.verdict import database_down, faults
-from web.system_metrics import lately
+from web.system_metrics import recent_figures
 
 NOTHING = "–"
-# Parts without an address of their own.
-WHERE = {"migrations": "health_ready"}
-LATELY = timedelta(minutes=10)
+# The URL names of parts that have no URL of their own.
+URL_NAMES = {"migrations": "health_ready"}
+RECENT = timedelta(minutes=10)
 View = Callable[..., HttpResponse]
 
 
@@ -42,16 +42,16 @@ class Tile:
 
 
 def tiles(answers: Mapping[str, Answer], orders: Mapping[str, int]) -> Iterator[Tile]:
-    """Yields the figures; NOTHING for parts that did not answer."""
+    """Yields the figures, with NOTHING for parts that did not answer."""
     sockets, messages = answers["websocket"], answers["notifications"]
     sides = dict(Side.choices)
     roles = ((str(sides.get(role, role)), count) for role, count in sorted(sockets.get("by_role", {}).items()))
-    yield Tile(_("Live connections"), figure(sockets.get("connections")), _listed(roles))
-    yield Tile(_("Events a second"), figure(sockets.get("events_per_second")), _("in the last one to two minutes"))
+    yield Tile(_("Live connections"), figure(sockets.get("connections")), _join_counts(roles))
+    yield Tile(_("Events per second"), figure(sockets.get("events_per_second")), _("in the last one to two minutes"))
     slow = _("median; 99th percentile: %s") % milliseconds(sockets.get("hub_lag_p99_ms"))
     yield Tile(_("From change to screen"), milliseconds(sockets.get("hub_lag_ms")), slow)
     statuses = ((str(status.label), orders[status]) for status in STATUSES if orders.get(status))
-    yield Tile(_("Open orders"), figure(sum(orders.values())), _listed(statuses))
+    yield Tile(_("Open orders"), figure(sum(orders.values())), _join_counts(statuses))
     failed = _("failed: %s") % figure(messages.get("notifications_failed_today"))
     yield Tile(_("SMS sent today"), figure(messages.get("notifications_sent_today")), failed)
     unknown = _("delivery status unknown: %s") % figure(messages.get("unknown"))
@@ -67,7 +67,7 @@ def milliseconds(value: float | None) -> str:
     return NOTHING if value is None else f"{value:,.{'3g' if value < 100 else '0f'}} ms"
 
 
-def _listed(counts: Iterable[tuple[str, int]]) -> str:
+def _join_counts(counts: Iterable[tuple[str, int]]) -> str:
     return " · ".join(f"{label} {count}" for label, count in counts)
 
 
@@ -85,7 +85,7 @@ def for_office(view: View) -> View:
 def while_the_database_answers(view: View) -> View:
     """Answers 503 with an explanation while the database is down.
 
-    Must wrap the sign-in check, which queries the database without a time limit.
+    It must be the outer decorator of the sign-in check, which queries the database without a time limit.
     """
 
     @wraps(view)
@@ -102,19 +102,19 @@ def while_the_database_answers(view: View) -> View:
 @for_office
 def dashboard(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    answers = ask_all(PARTS)
+    answers = run_all(PARTS)
     context = {
         "now": now,
         "data": {"user": request.user.pk, "ready": reverse("health_ready")},
         "database_down": database_down(),
-        "faults": faults(answers, history.failed_requests(lately(LATELY).counts)),
+        "faults": faults(answers, history.failed_requests(recent_figures(RECENT).counts)),
         "tiles": tiles(answers, history.open_orders()),
-        "parts": [(name, reverse(WHERE.get(name, f"health_{name}")), part) for name, part in answers.items()],
+        "parts": [(name, reverse(URL_NAMES.get(name, f"health_{name}")), part) for name, part in answers.items()],
         "periods": [
             _period("hour", _("The last hour"), _("Table of the last hour"), now),
             _period("day", _("The last 24 hours"), _("Table of the last 24 hours"), now),
         ],
-        "head": head(),
+        "column_names": column_names(),
     }
     return render(request, "health/dashboard.html", context)
 
@@ -125,7 +125,7 @@ def _period(name: str, title: str, caption: str, now: datetime) -> dict[str, Any
         {
             "key": f"{name}-{key}",
             "title": plot.title,
-            "words": plot.in_words(moments),
+            "description": plot.description(moments),
             "url": f"{reverse('health_plot', args=[name, key])}?v={plot.version(moments)}",
         }
         for key, plot in PLOTS.items()
@@ -133,11 +133,11 @@ def _period(name: str, title: str, caption: str, now: datetime) -> dict[str, Any
     return {"name": name, "title": title, "caption": caption, "plots": plots, "rows": list(table(moments))}
 
 
-# Browsers apply this policy to the picture, whose colours are inline styles. It can run and load nothing.
+# Browsers apply this policy to the picture. It may have inline styles (its colours), but no scripts, and loads nothing.
 @csp_replace({"default-src": [NONE], "style-src": [UNSAFE_INLINE], "img-src": [NONE]})
 @for_office
 def plot(request: HttpRequest, period: str, name: str) -> HttpResponse:
-    """Returns one plot as SVG. Its URL on the page changes with it, so browsers may cache it."""
+    """Returns one plot as SVG. The page's URL for it changes when the picture changes, so browsers may cache it."""
     if period not in history.PERIODS or name not in PLOTS:
         raise Http404
     svg = PLOTS[name].svg(history.PERIODS[period](timezone.now()))

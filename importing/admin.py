@@ -24,11 +24,11 @@ from importing.models import CheckedSheet
 from importing.report import Mode, Report
 from orders.models import Order
 from web import throttling
-from web.throttling import please_wait
+from web.throttling import throttled_text
 
-# About ten seconds of waiting in a browser. Longer files need the command `import_orders`.
+# Maximum rows of an upload. Importing them takes about ten seconds. Longer files need the command `import_orders`.
 MAX_ROWS = 2_000
-GONE = _(
+SHEET_GONE = _(
     "This sheet expired or was already imported. Please choose the file again. Rows already imported "
     "are recognised and not ordered twice."
 )
@@ -63,7 +63,10 @@ class ImportForm(forms.Form):
     checked: CheckedSheet | None = None
 
     def run(self, user: User) -> Report | None:
-        """Imports or checks the file. A checked sheet is stored. None if unreadable: then the form has the error."""
+        """Imports or checks the file. Stores a checked sheet that has rows to import.
+
+        Returns None if the file is unreadable, and adds the error to the form.
+        """
         submitted = self.cleaned_data
         data, mode = submitted["file"].read(), Mode(submitted["mode"])
         try:
@@ -78,27 +81,30 @@ class ImportForm(forms.Form):
 
 
 class CheckedForm(forms.Form):
-    """The button below the report of a check."""
+    """The form of the button below the report of a check: it imports the checked sheet."""
 
     token = forms.CharField(max_length=43)
     checked = None
 
     def clean(self) -> None:
         if "token" not in self.cleaned_data:
-            raise ValidationError(GONE)
+            raise ValidationError(SHEET_GONE)
 
     def run(self, user: User) -> Report | None:
-        """Claims and imports the checked sheet. None if it expired or is unreadable: then the form has the error."""
+        """Claims and imports the checked sheet.
+
+        Returns None if the sheet is gone or unreadable, and adds the error to the form.
+        """
         sheet = CheckedSheet.claim(user, self.cleaned_data["token"])
         try:
             if sheet is not None:
                 return import_orders(bytes(sheet.data), by=user, encoding=sheet.encoding, max_rows=MAX_ROWS)
-            self.add_error(None, GONE)
-        except Error:  # another import holds the lock: a retry needs the sheet, and skips rows already imported
+            self.add_error(None, SHEET_GONE)
+        except Error:  # another import holds the lock: keep the sheet for a retry, which skips rows already imported
             if sheet is not None:
                 sheet.save()
             raise
-        except UnreadableSheet as error:  # the products were deactivated meanwhile
+        except UnreadableSheet as error:  # for example, the products were deactivated after the check
             self.add_error(None, error_message(error, user))
         return None
 
@@ -112,7 +118,7 @@ def error_message(error: UnreadableSheet, user: User) -> str:
 
 
 def import_view(request: HttpRequest) -> HttpResponse:
-    """Displays the form and runs it when posted. For staff who may add orders."""
+    """Displays the form, and checks or imports a posted sheet. For staff who may add orders."""
     user = cast("User", request.user)  # `admin_view` requires signing in
     check_page(user, "orders.add_order")
     CheckedSheet.delete_expired()
@@ -122,7 +128,7 @@ def import_view(request: HttpRequest) -> HttpResponse:
         form = ImportForm(request.POST or None, request.FILES or None)
     wait = throttling.wait_for("import", user.pk) if form.is_bound else None
     if wait is not None:
-        form.add_error(None, please_wait(wait))
+        form.add_error(None, throttled_text(wait))
     report = form.run(user) if form.is_valid() else None
     context: dict[str, Any] = {
         **admin.site.each_context(request),

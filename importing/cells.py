@@ -1,4 +1,4 @@
-"""Parsers for single cells, as people in Taiwan write them. All raise CellError."""
+"""Parsers for single cells, as people in Taiwan write them. They raise CellError."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from django.utils.translation import gettext as _
 
 from customers import phones
 from orders.models import OrderItem, Priority, TimeSlot
-from web.numerals import chinese
-from web.text import visible
+from web.numerals import chinese_number
+from web.text import remove_invisible
 
+# Maximum characters of a cell, and of an order's number in the sheet.
 MAX_CELL = 500
 MAX_NUMBER = 40
 # A number that a spreadsheet shows as `912000136.0` or, in a narrow column, `9.12000136E+08`.
 FLOAT = re.compile(r"(\d+)\.0+|(\d)\.(\d+)e\+?0*(\d+)", re.IGNORECASE)
-COUNTED = re.compile(r"[桶支瓶個]裝?$")
+# The unit after a quantity: 3桶, 2支.
+UNIT = re.compile(r"[桶支瓶個]裝?$")
 SLOTS = {
     "": TimeSlot.ANYTIME, "隨時": TimeSlot.ANYTIME, "不限": TimeSlot.ANYTIME, "皆可": TimeSlot.ANYTIME,
     "上午": TimeSlot.MORNING, "早上": TimeSlot.MORNING, "8:00-12:00": TimeSlot.MORNING,
@@ -39,6 +41,7 @@ CLOCK = re.compile(
     rf"(?::(\d\d)(?::\d\d(?:\.\d+)?)?|[點时時](?:整|(半)|({NUMBER})分?)?)?([ap]\.?m\.?)?"
 )
 BEFORE_NOON = {"上午", "早上", "早", "凌晨"}
+# A time of day that a spreadsheet shows as a fraction of the day: 0.375 is 9:00.
 FRACTION = re.compile(r"0?\.\d+")
 # Spreadsheets store a time without a date as a time on their first day.
 FIRST_DAY = re.compile(r"^(?:1899[-/]12[-/]3[01]|1900[-/]0?1[-/]0?[01]|1904[-/]0?1[-/]0?1)[ T]+")
@@ -49,21 +52,21 @@ class CellError(ValueError):
     """A cell that cannot be parsed. The message gives the reason in the reader's language."""
 
 
-def check_length(text: str, most: int = MAX_CELL) -> str:
-    """Returns `text` unchanged. Raises CellError if it has more than `most` characters."""
-    if len(text) > most:
-        raise CellError(_("Longer than %d characters. Please shorten it.") % most)
+def check_length(text: str, maximum: int = MAX_CELL) -> str:
+    """Returns `text` unchanged. Raises CellError if it has more than `maximum` characters."""
+    if len(text) > maximum:
+        raise CellError(_("Longer than %d characters. Please shorten it.") % maximum)
     return text
 
 
-def plain(text: str) -> str:
+def plain_cell(text: str) -> str:
     """Converts full width to half width and white space to single spaces. Raises CellError if the cell is too long."""
-    return " ".join(unicodedata.normalize("NFKC", visible(check_length(text))).split())
+    return " ".join(unicodedata.normalize("NFKC", remove_invisible(check_length(text))).split())
 
 
-def free_text(text: str, most: int = MAX_CELL) -> str:
-    """The text as typed (`，` stays), with single spaces. Raises CellError if it has more than `most` characters."""
-    return check_length(" ".join(visible(text).split()), most)
+def free_text(text: str, maximum: int = MAX_CELL) -> str:
+    """The text as typed (`，` stays), with single spaces. Raises CellError if it is longer than `maximum`."""
+    return check_length(" ".join(remove_invisible(text).split()), maximum)
 
 
 def whole_number(text: str) -> str:
@@ -76,13 +79,13 @@ def whole_number(text: str) -> str:
     return match[2] + match[3] if len(match[3]) == int(match[4][:3]) else text
 
 
-def number(text: str) -> str:
+def parse_number(text: str) -> str:
     """The order's number in the sheet, without leading zeros, which spreadsheets may drop. Raises CellError."""
-    typed = check_length(whole_number(plain(text)), MAX_NUMBER)
+    typed = check_length(whole_number(plain_cell(text)), MAX_NUMBER)
     return typed.lstrip("0") or "0" if typed.isdecimal() else typed
 
 
-def telephones(text: str) -> tuple[str, ...]:
+def parse_phones(text: str) -> tuple[str, ...]:
     """At most two normalised numbers. Mobiles come first, because SMS go to the first number. Raises CellError."""
     try:
         found = list(
@@ -95,41 +98,45 @@ def telephones(text: str) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda phone: not phones.is_mobile(phone)))
 
 
-def quantity(text: str) -> int:
-    """A whole number from 1 to OrderItem.MOST: `2`, `２`, `兩`, `十二`, `3桶`. Raises CellError."""
-    typed = COUNTED.sub("", plain(text).replace(" ", ""))
+def parse_quantity(text: str) -> int:
+    """A whole number from 1 to OrderItem.MAX_QUANTITY: `2`, `２`, `兩`, `十二`, `3桶`. Raises CellError."""
+    typed = UNIT.sub("", plain_cell(text).replace(" ", ""))
     if not typed:
-        raise CellError(_("The quantity is missing."))
-    count = chinese(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
+        raise CellError(_("The quantity is missing. Please enter it."))
+    count = chinese_number(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
     if count is None:
-        raise CellError(_("This is not a whole number."))
-    if not 1 <= count <= OrderItem.MOST:
-        raise CellError(_("The quantity must be from 1 to %d.") % OrderItem.MOST)
+        raise CellError(_("This is not a whole number. Please correct it."))
+    if not 1 <= count <= OrderItem.MAX_QUANTITY:
+        raise CellError(_("The quantity must be from 1 to %d. Please correct it.") % OrderItem.MAX_QUANTITY)
     return count
 
 
-def slot(text: str) -> TimeSlot:
+def parse_slot(text: str) -> TimeSlot:
     """The slot with this name or these hours, or that includes this time; empty means any time. Raises CellError."""
-    typed = re.sub(r"[~–—至到]", "-", FIRST_DAY.sub("", plain(text)).replace(" ", "").casefold())
+    typed = re.sub(r"[~–—至到]", "-", FIRST_DAY.sub("", plain_cell(text)).replace(" ", "").casefold())
     found = SLOTS.get(re.sub(r"\b0(\d:)", r"\1", typed)) or _slot_of(typed)
     if found is None:
-        raise CellError(_("Not a time slot. Use one of: %s.") % "、".join(name for name in SLOTS if name))
+        raise CellError(
+            _("This is not a time slot. Please use one of: %s.") % "、".join(name for name in SLOTS if name)
+        )
     return found
 
 
-def priority(text: str) -> Priority:
-    """Empty means normal. Raises CellError."""
+def parse_priority(text: str) -> Priority:
+    """The priority with this name; empty means normal. Raises CellError."""
     try:
-        return PRIORITIES[plain(text).casefold()]
+        return PRIORITIES[plain_cell(text).casefold()]
     except KeyError:
-        raise CellError(_("Not a priority. Use one of: %s.") % "、".join(name for name in PRIORITIES if name)) from None
+        raise CellError(
+            _("This is not a priority. Please use one of: %s.") % "、".join(name for name in PRIORITIES if name)
+        ) from None
 
 
 def _slot_of(text: str) -> TimeSlot | None:
     """The slot that includes a time (`9:00`, `上午9點`, `0.375`) or has exactly these hours (`8:00-12:00`), or None.
 
-    `text` is half width, without spaces, with `-` between two times. Hours within a slot (`9:00-11:00`) give None: we
-    promise customers nothing narrower than a slot.
+    `text` is half width, without spaces, with `-` between two times. Hours within a slot (`9:00-11:00`) give None,
+    because we promise customers nothing narrower than a slot.
     """
     first, dash, last = text.replace("(", "").replace(")", "").partition("-")
     start = _minute(first)
@@ -152,14 +159,14 @@ def _minute(text: str) -> int | None:
     if not match:
         return None
     before, hours, minutes, half, more, after = match.groups()
-    hour, minute = _number(hours), 30 if half else _number(minutes or more or "0")
+    hour, minute = _parse_numeral(hours), 30 if half else _parse_numeral(minutes or more or "0")
     if hour is None or minute is None or minute > 59:
         return None
     return _hour_of_day(hour, before or after or "") * 60 + minute
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() else chinese(text)
+def _parse_numeral(text: str) -> int | None:
+    return int(text) if text.isdecimal() else chinese_number(text)
 
 
 def _hour_of_day(hour: int, half: str) -> int:

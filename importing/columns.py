@@ -1,4 +1,4 @@
-"""Rows of a sheet, and finding its columns by the headings that different offices use."""
+"""Rows of a sheet, and the search for its columns by the headings that different offices use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
-from web.text import visible
+from web.text import remove_invisible
 
 
 class Column(StrEnum):
@@ -28,7 +28,7 @@ class Column(StrEnum):
     NOTES = "notes"
 
 
-# The first name of each column is used in messages.
+# The headings of each column. Messages use the first one.
 HEADINGS: dict[Column, tuple[str, ...]] = {
     Column.NUMBER: ("編號", "單號", "訂單編號", "訂單號碼", "序號", "no", "no.", "number"),
     Column.CUSTOMER: ("客戶", "客戶名稱", "客戶姓名", "姓名", "名稱", "顧客", "訂購人", "收件人", "customer", "name"),
@@ -44,8 +44,9 @@ HEADINGS: dict[Column, tuple[str, ...]] = {
     Column.PRIORITY: ("優先", "優先級", "優先順序", "priority"),
     Column.NOTES: ("備註", "備考", "附註", "說明", "notes", "note", "remarks"),
 }  # fmt: skip
-# A missing telephone column is probably misspelt. Without it, customers would get no SMS.
-REQUIRED = (
+# Columns that a sheet must have. The telephone is one of them: if it is missing, its heading is probably misspelt, and
+# customers would get no SMS.
+REQUIRED_COLUMNS = (
     Column.CUSTOMER,
     Column.PHONE,
     Column.ADDRESS,
@@ -53,13 +54,13 @@ REQUIRED = (
     Column.QUANTITY,
     Column.DATE,
 )
-# Headings are only searched in this many columns.
+# Number of columns in which headings are searched.
 MAX_COLUMNS = 256
-BY_NAME = {name: column for column, names in HEADINGS.items() for name in names}
+COLUMN_BY_HEADING = {name: column for column, names in HEADINGS.items() for name in names}
 
 
 class UnreadableSheet(ValueError):
-    """The whole file is unusable. The message gives the reason and what to do, in the reader's language."""
+    """No row of the file can be imported. The message gives the reason and what to do, in the reader's language."""
 
 
 # Key in `SheetLine.faults` for a fault of the whole row.
@@ -107,44 +108,48 @@ class Layout:
         return " ".join(cell.strip() for cell in line.cells[self.width :] if cell.strip())
 
 
-def locate(heading: SheetLine) -> Layout:
-    """Finds the columns. Raises UnreadableSheet if one is missing or duplicate; only telephones may have two."""
+def locate_columns(heading: SheetLine) -> Layout:
+    """Finds the columns. Raises UnreadableSheet if a required one is missing, or if one occurs twice.
+
+    Only telephones may have several columns.
+    """
     places: dict[Column, list[int]] = defaultdict(list)
     known = known_headings(heading.cells)
     for place, column in known.items():
         places[column].append(place)
     unused = [title.strip()[:40] for place, title in enumerate(heading.cells) if place not in known and title.strip()]
-    _check(places, heading)
+    _check_columns(places, heading)
     titles = {column: "/".join(heading.cells[place].strip() for place in found) for column, found in places.items()}
     return Layout(len(heading.cells), titles, dict(places), unused)
 
 
 def known_headings(cells: list[str]) -> dict[int, Column]:
     """Maps the index of each known heading to its column."""
-    found = {place: BY_NAME.get(_heading_key(cell)) for place, cell in enumerate(cells[:MAX_COLUMNS])}
+    found = {place: COLUMN_BY_HEADING.get(_heading_key(cell)) for place, cell in enumerate(cells[:MAX_COLUMNS])}
     return {place: column for place, column in found.items() if column is not None}
 
 
 def find_heading(lines: list[SheetLine]) -> int:
     """The index of the heading: the first line with all required columns, else the line with the most columns."""
     known = [set(known_headings(line.cells).values()) for line in lines]
-    whole = (place for place, columns in enumerate(known) if columns.issuperset(REQUIRED))
-    most = max(range(len(lines)), key=lambda place: len(known[place]))
-    return next(whole, most)
+    whole = (place for place, columns in enumerate(known) if columns.issuperset(REQUIRED_COLUMNS))
+    fullest = max(range(len(lines)), key=lambda place: len(known[place]))
+    return next(whole, fullest)
 
 
 def _heading_key(title: str) -> str:
-    plain = unicodedata.normalize("NFKC", visible(title)[:60]).casefold()
+    plain = unicodedata.normalize("NFKC", remove_invisible(title)[:60]).casefold()
     return re.sub(r"\(.*?\)|[\s*:_]", "", plain)
 
 
-def _check(places: dict[Column, list[int]], heading: SheetLine) -> None:
-    missing = [HEADINGS[column][0] for column in REQUIRED if column not in places]
+def _check_columns(places: dict[Column, list[int]], heading: SheetLine) -> None:
+    missing = [HEADINGS[column][0] for column in REQUIRED_COLUMNS if column not in places]
     if missing:
-        words = {"missing": "、".join(missing), "row": heading.number, "found": "、".join(heading.cells)[:120]}
+        values = {"missing": "、".join(missing), "row": heading.number, "found": "、".join(heading.cells)[:120]}
         raise UnreadableSheet(
-            _("Columns are missing: %(missing)s. Row %(row)d was read as the headings: %(found)s") % words
+            _("Columns are missing: %(missing)s. Please add them. Row %(row)d was read as the headings: %(found)s")
+            % values
         )
     for column, found in places.items():
         if len(found) > 1 and column != Column.PHONE:
-            raise UnreadableSheet(_("There are two columns for %s. Please remove one.") % HEADINGS[column][0])
+            raise UnreadableSheet(_("More than one column for %s. Please keep one.") % HEADINGS[column][0])

@@ -9,15 +9,15 @@ from datetime import date, datetime, timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from importing.cells import CellError, plain, whole_number
+from importing.cells import CellError, plain_cell, whole_number
 from web.limits import YEAR
-from web.numerals import in_digits
+from web.numerals import to_digits
 
 ROC_EPOCH = 1911
 # Day 0 of spreadsheets. It is one day early, because Excel counts a 29 February 1900 that never existed.
 SERIAL_EPOCH = date(1899, 12, 30)
 # Formats in which the order of year, month and day is clear.
-CLEAR = [
+CLEAR_FORMATS = [
     re.compile(form)
     for form in (
         r"(?P<serial>\d{5})",
@@ -25,7 +25,7 @@ CLEAR = [
         # `2026-11-23`, `115/11/23`, `民國115年11月23日(一)`, `2026/11/23 00:00`.
         r"(?P<y>\d{3,4})[-/.年](?P<m>\d{1,2})[-/.月](?P<d>\d{1,2})日?",
         r"(?P<y>(?:19|20)\d\d|\d{3})(?P<m>\d{2})(?P<d>\d{2})",
-        # `1-Dec-26` and `1-十二月-26`, after `_bare` has replaced the month by digits.
+        # `1-Dec-26` and `1-十二月-26`, after `_simplify` has replaced the month by digits.
         r"(?P<d>\d{1,2})-(?P<m>\d{1,2})月\.?(?:[-, ]*(?P<y>\d{4}|\d{2}))?",
     )
 ]
@@ -37,6 +37,7 @@ MONTH = re.compile(rf"(?<=\d)[- ]?({'|'.join(MONTHS)})[a-z]{{0,6}}", re.IGNORECA
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)? ?(?:Z|[+-]\d\d(?::?\d\d)?)", re.IGNORECASE)
 # Text around a date that adds nothing: the name of the republican era and the weekday.
 AROUND = re.compile(r"^(?:中華)?民國|\(?(?:星期|週|周)?[一二三四五六日]\)?$")
+# Zero minutes, with or without zero seconds.
 SHARP = r"(?::00){1,2}(?:\.0+)?"
 MIDNIGHT = re.compile(
     rf"(?:(?:[T ]|(?<=[日)]))0{{1,2}}{SHARP}| ?(?:上午|凌晨|午前|am) ?(?:12|0{{1,2}}){SHARP}"
@@ -46,7 +47,7 @@ MIDNIGHT = re.compile(
 TIME_OF_DAY = re.compile(r"\d(?::\d\d){1,2}|[上下]午|\d{5}\.\d+")
 NUMERALS = re.compile("[〇○零一二三四五六七八九十百]+(?=[年月日])")
 # Ambiguous formats, each with its possible readings: `12/01/2026`, `26/12/1`, `1201`, `261201`.
-AMBIGUOUS = [
+AMBIGUOUS_FORMATS = [
     re.compile(form.replace("/", "[-/.]"))
     for form in (
         r"(?P<m>\d\d?)(?P<d>\d\d)", r"(?P<m>\d\d)(?P<d>\d)", r"(?P<d>\d\d?)(?P<m>\d\d)", r"(?P<d>\d\d)(?P<m>\d)",
@@ -59,20 +60,23 @@ AMBIGUOUS = [
 
 
 def parse_date(text: str, today: date) -> date:
-    """Parses a date; without a year, the one nearest to `today`. Raises CellError that lists the possible readings."""
-    typed = plain(text).removeprefix("'")
+    """Parses a date; without a year, takes the one nearest to `today`.
+
+    Raises CellError. For an ambiguous text, its message lists the dates that the text may mean.
+    """
+    typed = plain_cell(text).removeprefix("'")
     if INSTANT.fullmatch(typed):
-        return _near(_in_taipei(typed), today)
+        return _check_near(_in_taipei(typed), today)
     # `12.2(三)` does not match: no spreadsheet reads it as a number.
-    if ZERO_DROPPED.fullmatch(typed) and len(days := _readings(CLEAR, [typed, f"{typed}0"], today)) > 1:
-        raise CellError(_ambiguous(days))
-    typed = whole_number(_bare(typed))
+    if ZERO_DROPPED.fullmatch(typed) and len(days := _readings(CLEAR_FORMATS, [typed, f"{typed}0"], today)) > 1:
+        raise CellError(_ambiguity_text(days))
+    typed = whole_number(_simplify(typed))
     if not typed:
-        raise CellError(_("The date is missing."))
-    found = next(filter(None, (form.fullmatch(typed) for form in CLEAR)), None)
+        raise CellError(_("The date is missing. Please enter it."))
+    found = next(filter(None, (form.fullmatch(typed) for form in CLEAR_FORMATS)), None)
     if found is None:
-        raise CellError(_reason(typed, today))
-    return _near(_day(found, today), today)
+        raise CellError(_error_text(typed, today))
+    return _check_near(_day(found, today), today)
 
 
 def _in_taipei(instant: str) -> date:
@@ -82,10 +86,10 @@ def _in_taipei(instant: str) -> date:
         raise CellError(_("This day does not exist. Please correct it.")) from None
 
 
-def _bare(text: str) -> str:
+def _simplify(text: str) -> str:
     """Removes midnight, era and weekday, and converts numerals and names of months to digits."""
     typed = re.sub(r"\s*([-/.年月日()])\s*", r"\1", MIDNIGHT.sub("", text))
-    typed = AROUND.sub("", NUMERALS.sub(lambda found: in_digits(found[0]), typed)).strip()
+    typed = AROUND.sub("", NUMERALS.sub(lambda found: to_digits(found[0]), typed)).strip()
     return MONTH.sub(lambda found: f"-{MONTHS.index(found[1].lower()) + 1}月", typed)
 
 
@@ -111,21 +115,23 @@ def _full_year(year: str) -> int:
     return int(year) + (ROC_EPOCH if int(year) < 1000 else 0)
 
 
-def _near(day: date, today: date) -> date:
+def _check_near(day: date, today: date) -> date:
+    """Returns `day`. Raises CellError if it is more than a year away."""
     if abs(day - today) > YEAR:
         raise CellError(_("This date (%s) is more than a year away. Please check it.") % day.isoformat())
     return day
 
 
-def _reason(typed: str, today: date) -> str:
+def _error_text(typed: str, today: date) -> str:
+    """The message for a text in none of the CLEAR_FORMATS."""
     if TIME_OF_DAY.search(typed):
         return _("This cell has a time after the date. Please move it to the time slot column.")
-    if readings := _readings(AMBIGUOUS, [typed], today):
-        return _ambiguous(readings)
-    return _("This is not a date. Write it as %s.") % f"{today:%Y-%m-%d}"
+    if readings := _readings(AMBIGUOUS_FORMATS, [typed], today):
+        return _ambiguity_text(readings)
+    return _("This is not a date. Please write it like this: %s.") % f"{today:%Y-%m-%d}"
 
 
-def _ambiguous(days: list[date]) -> str:
+def _ambiguity_text(days: list[date]) -> str:
     if len(days) == 1:
         return (
             _("It is unclear which is the day and which the month. If you mean %s, write it that way.")
@@ -141,5 +147,5 @@ def _readings(forms: list[re.Pattern[str]], texts: list[str], today: date) -> li
     found = set()
     for match in filter(None, (form.fullmatch(text) for form in forms for text in texts)):
         with suppress(CellError):
-            found.add(_near(_day(match, today), today))
+            found.add(_check_near(_day(match, today), today))
     return sorted(found, key=lambda day: abs(day - today))

@@ -17,30 +17,31 @@ from catalogue.models import Product
 from customers import addresses, phones
 from customers.models import Customer
 from importing import sheet as sheets
-from importing.columns import Column, Layout, UnreadableSheet, locate
-from importing.report import Created, Mode, Remark, Report
-from importing.row import OrderDraft, RowReader, name_key
+from importing.columns import Column, Layout, UnreadableSheet, locate_columns
+from importing.report import CreatedOrder, Mode, Remark, Report
+from importing.row import OrderDraft, RowReader, customer_name_key
 from importing.skipped import orders_of
 from orders.models import Change, Order, OrderItem
 from orders.models.item import describe
 from web import database
 from web.actors import Actor, Source
-from web.timings import measured
+from web.timings import measure
 
-# Rows per transaction. It lasts half a second, so that other writers do not wait long.
+# Rows per transaction. Such a transaction lasts half a second, so that other writers wait only briefly.
 BATCH = 200
-# Arbitrary key of the advisory lock, the same in every process.
+# Key of the advisory lock: an arbitrary number, the same in every process.
 ADVISORY_LOCK = 0x4C47_494D
 
-# Wraps the drafts to show progress, like `tqdm`. The import takes one from it for each finished row.
+# A function such as `tqdm`, which wraps the drafts to show progress. Before the import writes a row, it takes one draft
+# from the result.
 Track = Callable[[list[OrderDraft]], Iterable[OrderDraft]]
 
 
 class NoProducts(UnreadableSheet):
-    """No active product exists. One message replaces an error for each row."""
+    """There is no active product. One message reports it instead of one for each row."""
 
 
-@measured("import")
+@measure("import")
 def import_orders(
     data: bytes,
     *,
@@ -50,45 +51,45 @@ def import_orders(
     max_rows: int = sheets.MAX_ROWS,
     track: Track = iter,
 ) -> Report:
-    """Creates a pending order from every valid row, and reports the result of each row.
+    """Creates a pending order from every valid row (see `Mode`), and reports the result of each row.
 
-    Raises UnreadableSheet if the whole file is unusable, NoProducts if no product is active. Rows are committed in
-    batches. The import is idempotent: after an interruption, run it again, and rows imported before are skipped.
+    Raises UnreadableSheet if no row can be read, NoProducts if no product is active. Commits the rows in batches, with
+    Mode.ALL all at once. The import is idempotent: run it again after an interruption. It skips rows imported before.
     """
-    sheet = sheets.read(data, encoding, max_rows)
-    layout = locate(sheet.heading)
+    sheet = sheets.read_sheet(data, encoding, max_rows)
+    layout = locate_columns(sheet.heading)
     report = Report(mode, sheet.encoding, notes=list(sheet.notes))
-    drafts = _drafts(sheet, layout, report)
+    drafts = _parse_drafts(sheet, layout, report)
     run = _ImportRun(report, layout, KnownRecords(draft.date for draft in drafts), by)
-    done = iter(track(drafts))
+    progress = iter(track(drafts))
     step = max(len(drafts), 1) if mode is Mode.ALL else BATCH
     for start in range(0, len(drafts), step):
-        run.batch(drafts[start : start + step], done)
+        run.import_batch(drafts[start : start + step], progress)
     return report
 
 
-def _drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[OrderDraft]:
+def _parse_drafts(sheet: sheets.Sheet, layout: Layout, report: Report) -> list[OrderDraft]:
     """Parses the rows. Invalid and skipped rows go to the report. Raises UnreadableSheet."""
     for title in layout.unused:
-        report.notes.append(Remark(sheet.heading.number, title, _("This column is not used.")))
-    rows, left_out = orders_of(sheet, layout)
-    report.rows, report.notes = len(rows), report.notes + left_out
+        report.notes.append(Remark(sheet.heading.number, title, _("This column is not known and not used.")))
+    rows, skipped = orders_of(sheet, layout)
+    report.rows, report.notes = len(rows), report.notes + skipped
     products = list(Product.objects.all())
     _check_products(products)
     reader = RowReader(layout, products, timezone.localdate())
     drafts = []
     for line, below in rows:
         reader.layout = below
-        read = reader.read(line)
-        if isinstance(read, OrderDraft):
-            drafts.append(read)
+        result = reader.read(line)
+        if isinstance(result, OrderDraft):
+            drafts.append(result)
         else:
-            report.problems += read
+            report.problems += result
     return drafts
 
 
 def _check_products(products: list[Product]) -> None:
-    """Raises NoProducts."""
+    """Raises NoProducts if none is active."""
     if not products:
         raise NoProducts(_("There are no products yet. Please add the products first, then import the orders."))
     if not any(product.is_active for product in products):
@@ -96,9 +97,9 @@ def _check_products(products: list[Product]) -> None:
 
 
 def _lock_imports() -> None:
-    """Locks out other imports until the transaction ends, so that two cannot create the same customer.
+    """Makes other imports wait until the transaction ends, so that two of them cannot create the same customer.
 
-    SQLite needs no lock: it allows only one writer.
+    SQLite needs no lock, because it allows only one writer.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -112,17 +113,20 @@ class _ImportRun:
         self.report, self.layout, self.records = report, layout, records
         self.actor = Actor(by, Source.IMPORT)
 
-    def batch(self, drafts: list[OrderDraft], done: Iterable[OrderDraft]) -> None:
-        """Checks all drafts before it writes the first. Takes one item from `done` for each."""
+    def import_batch(self, drafts: list[OrderDraft], progress: Iterable[OrderDraft]) -> None:
+        """Checks all drafts, then writes them. Takes one item from `progress` for each draft."""
         with nullcontext() if self.report.mode is Mode.CHECK else database.long_work(_lock_imports):
             self.records.refresh()
-            decided = [(draft, self.customer_for(draft)) for draft in drafts]
-            for (draft, customer), _draft in zip(decided, done, strict=False):
+            checked = [(draft, self.customer_for(draft)) for draft in drafts]
+            for (draft, customer), _draft in zip(checked, progress, strict=False):
                 if customer and not self.report.withheld:
                     self.write(draft, customer)
 
     def customer_for(self, draft: OrderDraft) -> Customer | None:
-        """The customer of this row, possibly unsaved. None if the row creates no order: the report has the reason."""
+        """The customer of this row, possibly unsaved.
+
+        None if the row creates no order; then the reason is in the report.
+        """
         if self.records.is_known(draft):
             self.report.known.append(draft.row)
             return None
@@ -139,7 +143,7 @@ class _ImportRun:
         return customer
 
     def problem(self, draft: OrderDraft, customer: Customer) -> Remark | None:
-        """A problem that only shows when the row is compared with other rows and the database."""
+        """The first problem that a comparison with other rows and the database finds, or None."""
         if other := self.records.other_with_number(draft):
             reason = _("Another order of that day (%s) already has this number. Please change it.") % other
             return self.remark(draft, Column.NUMBER, reason, draft.number)
@@ -147,16 +151,19 @@ class _ImportRun:
             reason = _("This customer is deactivated. Please activate the customer first.")
             return self.remark(draft, Column.CUSTOMER, reason, customer.name)
         if not customer.name:
-            reason = _("The name is missing, and no customer has this telephone.")
+            reason = _("The name is missing, and no customer matches this row. Please enter the name.")
             return self.remark(draft, Column.CUSTOMER, reason)
         if not (draft.address or customer.address):
-            reason = _("The address is missing, and no customer has this telephone.")
+            reason = _("The address is missing, and no customer matches this row. Please enter the address.")
             return self.remark(draft, Column.ADDRESS, reason)
         return None
 
     def compare(self, draft: OrderDraft, customer: Customer) -> None:
-        """Reports differences between a known customer and the row. Keeps the record: the sheet may be wrong."""
-        if draft.customer and name_key(customer.name) != draft.name_key:
+        """Reports differences between a known customer and the row.
+
+        The customer's record stays unchanged, because the sheet may be wrong.
+        """
+        if draft.customer and customer_name_key(customer.name) != draft.name_key:
             reason = _("The customer with this telephone is “%s”. The customer record was not changed.") % customer.name
             self.report.notes.append(self.remark(draft, Column.CUSTOMER, reason, draft.customer))
         if draft.phone and not {customer.phone, customer.phone2}.intersection(draft.phone):
@@ -166,7 +173,7 @@ class _ImportRun:
 
     def write(self, draft: OrderDraft, customer: Customer) -> None:
         if self.report.mode is Mode.CHECK:
-            self.report.created.append(Created(draft.row))
+            self.report.created.append(CreatedOrder(draft.row))
             return
         if customer._state.adding:
             customer.save()
@@ -178,7 +185,7 @@ class _ImportRun:
         item = {"product": draft.product, "quantity": draft.quantity}
         order.save(change=Change(self.actor, items=describe([OrderItem(**item)])))
         OrderItem.objects.create(order=order, **item)
-        self.report.created.append(Created(draft.row, order.order_number))
+        self.report.created.append(CreatedOrder(draft.row, order.order_number))
 
     def remark(self, draft: OrderDraft, column: Column, reason: str, text: str = "") -> Remark:
         return Remark(draft.row, self.layout.title(column), reason, text)
@@ -187,7 +194,7 @@ class _ImportRun:
 class KnownRecords:
     """Finds known customers by telephone or by name and address, and known rows by number or content.
 
-    It includes what this sheet adds: the second row of a new customer finds the customer of the first.
+    Customers and rows of this sheet are known too: the second row of a new customer finds the customer of the first.
     """
 
     def __init__(self, days: Iterable[date]) -> None:
@@ -198,7 +205,7 @@ class KnownRecords:
         self._last_customer = self._last_order = 0
 
     def refresh(self) -> None:
-        """Reads records that were added since the last call, also by other processes."""
+        """Reads the records that any process has added since the last call."""
         known = Customer.objects.only("name", "phone", "phone2", "address", "area", "is_active")
         for customer in known.filter(pk__gt=self._last_customer).order_by("pk"):
             self.add(customer)
@@ -210,23 +217,26 @@ class KnownRecords:
             self._last_order = pk
 
     def add(self, customer: Customer) -> None:
-        # Not indexed by address: `comparable` takes 50 µs, and this runs for every customer in the database.
-        # `refresh` adds a customer created by this sheet a second time. `find` then returns the first one.
-        self._by_name[name_key(customer.name)].append(customer)
+        # There is no index by address: `address_key` takes 50 µs, and this runs for every customer in the database.
+        # `refresh` adds a customer that this sheet created a second time. `find` then returns the first one.
+        self._by_name[customer_name_key(customer.name)].append(customer)
         for phone in filter(None, (customer.phone, customer.phone2)):
             self._by_phone[phone].append(customer)
 
     def find(self, draft: OrderDraft) -> Customer | None:
-        """Finds by telephone, or else by name and address. Of several, prefers active ones, then the best match."""
+        """Finds a customer by telephone, or else by name and address.
+
+        Of several customers it prefers active ones, then those with the same name, then those with the same address.
+        """
         found = [customer for phone in draft.phone for customer in self._by_phone.get(phone, [])]
-        place = addresses.normalized(draft.address)
+        place = addresses.address_key(draft.address)
         if not found and draft.customer and place:
             namesakes = self._by_name.get(draft.name_key, [])
-            found = [customer for customer in namesakes if addresses.normalized(customer.address) == place]
+            found = [customer for customer in namesakes if addresses.address_key(customer.address) == place]
 
         def likeness(customer: Customer) -> tuple[bool, bool, bool]:
-            same_name = name_key(customer.name) == draft.name_key
-            return customer.is_active, same_name, addresses.normalized(customer.address) == place
+            same_name = customer_name_key(customer.name) == draft.name_key
+            return customer.is_active, same_name, addresses.address_key(customer.address) == place
 
         return max(found, key=likeness, default=None)
 
@@ -234,7 +244,7 @@ class KnownRecords:
         return draft.digest() in self._imported[draft.key]
 
     def other_with_number(self, draft: OrderDraft) -> str:
-        """The order or row of that day with the same number but another content; empty if there is none."""
+        """The order or row of that day with the same number but other contents; empty if there is none."""
         others = self._imported[draft.key] if draft.number else {}
         return next((where for digest, where in others.items() if digest != draft.digest()), "")
 

@@ -1,4 +1,4 @@
-"""Sheets stored between the check and the import."""
+"""Sheets that are stored between their check and their import."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-# Long enough to read a report. Longer would keep personal data without need.
+# Enough time to read a report. A sheet contains personal data, so it is not stored for longer.
 EXPIRES_AFTER = timedelta(hours=1)
 
 
 class CheckedSheet(models.Model):
-    """The last sheet that a user checked, stored so that they can import it. Expires after EXPIRES_AFTER.
+    """The last sheet that a user checked, so that they can import it without another upload.
 
-    It is in the database because another server may receive the import.
+    It expires after EXPIRES_AFTER. It is in the database because another server may receive the import.
     """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
@@ -37,7 +37,7 @@ class CheckedSheet(models.Model):
 
     @classmethod
     def store(cls, user: User, data: bytes, *, name: str, encoding: str) -> CheckedSheet:
-        """Replaces the user's previous sheet."""
+        """Stores a sheet in place of the user's previous one. Returns it with a new token."""
         fields = {
             "data": data, "name": name[:100], "encoding": encoding,
             "token": secrets.token_urlsafe(), "checked_at": timezone.now(),
@@ -46,7 +46,10 @@ class CheckedSheet(models.Model):
 
     @classmethod
     def claim(cls, user: User, token: str) -> CheckedSheet | None:
-        """Returns and deletes the sheet. Of two concurrent claims, one gets it. None if it expired or was claimed."""
+        """Returns and deletes the user's sheet with this token; None if it expired or was claimed or replaced.
+
+        Of two concurrent claims, one gets it.
+        """
         cls.delete_expired()
         stored = cls.objects.filter(user=user, token=token)
         sheet = stored.first()

@@ -10,25 +10,28 @@ from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
-SHOWN = 60  # characters of a cell
-# A reason is reported once for all its rows if it concerns at least MANY rows and half of the sheet, or at least ALIKE
-# rows with the same cell text.
-MANY = 10
-ALIKE = 3
-EXAMPLES = 5
+# Maximum characters of a cell that a report shows.
+MAX_SHOWN = 60
+# A reason is reported once for all its rows if it concerns at least MIN_ROWS rows and half of the sheet, or at least
+# MIN_SAME_CELLS rows with the same cell text.
+MIN_ROWS = 10
+MIN_SAME_CELLS = 3
+# Maximum cell texts and maximum row numbers of a finding.
+MAX_EXAMPLES = 5
 MAX_PLACES = 50
+# Row numbers, order numbers and other figures in a reason.
 FIGURES = re.compile(r"\d[\d-]*")
 
 
 class Mode(StrEnum):
-    CHECK = "check"  # report what an import would do
-    GOOD = "good"  # import every valid row
-    ALL = "all"  # import all rows or none
+    CHECK = "check"  # changes nothing, but reports what an import would do
+    GOOD = "good"  # imports every valid row
+    ALL = "all"  # imports all rows, or none if one is invalid
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A problem or note about one row. `column` is the heading, `text` the cell's content. Row 0 is the whole file."""
+    """A problem or note about one row, or about the whole file (row 0). `column` is the heading, `text` the cell."""
 
     row: int
     column: str
@@ -37,12 +40,12 @@ class Remark:
 
     @property
     def shown(self) -> str:
-        return self.text if len(self.text) <= SHOWN else self.text[: SHOWN - 1] + "…"
+        return self.text if len(self.text) <= MAX_SHOWN else self.text[: MAX_SHOWN - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A remark about one or more rows, with all their numbers and the distinct cell texts."""
+    """A remark about one or more rows, with the numbers of these rows and their distinct cell texts."""
 
     rows: list[int]
     column: str
@@ -57,23 +60,26 @@ class Finding:
 
     @property
     def shown(self) -> str:
-        return " / ".join([*self.texts[:EXAMPLES], *(["…"] if len(self.texts) > EXAMPLES else [])])
+        return " / ".join([*self.texts[:MAX_EXAMPLES], *(["…"] if len(self.texts) > MAX_EXAMPLES else [])])
 
 
 def findings(remarks: list[Remark], rows: int) -> list[Finding]:
-    """Merges remarks that many of the sheet's `rows` rows share, sorted by first row."""
+    """Merges remarks with the same reason if many rows have it. Sorted by first row.
+
+    `rows` is the number of rows of the sheet.
+    """
     found: list[Finding] = []
     remarks = sorted(remarks, key=lambda remark: remark.row)
-    for alike in _grouped(remarks, lambda remark: (remark.column, _general(remark))):
-        if len(alike) >= max(MANY, rows / 2):
+    for alike in _group(remarks, lambda remark: (remark.column, _general_reason(remark))):
+        if len(alike) >= max(MIN_ROWS, rows / 2):
             found.append(_finding(alike))
             continue
-        for same in _grouped(alike, lambda remark: remark.shown):
-            found += [_finding(same)] if len(same) >= ALIKE else [_finding([remark]) for remark in same]
+        for same in _group(alike, lambda remark: remark.shown):
+            found += [_finding(same)] if len(same) >= MIN_SAME_CELLS else [_finding([remark]) for remark in same]
     return sorted(found, key=lambda finding: finding.rows[0])
 
 
-def _grouped(remarks: list[Remark], key: Callable[[Remark], object]) -> Iterable[list[Remark]]:
+def _group(remarks: list[Remark], key: Callable[[Remark], object]) -> Iterable[list[Remark]]:
     groups: dict[object, list[Remark]] = defaultdict(list)
     for remark in remarks:
         groups[key(remark)].append(remark)
@@ -83,12 +89,12 @@ def _grouped(remarks: list[Remark], key: Callable[[Remark], object]) -> Iterable
 def _finding(remarks: list[Remark]) -> Finding:
     texts = list(dict.fromkeys(remark.shown for remark in remarks if remark.text))
     reasons = {remark.reason for remark in remarks}
-    reason = remarks[0].reason if len(reasons) == 1 else _general(remarks[0])
+    reason = remarks[0].reason if len(reasons) == 1 else _general_reason(remarks[0])
     return Finding([remark.row for remark in remarks], remarks[0].column, reason, texts)
 
 
-def _general(remark: Remark) -> str:
-    """The reason without details of its row: the quoted cell and numbers."""
+def _general_reason(remark: Remark) -> str:
+    """The reason without details of the row: `…` replaces the quoted cell and all figures."""
     reason = remark.reason
     for quoted in (f"“{remark.text}”", f"「{remark.text}」"):
         reason = reason.replace(quoted, "…")
@@ -96,7 +102,7 @@ def _general(remark: Remark) -> str:
 
 
 def _runs(rows: Iterable[int]) -> list[tuple[int, int]]:
-    """Groups consecutive numbers into (first, last)."""
+    """Joins consecutive numbers to pairs (first, last)."""
     runs: list[tuple[int, int]] = []
     for row in rows:
         if runs and row in (runs[-1][1], runs[-1][1] + 1):
@@ -107,8 +113,8 @@ def _runs(rows: Iterable[int]) -> list[tuple[int, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
-    """An order created from a row. A check has no order number."""
+class CreatedOrder:
+    """An order that was created from a row. In a check one that could be, without `order_number`."""
 
     row: int
     order_number: str = ""
@@ -119,7 +125,7 @@ class Report:
     mode: Mode
     encoding: str
     rows: int = 0  # rows with orders
-    created: list[Created] = field(default_factory=list)
+    created: list[CreatedOrder] = field(default_factory=list)
     known: list[int] = field(default_factory=list)  # rows imported before
     problems: list[Remark] = field(default_factory=list)
     notes: list[Remark] = field(default_factory=list)
@@ -144,16 +150,16 @@ class Report:
             "wrong": len({remark.row for remark in self.problems}),
         }
         if self.mode is Mode.CHECK:
-            said = _(
+            text = _(
                 "Checked only; nothing was changed. Of %(rows)d rows, %(created)d can be imported, %(known)d were "
                 "imported before, %(wrong)d are wrong."
             )
         elif self.withheld:
-            said = _(
+            text = _(
                 "Nothing was imported, because %(wrong)d of %(rows)d rows are wrong; %(known)d were imported before."
             )
         else:
-            said = _(
+            text = _(
                 "Of %(rows)d rows, %(created)d were imported now, %(known)d were imported before, %(wrong)d are wrong."
             )
-        return said % counts
+        return text % counts

@@ -40,7 +40,7 @@ class OrderDraft:
 
     @property
     def name_key(self) -> str:
-        return name_key(self.customer)
+        return customer_name_key(self.customer)
 
     @property
     def key(self) -> str:
@@ -53,20 +53,20 @@ class OrderDraft:
         return f"{self.key}#{self.digest()}"
 
     def digest(self) -> str:
-        """A hash that recognises the row when it is imported again. It depends on no database record but the product.
+        """A hash of the row, the same when the row is imported again. From the database it uses only the product's id.
 
-        A row without a number leaves out priority and notes, because an added note does not make it another order.
+        Without an order number it leaves out priority and notes: a row with a new note is still the same order.
         """
         who = self.phone[0] if self.phone else self.name_key
-        content = [who, addresses.normalized(self.address), str(self.product.pk), str(self.quantity), self.slot.value]
+        content = [who, addresses.address_key(self.address), str(self.product.pk), str(self.quantity), self.slot.value]
         if self.number:
-            content += [self.priority.value, cells.plain(self.notes)]
+            content += [self.priority.value, cells.plain_cell(self.notes)]
         return hashlib.sha256("\x1f".join(content).encode()).hexdigest()[:16]
 
 
-def name_key(name: str) -> str:
-    """A customer's name for comparison. Ignores full width, case and spaces."""
-    return cells.plain(name).casefold().replace(" ", "")
+def customer_name_key(name: str) -> str:
+    """A key for comparing customers' names. It ignores full width, case and spaces."""
+    return cells.plain_cell(name).casefold().replace(" ", "")
 
 
 class RowReader:
@@ -77,15 +77,15 @@ class RowReader:
             for name in product.names():
                 self.products[name].append(product)
         self.parsers: dict[Column, Callable[[str], Any]] = {
-            Column.NUMBER: cells.number,
+            Column.NUMBER: cells.parse_number,
             Column.CUSTOMER: lambda text: cells.free_text(text, 100),
-            Column.PHONE: cells.telephones,
+            Column.PHONE: cells.parse_phones,
             Column.ADDRESS: lambda text: cells.free_text(text, 200),
             Column.PRODUCT: self.product,
-            Column.QUANTITY: cells.quantity,
+            Column.QUANTITY: cells.parse_quantity,
             Column.DATE: lambda text: parse_date(text, today),
-            Column.SLOT: cells.slot,
-            Column.PRIORITY: cells.priority,
+            Column.SLOT: cells.parse_slot,
+            Column.PRIORITY: cells.parse_priority,
             Column.NOTES: cells.free_text,
         }
 
@@ -111,13 +111,13 @@ class RowReader:
         return problems or self._check_amount(OrderDraft(row=line.number, **values))
 
     def product(self, text: str) -> Product:
-        name = cells.plain(text)
+        name = cells.plain_cell(text)
         if not name:
-            raise CellError(_("The product is missing."))
+            raise CellError(_("The product is missing. Please enter it."))
         found = self.products.get(product_name_key(name)) or self.products.get(whole_number(name), [])
         sold = [product for product in found if product.is_active]
         if not found:
-            raise CellError(_("No product has this name. Correct it, or add it to a product's aliases."))
+            raise CellError(_("No product has this name. Please correct the name, or add it to a product's aliases."))
         if not sold:
             raise CellError(_("This product is no longer sold. Please choose another."))
         if len(sold) > 1:
@@ -127,5 +127,5 @@ class RowReader:
     def _check_amount(self, draft: OrderDraft) -> OrderDraft | list[Remark]:
         if draft.quantity * draft.product.price <= MAX_AMOUNT:
             return draft
-        reason = _("The amount is too large. Please check the product's price.")
+        reason = _("The amount is too large. Please check the quantity and the product's price.")
         return [Remark(draft.row, self.layout.title(Column.QUANTITY), reason, str(draft.quantity))]

@@ -17,20 +17,22 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 from importing.columns import SheetLine, UnreadableSheet, find_heading
-from importing.decoding import LOST, ROWS_LOOKED_AT, checked_line, csv_rows, decode, split_separator
+from importing.decoding import LOST_CHARACTER, ROWS_LOOKED_AT, csv_rows, decode, make_line, split_separator
 from importing.report import Remark
 from web.api.bodies import MAX_FILE_BYTES
 
-# A large depot has 500 rows (60 KB) a day. A file beyond these limits is probably the wrong one.
+# Maximum size of a file, and maximum rows. A large depot has 500 rows (60 KB) a day, so that a larger file is probably
+# the wrong one.
 MAX_BYTES = MAX_FILE_BYTES
 MAX_ROWS = 20_000
+# The `encoding` of a sheet that was read from a workbook.
 WORKBOOK = "workbook"
-# Zip archives (.xlsx, .ods), and Microsoft's older container (.xls, and files with a password).
+# First bytes of zip archives (.xlsx, .ods), and of Microsoft's older container (.xls, and files with a password).
 MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 PROGRAM = Path(__file__).with_name("workbook_process.py")
-# Longer than the process's own CPU limit, so that a busy machine does not fail the import.
+# Much longer than the CPU limit of the process itself, so that an import also succeeds on a busy machine.
 TIMEOUT_SECONDS = 60
-# Concurrent processes would multiply the memory used.
+# Only one such process runs at a time, because each may use much memory.
 _one_at_a_time = threading.Lock()
 
 Rows = Iterable[tuple[int, list[str] | str]]
@@ -46,16 +48,16 @@ class Sheet:
     notes: list[Remark]
 
 
-def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
+def read_sheet(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
     """The filled rows of a CSV file, or of the first sheet of a workbook. Raises UnreadableSheet.
 
     If `encoding` is empty, it is detected: by the byte order mark, else UTF-8, else Big5.
     """
     if len(data) > MAX_BYTES:
         raise UnreadableSheet(_("The file is larger than %d MB. Please split it.") % (MAX_BYTES // 1024**2))
-    most = max_rows + ROWS_LOOKED_AT
-    rows, notes, encoding = _read_workbook(data, most) if data.startswith(MARKS) else _read_text(data, encoding, most)
-    lines = [line for number, cells in rows if (line := checked_line(number, cells, encoding)).text()]
+    limit = max_rows + ROWS_LOOKED_AT
+    rows, notes, encoding = _read_workbook(data, limit) if data.startswith(MARKS) else _read_text(data, encoding, limit)
+    lines = [line for number, cells in rows if (line := make_line(number, cells, encoding)).text()]
     if not lines:
         raise UnreadableSheet(_("The file is empty. Please choose another."))
     place = find_heading(lines[:ROWS_LOOKED_AT])
@@ -64,33 +66,33 @@ def read(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
     heading, rest = lines[place], lines[place + 1 :]
     if len(rest) > max_rows:
         raise UnreadableSheet(_("The file has more than %d rows. Please split it.") % max_rows)
-    titles = [title.replace(LOST, "") for title in heading.cells]
+    titles = [title.replace(LOST_CHARACTER, "") for title in heading.cells]
     return Sheet(encoding, SheetLine(heading.number, titles), rest, notes)
 
 
-def _read_text(data: bytes, encoding: str, most: int) -> tuple[Rows, list[Remark], str]:
+def _read_text(data: bytes, encoding: str, max_rows: int) -> tuple[Rows, list[Remark], str]:
     text, encoding = decode(data, encoding)
     if text.lstrip()[:1] == "<":
         raise UnreadableSheet(_("This is a web page or XML. Open it in Excel, save it as .xlsx and import that file."))
     delimiter, text = split_separator(text)
     notes = [Remark(0, "", _("This line only sets the separator. It is not an order."), f"sep={delimiter}")]
-    return islice(csv_rows(text, delimiter), most + 1), notes if delimiter else [], encoding
+    return islice(csv_rows(text, delimiter), max_rows + 1), notes if delimiter else [], encoding
 
 
-def _read_workbook(data: bytes, most: int) -> tuple[Rows, list[Remark], str]:
-    """At most `most` + 1 filled rows of the first visible sheet."""
-    command = [sys.executable, "-I", str(PROGRAM), str(most)]
+def _read_workbook(data: bytes, max_rows: int) -> tuple[Rows, list[Remark], str]:
+    """At most `max_rows` + 1 filled rows of the first visible sheet, notes, and WORKBOOK. Raises UnreadableSheet."""
+    command = [sys.executable, "-I", str(PROGRAM), str(max_rows)]
     try:
         with _one_at_a_time:
-            done = subprocess.run(  # noqa: S603
+            process = subprocess.run(  # noqa: S603
                 command, input=data, capture_output=True, timeout=TIMEOUT_SECONDS, check=True
             )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise UnreadableSheet(_unreadable_reason("large")) from error
-    found = json.loads(done.stdout)
+    found = json.loads(process.stdout)
     if "error" in found:
         raise UnreadableSheet(_unreadable_reason(found["error"]))
-    only = Remark(0, "", _("Only the first sheet, “%s”, is read.") % found["sheet"], ", ".join(found["others"]))
+    only = Remark(0, "", _("Only the first visible sheet, “%s”, is read.") % found["sheet"], ", ".join(found["others"]))
     return found["rows"], [only] if found["others"] else [], WORKBOOK
 
 

@@ -6,7 +6,7 @@ import re
 
 from django.utils.translation import gettext as _
 
-from importing.columns import Column, Layout, SheetLine, known_headings, locate
+from importing.columns import Column, Layout, SheetLine, known_headings, locate_columns
 from importing.report import Remark
 from importing.sheet import WORKBOOK, Sheet
 
@@ -25,11 +25,11 @@ FOOTER = re.compile(
 TELEPHONE = re.compile(r"(?:\d\D?){7}")
 STREET = re.compile(r"[路街巷弄段村里鄉鎮道].*\d")
 # A row with all of these is an order, whatever its other cells contain.
-ORDERED = (Column.PRODUCT, Column.QUANTITY, Column.DATE)
-# Columns that distinguish orders. Offices prefill the others for a whole day.
-TELLING = (Column.CUSTOMER, Column.PHONE, Column.ADDRESS, Column.PRODUCT, Column.QUANTITY, Column.NOTES)
-# A row with at least this many headings repeats the heading.
-HEADINGS_AGAIN = 3
+ORDER_COLUMNS = (Column.PRODUCT, Column.QUANTITY, Column.DATE)
+# Columns that distinguish one order from another. Offices prefill the other columns for a whole day.
+DISTINGUISHING_COLUMNS = (Column.CUSTOMER, Column.PHONE, Column.ADDRESS, Column.PRODUCT, Column.QUANTITY, Column.NOTES)
+# Minimum headings in a row that repeats the headings. They must also fill at least half of its filled cells.
+MIN_HEADINGS = 3
 
 
 def orders_of(sheet: Sheet, layout: Layout) -> tuple[list[tuple[SheetLine, Layout]], list[Remark]]:
@@ -41,7 +41,7 @@ def orders_of(sheet: Sheet, layout: Layout) -> tuple[list[tuple[SheetLine, Layou
     remarks: list[Remark] = []
     for line, following in zip(sheet.lines, [*sheet.lines[1:], None], strict=True):
         if is_heading(line):
-            layout, reason = _below(line, layout)
+            layout, reason = _layout_below(line, layout)
         else:
             reason = _skip_reason(line, layout, following)
         if reason:
@@ -57,27 +57,27 @@ def orders_of(sheet: Sheet, layout: Layout) -> tuple[list[tuple[SheetLine, Layou
 def is_heading(line: SheetLine) -> bool:
     filled = sum(bool(cell.strip()) for cell in line.cells)
     known = len(set(known_headings(line.cells).values()))
-    return known >= HEADINGS_AGAIN and 2 * known >= filled
+    return known >= MIN_HEADINGS and 2 * known >= filled
 
 
-def _below(heading: SheetLine, layout: Layout) -> tuple[Layout, str]:
+def _layout_below(heading: SheetLine, layout: Layout) -> tuple[Layout, str]:
     """The layout of the rows below a repeated heading, and the text of its remark. Raises UnreadableSheet."""
     known = known_headings(heading.cells)
     if all(place in layout.places.get(column, ()) for place, column in known.items()):
-        return layout, _("Skipped: headings repeated.")
-    return locate(heading), _("These headings are used from here on.")
+        return layout, _("Skipped: the headings are repeated.")
+    return locate_columns(heading), _("These headings are used from here on.")
 
 
 def _skip_reason(line: SheetLine, layout: Layout, following: SheetLine | None) -> str:
     """The reason why a row is skipped; empty if it is an order, even an invalid one."""
     cells = ["".join(cell.split()) for cell in line.cells if cell.strip()]
     texts = {column: "".join(layout.text(line, column).split()) for column in Column}
-    if all(texts[column] for column in ORDERED) or line.faults:
+    if all(texts[column] for column in ORDER_COLUMNS) or line.faults:
         return ""
     if _is_total(texts, cells):
         return _("Skipped: a total.")
-    if not any(texts[column] for column in TELLING) and not layout.beyond(line):
-        return _("Skipped: it only has values filled in beforehand.")
+    if not any(texts[column] for column in DISTINGUISHING_COLUMNS) and not layout.beyond(line):
+        return _("Skipped: no order, only columns that were filled in beforehand.")
     if all(FOOTER.fullmatch(cell) for cell in cells):
         return _("Skipped: end of a page.")
     if len(cells) == 1 and following and is_heading(following):
@@ -86,11 +86,13 @@ def _skip_reason(line: SheetLine, layout: Layout, following: SheetLine | None) -
 
 
 def _is_total(texts: dict[Column, str], cells: list[str]) -> bool:
-    """Whether a row names a sum and no order, or has only figures, one of them in the quantity column."""
+    """Whether a row names a sum (合計) and no order, or has only figures, one of them in the quantity column."""
     if any(TOTAL.fullmatch(cell) for cell in cells if cell != texts[Column.NOTES]):
         others = [texts[column] for column in (Column.CUSTOMER, Column.ADDRESS, Column.PRODUCT)]
-        telling = [text for text in others if text and not (TOTAL.fullmatch(text) or FIGURE.fullmatch(text))]
+        names = [text for text in others if text and not (TOTAL.fullmatch(text) or FIGURE.fullmatch(text))]
         is_somewhere = STREET.search(texts[Column.ADDRESS])
-        return len(telling) <= 1 and not is_somewhere and not TELEPHONE.search(texts[Column.PHONE])
-    bare = not any(texts[column] for column in (Column.NUMBER, Column.DATE, *TELLING) if column != Column.QUANTITY)
-    return bare and bool(texts[Column.QUANTITY]) and all(FIGURE.fullmatch(cell) for cell in cells)
+        return len(names) <= 1 and not is_somewhere and not TELEPHONE.search(texts[Column.PHONE])
+    has_only_figures = not any(
+        texts[column] for column in (Column.NUMBER, Column.DATE, *DISTINGUISHING_COLUMNS) if column != Column.QUANTITY
+    )
+    return has_only_figures and bool(texts[Column.QUANTITY]) and all(FIGURE.fullmatch(cell) for cell in cells)

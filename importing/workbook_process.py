@@ -21,27 +21,29 @@ from typing import Any
 
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
+# Limits of this process, and maximum size of all files in the workbook's archive.
 MEMORY_BYTES = 768 * 1024**2
 CPU_SECONDS = 15
 UNPACKED_BYTES = 200 * 1024**2
-# Cells further right are never part of an order. The importer refuses longer cells anyway.
+# Only this many columns, and this many characters of a cell, are read. The importer refuses longer cells.
 MAX_COLUMNS = 256
 MAX_CHARACTERS = 1000
+# Maximum characters of the output, and maximum merged ranges of cells that are filled.
 OUTPUT_CHARACTERS = 40 * 1024**2
 MAX_MERGED = 20_000
 
 
 class WorkbookTooLarge(Exception):
-    """The workbook is larger than any sheet of orders."""
+    """The workbook, or the output, exceeds a limit of this module."""
 
 
-def main(most_rows: int) -> None:
+def main(max_rows: int) -> None:
     limits = {resource.RLIMIT_AS: MEMORY_BYTES, resource.RLIMIT_CPU: CPU_SECONDS, resource.RLIMIT_CORE: 0}
-    for limit, most in limits.items():
+    for limit, maximum in limits.items():
         with suppress(ValueError):  # macOS cannot limit RLIMIT_AS
-            resource.setrlimit(limit, (most, most))
+            resource.setrlimit(limit, (maximum, maximum))
     try:
-        output = json.dumps(first_sheet(sys.stdin.buffer.read(), most_rows))
+        output = json.dumps(first_sheet(sys.stdin.buffer.read(), max_rows))
         if len(output) > OUTPUT_CHARACTERS:
             raise WorkbookTooLarge
     except (WorkbookTooLarge, MemoryError):
@@ -51,9 +53,12 @@ def main(most_rows: int) -> None:
     sys.stdout.write(output)
 
 
-def first_sheet(data: bytes, most_rows: int) -> dict[str, Any]:
-    """The output, with at most one row more than allowed, so that the reader can report it. Raises TooLarge."""
-    workbook = CalamineWorkbook.from_filelike(io.BytesIO(prepared(data)))
+def first_sheet(data: bytes, max_rows: int) -> dict[str, Any]:
+    """The output, with at most `max_rows` + 1 rows: from one row too many the importer sees that there are more.
+
+    Raises WorkbookTooLarge.
+    """
+    workbook = CalamineWorkbook.from_filelike(io.BytesIO(keep_error_texts(data)))
     visible = [
         sheet.name
         for sheet in workbook.sheets_metadata
@@ -61,15 +66,15 @@ def first_sheet(data: bytes, most_rows: int) -> dict[str, Any]:
     ]
     if not visible:
         return {"error": "empty"}
-    rows = enumerate(map(trimmed, rows_of(workbook.get_sheet_by_name(visible[0]))), 1)
+    rows = enumerate(map(trim, rows_of(workbook.get_sheet_by_name(visible[0]))), 1)
     filled = (row for row in rows if row[1])
-    return {"sheet": visible[0], "others": visible[1:], "rows": list(islice(filled, most_rows + 1))}
+    return {"sheet": visible[0], "others": visible[1:], "rows": list(islice(filled, max_rows + 1))}
 
 
-def prepared(data: bytes) -> bytes:
-    """Turns the results of failed formulas (`#N/A`) into text, because the library would leave them out.
+def keep_error_texts(data: bytes) -> bytes:
+    """Turns the results of failed formulas (`#N/A`) in an .xlsx into text. The library would leave them out.
 
-    Raises TooLarge if the unpacked files exceed UNPACKED_BYTES.
+    Returns other workbooks unchanged. Raises WorkbookTooLarge if the unpacked files exceed UNPACKED_BYTES.
     """
     if not data.startswith(b"PK"):
         return data
@@ -90,7 +95,7 @@ def prepared(data: bytes) -> bytes:
 
 def rows_of(sheet: CalamineSheet) -> list[list[str]]:
     """All rows, starting at the first filled column. The value of a cell merged downwards is copied to all its rows."""
-    rows = [[as_text(value) for value in values[:MAX_COLUMNS]] for values in sheet.iter_rows()]
+    rows = [[cell_text(value) for value in values[:MAX_COLUMNS]] for values in sheet.iter_rows()]
     left = sheet.start[1] if sheet.start else 0
     for (first, column), (last, _column) in (sheet.merged_cell_ranges or [])[:MAX_MERGED]:
         place = column - left
@@ -100,14 +105,14 @@ def rows_of(sheet: CalamineSheet) -> list[list[str]]:
     return rows
 
 
-def trimmed(cells: list[str]) -> list[str]:
-    """Removes empty cells at the end, so that the headings are as wide as the table."""
+def trim(cells: list[str]) -> list[str]:
+    """Removes empty cells at the end of a row, so that the headings are as wide as the table."""
     while cells and not cells[-1].strip():
         cells.pop()
     return cells
 
 
-def as_text(value: object) -> str:
+def cell_text(value: object) -> str:
     """A cell as the spreadsheet shows it, except that dates are in ISO format."""
     if isinstance(value, bool):
         return str(value).upper()

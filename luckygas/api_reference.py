@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 SUMMARIES = {
-    "auth_token": "Sign in: name and password for a pair of tokens",
-    "auth_token_refresh": "Refresh: a refresh token for a new pair",
-    "auth_logout": "Sign out: end the tokens and sockets of this sign-in",
+    "auth_token": "Sign in with name and password, and get a pair of tokens",
+    "auth_token_refresh": "Exchange a refresh token for a new pair of tokens",
+    "auth_logout": "Sign out: end the tokens and close the sockets of this sign-in",
     "customers_list": "List customers",
     "customers_create": "Add a customer",
     "customers_retrieve": "Read a customer",
@@ -36,21 +36,21 @@ SUMMARIES = {
     "orders_proof_images_retrieve": "Read a signature or photo",
     "orders_bulk_update": "Change several orders at once",
     "orders_urgent": "List urgent open orders",
-    "orders_warnings": "Read what to know before taking an order",
-    "orders_statistics": "Read the figures of a period",
+    "orders_warnings": "Read warnings about a customer before placing an order",
+    "orders_statistics": "Read the order statistics of a period",
     "notifications_list": "List messages to customers",
     "notifications_retrieve": "Read a message and its trail",
     "notifications_resend_create": "Send a message again",
-    "notifications_all_reported_create": "Say that no more late reports follow",
-    "notifications_statistics_retrieve": "Read the figures of messages",
-    "notifications_callbacks_retrieve": "Take a provider's receipt",
-    "notifications_callbacks_create": "Take a provider's receipt, as a form",
+    "notifications_all_reported_create": "Report that no more late reports follow",
+    "notifications_statistics_retrieve": "Read the message statistics of a period",
+    "notifications_callbacks_retrieve": "Receive a provider's receipt",
+    "notifications_callbacks_create": "Receive a provider's receipt as a form",
     "events_list": "Poll events",
     "events_publish": "Publish an event",
     "websocket_ticket_create": "Get a ticket for one WebSocket",
-    "websocket_stats_retrieve": "Read the figures of WebSockets",
+    "websocket_stats_retrieve": "Read the WebSocket statistics",
     "performance_retrieve": "Read how long operations take",
-    "performance_cache_stats": "Read the use of the caches",
+    "performance_cache_stats": "Read the cache statistics",
     "performance_cache_clear": "Clear the cache",
 }
 
@@ -67,28 +67,42 @@ class Failure(NamedTuple):
 
 ERRORS = {
     "400": Failure(
-        "A value is wrong: correct the field `attr`.", "invalid", "A valid integer is required.", "quantity",
+        "A value is wrong. Correct the field in `attr`.", "invalid", "A valid integer is required.", "quantity",
         "validation_error",
     ),
-    "401": Failure("No valid token: sign in again.", "not_authenticated", "Please sign in."),
-    "403": Failure("Your role may not do this.", "forbidden", "Only the office may do this."),
-    "404": Failure("There is none, or it is not yours.", "not_found", "Not found."),
-    "405": Failure("This path has no such method.", "method_not_allowed", 'Method "PUT" not allowed.'),
-    "406": Failure("Ask for JSON.", "not_acceptable", "Could not satisfy the request Accept header."),
-    "409": Failure(
-        "It was changed meanwhile, or cannot become that. Nothing was changed: read it again.", "invalid_transition",
-        "An order that is “Pending” cannot become “Delivered”.", "status",
+    "401": Failure(
+        "The token is missing, invalid or expired. Sign in again.", "not_authenticated",
+        "Authentication credentials were not provided.",
     ),
-    "410": Failure("The cursor is too old: load the data afresh.", "cursor_gone", "Load the present state.", "since"),
-    "413": Failure("The body is too large.", "too_large", "The request is too large."),
+    "403": Failure("Your role may not do this.", "forbidden", "Only the office may do this."),
+    "404": Failure("The object does not exist, or you may not see it.", "not_found", "Not found."),
+    "405": Failure("This path does not support the method.", "method_not_allowed", 'Method "PUT" not allowed.'),
+    "406": Failure(
+        "The `Accept` header excludes JSON. Accept application/json.", "not_acceptable",
+        "Could not satisfy the request Accept header.",
+    ),
+    "409": Failure(
+        "The object was changed meanwhile, or does not allow this change. Nothing was changed. Read it again.",
+        "invalid_transition", "An order that is “Pending” cannot become “Delivered”.", "status",
+    ),
+    "410": Failure(
+        "The cursor is too old. Load the current state.", "cursor_gone",
+        "This cursor is too old or belongs to another event log. Load the current state and resume from its cursor.",
+        "since",
+    ),
+    "413": Failure(
+        "The body is too large.", "too_large",
+        "The request is too large. Please send it in smaller parts.",
+    ),
     "415": Failure("Send JSON.", "unsupported_media_type", 'Unsupported media type "text/plain" in request.'),
-    "429": Failure("Too many requests: wait as `Retry-After` says.", "throttled", "Request was throttled."),
+    "429": Failure("Too many requests. Wait for the seconds in `Retry-After`.", "throttled", "Request was throttled."),
     "500": Failure(
-        "Our fault: `X-Request-ID` names it in the log.", "error", "A server error occurred.", type="server_error"
+        "An error on our side. The log has its cause under `X-Request-ID`.", "error",
+        "Something went wrong on our side and was logged. Please try again later.", type="server_error",
     ),
     "503": Failure(
-        "Not possible for the moment: repeat it after `Retry-After`.", "row_locked",
-        "Somebody else is changing this. Please try again.", type="server_error",
+        "Not possible at the moment. Retry after the seconds in `Retry-After`.", "row_locked",
+        "Someone else is changing this. Nothing was changed; please try again in a moment.", type="server_error",
     ),
 }  # fmt: skip
 # By field name. If a field has another type than its example, FORMATS applies.
@@ -142,7 +156,7 @@ def error_example(failure: Failure) -> dict[str, Any]:
 
 
 def example(name: str, field: dict[str, Any]) -> Any:
-    """Returns a valid value of the field; None if its schema shows one already (choices, flags, objects)."""
+    """Returns a valid value of the field; None for a field that needs no example (choices, flags, files, objects)."""
     type_, format_ = field.get("type", ""), field.get("format", "")
     if "enum" in field or format_ == "binary":
         return None

@@ -1,4 +1,7 @@
-"""The composition root as an app: registers the checks of settings and starts logging and metrics."""
+"""The composition root as an app.
+
+Registers the checks of settings, and starts logging, shared metrics and the watch for waiting database sessions.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ class LuckyGasConfig(AppConfig):
         from web import metrics
 
         if directory := metrics.directory():
-            metrics.share(directory)
+            metrics.use_directory(directory)
         logs.configure_structlog(settings.LOG_FORMAT)
         lock_waiters.connect()
 
@@ -25,7 +28,7 @@ class LuckyGasConfig(AppConfig):
 class SwitchesConfig(WaffleConfig):
     """django-waffle with our name in the admin."""
 
-    verbose_name = _("Switches")  # type: ignore[assignment]  # waffle says that it is a str
+    verbose_name = _("Switches")  # type: ignore[assignment]  # waffle declares a str
 
 
 class SignInConfig(AxesConfig):  # type: ignore[misc]  # django-axes has no types

@@ -1,4 +1,4 @@
-"""System checks that find wrong settings at start, and not at the first SMS. Each has an id and a hint."""
+"""System checks that report wrong settings when the site starts. Each has an id and a hint."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ from notifications import carrier_rules, sending_rules, texts
 # The id (E: the site does not start; W: a warning), what is wrong, and what to do.
 Problem = tuple[str, str, str]
 
-SHORTEST_SECRET = 16
-# About as long as a real, registered link. It replaces the demo's link, for which nobody pays.
+# The minimum length of a secret, in characters.
+MIN_SECRET = 16
+# Used instead of a loopback link to count the segments of an SMS, because the demo's SMS are free. As long as a
+# registered link.
 SHORT_URL = "https://lg.tw/t/"
 # The allowed range of each number, both ends included.
 LIMITS: dict[str, tuple[float, float]] = {
-    # All tries of a sending must end before it counts as interrupted (five minutes).
+    # All tries of one message must end within five minutes, after which its sending counts as interrupted.
     "SMS_TIMEOUT_SECONDS": (0.1, 60),
     "SMS_WAIT_SECONDS": (0, 60),
     "SMS_WORKERS": (1, 100),
@@ -40,7 +42,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "WEBSOCKET_MESSAGES_PER_SECOND": (0.1, 10_000),
     "WEBSOCKET_BURST": (1, 10_000),
     "WEBSOCKET_MESSAGE_BYTES": (1024, 16 * 1024 * 1024),
-    # Clients send a heartbeat every 30 s. Tests need less.
+    # Clients send a heartbeat every 30 s, so production needs more than that. Tests set less.
     "WEBSOCKET_SILENCE_SECONDS": (0.1, 3600),
     "WEBSOCKET_WAITING_EVENTS": (1, 100_000),
     "WEBSOCKET_WAITING_BYTES": (1024, 64 * 1024 * 1024),
@@ -48,25 +50,27 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 
 @register()
-def settings_are_sound(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    checks = (check_gateways, check_ranges, check_secrets, check_site, check_messages, check_callbacks)
     return [
         (Warning if id_.startswith("W") else Error)(wrong, hint=hint, id=f"luckygas.{id_}")
-        for id_, wrong, hint in (*gateways(), *figures(), *secrets(), *site(), *messages(), *receipts())
+        for check in checks
+        for id_, wrong, hint in check()
     ]
 
 
-def gateways() -> Iterator[Problem]:
+def check_gateways() -> Iterator[Problem]:
     for setting in ("SMS_GATEWAY", "SMS_FALLBACK_GATEWAY"):
         name = getattr(settings, setting)
         if name in settings.SMS_GATEWAYS:
-            yield from gateway(name)
+            yield from check_gateway(name)
         elif name or setting == "SMS_GATEWAY":
             yield "E001", f"{setting} is {name!r}.", f"Use one of: {', '.join(settings.SMS_GATEWAYS)}."
     if settings.SMS_GATEWAY == settings.SMS_FALLBACK_GATEWAY:
-        yield "E004", "SMS_FALLBACK_GATEWAY is SMS_GATEWAY itself.", "Name another gateway, or none."
+        yield "E004", "SMS_FALLBACK_GATEWAY is the same as SMS_GATEWAY.", "Use another gateway, or none."
 
 
-def gateway(name: str) -> Iterator[Problem]:
+def check_gateway(name: str) -> Iterator[Problem]:
     for setting in import_string(settings.SMS_GATEWAYS[name]).needs:
         value = getattr(settings, setting)
         url = urlsplit(value) if setting.endswith("_URL") else None
@@ -74,30 +78,32 @@ def gateway(name: str) -> Iterator[Problem]:
             yield "E002", f"{setting} is empty.", f"The {name} gateway needs it."
         elif url and url.scheme != "https" and url.hostname not in LOOPBACK:
             yield (
-                "E005", f"{setting} is no https URL.",
-                "Use https: password and telephone numbers would be sent in the clear.",
+                "E005", f"{setting} is not an https URL.",
+                "Use https. Otherwise passwords and telephone numbers are sent unencrypted.",
             )  # fmt: skip
 
 
-def figures() -> Iterator[Problem]:
-    for name, (least, most) in LIMITS.items():
-        if not least <= getattr(settings, name) <= most:
-            yield "E003", f"{name} is {getattr(settings, name)}.", f"Use {least} to {most}."
+def check_ranges() -> Iterator[Problem]:
+    for name, (minimum, maximum) in LIMITS.items():
+        if not minimum <= getattr(settings, name) <= maximum:
+            yield "E003", f"{name} is {getattr(settings, name)}.", f"Use {minimum} to {maximum}."
 
 
-def secrets() -> Iterator[Problem]:
-    """Short secrets in a URL or a header can be guessed."""
+def check_secrets() -> Iterator[Problem]:
+    """Reports short secrets, because they can be guessed."""
     for name in ("MONITORING_TOKEN", "SMS_CALLBACK_SECRET"):
-        if 0 < len(getattr(settings, name)) < SHORTEST_SECRET:
-            yield "W003", f"{name} is short.", "Take at least 16 random characters: `openssl rand -hex 24`."
+        if 0 < len(getattr(settings, name)) < MIN_SECRET:
+            yield "W003", f"{name} is short.", "Use at least 16 random characters: `openssl rand -hex 24`."
 
 
-def site() -> Iterator[Problem]:
+def check_site() -> Iterator[Problem]:
     if settings.LOG_FORMAT not in FORMATS:
         yield "E017", f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", f"Use one of: {', '.join(FORMATS)}."
-    if is_refused(parse_url, settings.REDIS_URL or "redis://"):  # the reason repeats part of a password
+    if is_refused(
+        parse_url, settings.REDIS_URL or "redis://"
+    ):  # our text leaves out the error, which may repeat part of a password
         yield (
-            "E018", "REDIS_URL is no address of a Redis.",
+            "E018", "REDIS_URL is not a Redis URL.",
             "Use redis://:password@host:6379/0, rediss:// for TLS, or unix:// for a socket.",
         )  # fmt: skip
     if settings.SHOP_AREA_CODE and settings.SHOP_AREA_CODE not in AREAS:
@@ -109,22 +115,22 @@ def site() -> Iterator[Problem]:
     if url.scheme not in ("http", "https") or not url.hostname or url.path or url.query:
         yield (
             "E021", f"SITE_URL is {settings.SITE_URL!r}.",
-            "Name scheme and host, as https://gas.example.tw: links in e-mail begin with it.",
+            "Write scheme and host, such as https://gas.example.tw. Links in e-mail begin with it.",
         )  # fmt: skip
     if "*" in settings.ALLOWED_HOSTS:
         yield (
             "W001", "ALLOWED_HOSTS contains *.",
-            "With * the site takes any name for its own, also that of whoever made one for it: name the hosts.",
+            "List the site's hosts. With * it answers under any name, also one that an attacker chose.",
         )  # fmt: skip
     if settings.HTTPS and settings.EMAIL_BACKEND == "django.core.mail.backends.console.EmailBackend":
         yield (
             "W004", "E-mail is written to the log.",
-            "Name a mail server in EMAIL_URL: links that set a password stand in the log, and reach nobody.",
+            "Set a mail server in EMAIL_URL. Until then links to set a password go to the log, not to the user.",
         )  # fmt: skip
 
 
-def messages() -> Iterator[Problem]:
-    """Checks the parts of an SMS and its quiet hours."""
+def check_messages() -> Iterator[Problem]:
+    """Checks the parts of an SMS, the quiet hours and the key of the gateway `http`."""
     tracking = settings.TRACKING_URL
     if is_refused(sending_rules.quiet_hours):
         yield (
@@ -135,39 +141,38 @@ def messages() -> Iterator[Problem]:
     if not host or carrier_rules.foreign_links(tracking):
         yield (
             "E011", f"TRACKING_URL is {tracking!r}.",
-            "Write https://…/t/, with a host of SMS_LINK_HOSTS: messages with another link are not sent.",
+            "Write https://…/t/, with a host of SMS_LINK_HOSTS. Messages with another link are not sent.",
         )  # fmt: skip
-    if texts.segments_at_worst(SHORT_URL if host in LOOPBACK else tracking) > 1:
+    if texts.max_default_segments(SHORT_URL if host in LOOPBACK else tracking) > 1:
         yield (
-            "W002", f"SMS_SENDER is {settings.SMS_SENDER!r}, and TRACKING_URL {tracking!r}.",
-            "Each message costs two segments: shorten name or link.",
+            "W002", f"SMS_SENDER is {settings.SMS_SENDER!r}, and TRACKING_URL is {tracking!r}.",
+            "Messages cost more than one segment. Shorten the sender's name or the link.",
         )  # fmt: skip
     if not settings.SMS_SENDER.strip():
         yield (
             "E015", "SMS_SENDER is empty.",
-            "Name the sender that is registered: the carriers block what does not carry it.",
+            "Set the registered sender's name. Carriers block messages without it.",
         )  # fmt: skip
     key = settings.SMS_API_KEY
     if not key.isprintable() or key != key.strip():  # a line end, for example, breaks every request
         yield (
-            "E016", "SMS_API_KEY cannot stand in a header.",
-            "Write it without spaces around it, and without the end of a line.",
+            "E016", "SMS_API_KEY has characters that an HTTP header cannot hold.",
+            "Remove spaces at its start and end, and line ends.",
         )  # fmt: skip
 
 
-def receipts() -> Iterator[Problem]:
-    """Checks the settings of callbacks."""
+def check_callbacks() -> Iterator[Problem]:
     for network in settings.SMS_CALLBACK_ADDRESSES:
-        if is_refused(ip_network, network, strict=False):  # every receipt would be refused
+        if is_refused(ip_network, network, strict=False):  # then the site would refuse every receipt
             yield (
-                "E012", f"SMS_CALLBACK_ADDRESSES has {network!r}.",
+                "E012", f"SMS_CALLBACK_ADDRESSES contains {network!r}.",
                 "Write addresses or networks, comma-separated: 203.0.113.7,198.51.100.0/24.",
             )  # fmt: skip
     if not re.fullmatch("[A-Za-z0-9_-]*", settings.SMS_CALLBACK_SECRET):
-        yield "E013", "SMS_CALLBACK_SECRET cannot stand in a path.", "Use letters, digits, - and _ only."
+        yield "E013", "SMS_CALLBACK_SECRET cannot be part of a URL.", "Use only letters, digits, - and _."
     url = settings.SMS_CALLBACK_BASE_URL
     if url and not re.match(r"https?://[A-Za-z0-9]", url):
-        yield "E014", f"SMS_CALLBACK_BASE_URL is {url!r}.", "Write it whole: https://gas.example.tw."
+        yield "E014", f"SMS_CALLBACK_BASE_URL is {url!r}.", "Write scheme and host, such as https://gas.example.tw."
 
 
 def is_refused(parse: Callable[..., object], *value: Any, **options: Any) -> bool:

@@ -1,6 +1,6 @@
 """Reads the environment. Every NAME may also be given as NAME_FILE: the path of a file with the value.
 
-Docker and systemd (`LoadCredential=`) pass secrets so, because a list of processes does not show files.
+Docker and systemd (`LoadCredential=`) pass secrets as files, which a list of processes does not show.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
-from web.text import visible
+from web.text import remove_invisible
 
 # Loopback hosts, in the form of `urlsplit(…).hostname`.
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -23,16 +23,16 @@ Reader = Callable[[str], dict[str, Any]]
 
 class Variables(FileAwareMapping):  # type: ignore[misc]  # django-environ has no types
     def __getitem__(self, name: str) -> str:
-        """Returns the value without invisible characters, and without the line end that editors and `echo` add.
+        """Returns the value without invisible characters. Raises KeyError, ImproperlyConfigured.
 
-        Raises KeyError, ImproperlyConfigured.
+        Of a file's value also removes the line ends that editors and `echo` add.
         """
         try:
             value: str = super().__getitem__(name)
         except (OSError, UnicodeDecodeError) as error:
             raise ImproperlyConfigured(f"{name}_FILE: {error}") from error
         value = value.rstrip("\r\n") if self.env.get(f"{name}_FILE") else value
-        return visible(value).replace("$", r"\$")  # `Environment` undoes the escape
+        return remove_invisible(value).replace("$", r"\$")  # `Environment` undoes the escape
 
 
 class Environment(environ.FileAwareEnv):  # type: ignore[misc]
@@ -66,6 +66,4 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
         with suppress(ValueError, ImproperlyConfigured), warnings.catch_warnings(action="ignore"):
             if (found := read(value)).get(needed):
                 return found
-        raise ImproperlyConfigured(
-            f"{var} is no URL like {example}; letters as / and @ in a password are written %2F, %40."
-        )
+        raise ImproperlyConfigured(f"{var} is not a URL like {example}. In a password, write / as %2F and @ as %40.")

@@ -1,4 +1,4 @@
-"""Settings of libraries that do not depend on the environment."""
+"""Settings of libraries. Does not read the environment: `luckygas.settings` passes its values."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ REST_FRAMEWORK: dict[str, Any] = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-# Rates by role (per user) and by operation (per user, or per address without sign-in): see accounts.api.access. Empty:
-# no limit.
+# Rates by role (per user) and by operation (per user, or per address without sign-in): see accounts.api.access. Empty
+# means no limit.
 THROTTLE_RATES = {
     "anonymous": "120/min",
     "customer": "120/min",
@@ -42,11 +42,11 @@ THROTTLE_RATES = {
     "password_reset": "10/min",
     # A customer's new orders.
     "order": "10/min",
-    # Signatures and photos; decoding costs time. Those of a day without signal come one after the other.
+    # Signatures and photos, which take time to decode. After a day without signal they arrive one after the other.
     "proof_image": "120/min",
     # Polling events: five pages without sockets poll up to three channels every three seconds.
     "events": "600/min",
-    # Each takes a processor for a second or more.
+    # Each call keeps a processor busy for a second or more.
     "schema": "20/min",
     "import": "20/min",
     # By address: the tracking page of an SMS, its socket, and callbacks with a wrong secret.
@@ -64,30 +64,34 @@ SECONDS = {"s": 1, "min": 60, "h": 3600}
 Rate = tuple[int, int] | None
 
 
-def throttle_rates(said: list[str]) -> dict[str, Rate]:
+def throttle_rates(overrides: list[str]) -> dict[str, Rate]:
     """Applies overrides such as `office=6000/min` or `order=` to THROTTLE_RATES. Raises ImproperlyConfigured."""
     rates = dict(THROTTLE_RATES)
-    for one in said:
-        name, equals, value = (part.strip() for part in one.partition("="))
+    for override in overrides:
+        name, equals, value = (part.strip() for part in override.partition("="))
         if not equals or name not in rates:
-            raise ImproperlyConfigured(f"THROTTLE_RATES: “{one}” must be name=rate, of {', '.join(rates)}.")
+            raise ImproperlyConfigured(
+                f"THROTTLE_RATES: “{override}” must be name=rate. The names are: {', '.join(rates)}."
+            )
         rates[name] = value
     return {name: throttle_rate(name, value) for name, value in rates.items()}
 
 
-def throttle_rate(name: str, said: str) -> Rate:
-    """Parses a rate to a count and its seconds; None: no limit. Raises ImproperlyConfigured."""
-    if not said:
+def throttle_rate(name: str, text: str) -> Rate:
+    """Parses a rate to a count and a number of seconds. Returns None for no limit. Raises ImproperlyConfigured."""
+    if not text:
         return None
-    if (found := RATE.fullmatch(said)) is None:
-        raise ImproperlyConfigured(f"THROTTLE_RATES, {name}: “{said}” is no rate; one is like 120/min (s, min, h).")
+    if (found := RATE.fullmatch(text)) is None:
+        raise ImproperlyConfigured(
+            f"THROTTLE_RATES, {name}: “{text}” is not a rate. Write a number and s, min or h, such as 120/min."
+        )
     return int(found[1]), SECONDS[found[2]]
 
 
 ERROR_STATUSES = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "429", "500", "503"]
 DRF_STANDARDIZED_ERRORS: dict[str, Any] = {
     "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
-    "EXCEPTION_HANDLER_CLASS": "web.api.errors.Handler",
+    "EXCEPTION_HANDLER_CLASS": "web.api.errors.ApiExceptionHandler",
     "EXCEPTION_FORMATTER_CLASS": "web.api.errors.Formatter",
     "ALLOWED_ERROR_STATUS_CODES": ERROR_STATUSES,
     "ERROR_SCHEMAS": dict.fromkeys(ERROR_STATUSES, "web.api.errors.ErrorResponse"),
@@ -102,7 +106,7 @@ SIMPLE_JWT: dict[str, Any] = {
 }
 
 
-def spectacular(languages: list[tuple[str, Any]]) -> dict[str, Any]:
+def spectacular_settings(languages: list[tuple[str, Any]]) -> dict[str, Any]:
     return {
         "TITLE": "Lucky Gas",
         "VERSION": "1",
@@ -130,11 +134,12 @@ def spectacular(languages: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def caches(redis_url: str) -> dict[str, Any]:
-    """`default` is shared by all processes, or off: invalidating it in one process would leave the others stale.
+    """Returns Django's CACHES.
 
-    `switches` is for django-waffle, so that its lookups see a change within a second.
+    `default` is in Redis, shared by all processes. Without Redis it is off, because each process would have its own
+    cache, which the others could not invalidate. `switches` caches django-waffle's lookups for a second.
     """
-    # Limits in seconds for a hanging Redis; after one the cache skips Redis for a while.
+    # Time limits in seconds for a hanging Redis. After a timeout the cache skips Redis for a while.
     limits = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2, "max_connections": 10_000}
     shared = {
         "BACKEND": "web.caching.ForgivingRedis", "LOCATION": redis_url, "KEY_PREFIX": "luckygas",
@@ -149,31 +154,31 @@ def caches(redis_url: str) -> dict[str, Any]:
 
 
 SETTINGS: dict[str, Any] = {
-    # The first one makes new hashes. The others are Django's, for imported passwords.
+    # The first one hashes new passwords. The others are Django's, for imported hashes.
     "PASSWORD_HASHERS": ["accounts.backends.PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]],
-    # Queries on web.audit rows go by object, not by time.
+    # Audit rows (web.audit) are looked up by object, not by time.
     "SIMPLE_HISTORY_DATE_INDEX": False,
     # django-axes counts wrong passwords in the database (accounts.attempts), and locks a user name for one address.
     "AXES_LOCKOUT_PARAMETERS": [["username", "ip_address"]],
     "AXES_RESET_ON_SUCCESS": True,
-    # Who goes on trying while locked does not stay locked for it: a telephone would, with an old password in it.
+    # Attempts during a lock do not extend it: otherwise a telephone with an old password would stay locked.
     "AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT": False,
     "AXES_CLIENT_IP_CALLABLE": "web.throttling.address_of",
     "AXES_USERNAME_CALLABLE": "accounts.attempts.name_of",
     "AXES_LOCKOUT_CALLABLE": "accounts.attempts.lockout_response",
     # The log records sign-ins; a second, permanent record is not needed.
     "AXES_DISABLE_ACCESS_LOG": True,
-    # Our admin of attempts (accounts.admin) leaves out the columns that stay empty.
+    # Our own admin page (accounts.admin) replaces django-axes's, which has columns that stay empty here.
     "AXES_ENABLE_ADMIN": False,
     "AXES_VERBOSE": False,
     "AUTHENTICATION_BACKENDS": ["axes.backends.AxesStandaloneBackend", "accounts.backends.RolesBackend"],
 }
 
 
-def site_url(named: str, https: bool, hosts: list[str], tracking_url: str) -> str:
-    """Returns the site's URL without a final slash: `named`, else from the first host, else from `tracking_url`."""
-    if named:
-        return named.strip().rstrip("/")
+def site_url(given: str, https: bool, hosts: list[str], tracking_url: str) -> str:
+    """Returns the site's URL without a final slash: `given`, else the first host's (https), else the tracking URL's."""
+    if given:
+        return given.strip().rstrip("/")
     first = next((host.lstrip(".") for host in hosts if host != "*"), "")
     parts = urlsplit(tracking_url)
     return f"https://{first}" if https and first else f"{parts.scheme}://{parts.netloc}"

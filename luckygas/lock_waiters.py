@@ -3,8 +3,8 @@
 If a hanging transaction locks a row, every request for that row waits and holds a connection, until none is left. So a
 thread in each process watches its own sessions in PostgreSQL. After one session has blocked others for
 LONGEST_BLOCK_SECONDS, the oldest waiters may go on waiting, at most a quarter of the pool. The thread cancels the rest,
-and their clients get 503 `row_locked`. A queue that moves has a new blocker each moment and is left alone. All locks
-count: of `SELECT … FOR UPDATE`, of foreign keys at COMMIT, of a migration.
+and their clients get 503 `row_locked`. A queue that moves has a new blocker each moment, so none of its waiters are
+cancelled. All locks count: of `SELECT … FOR UPDATE`, of foreign keys at COMMIT, of a migration.
 """
 
 from __future__ import annotations
@@ -26,46 +26,47 @@ from web.database import LONG_WORK
 
 log = logging.getLogger(__name__)
 
-# Well below the one second in which other requests should be answered; many times a short transaction.
+# A session that blocks others for longer counts as hanging. Much longer than a usual transaction, and well below the
+# second within which requests should be answered.
 LONGEST_BLOCK_SECONDS = 0.25
-LOOK_SECONDS = 0.05
-# Pause after an error of the database.
-RETRY_SECONDS = 1.0
-AT_WORK = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
+# The pause between two queries for waiting sessions, and the pause after a database error.
+POLL_SECONDS, RETRY_SECONDS = 0.05, 1.0
+BUSY = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
+# The given sessions that wait for a lock, with the sessions that block each; not those with long work (web.database).
 WAITING = """
     SELECT pid, pg_blocking_pids(pid) FROM pg_stat_activity
     WHERE wait_event_type = 'Lock' AND application_name <> %s AND pid = ANY(%s) ORDER BY query_start
 """
-# Checks again that the session still waits, so that it never cancels the session's next statement.
+# Cancels only sessions that still wait for a lock, because a session may have gone on to its next statement.
 CANCEL = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = ANY(%s)"
 
 
-def most_waiting() -> int:
-    """Connections that may wait for one blocker."""
+def max_waiting() -> int:
+    """How many of this process's connections may wait for lasting blockers in total: a quarter of the pool."""
     return max(1, int(settings.DATABASE_POOL) // 4)
 
 
 class Blockers:
-    """The sessions that block others, and since when. `most`: sessions that may wait for one blocker."""
+    """The sessions that block others, and since when. `limit`: how many sessions may wait for lasting blockers."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
         self._since: dict[int, float] = {}
         self.lasting: set[int] = set()
 
-    def too_many(self, waiting: dict[int, list[int]], now: float) -> list[int]:
-        """Returns the sessions to cancel. `waiting`: session → the sessions it waits for, the oldest waiter first."""
-        heads = {pid: first_of(pid, waiting) for pid in waiting}
+    def sessions_to_cancel(self, waiting: dict[int, list[int]], now: float) -> list[int]:
+        """Returns the sessions beyond the limit. `waiting`: session → its blockers, the oldest waiter first."""
+        heads = {pid: first_blocker(pid, waiting) for pid in waiting}
         self._since = {head: self._since.get(head, now) for head in heads.values()}
         lasting = {head for head, since in self._since.items() if now - since >= LONGEST_BLOCK_SECONDS}
         for head in lasting - self.lasting:
             log.warning("A database session blocks others.", extra={"session": head})
         self.lasting = lasting
-        return [pid for pid, head in heads.items() if head in lasting][self.most :]
+        return [pid for pid, head in heads.items() if head in lasting][self.limit :]
 
 
-def first_of(pid: int, waiting: dict[int, list[int]]) -> int:
-    """Returns the session that blocks `pid` in the end and does not wait itself."""
+def first_blocker(pid: int, waiting: dict[int, list[int]]) -> int:
+    """Follows blockers from `pid` to one that does not wait itself. In a deadlock: to one of the waiting sessions."""
     seen = {pid}
     while ahead := [other for other in waiting.get(pid, ()) if other not in seen]:
         pid = ahead[0]
@@ -74,53 +75,53 @@ def first_of(pid: int, waiting: dict[int, list[int]]) -> int:
 
 
 class Watch:
-    """The watching thread. Queries PostgreSQL only while more connections are at work than may wait."""
+    """The watching thread. Starts to query PostgreSQL when more connections are busy than may wait."""
 
     def __init__(self) -> None:
         # Read once, because a test that restores its settings removes them for a moment.
-        self.most = most_waiting()
+        self.limit = max_waiting()
         # Weak references, because a pool replaces its connections now and then.
         self._connections: deque[ref[Any]] = deque(maxlen=4 * settings.DATABASE_POOL)
         self._thread: threading.Thread | None = None
 
-    def took(self, connection: Any) -> None:
-        """Registers a connection that a thread of this process took from the pool. Starts the watching thread."""
-        if (taken := ref(connection.connection)) not in self._connections:
-            self._connections.append(taken)
+    def register(self, connection: Any) -> None:
+        """Adds a connection that a thread of this process got from the pool. Starts the watching thread."""
+        if (reference := ref(connection.connection)) not in self._connections:
+            self._connections.append(reference)
         if self._thread is None or not self._thread.is_alive():  # threads do not survive a fork
             self._thread = threading.Thread(target=self._run, name="lock-waiters", daemon=True)
             self._thread.start()
 
-    def at_work(self) -> list[int]:
+    def busy_sessions(self) -> list[int]:
         """Returns the sessions of this process that run a statement or are in a transaction.
 
-        Idle connections do not count, such as those that a hub uses once a second.
+        Leaves out idle connections, such as those that a hub uses once a second.
         """
-        known = [taken() for taken in list(self._connections)]
+        known = [reference() for reference in list(self._connections)]
         infos = [connection.info for connection in known if connection is not None]
-        return [info.backend_pid for info in infos if info.transaction_status in AT_WORK]
+        return [info.backend_pid for info in infos if info.transaction_status in BUSY]
 
     def _run(self) -> None:
         while True:
-            sleep(LOOK_SECONDS)
+            sleep(POLL_SECONDS)
             try:
-                if len(self.at_work()) > self.most:
-                    self._look()
+                if len(self.busy_sessions()) > self.limit:
+                    self._cancel_waiters()
             except Error:
                 log.warning("Cannot read which sessions wait for a lock.", exc_info=True)
                 sleep(RETRY_SECONDS)
 
-    def _look(self) -> None:
-        """Cancels waiters until no blocker is left and few enough connections are at work."""
-        blockers, own = Blockers(self.most), connections[DEFAULT_DB_ALIAS].copy()
+    def _cancel_waiters(self) -> None:
+        """Cancels waiters beyond the limit. Returns when no blocker lasts and few enough connections are busy."""
+        blockers, own = Blockers(self.limit), connections[DEFAULT_DB_ALIAS].copy()
         own.settings_dict["OPTIONS"].pop("pool")  # the pool may have no connection left
         try:
-            while len(pids := self.at_work()) > self.most or blockers.lasting:
+            while len(pids := self.busy_sessions()) > self.limit or blockers.lasting:
                 with own.cursor() as cursor:
                     cursor.execute(WAITING, [LONG_WORK, pids])
-                    if in_vain := blockers.too_many(dict(cursor.fetchall()), monotonic()):
-                        cursor.execute(CANCEL, [in_vain])
-                sleep(LOOK_SECONDS)
+                    if to_cancel := blockers.sessions_to_cancel(dict(cursor.fetchall()), monotonic()):
+                        cursor.execute(CANCEL, [to_cancel])
+                sleep(POLL_SECONDS)
         finally:
             own.close()
 
@@ -128,11 +129,11 @@ class Watch:
 watch = Watch()
 
 
-def took(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+def register_connection(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """Receiver of `connection_created`, which Django sends whenever a thread gets a connection."""
     if getattr(connection, "pool", None) is not None:
-        watch.took(connection)
+        watch.register(connection)
 
 
 def connect() -> None:
-    connection_created.connect(took, dispatch_uid="luckygas.lock_waiters")
+    connection_created.connect(register_connection, dispatch_uid="luckygas.lock_waiters")

@@ -1,4 +1,4 @@
-"""Logging: gives all lines, of any library, one format, and masks secrets and telephone numbers."""
+"""Gives the log lines of all libraries one format, and masks secrets and telephone numbers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class MaskSecrets(logging.Filter):
     """Masks the record itself, so that all later handlers get it masked."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.msg, str):  # structlog's are dictionaries
+        if isinstance(record.msg, str):  # structlog's messages are dictionaries
             text = record.getMessage()
             masked = mask(text)
             if masked != text:
@@ -50,10 +50,10 @@ def quote(text: str) -> str:
     characters besides \\n end a line, and direction marks reverse words.
     """
     masked = mask(text)
-    return masked if masked.isprintable() else "".join(map(_quoted, masked))
+    return masked if masked.isprintable() else "".join(map(_quote_letter, masked))
 
 
-def _quoted(letter: str) -> str:
+def _quote_letter(letter: str) -> str:
     if letter.isprintable() or unicodedata.category(letter) == "Zs":
         return letter
     return letter.encode("unicode_escape").decode()
@@ -69,13 +69,13 @@ def _quote_values(logger: Any, name: str, event: EventDict) -> EventDict:
     return event
 
 
-def _escape(logger: Any, name: str, line: Any) -> str:
-    """Escapes all other unprintable characters; JSON only escapes those below U+0020 (RFC 8259, section 7)."""
-    return line if line.isprintable() else "".join(map(_escaped, line))
+def _escape_line(logger: Any, name: str, line: Any) -> str:
+    """Escapes the unprintable characters that JSON leaves: those from U+0020 (RFC 8259, section 7)."""
+    return line if line.isprintable() else "".join(map(_escape_letter, line))
 
 
-def _escaped(letter: str) -> str:
-    return letter if _quoted(letter) == letter else json.dumps(letter)[1:-1]
+def _escape_letter(letter: str) -> str:
+    return letter if _quote_letter(letter) == letter else json.dumps(letter)[1:-1]
 
 
 def _mask_line(logger: Any, name: str, line: Any) -> Any:
@@ -83,13 +83,13 @@ def _mask_line(logger: Any, name: str, line: Any) -> Any:
     return mask(line)
 
 
-def _words_first(logger: Any, name: str, event: EventDict) -> EventDict:
+def _sort_fields(logger: Any, name: str, event: EventDict) -> EventDict:
     """Puts time, level and text first, for human readers."""
     return {"timestamp": event.pop("timestamp"), "level": event.pop("level"), "event": event.pop("event"), **event}
 
 
-def before(form: str) -> list[Processor]:
-    """Returns the processors of every line, before rendering."""
+def shared_processors(form: str) -> list[Processor]:
+    """Returns the processors that every line goes through before it is rendered."""
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -106,11 +106,11 @@ def formatter(form: str) -> logging.Formatter:
     exceptions = structlog.processors.format_exc_info
     as_text: list[Processor] = [exceptions, _quote_values, text]
     as_json: list[Processor] = [
-        _words_first, exceptions, structlog.processors.JSONRenderer(ensure_ascii=False), _escape,
+        _sort_fields, exceptions, structlog.processors.JSONRenderer(ensure_ascii=False), _escape_line,
     ]  # fmt: skip
     renderers = as_json if form == "json" else as_text
     return ProcessorFormatter(
-        foreign_pre_chain=before(form),
+        foreign_pre_chain=shared_processors(form),
         processors=[ProcessorFormatter.remove_processors_meta, *renderers, _mask_line],
     )
 
@@ -130,7 +130,7 @@ def config(level: str, form: str) -> dict[str, Any]:
             "django.server": {"handlers": [], "propagate": True},
             # uvicorn's own handler would write whole URLs, tokens included.
             "uvicorn.error": {"handlers": ["console"], "propagate": False},
-            # `runserver` logs every request, and Django every refused one; our middleware already does.
+            # `runserver` logs every request, and Django every refused one. Our middleware already logs them all.
             "django.channels.server": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
             # Without an entry redis-py adds its own handler.
@@ -142,9 +142,9 @@ def config(level: str, form: str) -> dict[str, Any]:
 
 
 def configure_structlog(form: str) -> None:
-    """Sends lines of `structlog.get_logger()` through the same handlers."""
+    """Sends the lines of `structlog.get_logger()` through the handlers of `logging`."""
     structlog.configure(
-        processors=[*before(form), ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared_processors(form), ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,

@@ -19,10 +19,10 @@ from structlog.contextvars import bound_contextvars
 
 from web import request_id
 from web.api.errors import bad_request
-from web.metrics import persistent
-from web.text import visible_form
+from web.metrics import mark_persistent
+from web.text import remove_invisible_from_form
 
-REQUESTS = persistent(Counter("luckygas_http_requests", "Requests answered.", ["method", "route", "status"]))
+REQUESTS = mark_persistent(Counter("luckygas_http_requests", "Requests answered.", ["method", "route", "status"]))
 SECONDS = Histogram(
     "luckygas_http_request_seconds",
     "Duration of requests.",
@@ -31,21 +31,21 @@ SECONDS = Histogram(
 )
 
 
-log = logging.getLogger("luckygas.access")
-refused = logging.getLogger(__name__)
+access_log = logging.getLogger("luckygas.access")
+log = logging.getLogger(__name__)
 HEADER = "X-Request-ID"
 # Server time in milliseconds since 1970, for the clock of pages. (`Date` has whole seconds, and Daphne omits it.)
 TIME = "X-Server-Time"
 # Converts a URL pattern to `/api/v1/orders/<pk>/`.
-_readable = cache(simplify_regex)
-# Clients may send any other; it counts as "other".
+_simplify = cache(simplify_regex)
+# Clients may send other methods; all of those count as "other".
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-# The status if even the error page fails.
+# The status that is logged if even the error page fails.
 BROKEN = 500
-# The route of paths without a pattern, and how much of such a path is logged.
+# The route of paths that match no pattern, and how many characters of such a path are logged.
 UNMATCHED, MAX_CHARACTERS = "unmatched", 200
 
-# Defaults for answers that do not set these headers.
+# Defaults for responses that do not set these headers.
 HEADERS = {
     # Browsers and proxies must not store personal data (RFC 9111, section 5.2.2). The driver's service worker stores
     # what it needs without a network.
@@ -57,25 +57,28 @@ HEADERS = {
 
 
 def observe(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Adds the request id and server time, logs and counts. Must come first, to see answers of other middleware."""
+    """Adds request id and server time to each response. Logs and counts the request.
+
+    Must come first, so that it sees the responses of all other middleware.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        asked, started = request_id.given_or_new(request.headers.get(HEADER, "")), perf_counter()
+        id_, started = request_id.given_or_new(request.headers.get(HEADER, "")), perf_counter()
         status = BROKEN
-        with bound_contextvars(request_id=asked):
+        with bound_contextvars(request_id=id_):
             try:
                 response = get_response(request)
                 status = response.status_code
             finally:
-                account(request, status, perf_counter() - started)
-        response[HEADER], response[TIME] = asked, str(int(time() * 1000))
+                record_request(request, status, perf_counter() - started)
+        response[HEADER], response[TIME] = id_, str(int(time() * 1000))
         return response
 
     return middleware
 
 
 def default_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Adds HEADERS where the answer has none of its own."""
+    """Adds each of HEADERS that the response does not set itself."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -89,7 +92,7 @@ def default_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Call
 class VisibleText:
     """Drops invisible characters from forms and query parameters before a view reads them.
 
-    Comes after the CSRF check, which has already read the form. So it reads no body of a refused request.
+    Must come after the CSRF check: then it reads no form of a request that the check refuses.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -101,17 +104,17 @@ class VisibleText:
     def process_view(self, request: HttpRequest, view: Callable[..., HttpResponse], *args: object) -> None:
         # Views that read the parameters report this error themselves.
         with suppress(TooManyFieldsSent):
-            request.GET = visible_form(request.GET)  # type: ignore[assignment]  # a cached property
+            request.GET = remove_invisible_from_form(request.GET)  # type: ignore[assignment]  # a cached property
         # The API parses its bodies itself (web.api.parsers).
         if request.method == "POST" and not getattr(view, "csrf_exempt", False):
-            request.POST = visible_form(request.POST)  # type: ignore[assignment]  # has a setter
+            request.POST = remove_invisible_from_form(request.POST)  # type: ignore[assignment]  # has a setter
 
 
 class RefuseImpossible:
-    """Answers 400 if a value fits no column, such as text with NUL or the year 10000. The API does so itself.
+    """Answers 400 if the database cannot store a value, such as text with NUL or the year 10000.
 
-    Django's own views check few values of their URL. A transaction is rolled back whole. Logs a warning, because our
-    own check should have refused the value earlier.
+    Django's own views check few values of their URL. The API answers 400 itself. The request's transaction has been
+    rolled back by then. Logs a warning, because our own validation should have refused the value earlier.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -123,24 +126,24 @@ class RefuseImpossible:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, (DataError, OverflowError)):
             return None
-        refused.warning("The database refused values that our validation accepted.", exc_info=exception)
+        log.warning("The database refused values that our validation accepted.", exc_info=exception)
         return bad_request(request, exception)
 
 
-def account(request: HttpRequest, status: int, seconds: float) -> None:
+def record_request(request: HttpRequest, status: int, seconds: float) -> None:
     method, where = request.method if request.method in METHODS else "other", route(request)
     REQUESTS.labels(method, where, status).inc()
     SECONDS.labels(method, where).observe(seconds)
-    said = {"method": method, "route": where, "status": status, "ms": round(seconds * 1000, 1)}
+    fields = {"method": method, "route": where, "status": status, "ms": round(seconds * 1000, 1)}
     if where == UNMATCHED:
-        said["path"] = request.path[:MAX_CHARACTERS]
-    log.info("request", extra=said | {"user_id": user_id(request)})
+        fields["path"] = request.path[:MAX_CHARACTERS]
+    access_log.info("request", extra=fields | {"user_id": user_id(request)})
 
 
 def route(request: HttpRequest) -> str:
-    """Returns the pattern of the path, so that the number of label values is bounded."""
+    """Returns the pattern that the path matches, "static" or "unmatched", so that there are few label values."""
     if request.resolver_match is not None:
-        return _readable(request.resolver_match.route)
+        return _simplify(request.resolver_match.route)
     return "static" if request.path_info.startswith(settings.STATIC_URL) else UNMATCHED
 
 

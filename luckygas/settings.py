@@ -25,10 +25,10 @@ env = Environment()
 
 
 def local_secret() -> str:
-    """Returns a random key from a file, so that sessions and tokens survive a restart of the demo."""
+    """Returns a random key from a file, so that sessions and tokens survive a restart. Creates a missing file."""
     path = BASE_DIR / ".secret_key"
     if not path.exists():
-        # A hard link appears only when the file is complete. Of two processes, the first one's key stays.
+        # A hard link appears only when the file is complete. If two processes create it, the first one's key stays.
         with NamedTemporaryFile("w", dir=BASE_DIR, prefix=path.name) as file, suppress(FileExistsError):
             file.write(secrets.token_urlsafe(50))
             file.flush()
@@ -40,7 +40,7 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or local_secret()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-# Behind a proxy that ends TLS. The demo on loopback has no redirects and no secure cookies.
+# True behind a proxy that ends TLS. False for the demo on loopback, which has no redirects and no secure cookies.
 HTTPS = env.bool("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 LANGUAGE_COOKIE_SAMESITE = "Lax"
@@ -136,21 +136,21 @@ if DATABASE["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
-    # A file, not memory: the tests write from several threads and processes.
+    # A file instead of memory, because tests write from several threads and processes.
     DATABASE["TEST"] = {"NAME": env.str("TEST_SQLITE", default=str(BASE_DIR / "db.sqlite3.test"))}
 else:
-    # Under ASGI each concurrent request has a thread, so a pool holds the connections. It checks them before use.
-    # A host that vanishes is detected after 15 s instead of TCP's two hours.
-    LINK = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
-    LINK |= {"tcp_user_timeout": 15_000}
+    # Under ASGI each concurrent request has a thread, so a pool holds the connections and checks each before use.
+    # A vanished database host is detected after 15 s instead of TCP's two hours.
+    tcp = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+    tcp |= {"tcp_user_timeout": 15_000}
     pool = {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 5, "reconnect_timeout": 2}
     DATABASE["CONN_HEALTH_CHECKS"] = True
     # PostgreSQL ends statements that wait too long for a lock, and idle transactions. So a frozen process (a paused
-    # container, SIGSTOP) cannot hold its locks for long. The URL and PGOPTIONS come later and override this.
+    # container, SIGSTOP) cannot hold its locks for long. Options in the URL, else in PGOPTIONS, override these.
     limits = f"-c lock_timeout={DATABASE_LOCK_SECONDS}s"
     limits += f" -c idle_in_transaction_session_timeout={DATABASE_IDLE_SECONDS}s"
-    said = DATABASE.setdefault("OPTIONS", {}).pop("options", env.str("PGOPTIONS", default=""))
-    DATABASE["OPTIONS"] |= LINK | {"pool": pool, "options": f"{limits} {said}".strip()}
+    given = DATABASE.setdefault("OPTIONS", {}).pop("options", env.str("PGOPTIONS", default=""))
+    DATABASE["OPTIONS"] |= tcp | {"pool": pool, "options": f"{limits} {given}".strip()}
 DATABASES = {"default": DATABASE}
 
 REDIS_URL = env.str("REDIS_URL", default="")
@@ -197,7 +197,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 # Uploads: signatures and photos of deliveries. All servers need the same directory.
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / "media")))
 
-# Where `deploy/backup` writes on this machine. Metrics report the newest backup; empty: no such metric.
+# The directory on this machine where `deploy/backup` writes. Metrics report the newest backup; empty: no such metric.
 BACKUP_DIR = env.str("BACKUP_DIR", default="")
 
 # Map tiles, `https://tile.example/{z}/{x}/{y}.png`, and their attribution; empty: maps without tiles.
@@ -226,7 +226,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 vars().update(libraries.SETTINGS)
-# After this many wrong passwords the user name is locked for that address, for so long.
+# After SIGN_IN_FAILURES wrong passwords the user name is locked for that address, for SIGN_IN_COOLOFF_MINUTES.
 AXES_FAILURE_LIMIT = SIGN_IN_FAILURES = env.int("SIGN_IN_FAILURES", default=5)
 SIGN_IN_COOLOFF_MINUTES = env.int("SIGN_IN_COOLOFF_MINUTES", default=15)
 AXES_COOLOFF_TIME = timedelta(minutes=SIGN_IN_COOLOFF_MINUTES)
@@ -244,7 +244,7 @@ REST_FRAMEWORK = {
 THROTTLE_RATES = libraries.throttle_rates(env.list("THROTTLE_RATES", default=[]))
 DRF_STANDARDIZED_ERRORS = libraries.DRF_STANDARDIZED_ERRORS
 SIMPLE_JWT = libraries.SIMPLE_JWT
-SPECTACULAR_SETTINGS = libraries.spectacular(LANGUAGES)
+SPECTACULAR_SETTINGS = libraries.spectacular_settings(LANGUAGES)
 # Larger bodies are refused before they are read into memory; for the API see web.api.bodies.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
@@ -277,7 +277,7 @@ TRACKING_URL = env.str("TRACKING_URL", default="http://127.0.0.1:8000/t/")
 SITE_URL = libraries.site_url(env.str("SITE_URL", default=""), HTTPS, ALLOWED_HOSTS, TRACKING_URL)
 # Registered hosts of links in SMS; empty: the host of TRACKING_URL.
 SMS_LINK_HOSTS = env.list("SMS_LINK_HOSTS", default=[])
-# Quiet hours in Taipei's time. Only SMS to customers who expect the driver then go out; empty: no quiet hours.
+# Quiet hours in Taipei's time, in which only SMS to customers who expect the driver go out; empty: no quiet hours.
 SMS_QUIET_HOURS = env.str("SMS_QUIET_HOURS", default="21:00-08:00")
 SMS_TIMEOUT_SECONDS = env.float("SMS_TIMEOUT_SECONDS", default=10.0)
 SMS_WAIT_SECONDS = env.float("SMS_WAIT_SECONDS", default=5.0)
@@ -289,7 +289,7 @@ SMS_CALLBACK_SECRET = env.str("SMS_CALLBACK_SECRET", default="")
 SMS_CALLBACK_BASE_URL = env.str("SMS_CALLBACK_BASE_URL", default="")
 SMS_CALLBACK_ADDRESSES = env.list("SMS_CALLBACK_ADDRESSES", default=[])
 
-# Open sockets per user. One more closes the oldest (4409).
+# The maximum of open sockets per user. A further one closes the oldest (4409).
 WEBSOCKET_CONNECTIONS_PER_USER = env.int("WEBSOCKET_CONNECTIONS_PER_USER", default=5)
 # Limits of a WebSocket: messages from a client, its longest silence, and the backlog of a slow reader.
 WEBSOCKET_MESSAGES_PER_SECOND = env.float("WEBSOCKET_MESSAGES_PER_SECOND", default=20.0)

@@ -27,7 +27,7 @@ handler404 = "web.api.errors.not_found"
 handler500 = "web.api.errors.server_error"
 
 # Translations for the scripts, in the reader's language. They hold no personal data; browsers revalidate them.
-WORDS = cache_control(no_cache=True)(conditional_page(JavaScriptCatalog.as_view()))
+TRANSLATIONS = cache_control(no_cache=True)(conditional_page(JavaScriptCatalog.as_view()))
 
 
 class Schema(SpectacularAPIView):
@@ -41,15 +41,15 @@ router = SimpleRouter()
 for plural, resource in RESOURCES.items():
     router.register(plural, resource)
 
-# Admin URLs from before the models had apps of their own; they redirect, for bookmarks.
+# Old admin path → the app that the model belongs to now. Old URLs redirect, because users may have bookmarks.
 MOVED = {
     "orders/customer": "customers", "orders/product": "catalogue", "orders/driver": "dispatch",
     "orders/route": "dispatch", "health/systemmetric": "web",
 }  # fmt: skip
 
 
-def moved(request: HttpRequest, place: str, rest: str) -> HttpResponsePermanentRedirect:
-    """Redirects with the same query. A form that was open and is submitted now keeps its data."""
+def redirect_moved(request: HttpRequest, place: str, rest: str) -> HttpResponsePermanentRedirect:
+    """Redirects an old admin URL with its query. Status 308 keeps the data of a form that was opened at the old URL."""
     full = request.get_full_path().replace(f"/{place}/", f"/{MOVED[place]}/{place.partition('/')[2]}/", 1)
     return HttpResponsePermanentRedirect(escape_leading_slashes(full), preserve_request=True)
 
@@ -57,11 +57,11 @@ def moved(request: HttpRequest, place: str, rest: str) -> HttpResponsePermanentR
 urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("pages.urls")),
-    re_path(rf"^admin/(?P<place>{'|'.join(MOVED)})/(?P<rest>.*)$", moved),
+    re_path(rf"^admin/(?P<place>{'|'.join(MOVED)})/(?P<rest>.*)$", redirect_moved),
     path("admin/orders/order/import/", admin.site.admin_view(import_view), name="import_orders"),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
-    path("words.js", WORDS, name="words"),
+    path("words.js", TRANSLATIONS, name="words"),
     path("health/", include("health.urls")),
     path("api/v1/auth/token/", auth.Token.as_view()),
     path("api/v1/auth/token/refresh/", auth.TokenRefresh.as_view()),
@@ -72,6 +72,6 @@ urlpatterns = [
     path("api/v1/performance/", include("health.performance")),
     path("api/v1/schema/", Schema.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
-    # The last path of the API, for unknown ones.
+    # Must be the API's last path: it answers 404 for unknown paths.
     re_path(r"^api/", UnknownPath.as_view()),
 ]

@@ -31,20 +31,20 @@ from django.views.decorators.http import require_POST
 from accounts.roles import check_page
 from customers import phones
 from customers.admin import CustomerAdmin
-from customers.models import telephones
+from customers.models import phone_matches
 from notifications import queue, statistics
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory, NotificationQuerySet
 from notifications.states import MessageKind, MessageStatus, MessageType, Reason
 from notifications.statistics import GOAL, OUTCOMES, Row, midnight, outcomes, total
-from notifications.texts import LONGEST_BODY, TEXTS, Preview, allowed
-from notifications.timeline import next_step, story
+from notifications.texts import LONGEST_BODY, TEXTS, Preview, allowed_placeholders
+from notifications.timeline import next_step, render_timeline
 from orders import numbers
 from orders.admin.order import OrderAdmin
 from web import charts, csv_export, flags
 from web.admin import BaseAdmin, BaseListAdmin, Button, Inline, ReadOnly, user_of
 from web.limits import is_id
 from web.refusals import Refusal
-from web.text import visible
+from web.text import remove_invisible
 
 # CSS classes of `web/static/web/admin.css`.
 COLOUR = {
@@ -54,21 +54,23 @@ COLOUR = {
     MessageStatus.SUPPRESSED: "plain",
     MessageStatus.CANCELLED: "over",
 }  # fmt: skip
-# Messages on a customer's page.
+# Maximum messages on a customer's page.
 NEWEST = 50
-# An SMS costs money. `resend_sms` sends more at once.
+# Maximum messages that the action sends again at once, because an SMS costs money. `resend_sms` sends more.
 MAX_AT_ONCE = 100
+# Maximum rows of an export.
 MAX_ROWS = 100_000
 # Days in the chart above the list.
 DAYS = 14
 EXPORT = "notifications.export_notificationhistory"
-STORY = ("badge", "why", "kind", "order_link", "customer_link", "content", "trail", "cost")
-DETAILS = (
+# Fields at the top of a message's page, fields under “Details”, and columns of the export.
+MAIN_FIELDS = ("badge", "why", "kind", "order_link", "customer_link", "content", "trail", "cost")
+DETAIL_FIELDS = (
     "type", "gateway", "provider_message_id", "raw_status", "attempts", "delivery_attempt", "happened_at",
     "send_after", "overruled", "caused_by", "requested_by", "resend_of", "created_at", "claimed_at", "sent_at",
     "delivered_at", "request_id",
 )  # fmt: skip
-SHEET = (
+CSV_COLUMNS = (
     "created_at", "type", "kind", "order", "customer", "recipient", "status", "status_reason", "error_message",
     "gateway", "provider_message_id", "raw_status", "segments", "points", "sent_at", "delivered_at", "content",
 )  # fmt: skip
@@ -80,7 +82,7 @@ class GatewayStateAdmin(BaseAdmin):
     fields = readonly_fields = (*list_display, "doubted_because", "doubted_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """The system creates the rows."""
+        """Always False: the system creates the rows."""
         return False
 
     def buttons(self, request: HttpRequest, obj: GatewayState) -> Sequence[Button]:
@@ -101,21 +103,21 @@ class GatewayStateAdmin(BaseAdmin):
         state = get_object_or_404(GatewayState, pk=pk)
         check_page(request.user, "notifications.change_gatewaystate")
         if state.start():
-            said = gettext("%s was started again. Waiting messages are being sent.") % state
-            self.log_change(request, state, said)
-            self.message_user(request, said, messages.SUCCESS)
+            text = gettext("%s was started again. Waiting messages are being sent.") % state
+            self.log_change(request, state, text)
+            self.message_user(request, text, messages.SUCCESS)
         else:
             self.message_user(request, gettext("%s is not stopped.") % state, messages.WARNING)
         return redirect("admin:notifications_gatewaystate_change", pk)
 
     @admin.display(description=_("state"), ordering="stopped_at")
     def badge(self, state: GatewayState) -> str:
-        colour, word = "good", _("In order")
+        colour, label = "good", _("In order")
         if state.stopped_at:
-            colour, word = "bad", _("Stopped")
+            colour, label = "bad", _("Stopped")
         elif state.is_doubtful:
-            colour, word = "warn", _("Answer not understood")
-        return format_html('<span class="badge {}">{}</span>', colour, word)
+            colour, label = "warn", _("Unknown code")
+        return format_html('<span class="badge {}">{}</span>', colour, label)
 
 
 @admin.register(MessageTemplate)
@@ -130,7 +132,7 @@ class MessageTemplateAdmin(BaseAdmin):
         css = {"all": ("notifications/preview.css",)}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Every kind already has its row."""
+        """Always False: every kind already has a row."""
         return False
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -144,7 +146,7 @@ class MessageTemplateAdmin(BaseAdmin):
         return form
 
     def prepare(self, form: type[ModelForm[MessageTemplate]], kind: MessageKind) -> None:
-        """Shows the default text in an empty field, and gives the preview script its parameters."""
+        """Shows the default text in an empty field, and passes parameters to the preview script."""
         for language, name in MessageTemplate.BODIES.items():
             if field := form.base_fields.get(name):
                 field.widget.attrs |= {
@@ -162,7 +164,7 @@ class MessageTemplateAdmin(BaseAdmin):
 
     @admin.display(description=_("placeholders"))
     def placeholders(self, row: MessageTemplate) -> str:
-        return " ".join(f"{{{name}}}" for name in allowed(row.kind))
+        return " ".join(f"{{{name}}}" for name in allowed_placeholders(row.kind))
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -181,7 +183,8 @@ class MessageTemplateAdmin(BaseAdmin):
         check_page(request.user, "notifications.view_messagetemplate")
         kind, language, body = (request.POST.get(name, "") for name in ("kind", "language", "body"))
         if kind not in MessageKind or language not in TEXTS or len(body) > 2 * LONGEST_BODY:
-            return JsonResponse({"detail": gettext("Please enter a kind, a language and a text.")}, status=400)
+            detail = gettext("Please give a kind, a language and a text of at most %d characters.") % (2 * LONGEST_BODY)
+            return JsonResponse({"detail": detail}, status=400)
         found = Preview(kind, language, body if body.strip() else TEXTS[language][MessageKind(kind)])
         return JsonResponse(
             {
@@ -197,9 +200,9 @@ class MessageTemplateAdmin(BaseAdmin):
         check_page(request.user, "notifications.change_messagetemplate")
         row.body_zh = row.body_en = ""
         row.save()
-        said = gettext("The default texts are used again.")
-        self.log_change(request, row, said)
-        self.message_user(request, said, messages.SUCCESS)
+        text = gettext("The default texts are used again.")
+        self.log_change(request, row, text)
+        self.message_user(request, text, messages.SUCCESS)
         return redirect("admin:notifications_messagetemplate_change", pk)
 
 
@@ -212,8 +215,8 @@ class MessageColumns:
 
     @admin.display(description=_("status"), ordering="status")
     def badge(self, row: NotificationHistory) -> str:
-        known = MessageStatus(row.status)
-        return format_html('<span class="badge {}">{}</span>', COLOUR[known], known.label)
+        status = MessageStatus(row.status)
+        return format_html('<span class="badge {}">{}</span>', COLOUR[status], status.label)
 
     @admin.display(description=_("recipient"))
     def masked(self, row: NotificationHistory) -> str:
@@ -233,7 +236,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
     list_display = (
         "created_at", "kind", "order_link", "customer", "masked", "badge", "status_reason", "gateway", "cost",
     )  # fmt: skip
-    asked_for = ("order",)
+    filtered_by_links = ("order",)
     date_hierarchy = "created_at"
     list_select_related = ("order", "customer")
     list_filter = ("kind", "status", "status_reason", "gateway", "created_at")
@@ -242,7 +245,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
     search_help_text = _("Order number, customer, or last digits of the telephone")
     show_full_result_count = False
     actions = ("send_again",)
-    change_form_template = "admin/house_change_form.html"
+    change_form_template = "admin/base_change_form.html"
 
     class Media:
         css = {"all": ("notifications/history.css",)}
@@ -252,7 +255,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
         if changes := getattr(response, "context_data", {}).get("cl"):
             response.context_data |= {
                 "totals": totals(changes.queryset),
-                "switched_off": not flags.on(flags.SMS),
+                "switched_off": not flags.is_on(flags.SMS),
                 "stopped": GatewayState.objects.filter(stopped_at__isnull=False),
             }
             if request.user.has_perm(EXPORT):
@@ -267,27 +270,29 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
             changes = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return redirect("admin:notifications_notificationhistory_changelist")
-        return csv_export.stream(request, sheet(changes.queryset), f"messages-{timezone.localdate()}.csv")
+        return csv_export.stream(request, csv_lines(changes.queryset), f"messages-{timezone.localdate()}.csv")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[NotificationHistory], search_term: str
     ) -> tuple[QuerySet[NotificationHistory], bool]:
-        text = visible(search_term).strip()[:100]
-        found = Q(order__order_number__contains=numbers.as_typed(text)) | Q(customer__name__icontains=text)
+        text = remove_invisible(search_term).strip()[:100]
+        found = Q(order__order_number__contains=numbers.normalise_order_number(text)) | Q(
+            customer__name__icontains=text
+        )
         if request.user.has_perm("notifications.view_full_number"):
-            found |= telephones(text, "contains", "recipient")
+            found |= phone_matches(text, "contains", "recipient")
         else:  # search only the visible digits: a full search would reveal the masked ones digit by digit
             for part in phones.search_digits(text):
-                found |= Q(recipient__endswith=part[-phones.SHOWN_AT_END :])
+                found |= Q(recipient__endswith=part[-phones.DIGITS_SHOWN :])
         return queryset.filter(found) if text else queryset, False
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         row = context["original"]
-        _words, possible, against_rules = next_step(row)
-        possible &= self.has_resend_permission(request, overrule=against_rules)
-        label = _("Send anyway") if against_rules else _("Send again")
+        _sentence, has_button, overrule = next_step(row)
+        has_button &= self.has_resend_permission(request, overrule=overrule)
+        label = _("Send anyway") if overrule else _("Send again")
         url = reverse("admin:notifications_resend", args=[row.pk])
-        context["buttons"] = [Button(label, url, hidden={"overrule": "yes"} if against_rules else {})] * possible
+        context["buttons"] = [Button(label, url, hidden={"overrule": "yes"} if overrule else {})] * has_button
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=_("order"), ordering="order")
@@ -303,7 +308,7 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
 
     @admin.display(description=_("what happened"))
     def trail(self, row: NotificationHistory) -> str:
-        return story(row)
+        return render_timeline(row)
 
     @admin.display(description=_("reason"))
     def why(self, row: NotificationHistory) -> str:
@@ -313,8 +318,8 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         whole = request.user.has_perm("notifications.view_full_number")
-        first = ("recipient" if whole else "masked", *STORY)
-        return [(None, {"fields": first}), (_("Details"), {"fields": DETAILS, "classes": ["collapse"]})]
+        first = ("recipient" if whole else "masked", *MAIN_FIELDS)
+        return [(None, {"fields": first}), (_("Details"), {"fields": DETAIL_FIELDS, "classes": ["collapse"]})]
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -331,10 +336,10 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
     def send_again(self, request: HttpRequest, rows: NotificationQuerySet) -> None:
         chosen = list(rows.select_related("order", "customer")[: MAX_AT_ONCE + 1])
         if len(chosen) > MAX_AT_ONCE:
-            said = gettext("Please select at most %d messages. Nothing was sent.") % MAX_AT_ONCE
-            self.message_user(request, said, messages.ERROR)
+            text = gettext("Please select at most %d messages. Nothing was sent.") % MAX_AT_ONCE
+            self.message_user(request, text, messages.ERROR)
             return
-        # In one transaction the request waits for the senders only once.
+        # One transaction, so that the request waits for the senders only once.
         with transaction.atomic():
             for row in chosen:
                 self.resend(request, row)
@@ -357,85 +362,90 @@ class NotificationAdmin(ReadOnly, MessageColumns, BaseListAdmin):
             return row
 
 
-def sheet(rows: QuerySet[NotificationHistory]) -> Iterator[list[Any]]:
-    """Returns the lines of the CSV with masked numbers. After MAX_ROWS a last line says that rows are missing."""
-    head = [str(label_for_field(name, NotificationHistory)) for name in SHEET]
-    words = {
+def csv_lines(rows: QuerySet[NotificationHistory]) -> Iterator[list[Any]]:
+    """Returns the lines of the CSV with masked numbers. After MAX_ROWS rows, a last line says that more exist."""
+    head = [str(label_for_field(name, NotificationHistory)) for name in CSV_COLUMNS]
+    labels = {
         str(value): str(label)
         for values in (MessageType, MessageKind, MessageStatus, Reason)
         for value, label in values.choices
     }
-    cut = gettext("Only the first %d messages are exported. Please choose fewer days.") % MAX_ROWS
-    # One row more than fits shows that some are left.
-    found = rows[: MAX_ROWS + 1].iterator(chunk_size=csv_export.AT_ONCE)
-    shown = (cells(row, words) for row in islice(found, MAX_ROWS))
-    return chain([head], shown, ([cut] for left in found))
+    notice = gettext("Only the first %d messages are exported. Please choose fewer days.") % MAX_ROWS
+    # One row more than MAX_ROWS shows whether rows are missing.
+    found = rows[: MAX_ROWS + 1].iterator(chunk_size=csv_export.LINES_PER_PIECE)
+    shown = (cells(row, labels) for row in islice(found, MAX_ROWS))
+    return chain([head], shown, ([notice] for left in found))
 
 
-def cells(row: NotificationHistory, words: dict[str, Any]) -> list[Any]:
-    values = {name: getattr(row, name) for name in SHEET if name != "recipient"} | {"recipient": row.masked_recipient}
+def cells(row: NotificationHistory, labels: dict[str, Any]) -> list[Any]:
+    values = {name: getattr(row, name) for name in CSV_COLUMNS if name != "recipient"} | {
+        "recipient": row.masked_recipient
+    }
     for name in ("type", "kind", "status", "status_reason"):
-        values[name] = words.get(values[name], values[name])
+        values[name] = labels.get(values[name], values[name])
     for name in ("created_at", "sent_at", "delivered_at"):
         values[name] = values[name] and f"{timezone.localtime(values[name]):%Y-%m-%d %H:%M:%S}"
-    return list(map(values.get, SHEET))
+    return list(map(values.get, CSV_COLUMNS))
 
 
 # --- outcomes above the list ---
 
 
 def totals(messages: QuerySet[NotificationHistory]) -> dict[str, Any] | None:
-    """Returns the outcomes of the newest DAYS days; None without messages. Always two queries."""
+    """Returns the outcomes of the DAYS days up to the newest message; None without messages. Takes two queries."""
     messages = messages.order_by()
     newest = messages.aggregate(at=Max("created_at"))["at"]
     if newest is None:
         return None
     first = timezone.localtime(newest).date() - timedelta(days=DAYS - 1)
     rows = list(statistics.by_day(messages.filter(created_at__gte=midnight(first))))
-    days = [{"day": day} | counted(list(group)) for day, group in groupby(rows, lambda row: row["day"])]
-    told = {"days": days, "sum": counted(rows), "first": first, "last": days[-1]["day"], "image": drawn(days, first)}
+    days = [{"day": day} | sum_outcomes(list(group)) for day, group in groupby(rows, lambda row: row["day"])]
+    result = {
+        "days": days, "sum": sum_outcomes(rows), "first": first, "last": days[-1]["day"],
+        "image": draw_chart(days, first), "goal": percent(GOAL),
+    }  # fmt: skip
     figures = statistics.figures(rows)
     for name in ("taken", "delivered"):
         share = figures[f"{name}_share"]
-        told |= {name: percent(share), f"{name}_low": share is not None and share < GOAL}
-    return told | {"goal": percent(GOAL)}
+        result |= {name: percent(share), f"{name}_low": share is not None and share < GOAL}
+    return result
 
 
 def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.4g} %"
 
 
-def counted(rows: list[Row]) -> dict[str, Any]:
+def sum_outcomes(rows: list[Row]) -> dict[str, Any]:
     counts = {name.value: total(rows, "messages", statuses) for name, statuses in OUTCOMES.items()}
     return {"counts": counts, "points": sum((row["points"] for row in rows), Decimal())}
 
 
-def drawn(days: list[dict[str, Any]], first: date) -> str:
-    """Returns the chart as a data URL. Days without a message are in it."""
+def draw_chart(days: list[dict[str, Any]], first: date) -> str:
+    """Returns the chart as a data URL. It includes the days without messages."""
     known = {day["day"]: day["counts"] for day in days}
     dates = [first + timedelta(days=number) for number in range(DAYS)]
     names = [date_format(day, "n/j") for day in dates]
-    return charts.embedded(charts.bars(names, outcomes(known.get(day, {}) for day in dates)))
+    return charts.data_url(charts.bars(names, outcomes(known.get(day, {}) for day in dates)))
 
 
 # --- messages on the pages of orders and customers ---
 
 
-class Messages(ReadOnly, MessageColumns, Inline):
+class BaseMessageInline(ReadOnly, MessageColumns, Inline):
     model = NotificationHistory
     show_change_link = True
     extra = 0
     verbose_name_plural = _("messages to the customer")
 
 
-class MessageInline(Messages):
-    """The messages about an order, on its page."""
+class OrderMessageInline(BaseMessageInline):
+    """The messages about an order, for the order's page."""
 
     fields = readonly_fields = ("created_at", "kind", "masked", "badge", "status_reason", "cost")
 
 
-class CustomerMessages(Messages):
-    """The customer's newest messages, with a link to all."""
+class CustomerMessageInline(BaseMessageInline):
+    """A customer's newest messages with a link to all, for the customer's page."""
 
     fields = readonly_fields = ("created_at", "kind", "order", "masked", "badge", "status_reason", "cost")
     template = "admin/notifications/customer_messages.html"
@@ -448,6 +458,6 @@ class CustomerMessages(Messages):
         return rows.filter(pk__in=rows.filter(customer=customer).order_by("-created_at", "-id").values("pk")[:NEWEST])
 
 
-# Apps on the left must not import this one, so it adds its inlines to their pages here.
-OrderAdmin.inlines = [*OrderAdmin.inlines, MessageInline]
-CustomerAdmin.inlines = [*CustomerAdmin.inlines, CustomerMessages]
+# `orders` and `customers` must not import this app, so it adds its inlines to their pages here.
+OrderAdmin.inlines = [*OrderAdmin.inlines, OrderMessageInline]
+CustomerAdmin.inlines = [*CustomerAdmin.inlines, CustomerMessageInline]

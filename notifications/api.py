@@ -28,13 +28,13 @@ from web.api.resources import ReadOnlyResource
 
 
 class NotificationSerializer(serializers.ModelSerializer[NotificationHistory]):
-    """A message as lists show it: the number masked."""
+    """A message in a list. The recipient is masked."""
 
     recipient = serializers.SerializerMethodField()
     status_reason = serializers.ChoiceField(Reason.choices, read_only=True, allow_blank=True)
     order_number = serializers.CharField(source="order.order_number", default=None, read_only=True)
     customer_name = serializers.CharField(source="customer.name", read_only=True)
-    points = serializers.FloatField(read_only=True, allow_null=True, help_text=_("What the provider charged."))
+    points = serializers.FloatField(read_only=True, allow_null=True, help_text=_("Points that the provider charged."))
     resent_as = serializers.PrimaryKeyRelatedField[Any](read_only=True, allow_null=True, default=None)
 
     def get_recipient(self, row: NotificationHistory) -> str:
@@ -61,7 +61,7 @@ class StepSerializer(serializers.ModelSerializer[StatusNote]):
 
 
 class NotificationDetailSerializer(NotificationSerializer):
-    """One message with its trail; the whole number for those who may see it."""
+    """One message with its trail. Users with the permission see the whole recipient."""
 
     trail = StepSerializer(many=True, read_only=True)
 
@@ -76,12 +76,13 @@ class NotificationDetailSerializer(NotificationSerializer):
 
 class ResendSerializer(Strict):
     overrule = serializers.BooleanField(
-        default=False, help_text=_("Send it even if the customer opted out or its kind is turned off.")
+        default=False,
+        help_text=_("Send the message even if the customer opted out or this kind of message is turned off."),
     )
 
 
 class AllReportedSerializer(serializers.Serializer[Any]):
-    messages = serializers.IntegerField(help_text=_("Messages that stopped waiting for a later report."))
+    messages = serializers.IntegerField(help_text=_("Messages that no longer wait for a later report."))
 
 
 class DaySerializer(serializers.Serializer[Any]):
@@ -90,19 +91,19 @@ class DaySerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(MessageStatus.choices)
     messages = serializers.IntegerField()
     segments = serializers.IntegerField()
-    points = serializers.FloatField(help_text=_("What the provider reports as charged."))
+    points = serializers.FloatField(help_text=_("Points that the provider reported as charged."))
 
 
 class FiguresSerializer(serializers.Serializer[Any]):
     messages = serializers.IntegerField()
-    tried = serializers.IntegerField(help_text=_("Messages that a provider was asked to send."))
-    segments = serializers.IntegerField(help_text=_("Points of messages that the provider may charge for."))
-    points = serializers.FloatField(help_text=_("What the provider reports as charged."))
+    tried = serializers.IntegerField(help_text=_("Messages that were handed to a provider."))
+    segments = serializers.IntegerField(help_text=_("Segments of messages that the provider may charge for."))
+    points = serializers.FloatField(help_text=_("Points that the provider reported as charged."))
     taken_share = serializers.FloatField(
         allow_null=True, help_text=_("Share of attempted messages that the provider accepted, 0 to 1.")
     )
     delivered_share = serializers.FloatField(
-        allow_null=True, help_text=_("Share delivered, of messages with a final report, 0 to 1.")
+        allow_null=True, help_text=_("Share of messages with a final report that were delivered, 0 to 1.")
     )
 
 
@@ -126,18 +127,18 @@ class NotificationFilters(Filters):
     kind = ChoicesFilter(choices=MessageKind.choices, help_text=_("One or more, separated by commas."))
     order = IdFilter()
     customer = IdFilter()
-    created_at_from = filters.DateFilter(method="made_from", help_text=_("Created on or after this day."))
-    created_at_to = filters.DateFilter(method="made_to", help_text=_("Created on or before this day."))
+    created_at_from = filters.DateFilter(method="created_from", help_text=_("Created on or after this day."))
+    created_at_to = filters.DateFilter(method="created_to", help_text=_("Created on or before this day."))
     ordering = ordering("created_at", "sent_at")
 
     class Meta:
         model = NotificationHistory
         fields: list[str] = []
 
-    def made_from(self, rows: Rows, name: str, day: date) -> Rows:
+    def created_from(self, rows: Rows, name: str, day: date) -> Rows:
         return rows.filter(created_at__gte=midnight(day))
 
-    def made_to(self, rows: Rows, name: str, day: date) -> Rows:
+    def created_to(self, rows: Rows, name: str, day: date) -> Rows:
         return rows.filter(created_at__lt=midnight(day + timedelta(days=1)))
 
 
@@ -157,10 +158,10 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
         pagination_class=None,
     )  # fmt: skip
     def resend(self, request: Request, pk: str) -> Response:
-        """Sends the message again. Answers with the message that replaces it, and its outcome if known in time."""
-        asked = ResendSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        row = queue.resend(self.get_object(), by=cast(User, request.user), **asked.validated_data)
+        """Sends the message again. Answers with the same or a new message, and its outcome if known in time."""
+        options = ResendSerializer(data=request.data)
+        options.is_valid(raise_exception=True)
+        row = queue.resend(self.get_object(), by=cast(User, request.user), **options.validated_data)
         return Response(self.get_serializer(row).data)
 
     @extend_schema(request=None, responses=AllReportedSerializer)
@@ -169,17 +170,17 @@ class Notifications(ReadOnlyResource[NotificationHistory]):
         filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def all_reported(self, request: Request) -> Response:
-        """A driver's telephone has sent all reports that waited for a signal.
+        """Called when a driver's telephone has sent all reports that waited for a signal.
 
         The message of a late report waits for a minute, because a later report may make it untrue. This call ends
-        the wait. It may be repeated.
+        the wait. Repeated calls do no harm.
         """
         with no_waiting():
-            count = queue.send_waiting_reports(cast(User, request.user))
+            count = queue.end_wait_for_reports(cast(User, request.user))
         return Response(AllReportedSerializer({"messages": count}).data)
 
     @extend_schema(parameters=PERIOD, responses=StatisticsSerializer)
     @action(detail=False, filterset_class=None, pagination_class=None)
     def statistics(self, request: Request) -> Response:
-        """Messages by day, gateway and status, with arrivals and cost. By default of the last 30 days."""
+        """Messages by day, gateway and status, with delivered share and cost. By default of the last 30 days."""
         return Response(StatisticsSerializer(statistics.summary(*days_of(request))).data)

@@ -20,8 +20,8 @@ class NotificationsConfig(AppConfig):
         from orders.models import Order
         from web.metrics import GAUGES
 
-        post_save.connect(queue.order_saved, sender=Order, dispatch_uid="notifications.order_saved")
+        post_save.connect(queue.on_order_saved, sender=Order, dispatch_uid="notifications.order_saved")
         gateway_changed.connect(queue.on_gateway_changed, dispatch_uid="notifications.gateway_changed")
-        post_save.connect(queue.switch_saved, sender=Switch, dispatch_uid="notifications.switch_saved")
-        setting_changed.connect(gateways.forget, dispatch_uid="notifications.gateway")
+        post_save.connect(queue.on_switch_saved, sender=Switch, dispatch_uid="notifications.switch_saved")
+        setting_changed.connect(gateways.drop_gateways, dispatch_uid="notifications.gateway")
         GAUGES.append(statistics.gauges)

@@ -32,12 +32,15 @@ from web.api.parsers import FormParser, unstorable
 from web.refusals import Refusal
 
 log = logging.getLogger(__name__)
-# More than twice what any provider sends. A customer's reply may be several SMS long.
+# Maximum parameters of a callback, and characters of each: more than twice what any provider sends. A customer's reply
+# may be several SMS long.
 MAX_FIELDS, MAX_CHARACTERS = 40, 4000
-READ = extend_schema(
+CALLBACK_SCHEMA = extend_schema(
     request={"application/x-www-form-urlencoded": OpenApiTypes.OBJECT},
     responses={
-        (200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, description=_("The answer that the provider expects.")),
+        (200, "text/plain"): OpenApiResponse(
+            OpenApiTypes.STR, description=_("The response that the provider expects.")
+        ),
         400: ErrorResponse,
     },
     auth=[],
@@ -45,43 +48,44 @@ READ = extend_schema(
 
 
 class Callback(APIView):
-    """Accepts a delivery receipt or a customer's reply in the provider's format. Repeats and any order are allowed."""
+    """Accepts receipts and customers' replies in the provider's format. They may repeat and come in any order."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
     parser_classes = (FormParser,)
     throttle_classes = ()
 
-    @READ
+    @CALLBACK_SCHEMA
     def get(self, request: Request, gateway: str, secret: str, message: UUID | None = None) -> HttpResponse:
-        """Called by SMS providers. 404: a wrong secret or an unknown id. 400: not a receipt of this message."""
-        found = provider(request, gateway, secret)
-        heard = None
+        """Called by SMS providers. 404: wrong secret, gateway, address or id. 400: invalid receipt or wrong number."""
+        caller = calling_gateway(request, gateway, secret)
+        report = None
         try:
-            heard = read(found, request.query_params.dict() | dict(request.data.items()))
-            receipts.record(found, heard, message)
+            report = parse(caller, request.query_params.dict() | dict(request.data.items()))
+            receipts.record(caller, report, message)
         except Refusal as refusal:
-            number = phones.mask(heard.phone) if heard else "-"
-            log.warning("A receipt from %s (number %s) was refused: %s", found.name, number, refusal.code)
+            number = phones.mask(report.phone) if report else "-"
+            log.warning("A receipt from %s (number %s) was refused: %s", caller.name, number, refusal.code)
             raise
-        return HttpResponse(found.acknowledgement(heard), content_type="text/plain; charset=utf-8")
+        return HttpResponse(caller.acknowledgement(report), content_type="text/plain; charset=utf-8")
 
-    @READ
+    @CALLBACK_SCHEMA
     def post(self, request: Request, gateway: str, secret: str, message: UUID | None = None) -> HttpResponse:
-        """The same, for providers that post a form."""
+        """The same as `get`, for providers that post a form."""
         return self.get(request, gateway, secret, message)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
-        # Django would log the path of a refused request, and so the secret. `get` and `provider` log refusals.
+        # Django would log the path of a refused request, which holds the secret. `get` and `calling_gateway` log
+        # refusals without it.
         response._has_been_logged = True
         return super().finalize_response(request, response, *args, **kwargs)
 
 
-def provider(request: Request, name: str, secret: str) -> Gateway:
-    """Returns the gateway that calls. Raises NotFound whatever is wrong, or Throttled after too many such calls."""
+def calling_gateway(request: Request, name: str, secret: str) -> Gateway:
+    """Returns the gateway that calls. Raises NotFound whatever is wrong, and Throttled after too many wrong calls."""
     ours = settings.SMS_CALLBACK_SECRET
-    right = bool(ours) and constant_time_compare(secret, ours)
-    if not right or name not in settings.SMS_GATEWAYS or not from_known_address(request.META.get("REMOTE_ADDR", "")):
+    is_right = bool(ours) and constant_time_compare(secret, ours)
+    if not is_right or name not in settings.SMS_GATEWAYS or not from_known_address(request.META.get("REMOTE_ADDR", "")):
         log.warning("A receipt for %s was refused: wrong secret, gateway or address.", name[:24])
         if (wait := throttling.wait_for_request("callback", request._request)) is not None:
             raise Throttled(wait)
@@ -100,13 +104,18 @@ def from_known_address(address: str) -> bool:
         return False
 
 
-def read(gateway: Gateway, said: dict[str, str]) -> Receipt | Reply:
+def parse(gateway: Gateway, parameters: dict[str, str]) -> Receipt | Reply:
     """Parses the parameters of a callback. Raises Refusal."""
-    if len(said) > MAX_FIELDS or any(len(value) > MAX_CHARACTERS or unstorable(value) for value in said.values()):
+    values = parameters.values()
+    if len(values) > MAX_FIELDS or any(len(value) > MAX_CHARACTERS or unstorable(value) for value in values):
         raise Refusal(
-            "invalid", _("A receipt has too many, too long or unreadable fields. Send fewer and shorter ones.")
+            "invalid",
+            _(
+                "The receipt has too many fields, or a field is too long or contains NUL. Please send the "
+                "documented fields only."
+            ),
         )
     try:
-        return gateway.receipt(said)
+        return gateway.receipt(parameters)
     except ReceiptError as error:
         raise Refusal("invalid", str(error)) from None

@@ -1,8 +1,8 @@
 """Checks the text of an SMS against the carriers' rules before it is sent, and counts its segments.
 
 The NCC makes the rules and the carriers enforce them. Since 2024-11-18 each URL, short URL and telephone number in a
-commercial SMS must be registered. Since 2025-11-01 the text must name the sender. Carriers block other texts while the
-provider still answers “accepted”, so we refuse them here, where somebody sees it.
+commercial SMS must be registered. Since 2025-11-01 the text must name the sender. Carriers block a text that breaks a
+rule, while the provider still answers “accepted”. So this check comes first, and staff see its reason.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from django.conf import settings
 from notifications.states import Reason
 
 MAX_SEGMENTS = 3
-# After a scheme or `www.`, any host. Otherwise what telephones turn into a link: a name, a dot and letters, or four
-# numbers.
+# A link has any host after a scheme or `www.`. Without them it is what telephones turn into a link: a name, a dot and
+# letters, or four numbers.
 HOST = r"[^\s/?#:@，。、！「」（）()]+"
 LINK = re.compile(
     rf"(?:https?://|www\.)(?:[^\s/@]*@)?(?P<named>{HOST})"
     r"|(?P<bare>(?:[\w-]+\.)+(?:[a-z]{2,}|台灣|台湾)(?![a-z])|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]))",
     re.IGNORECASE,
 )
-# A number dialled from a mobile needs its area code, so it has at least seven digits.
+# At least seven digits with any separators, because a number dialled from a mobile needs its area code.
 TELEPHONE = re.compile(r"\d(?:[\s().,/_・·\-–—]*\d){6,}")
 # A date or a range of dates: 11/23, 2026-11-23 or 115.11.23.
 DAY = r"(?:(?:20\d\d|1\d\d)[-/.])?(?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])"
@@ -33,9 +33,9 @@ GSM_7 = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-# Each takes two units: an escape and a character.
+# Each of these characters takes two units: an escape and the character.
 GSM_7_EXTENDED = frozenset("^{}\\[~]|€\f")
-# Most units in a single segment, and in each part of a longer text (its header takes the rest).
+# Maximum units in a single segment, and in each part of a longer text (a header takes the rest).
 GSM_7_UNITS = (160, 153)
 UCS_2_UNITS = (70, 67)
 
@@ -64,7 +64,7 @@ def registered_hosts() -> set[str]:
 
 
 def _plain(text: str) -> str:
-    """Normalises as telephones do: half width, no invisible characters, and `。` between Latin letters as a dot."""
+    """Normalises as telephones do: half width, nothing invisible, and `。` between Latin letters or digits as a dot."""
     visible = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
     return re.sub(r"(?<=[a-z0-9])。(?=[a-z0-9])", ".", "".join(visible), flags=re.IGNORECASE)
 

@@ -7,7 +7,7 @@ import re
 from customers import phones
 
 # Matches Taiwanese mobile and landline numbers as people, providers and URLs write them, and E.164 of Taiwan.
-# It skips decimals and parts of ids. A number may follow an escape (`\n` in JSON) directly.
+# Skips decimals and parts of ids. Finds a number directly after an escape (`\n` in JSON).
 NUMBER = re.compile(
     r"""(?: (?<![0-9A-Za-z-]) (?<![0-9]\.) | (?<=\\[bfnrt]) )
     (?: (?:\+|%2B)? (?:886[\s.-]*0?|0) 9[0-9]{2} [\s.-]?[0-9]{3} [\s.-]?[0-9]{3}
@@ -31,9 +31,9 @@ def mask(recipient: str) -> str:
 
 def mask_numbers(text: str) -> str:
     """Masks every telephone number in a text."""
-    return NUMBER.sub(_masked, text)
+    return NUMBER.sub(_mask_match, text)
 
 
-def _masked(found: re.Match[str]) -> str:
+def _mask_match(found: re.Match[str]) -> str:
     digits = re.sub(r"\D", "", re.sub("%2B", "", found[0], flags=re.IGNORECASE))
     return phones.mask("+886" + digits.removeprefix("886").removeprefix("0"))

@@ -10,40 +10,40 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from notifications.models import NotificationHistory
-from notifications.sender import collecting
+from notifications.sender import collect_outcomes
 from notifications.states import BAD_NEWS, MessageKind, MessageStatus, Reason
 
 HEADER = "Sms-Outcome"
 
 
 def outcomes(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Adds a message to pages. API responses get `Sms-Outcome: order_confirmed=sent`, with `;count=3` for three."""
+    """Adds messages to pages. API responses get `Sms-Outcome: order_confirmed=sent`, with `;count=3` for three SMS."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        with collecting() as rows:
+        with collect_outcomes() as rows:
             response = get_response(request)
-        return tell(request, response, rows)
+        return report_outcomes(request, response, rows)
 
     return middleware
 
 
-def tell(request: HttpRequest, response: HttpResponse, rows: list[NotificationHistory]) -> HttpResponse:
+def report_outcomes(request: HttpRequest, response: HttpResponse, rows: list[NotificationHistory]) -> HttpResponse:
     if rows and request.path_info.startswith("/api/"):
         found = sorted(Counter((row.kind, row.status) for row in rows).items())
-        words = (f"{kind}={status}" + (f";count={count}" if count > 1 else "") for (kind, status), count in found)
-        response[HEADER] = ", ".join(words)
+        entries = (f"{kind}={status}" + (f";count={count}" if count > 1 else "") for (kind, status), count in found)
+        response[HEADER] = ", ".join(entries)
     elif rows and hasattr(request, "_messages"):
         for (kind, status, reason), count in sorted(Counter((r.kind, r.status, r.status_reason) for r in rows).items()):
-            messages.add_message(request, level(status, reason), line(kind, status, reason, count))
+            messages.add_message(request, level(status, reason), sentence(kind, status, reason, count))
     return response
 
 
 def level(status: str, reason: str) -> int:
-    """ERROR if the customer did not get the message for certain, unless the office switched its kind off."""
+    """Returns ERROR if the customer did not or may not get the message, unless the office turned its kind off."""
     return messages.ERROR if status in BAD_NEWS and reason != Reason.SWITCHED_OFF else messages.INFO
 
 
-def line(kind: str, status: str, reason: str, count: int) -> str:
-    said = {"kind": MessageKind(kind).label, "status": MessageStatus(status).label, "count": count}
-    text = _("SMS “%(kind)s”: %(status)s (%(count)d)") % said
-    return _("%(said)s: %(reason)s") % {"said": text, "reason": Reason(reason).label} if reason else text
+def sentence(kind: str, status: str, reason: str, count: int) -> str:
+    values = {"kind": MessageKind(kind).label, "status": MessageStatus(status).label, "count": count}
+    text = _("SMS “%(kind)s”: %(status)s (%(count)d)") % values
+    return _("%(text)s: %(reason)s") % {"text": text, "reason": Reason(reason).label} if reason else text

@@ -37,17 +37,20 @@ from orders.models import Order
 from web import request_id
 from web.tracked import AnnouncedQuerySet
 
-# Sender `NotificationHistory`; `message`: the message in its new status.
+# Sent by `NotificationHistory` when a status changes. `message`: the message in its new status.
 message_moved = Signal()
-# Sender `StatusNote`; `note`: the step with the customer's reply.
+# Sent by `StatusNote` when a customer replies. `note`: the step that holds the reply.
 reply_received = Signal()
-# Sender `GatewayState`; `state`: its present state; `news`: a `GatewayState.News`.
+# Sent by `GatewayState` when a gateway stops, starts or becomes doubtful. `state`: its present state; `news`: a
+# `GatewayState.News`.
 gateway_changed = Signal()
 
 
-# Longer than all tries together: twice SMS_TIMEOUT_SECONDS (60 at most) and three connections.
+# A message that is `sending` for longer has lost its process. Longer than all tries of one sending: two requests of
+# SMS_TIMEOUT_SECONDS (at most 60) and three connections.
 LONGEST_SENDING = timedelta(minutes=5)
-# Longer than the backoff after an unknown code (`sender.LONGEST_PAUSE`).
+# A gateway is doubtful for so long after an unknown code: longer than the backoff of its messages
+# (`sender.LONGEST_PAUSE`), so that each failed retry renews the doubt.
 DOUBT_LASTS = timedelta(minutes=15)
 
 
@@ -61,17 +64,16 @@ class NotificationQuerySet(AnnouncedQuerySet["NotificationHistory"]):
         return self.filter(ready, status=MessageStatus.PENDING)
 
     def interrupted(self) -> NotificationQuerySet:
-        """Messages `sending` for longer than any sending takes: their process has died."""
+        """Messages that are `sending` for more than LONGEST_SENDING: their process has died."""
         return self.filter(status=MessageStatus.SENDING, claimed_at__lt=timezone.now() - LONGEST_SENDING)
 
     def due_or_interrupted(self) -> NotificationQuerySet:
-        """Messages that are due or interrupted."""
         # Two subqueries, so that each uses its index.
         rows = NotificationHistory.objects
         return self.filter(models.Q(pk__in=rows.due().values("pk")) | models.Q(pk__in=rows.interrupted().values("pk")))
 
     def oldest_first(self) -> NotificationQuerySet:
-        """Ordered for sending, with the customer and the order."""
+        """Ordered by age, with the customer and the order."""
         return self.select_related("customer", "order").order_by("created_at", "id")
 
     def not_resent(self) -> NotificationQuerySet:
@@ -81,8 +83,8 @@ class NotificationQuerySet(AnnouncedQuerySet["NotificationHistory"]):
 class NotificationHistory(models.Model):
     """One message: its recipient, its cause, and its outcome. Its id is the idempotency key for the provider.
 
-    The text is rendered when a sender claims the row, so that it is true then. A resend by a person is a new row with
-    `resend_of`. A retry of a sending without an answer keeps its row and id.
+    The text is rendered when a sender claims the row, so that it is true then. A resend is a new row with
+    `resend_of`, except for a message that never went out. A retry of a sending without an answer keeps its row and id.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -103,7 +105,12 @@ class NotificationHistory(models.Model):
     raw_status = models.CharField(_("provider's status"), max_length=LONGEST_CODE, blank=True)
     segments = models.PositiveSmallIntegerField(_("segments"), default=0)
     points = models.DecimalField(
-        _("points"), max_digits=7, decimal_places=2, null=True, blank=True, help_text=_("What the provider charged.")
+        _("points"),
+        max_digits=7,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text=_("Points that the provider charged."),
     )
     attempts = models.PositiveSmallIntegerField(_("times sent"), default=0)
     overruled = models.BooleanField(_("sent despite our rules"), default=False)
@@ -130,9 +137,9 @@ class NotificationHistory(models.Model):
     )
     request_id = models.CharField(
         _("request id"), max_length=request_id.LENGTH, blank=True, default=request_id.current, db_default="",
-        editable=False, help_text=_("Find it in the logs by this id."),
+        editable=False, help_text=_("Search the logs for this id."),
     )  # fmt: skip
-    # Time of the event. A telephone without signal reports late, so it may be earlier than `created_at`.
+    # When the event happened. This may be before `created_at`, because a telephone without signal reports late.
     happened_at = models.DateTimeField(_("happened at"), default=timezone.now)
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
     claimed_at = models.DateTimeField(_("claimed at"), null=True, blank=True)
@@ -152,8 +159,8 @@ class NotificationHistory(models.Model):
             models.Index(fields=["created_at"]),
         ]
         constraints = [
-            # Two clerks who confirm at once cause one SMS. Exempt are resends by a person, new dates, and messages
-            # that never reached the customer (both statuses are final).
+            # So two clerks who confirm at once cause one SMS. Resends, new dates, and cancelled or failed messages are
+            # exempt.
             models.UniqueConstraint(
                 fields=["order", "kind", "delivery_attempt", "customer"],
                 condition=models.Q(resend_of=None)
@@ -192,37 +199,38 @@ class NotificationHistory(models.Model):
         return texts.email(MessageKind(self.kind), self.body, self.language, self.order, items)
 
     def is_outdated(self) -> bool:
-        """Whether the order has a later message of this kind. It would say the same now."""
+        """Whether the order has a message of the same kind about a later event. Both would have the same text now."""
         later = NotificationHistory.objects.filter(
             order=self.order_id, kind=self.kind, happened_at__gt=self.happened_at
         )
         return later.exists()
 
-    def was_told(self, kinds: Collection[str]) -> bool:
-        """Whether the customer has, or may have, a message of one of `kinds` about the same delivery attempt."""
-        same = NotificationHistory.objects.filter(
+    def customer_may_have(self, kinds: Collection[str]) -> bool:
+        """Whether the customer has, or may have, a message of one of `kinds` about this message's delivery attempt."""
+        messages = NotificationHistory.objects.filter(
             order=self.order_id, customer=self.customer_id, delivery_attempt=self.delivery_attempt, kind__in=kinds
         )
         # A pending message with attempts waits for a retry and may have gone out.
-        return same.exclude(status__in=NEVER_REACHED_ANYBODY).exclude(status=MessageStatus.PENDING, attempts=0).exists()
+        never_sent = models.Q(status=MessageStatus.PENDING, attempts=0)
+        return messages.exclude(status__in=NEVER_REACHED_ANYBODY).exclude(never_sent).exists()
 
     def first_sent_at(self) -> datetime:
-        """Returns when it was first sent; if it never was, when it was created."""
+        """Returns when the message was first sent; if it never was, when it was created."""
         first = self.trail.filter(status=MessageStatus.SENDING).order_by("id").values_list("at", flat=True).first()
         return first or self.claimed_at or self.sent_at or self.created_at
 
     def move(self, before: str, to: str, *, by: User | None = None, **columns: Any) -> bool:
-        """Changes the status by a conditional UPDATE: only if it is still `before` and no further attempt was made.
+        """Changes the status with a conditional UPDATE: only if it is still `before` and no further attempt was made.
 
-        Adds a step to the trail (`by`: who asked for it) and sends `message_moved`. False: another process was faster,
-        and nothing changed. Raises ValueError for a change that is not in MOVES.
+        Adds a step to the trail (`by`: who requested the change) and sends `message_moved`. False: another process was
+        faster, and nothing changed. Raises ValueError for a change that is not in MOVES.
         """
         if to not in MOVES[before]:
-            raise ValueError(f"A message that is {before} does not become {to}.")
+            raise ValueError(f"A message cannot change from {before} to {to}.")
         columns["status"] = to
         with transaction.atomic():
-            still = NotificationHistory.objects.filter(pk=self.pk, status=before, attempts=self.attempts)
-            if not still.unannounced().update(**columns):
+            unchanged = NotificationHistory.objects.filter(pk=self.pk, status=before, attempts=self.attempts)
+            if not unchanged.unannounced().update(**columns):
                 return False
             for name, value in columns.items():
                 setattr(self, name, value)
@@ -235,9 +243,9 @@ class NotificationHistory(models.Model):
 
     def wait_until(self, moment: datetime) -> bool:
         """Postpones a pending message. False: another process was faster."""
-        still = NotificationHistory.objects.filter(pk=self.pk, status=MessageStatus.PENDING, attempts=self.attempts)
+        rows = NotificationHistory.objects.filter(pk=self.pk, status=MessageStatus.PENDING, attempts=self.attempts)
         self.send_after = moment
-        return bool(still.unannounced().update(send_after=moment))
+        return bool(rows.unannounced().update(send_after=moment))
 
 
 class StatusNote(models.Model):
@@ -248,7 +256,7 @@ class StatusNote(models.Model):
     reason = models.CharField(_("reason"), max_length=24, choices=Reason, blank=True)
     raw_status = models.CharField(_("provider's status"), max_length=LONGEST_CODE, blank=True)
     gateway = models.CharField(_("gateway"), max_length=24, blank=True)
-    reply = models.CharField(_("the customer's answer"), max_length=LONGEST_REPLY, blank=True)
+    reply = models.CharField(_("the customer's reply"), max_length=LONGEST_REPLY, blank=True)
     at = models.DateTimeField(_("at"), default=timezone.now)
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("by")
@@ -263,7 +271,7 @@ class StatusNote(models.Model):
 
 
 class MessageTemplate(models.Model):
-    """The texts of one kind of message, and whether it is sent at all. An empty text means the default."""
+    """The texts of one kind of message, and whether the kind is turned on. An empty text means the default."""
 
     kind = models.CharField(_("kind"), max_length=24, choices=MessageKind, unique=True, editable=False)
     is_on = models.BooleanField(_("turned on"), default=True)
@@ -298,31 +306,31 @@ class MessageTemplate(models.Model):
         return getattr(self, self.BODIES[language]) or texts.TEXTS[language][MessageKind(self.kind)]
 
     def clean(self) -> None:
-        wrong: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
         for language, name in self.BODIES.items():
             setattr(self, name, texts.tidy(getattr(self, name)))
             if found := texts.Preview(self.kind, language, self.body(language)).problems:
-                wrong[name] = found
-        if wrong:
-            raise ValidationError(wrong)
+                errors[name] = found
+        if errors:
+            raise ValidationError(errors)
 
 
 class GatewayState(models.Model):
-    """The state of one provider: whether and why it is stopped, its balance, its last receipt."""
+    """The state of one provider: whether and why it is stopped, its last unknown code, balance and receipt."""
 
     class News(Enum):
-        """An event; `DOUBTED`: the provider answered with an unknown code."""
+        """What happened to the gateway. `DOUBTED`: the provider answered with an unknown code."""
 
         STOPPED, STARTED, DOUBTED = range(3)
 
     gateway = models.CharField(_("gateway"), max_length=24, primary_key=True)
     stopped_at = models.DateTimeField(_("stopped at"), null=True, blank=True)
     stopped_because = models.CharField(_("stopped because"), max_length=LONGEST_CAUSE, blank=True)
-    # The last answer with an unknown code. Messages wait, and a person should ask the provider.
-    doubted_at = models.DateTimeField(_("not understood at"), null=True, blank=True)
-    doubted_because = models.CharField(_("not understood"), max_length=LONGEST_CAUSE, blank=True)
+    # The last answer with an unknown code. Its message waits, and a person should ask the provider what the code means.
+    doubted_at = models.DateTimeField(_("unknown code at"), null=True, blank=True)
+    doubted_because = models.CharField(_("unknown code"), max_length=LONGEST_CAUSE, blank=True)
     balance = models.DecimalField(_("balance in points"), max_digits=12, decimal_places=2, null=True, blank=True)
-    balance_at = models.DateTimeField(_("balance asked at"), null=True, blank=True)
+    balance_at = models.DateTimeField(_("balance queried at"), null=True, blank=True)
     last_receipt_at = models.DateTimeField(_("last receipt at"), null=True, blank=True)
 
     class Meta:
@@ -336,39 +344,39 @@ class GatewayState(models.Model):
     def of(cls, gateway: str) -> GatewayState:
         return cls.objects.get_or_create(gateway=gateway)[0]
 
-    def stop(self, because: str, *, is_poor: bool) -> bool:
+    def stop(self, because: str, *, no_credit: bool) -> bool:
         """Stops the gateway. False: it was stopped already and keeps its first reason.
 
-        `is_poor`: because of no credit; then only a different balance starts it again. Otherwise any balance does,
-        because it shows that the provider accepts our account.
+        `no_credit`: the account has no points left, so only a different balance starts the gateway again. After any
+        other reason every positive balance does, because it shows that the provider accepts our account.
         """
-        known = {} if is_poor else {"balance": None}
+        balance = {} if no_credit else {"balance": None}
         columns: dict[str, Any] = {"stopped_at": timezone.now(), "stopped_because": because[:LONGEST_CAUSE]}
-        return self._turn(self.News.STOPPED, models.Q(stopped_at=None), **columns, **known)
+        return self._change_if(models.Q(stopped_at=None), self.News.STOPPED, **columns, **balance)
 
     def start(self) -> bool:
         """Starts the gateway again; waiting messages go out at once. False: it was not stopped."""
         columns: dict[str, Any] = {"stopped_at": None, "stopped_because": ""}
-        return self._turn(self.News.STARTED, models.Q(stopped_at__isnull=False), **columns)
+        return self._change_if(models.Q(stopped_at__isnull=False), self.News.STARTED, **columns)
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether it answered with an unknown code lately. Waiting messages retry within that time."""
+        """Whether the gateway answered with an unknown code within DOUBT_LASTS."""
         return self.doubted_at is not None and self.doubted_at > timezone.now() - DOUBT_LASTS
 
     def mark_doubtful(self, because: str) -> bool:
-        """Records an unknown code. False: `gateway_changed` reported one lately, and is not sent again."""
+        """Records an unknown code. Sends `gateway_changed` and returns True unless the gateway was doubtful already."""
         now, was_doubtful = timezone.now(), models.Q(doubted_at__gt=timezone.now() - DOUBT_LASTS)
         columns: dict[str, Any] = {"doubted_at": now, "doubted_because": because[:LONGEST_CAUSE]}
-        told = self._turn(self.News.DOUBTED, ~was_doubtful | models.Q(doubted_at=None), **columns)
-        if not told:
+        is_new = self._change_if(~was_doubtful | models.Q(doubted_at=None), self.News.DOUBTED, **columns)
+        if not is_new:
             GatewayState.objects.filter(pk=self.pk).update(**columns)
-        return told
+        return is_new
 
-    def _turn(self, news: News, if_: models.Q, **columns: Any) -> bool:
-        """Changes the state by a conditional UPDATE. Of several callers one succeeds and sends `gateway_changed`."""
+    def _change_if(self, condition: models.Q, news: News, **columns: Any) -> bool:
+        """Changes the state with a conditional UPDATE. Of several callers one succeeds and sends `gateway_changed`."""
         with transaction.atomic():
-            if not GatewayState.objects.filter(if_, pk=self.pk).update(**columns):
+            if not GatewayState.objects.filter(condition, pk=self.pk).update(**columns):
                 return False
             for name, value in columns.items():
                 setattr(self, name, value)

@@ -17,7 +17,7 @@ from waffle.models import Switch
 
 from accounts.roles import check_right
 from notifications import sender, sending_rules
-from notifications.gateways import repeatable
+from notifications.gateways import is_repeatable
 from notifications.models import GatewayState, NotificationHistory
 from notifications.sender import MAX_AT_ONCE
 from notifications.sending_rules import TRUE_WHILE
@@ -36,7 +36,7 @@ FOLLOWS_WITHIN = timedelta(minutes=1)
 MAY_BE_FOLLOWED = frozenset(
     {MessageKind.DRIVER_ON_THE_WAY, MessageKind.DRIVER_ARRIVING, MessageKind.DRIVER_TURNED_AWAY}
 )
-# Permissions: to send a message again, and to do so against our own rules.
+# Permissions: to send a message again, and to overrule the rules in OVERRULABLE.
 SEND_AGAIN, OVERRULE = "notifications.resend_notificationhistory", "notifications.overrule_wish"
 KIND_OF = {
     OrderStatus.CONFIRMED: MessageKind.ORDER_CONFIRMED,
@@ -49,12 +49,14 @@ KIND_OF = {
 
 
 def enqueue(order: Order, kind: str, happened_at: datetime | None = None, *, is_first: bool = False) -> None:
-    """Queues a message to the customer of `order`. Idempotent within a delivery attempt.
+    """Queues a message to the customer of `order`, once per kind and delivery attempt.
+
+    Each new date gets a message, and a cancelled or failed message may be followed by another.
 
     `happened_at`: when the event happened, if this change is not the event. `is_first`: no message of this kind can
     exist yet, so one query is saved.
     """
-    if kind != MessageKind.ORDER_RESCHEDULED and not is_first and was_resent_by_staff(order, kind):
+    if kind != MessageKind.ORDER_RESCHEDULED and not is_first and was_resent(order, kind):
         return
     row = NotificationHistory(
         order=order, customer_id=order.customer_id, kind=kind, delivery_attempt=order.attempt,
@@ -68,20 +70,20 @@ def enqueue(order: Order, kind: str, happened_at: datetime | None = None, *, is_
 
 
 def may_be_superseded(row: NotificationHistory, reported: datetime) -> bool:
-    """Whether a later report may already be on its way that makes the message untrue.
+    """Whether a later report that makes the message untrue may already be on its way.
 
     `reported`: when the driver pressed the button.
     """
     is_late = row.created_at - reported > LATE
-    until = sending_rules.true_until(row)
+    until = sending_rules.expiry(row)
     return is_late and row.kind in MAY_BE_FOLLOWED and (until is None or row.created_at < until)
 
 
 @transaction.atomic
-def send_waiting_reports(by: User) -> int:
+def end_wait_for_reports(by: User) -> int:
     """Sends the messages that wait for further reports of this user, and returns how many there were.
 
-    Messages that wait for the morning, a busy provider or a stopped channel stay pending.
+    Messages that wait for the morning, a busy provider or a stopped gateway stay pending.
     """
     now = timezone.now()
     waiting = NotificationHistory.objects.filter(
@@ -94,18 +96,18 @@ def send_waiting_reports(by: User) -> int:
     return len(ids)
 
 
-def was_resent_by_staff(order: Order, kind: str) -> bool:
-    """Whether staff sent this message again and the customer has it or may get it. No constraint covers resends."""
-    make_pending_again = NotificationHistory.objects.filter(
+def was_resent(order: Order, kind: str) -> bool:
+    """Whether this message was sent again and the customer has it or may get it. No constraint covers resends."""
+    resends = NotificationHistory.objects.filter(
         order=order, customer=order.customer_id, kind=kind, delivery_attempt=order.attempt, resend_of__isnull=False
     )
-    return make_pending_again.exclude(status__in=NEVER_REACHED_ANYBODY).exists()
+    return resends.exclude(status__in=NEVER_REACHED_ANYBODY).exists()
 
 
 def hand_over(*ids: UUID) -> None:
-    """Gives rows to the senders after the commit. The caller waits once, also for 300 orders.
+    """Gives rows to the senders after the commit. The caller waits once for all rows of its transaction.
 
-    Errors there do not reach the caller. The senders skip a row whose savepoint was rolled back.
+    Errors of the senders are logged and do not reach the caller. The senders skip rows that were rolled back.
     """
     once_after_commit(sender.deliver, *ids)
 
@@ -128,41 +130,41 @@ def resend(row: NotificationHistory, by: User | None = None, *, overrule: bool =
         check_right(by, SEND_AGAIN)
         if overrule:
             check_right(by, OVERRULE, "overrule")
-    owed = prepare(row, by, overrule=overrule)
-    hand_over(owed.pk)
-    owed.refresh_from_db()
-    return owed
+    pending = prepare(row, by, overrule=overrule)
+    hand_over(pending.pk)
+    pending.refresh_from_db()
+    return pending
 
 
 def prepare(row: NotificationHistory, by: User | None = None, *, overrule: bool = False) -> NotificationHistory:
-    """Returns the row to send: the same one if its id makes a retry idempotent, else a new one.
+    """Returns the row to send: the same one if it never went out or a retry with its id is safe, else a new one.
 
-    Raises Refusal. An interrupted sending becomes `unknown`, unless a retry is safe.
+    Raises Refusal. An interrupted sending becomes `unknown` and is refused, unless a retry is safe.
     """
     if row.status == MessageStatus.PENDING:
         return row
     if row.status == MessageStatus.SENDING:
         mark_interrupted(row)
     if row.status == MessageStatus.SUPPRESSED and overrule and row.status_reason in OVERRULABLE:
-        # It never went out. The senders check the other rules again.
+        # The message never went out. The senders check the other rules again.
         return make_pending_again(row, by, overruled=True, requested_by=by, status_reason="", send_after=None)
     if row.status in (MessageStatus.SUPPRESSED, MessageStatus.CANCELLED):
         raise refusal_for(row.status_reason)
     row.overruled = row.overruled or overrule
-    if verdict := sending_rules.blocked_by(row):
+    if verdict := sending_rules.blocking_verdict(row):
         raise refusal_for(verdict.reason)
-    if row.status == MessageStatus.UNKNOWN and repeatable(row):
+    if row.status == MessageStatus.UNKNOWN and is_repeatable(row):
         return make_pending_again(row, by, overruled=row.overruled, requested_by=row.requested_by or by)
     return create_resend(row, by)
 
 
 def mark_interrupted(row: NotificationHistory) -> None:
-    """Marks an interrupted sending as `unknown`. Raises Refusal unless a retry is safe."""
+    """Marks an interrupted sending as `unknown`. Raises Refusal if it is not interrupted, or if no retry is safe."""
     if not NotificationHistory.objects.interrupted().filter(pk=row.pk).exists():
         raise Refusal("being_sent", _("This message is being sent. Please wait for the outcome."), status=409)
     if not row.move(MessageStatus.SENDING, MessageStatus.UNKNOWN, status_reason=Reason.INTERRUPTED):
         raise already_resent()
-    if not repeatable(row):
+    if not is_repeatable(row):
         detail = _(
             "Sending was interrupted, so the SMS may have arrived. Send it again only if receiving it twice "
             "does no harm."
@@ -192,17 +194,17 @@ def create_resend(row: NotificationHistory, by: User | None) -> NotificationHist
 
 
 def already_resent() -> Refusal:
-    return Refusal("already_resent", _("This message was already sent again. See the newer one."), status=409)
+    return Refusal("already_resent", _("This message was already sent again. See the newer message."), status=409)
 
 
 def refusal_for(reason: str) -> Refusal:
-    detail = _("This message is not sent: %(reason)s.") % {"reason": Reason(reason).label if reason else ""}
+    detail = _("This message will not be sent: %(reason)s.") % {"reason": Reason(reason or Reason.OVERTAKEN).label}
     if reason in OVERRULABLE:
-        detail = _("%(said)s You can send it anyway.") % {"said": detail}
+        detail = _("%(detail)s You can send the message anyway.") % {"detail": detail}
     return Refusal(reason or "withdrawn", detail, attr="status", status=409)
 
 
-def order_saved(instance: Order, **kwargs: Any) -> None:
+def on_order_saved(instance: Order, **kwargs: Any) -> None:
     """Queues the message for a new status, customer or date. A new order is pending and causes no message."""
     if "status" in instance.before:
         enqueue_for_status(instance, OrderStatus(instance.before["status"]), OrderStatus(instance.status))
@@ -216,19 +218,19 @@ def enqueue_for_status(order: Order, before: OrderStatus, now: OrderStatus) -> N
     if (before, now) == (OrderStatus.ARRIVING, OrderStatus.DELIVERING):
         correct_arrival(order)
     elif kind := KIND_OF.get(now):
-        # An order never becomes pending again, so this message cannot exist yet.
+        # No order becomes pending again, so this message cannot exist yet.
         enqueue(order, kind, is_first=before == OrderStatus.PENDING)
 
 
 def enqueue_for_new_customer(order: Order) -> None:
-    """Repeats the last message of the former customer to the new one. Failures and cancellations are not repeated.
+    """Queues the message of the present status for the new customer, except for a failure or a cancellation.
 
     An arrival keeps its time and so expires after ten minutes. “On the way” counts as new: the link stays useful.
     """
-    told = OrderStatus.CONFIRMED if order.status == OrderStatus.ASSIGNED else OrderStatus(order.status)
-    if told in KIND_OF and told not in (OrderStatus.FAILED, OrderStatus.CANCELLED):
-        since = order.history.filter(to_status=told).values_list("at", flat=True)
-        enqueue(order, KIND_OF[told], happened_at=None if told == OrderStatus.DELIVERING else since.last())
+    status = OrderStatus.CONFIRMED if order.status == OrderStatus.ASSIGNED else OrderStatus(order.status)
+    if status in KIND_OF and status not in (OrderStatus.FAILED, OrderStatus.CANCELLED):
+        since = order.history.filter(to_status=status).values_list("at", flat=True)
+        enqueue(order, KIND_OF[status], happened_at=None if status == OrderStatus.DELIVERING else since.last())
 
 
 def enqueue_new_date(order: Order) -> None:
@@ -238,31 +240,31 @@ def enqueue_new_date(order: Order) -> None:
 
 
 def correct_arrival(order: Order) -> None:
-    """Corrects “the driver is arriving”, for customers who have that message or may have it."""
+    """Cancels “the driver is arriving”, or corrects it for a customer who has that message or may have it."""
     rows = NotificationHistory.objects.filter(order=order, customer=order.customer_id)
-    said = rows.filter(kind=MessageKind.DRIVER_ARRIVING, delivery_attempt=order.attempt)
-    # Runs in the transaction of the status change: a sender claims the row before, or finds it gone.
-    for row in said.filter(status=MessageStatus.PENDING):
+    arrivals = rows.filter(kind=MessageKind.DRIVER_ARRIVING, delivery_attempt=order.attempt)
+    # Runs in the transaction of the status change. A sender claimed the row before, or will find it no longer pending.
+    for row in arrivals.filter(status=MessageStatus.PENDING):
         overtaken = MessageStatus.UNKNOWN if row.attempts else MessageStatus.CANCELLED
         row.move(MessageStatus.PENDING, overtaken, status_reason=Reason.OVERTAKEN)
-    if said.exclude(status__in=NEVER_REACHED_ANYBODY).exists():
+    if arrivals.exclude(status__in=NEVER_REACHED_ANYBODY).exists():
         enqueue(order, MessageKind.DRIVER_TURNED_AWAY)
 
 
-def switch_saved(instance: Switch, **kwargs: Any) -> None:
-    """Sends waiting messages when the office switches SMS on again."""
+def on_switch_saved(instance: Switch, **kwargs: Any) -> None:
+    """Sends due messages when the office turns SMS on again."""
     if instance.name == flags.SMS and instance.active:
         hand_over_due()
 
 
 def on_gateway_changed(news: GatewayState.News, **kwargs: Any) -> None:
-    """Sends waiting messages when a stopped gateway is started again."""
+    """Sends due messages when a stopped gateway is started again."""
     if news is GatewayState.News.STARTED:
         hand_over_due()
 
 
 def hand_over_due() -> None:
-    """Sends the newest due messages, the most urgent ones. `send_pending_sms --loop` finds the others."""
+    """Sends the newest due messages, because they are the most urgent. `send_pending_sms --loop` sends the others."""
     due = NotificationHistory.objects.due().order_by("-created_at")
     for pk in due.values_list("pk", flat=True)[:MAX_AT_ONCE]:
         hand_over(pk)

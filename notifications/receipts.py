@@ -1,6 +1,7 @@
-"""Records what providers report on messages and on the account, by callbacks and by queries. Never sends a message.
+"""Records what providers report about messages and the account, in callbacks and queries. Never sends a message.
 
-A receipt may overtake the answer to its sending. No row has its id yet, so it is refused, and the provider repeats it.
+A receipt may come before the answer to its sending. Then no row has the provider's id yet. The receipt is refused, and
+the provider repeats it.
 """
 
 from __future__ import annotations
@@ -25,99 +26,98 @@ from notifications.states import GOOD_NEWS, LONGEST_CODE, LONGEST_REPLY, MOVES, 
 from web.refusals import Refusal
 
 Row = NotificationHistory
-# Carriers report within minutes while the telephone is on. While it is off, frequent queries bring nothing.
+# A receipt is overdue after this long. Carriers report within minutes if the telephone is on. If the telephone is off,
+# earlier queries bring nothing.
 OVERDUE = timedelta(hours=1)
 # Sendings without an answer are retried after 5, 10, 20, … minutes: a provider may be down for hours.
 FIRST_PAUSE, MAX_DOUBLINGS = timedelta(minutes=5), 12
 
 
-def record(gateway: Gateway, heard: Receipt | Reply, named: UUID | None = None) -> None:
+def record(gateway: Gateway, report: Receipt | Reply, own_id: UUID | None = None) -> None:
     """Records a receipt or a reply. Idempotent. Raises Refusal, and then changes nothing.
 
-    `named`: our own id of the message, if the provider was given it.
+    `own_id`: our own id of the message, if the provider's callback contains it.
     """
-    row = find_message(gateway, heard, named)
-    if isinstance(heard, Reply):
-        record_reply(row, heard)
+    row = find_message(gateway, report, own_id)
+    if isinstance(report, Reply):
+        record_reply(row, report)
     else:
-        apply_receipt(row, heard)
+        apply_receipt(row, report)
     GatewayState.of(gateway.name)
     GatewayState.objects.filter(gateway=gateway.name).update(last_receipt_at=timezone.now())
 
 
-def find_message(gateway: Gateway, heard: Receipt | Reply, named: UUID | None) -> Row:
-    """Finds the message with this id and number; the latest, because a provider may reuse ids. Raises Refusal.
+def find_message(gateway: Gateway, report: Receipt | Reply, own_id: UUID | None) -> Row:
+    """Finds the latest message with this id and number, because a provider may reuse ids. Raises Refusal.
 
-    A message whose sending got no answer has no provider's id: our own id finds it.
+    A message whose sending got no answer has no provider's id, so `own_id` finds it.
     """
-    ids = gateway.id_variants(heard.provider_message_id)
-    silent = Q(status=MessageStatus.UNKNOWN) | Q(status=MessageStatus.PENDING, attempts__gt=0)
-    meant = Q(provider_message_id__in=ids) | (Q(pk=named) & silent)
-    rows = list(Row.objects.filter(meant, gateway=gateway.name).order_by("-created_at")[:10])
-    if not heard.provider_message_id or not rows:
-        raise Refusal("unknown_message", _("There is no message with this id."), status=404)
+    ids = gateway.id_variants(report.provider_message_id)
+    unanswered = Q(status=MessageStatus.UNKNOWN) | Q(status=MessageStatus.PENDING, attempts__gt=0)
+    has_id = Q(provider_message_id__in=ids) | (Q(pk=own_id) & unanswered)
+    rows = list(Row.objects.filter(has_id, gateway=gateway.name).order_by("-created_at")[:10])
+    if not report.provider_message_id or not rows:
+        raise Refusal("unknown_message", _("There is no message with this id. Please check it."), status=404)
     for row in rows:
-        if row.recipient == heard.phone:
+        if row.recipient == report.phone:
             return row
     raise Refusal("other_number", _("This message went to another number."), status=400)
 
 
-def apply_receipt(row: Row, heard: Receipt) -> bool:
-    """Applies a receipt to its message. False: the status is not new, or the present one is final."""
-    if heard.status is None:
-        record_unknown_code(row, heard)
+def apply_receipt(row: Row, receipt: Receipt) -> bool:
+    """Applies a receipt to its message. False: its code is unknown, or its status may not follow the present one."""
+    if receipt.status is None:
+        record_unknown_code(row, receipt)
         return False
-    columns: dict[str, Any] = {"status_reason": heard.reason, "raw_status": heard.raw_status[:LONGEST_CODE]}
+    columns: dict[str, Any] = {"status_reason": receipt.reason, "raw_status": receipt.raw_status[:LONGEST_CODE]}
     if not row.provider_message_id:
-        columns["provider_message_id"] = heard.provider_message_id
-    if heard.status in GOOD_NEWS:
+        columns["provider_message_id"] = receipt.provider_message_id
+    if receipt.status in GOOD_NEWS:
         columns |= {"sent_at": row.sent_at or row.claimed_at, "error_message": ""}
-    if heard.status == MessageStatus.DELIVERED:
-        columns["delivered_at"] = plausible_time(row, heard.at) or timezone.now()
-    while heard.status in MOVES[row.status]:
-        if row.move(row.status, heard.status, **columns):
+    if receipt.status == MessageStatus.DELIVERED:
+        columns["delivered_at"] = plausible_time(row, receipt.at) or timezone.now()
+    while receipt.status in MOVES[row.status]:
+        if row.move(row.status, receipt.status, **columns):
             return True
         row.refresh_from_db()
     return False
 
 
 def plausible_time(row: Row, at: datetime | None) -> datetime | None:
-    """Returns the provider's time, or None if it lies before the sending or in the future.
-
-    Providers round to whole seconds.
-    """
+    """Returns the provider's time, or None if it is before the sending or in the future."""
+    # Providers round to whole seconds.
     first = row.first_sent_at().replace(microsecond=0)
     return at if at and first <= at <= timezone.now() else None
 
 
-def record_unknown_code(row: Row, heard: Receipt) -> None:
+def record_unknown_code(row: Row, receipt: Receipt) -> None:
     """Adds an unknown code to the message's trail. The status stays."""
     note = StatusNote(
         message=row,
         status=row.status,
-        reason=heard.reason,
-        raw_status=heard.raw_status[:LONGEST_CODE],
+        reason=receipt.reason,
+        raw_status=receipt.raw_status[:LONGEST_CODE],
         gateway=row.gateway,
     )
     save_note_once(note, StatusNote.objects.filter(message=row, reason=note.reason, raw_status=note.raw_status))
 
 
-def record_reply(row: Row, heard: Reply) -> None:
+def record_reply(row: Row, reply: Reply) -> None:
     """Adds a customer's reply to the message's trail."""
-    text = " ".join("".join(letter if letter.isprintable() else " " for letter in heard.text).split())[:LONGEST_REPLY]
-    at = plausible_time(row, heard.at)
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in reply.text).split())[:LONGEST_REPLY]
+    at = plausible_time(row, reply.at)
     note = StatusNote(message=row, status=row.status, reply=text or "–", at=at or timezone.now())
-    same = StatusNote.objects.filter(message=row, reply=note.reply)
+    repeats = StatusNote.objects.filter(message=row, reply=note.reply)
     with transaction.atomic():
-        if save_note_once(note, same.filter(at=at) if at else same):
+        if save_note_once(note, repeats.filter(at=at) if at else repeats):
             reply_received.send(StatusNote, note=note)
 
 
 @transaction.atomic
-def save_note_once(note: StatusNote, same: QuerySet[StatusNote]) -> bool:
-    """Adds a note unless the same exists. The lock covers repeats of a receipt that come at the same time."""
+def save_note_once(note: StatusNote, repeats: QuerySet[StatusNote]) -> bool:
+    """Adds a note unless `repeats` finds one. A lock serialises repeats of a receipt that come at the same time."""
     Row.objects.select_for_update(of=("self",)).get(pk=note.message_id)
-    if is_new := not same.exists():
+    if is_new := not repeats.exists():
         note.save()
     return is_new
 
@@ -127,8 +127,8 @@ def save_note_once(note: StatusNote, same: QuerySet[StatusNote]) -> bool:
 
 def queryable_gateways() -> list[Gateway]:
     """Returns the gateways with queries and complete settings, also those no longer in use."""
-    made = (get_gateway(name) for name in settings.SMS_GATEWAYS)
-    return [one for one in made if one.query_size and all(getattr(settings, need) for need in one.needs)]
+    installed = (get_gateway(name) for name in settings.SMS_GATEWAYS)
+    return [one for one in installed if one.query_size and all(getattr(settings, name) for name in one.needs)]
 
 
 def overdue_messages(gateway: Gateway, since: datetime) -> NotificationQuerySet:
@@ -141,37 +141,37 @@ def overdue_messages(gateway: Gateway, since: datetime) -> NotificationQuerySet:
 
 
 def retryable_unknown(since: datetime) -> Iterator[Row]:
-    """Yields `unknown` messages that can be retried now. Their provider is idempotent and answers with their status.
+    """Yields `unknown` messages that can be retried now: their provider is idempotent and answers with their status.
 
-    Skips outdated messages: the provider may never have got them and would send them now. Skips messages whose
-    channel is stopped.
+    Skips messages that must not be sent now: the provider may never have got them and would send them. Skips messages
+    whose gateway is stopped.
     """
     rows = Row.objects.filter(status=MessageStatus.UNKNOWN, created_at__gte=since).not_resent()
     for row in rows.select_related("customer", "order").order_by("created_at", "id"):
         pause = FIRST_PAUSE * 2 ** min(row.attempts - 1, MAX_DOUBLINGS)
-        rested = timezone.now() - (row.claimed_at or row.created_at) >= pause
-        held = not rested or sending_rules.blocked_by(row) or sending_rules.not_before(row)
-        if not held and gateways.gateways_for(row) and gateways.repeatable(row):
+        too_early = timezone.now() - (row.claimed_at or row.created_at) < pause
+        must_wait = too_early or sending_rules.blocking_verdict(row) or sending_rules.earliest_time(row)
+        if not must_wait and gateways.gateways_for(row) and gateways.is_repeatable(row):
             yield row
 
 
 def query_provider(gateway: Gateway, rows: list[Row]) -> Iterator[tuple[Row, bool]]:
     """Queries the provider. Yields each row with its new status, and whether it changed. Raises GatewayError."""
     for start in range(0, len(rows), gateway.query_size):
-        asked = rows[start : start + gateway.query_size]
-        heard = gateway.query([row.provider_message_id for row in asked])
-        if heard:
-            back_off(asked)
-        for row in asked:
-            yield row, any(apply_receipt(row, receipt) for receipt in heard if matches_receipt(gateway, receipt, row))
+        batch = rows[start : start + gateway.query_size]
+        answer = gateway.query([row.provider_message_id for row in batch])
+        if answer:
+            back_off(batch)
+        for row in batch:
+            yield row, any(apply_receipt(row, receipt) for receipt in answer if matches_receipt(gateway, receipt, row))
 
 
-def back_off(asked: list[Row]) -> None:
+def back_off(rows: list[Row]) -> None:
     """Exponential backoff: the next query comes when the message is twice as old."""
     now = timezone.now()
-    for row in asked:
+    for row in rows:
         row.ask_after = now + (now - (row.sent_at or row.created_at))
-    Row.objects.unannounced().bulk_update(asked, ["ask_after"])
+    Row.objects.unannounced().bulk_update(rows, ["ask_after"])
 
 
 def matches_receipt(gateway: Gateway, receipt: Receipt, row: Row) -> bool:
@@ -185,7 +185,7 @@ def query_balance(gateway: Gateway) -> Decimal | None:
         points = gateway.balance()
     except GatewayError as error:
         if error.reason in STOPPING:
-            # So that any balance counts as new, and starts the channel, once the account works again.
+            # Without a recorded balance, any positive one starts the gateway once the account works again.
             GatewayState.objects.filter(gateway=gateway.name).update(balance=None)
         raise
     if points is not None:
@@ -194,11 +194,11 @@ def query_balance(gateway: Gateway) -> Decimal | None:
 
 
 def record_balance(gateway: Gateway, points: Decimal) -> GatewayState:
-    """Records the balance. Starts a stopped channel if the balance differs from the one at which it was stopped."""
+    """Records the balance. Starts a stopped gateway if the balance is positive and differs from the recorded one."""
     state = GatewayState.of(gateway.name)
-    new = points > 0 and points != state.balance
+    is_new = points > 0 and points != state.balance
     state.balance, state.balance_at = points, timezone.now()
     state.save(update_fields=["balance", "balance_at"])
-    if new:
+    if is_new:
         state.start()
     return state

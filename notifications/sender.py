@@ -31,19 +31,20 @@ from notifications.gateways.base import STOPPING, WAITING, Gateway, GatewayError
 from notifications.models import NotificationHistory
 from notifications.states import MOVES, MessageStatus, MessageType, Reason
 from web import request_id
-from web.database import is_away
+from web.database import is_unavailable
 from web.slow_work import ThreadPool
-from web.timings import measured
+from web.timings import measure
 
 log = logging.getLogger(__name__)
 Row = NotificationHistory
-# Seconds between tries to store an outcome. Together longer than a restart of the database.
+# Seconds between tries to store an outcome. Their sum is longer than a restart of the database.
 RESTART_PAUSES = (0.5, 1, 2, 4, 8)
-# Sending a thousand would keep a server's processor busy for ten seconds and delay its requests.
+# Maximum messages of one change that the server itself sends. A thousand would keep its processor busy for ten seconds
+# and delay its requests.
 MAX_AT_ONCE = 50
 # Backoff for a provider that is busy or unreachable.
 BUSY_PAUSE = timedelta(minutes=1)
-# Most backoff after an unknown code. The backoff doubles each time, as a provider may answer so all day.
+# Maximum backoff after an unknown code. The backoff doubles each time, because a provider may answer so all day.
 LONGEST_PAUSE = timedelta(minutes=10)
 _pool_lock = threading.Lock()
 _may_wait: ContextVar[bool] = ContextVar("sms_may_wait", default=True)
@@ -52,7 +53,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def _within(variable: ContextVar[T], value: T) -> Iterator[T]:
+def _set_temporarily(variable: ContextVar[T], value: T) -> Iterator[T]:
     token = variable.set(value)
     try:
         yield value
@@ -61,13 +62,13 @@ def _within(variable: ContextVar[T], value: T) -> Iterator[T]:
 
 
 def no_waiting() -> AbstractContextManager[object]:
-    """Context in which `deliver` does not wait for outcomes: for commands on sockets, which share one thread."""
-    return _within(_may_wait, False)
+    """Context in which `deliver` returns before the outcomes: for commands on sockets, which share one thread."""
+    return _set_temporarily(_may_wait, False)
 
 
-def collecting() -> AbstractContextManager[list[Row]]:
-    """Context that collects the rows whose outcome came while the caller waited."""
-    return _within(_collected, list[Row]())
+def collect_outcomes() -> AbstractContextManager[list[Row]]:
+    """Context with a list, to which `deliver` adds the rows with an outcome and those that it leaves to the service."""
+    return _set_temporarily(_collected, list[Row]())
 
 
 def deliver(*ids: UUID) -> None:
@@ -83,12 +84,12 @@ def deliver(*ids: UUID) -> None:
     if collected is not None:
         outcomes = (future.result() for future in done if future.exception() is None)
         collected.extend(row for row in outcomes if row is not None)
-        if following := ids[MAX_AT_ONCE:]:
-            collected.extend(Row.objects.filter(pk__in=following).only("kind", "status", "status_reason"))
+        if left := ids[MAX_AT_ONCE:]:
+            collected.extend(Row.objects.filter(pk__in=left).only("kind", "status", "status_reason"))
 
 
 def submit(row_id: UUID) -> Future[Row | None]:
-    """Gives one row to the senders. The future holds the result of `deliver_one`."""
+    """Queues one row for the sender threads. The future holds the result of `deliver_one`."""
     return pool().submit(row_id)
 
 
@@ -99,16 +100,16 @@ def pool() -> ThreadPool[UUID, Row | None]:
 
 @cache
 def _pool() -> ThreadPool[UUID, Row | None]:
-    # A limit for this process alone: several processes share the provider's limit (docs/operations.md).
-    allowed = filter(None, (get_gateway(name).most_connections for name in gateways.in_use()))
-    made = ThreadPool(_deliver_one_safely, connections.close_all, min([settings.SMS_WORKERS, *allowed]), "sender")
+    # This limits one process. Several processes share the connections that the provider allows (docs/operations.md).
+    allowed = filter(None, (get_gateway(name).max_connections for name in gateways.names_in_use()))
+    created = ThreadPool(_deliver_one_safely, connections.close_all, min([settings.SMS_WORKERS, *allowed]), "sender")
     # At a restart, sendings under way get this long for their outcome.
-    atexit.register(lambda: made.drain(settings.SMS_WAIT_SECONDS))
-    return made
+    atexit.register(lambda: created.drain(settings.SMS_WAIT_SECONDS))
+    return created
 
 
 def _deliver_one_safely(row_id: UUID) -> Row | None:
-    """Reuses the thread's connection (a new one costs 1.4 ms). The pool closes it when the thread is idle."""
+    """Keeps the thread's connection for its next row (a new one costs 1.4 ms). The pool closes it when idle."""
     try:
         return deliver_one(row_id)
     except Exception:
@@ -116,47 +117,47 @@ def _deliver_one_safely(row_id: UUID) -> Row | None:
         raise
 
 
-def deliver_one(row_id: UUID, ways: list[Gateway] | None = None) -> Row | None:
-    """Sends one row and returns it with its outcome. None: it was rolled back, or is not due.
+def deliver_one(row_id: UUID, untried: list[Gateway] | None = None) -> Row | None:
+    """Sends one row and returns it with its outcome. `untried`: the gateways that may still be tried; None: all.
 
-    `ways`: the gateways that are still to be tried; None: all.
+    Returns None if the row was rolled back, is not due, has no gateway now, or another process was faster.
     """
     found = Row.objects.due().select_related("customer", "order").filter(pk=row_id).order_by()
     if (row := next(iter(found), None)) is None:
         return None
     with bound_contextvars(request_id=row.request_id or request_id.current()):
-        return _deliver(row, ways)
+        return _deliver(row, untried)
 
 
-def _deliver(row: Row, ways: list[Gateway] | None) -> Row | None:
+def _deliver(row: Row, untried: list[Gateway] | None) -> Row | None:
     if not row.attempts:
-        row.type, row.recipient = sending_rules.way_to(row.customer)
-    if (verdict := sending_rules.blocked_by(row)) is not None:
+        row.type, row.recipient = sending_rules.choose_recipient(row.customer)
+    if (verdict := sending_rules.blocking_verdict(row)) is not None:
         return row if _withhold(row, verdict) else None
-    if row.attempts and not gateways.repeatable(row):
+    if row.attempts and not gateways.is_repeatable(row):
         return row if row.move(MessageStatus.PENDING, MessageStatus.UNKNOWN, status_reason=Reason.NO_ANSWER) else None
-    if (morning := sending_rules.not_before(row)) is not None:
+    if (morning := sending_rules.earliest_time(row)) is not None:
         return row if row.wait_until(morning) else None
-    return _send_by(gateways.gateways_for(row) if ways is None else ways, row)
+    return _send_with_first(gateways.gateways_for(row) if untried is None else untried, row)
 
 
-def _send_by(ways: list[Gateway], row: Row) -> Row | None:
-    """Sends a row by the first of these gateways; by the next one only if the first certainly did not send it.
+def _send_with_first(candidates: list[Gateway], row: Row) -> Row | None:
+    """Sends a row with the first of these gateways, and with the next one only if the first certainly did not send it.
 
-    Checks the rules again before the next one: the order may have changed meanwhile.
+    Checks the rules again before the next one, because the order may have changed meanwhile.
     """
-    if not ways or not _claim(row, ways[0]):
+    if not candidates or not _claim(row, candidates[0]):
         return None
-    gateway, others = ways[0], ways[1:]
+    gateway, others = candidates[0], candidates[1:]
     started = time.perf_counter()
     status, outcome = _send(row, gateway, others)
     statistics.SENDINGS.labels(gateway.name, row.kind, status).observe(time.perf_counter() - started)
-    stored = _store_outcome(row, status, outcome)
-    if not stored:
+    is_stored = _store_outcome(row, status, outcome)
+    if not is_stored:
         log.warning("SMS %s is %s, but another process changed its row; the outcome was not stored.", row.pk, status)
     log.info("SMS %s (%s) to %s by %s: %s", row.pk, row.kind, row.masked_recipient, gateway.name, status)
     gateways.record_failure(gateway, outcome["status_reason"], outcome["error_message"])
-    if stored and others and row.status == MessageStatus.PENDING:
+    if is_stored and others and row.status == MessageStatus.PENDING:
         return deliver_one(row.pk, others) or row
     return row
 
@@ -167,7 +168,7 @@ def _store_outcome(row: Row, status: MessageStatus, outcome: dict[str, Any]) -> 
         try:
             return row.move(MessageStatus.SENDING, status, **outcome) or _store_late_outcome(row, status, outcome)
         except Error as error:
-            if pause is None or not is_away(error):
+            if pause is None or not is_unavailable(error):
                 raise
             connections.close_all()
             time.sleep(pause)
@@ -175,7 +176,10 @@ def _store_outcome(row: Row, status: MessageStatus, outcome: dict[str, Any]) -> 
 
 
 def _store_late_outcome(row: Row, status: MessageStatus, outcome: dict[str, Any]) -> bool:
-    """Stores the outcome of a slow sending that was marked as interrupted. It may have been resent, so no retry."""
+    """Stores the outcome of a slow sending that was marked as interrupted.
+
+    The message may have been resent meanwhile. So it fails where it would otherwise wait for a retry.
+    """
     if status == MessageStatus.PENDING:
         status = MessageStatus.FAILED
     return status in MOVES[MessageStatus.UNKNOWN] and row.move(MessageStatus.UNKNOWN, status, **outcome)
@@ -183,14 +187,14 @@ def _store_late_outcome(row: Row, status: MessageStatus, outcome: dict[str, Any]
 
 def _withhold(row: Row, verdict: sending_rules.Verdict) -> bool:
     if row.attempts:
-        # An earlier try may have gone out.
+        # An earlier try may have sent the message.
         return row.move(MessageStatus.PENDING, MessageStatus.UNKNOWN, status_reason=verdict.reason)
     columns: dict[str, Any] = {"type": row.type, "recipient": row.recipient or row.customer.phone}
     return row.move(MessageStatus.PENDING, verdict.status, status_reason=verdict.reason, **columns)
 
 
 def _claim(row: Row, gateway: Gateway) -> bool:
-    """Claims the row and renders its text. A retry keeps its text, because the provider knows its id."""
+    """Claims the row and renders its text. A retry keeps its text, because its id promises the same message."""
     columns: dict[str, Any] = {"claimed_at": timezone.now(), "attempts": row.attempts + 1, "gateway": gateway.name}
     if not row.attempts:
         text = row.render()
@@ -199,37 +203,39 @@ def _claim(row: Row, gateway: Gateway) -> bool:
     return row.move(MessageStatus.PENDING, MessageStatus.SENDING, **columns)
 
 
-def pause(row: Row, reason: str) -> timedelta:
+def backoff(row: Row, reason: str) -> timedelta:
     """Returns the backoff of a row that the provider did not accept."""
     if reason != Reason.UNKNOWN_CODE:
         return BUSY_PAUSE
     return min(max(timezone.now() - row.created_at, BUSY_PAUSE), LONGEST_PAUSE)
 
 
-@measured("send")
+@measure("send")
 def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[MessageStatus, dict[str, Any]]:
     """Sends a claimed row. Returns its new status and columns."""
     try:
-        accepted = gateway.send(Message(row.pk, row.recipient, row.content, sending_rules.true_until(row)))
+        accepted = gateway.send(Message(row.pk, row.recipient, row.content, sending_rules.expiry(row)))
     except GatewayError as error:
         # After an earlier try without an answer the message stays unknown, whatever this answer says.
         certain = error.reason != Reason.NO_ANSWER and row.attempts == 1
-        said = gateway.clean(str(error), row.recipient)
-        columns: dict[str, Any] = {"status_reason": error.reason, "error_message": said, "raw_status": error.raw_status}
+        columns: dict[str, Any] = {
+            "status_reason": error.reason, "error_message": gateway.clean(str(error), row.recipient),
+            "raw_status": error.raw_status,
+        }  # fmt: skip
         if not certain:
             return MessageStatus.UNKNOWN, columns
         if error.reason not in WAITING:
             return MessageStatus.FAILED, columns
-        # It was certainly not sent, so the next try is a first one.
+        # The message was certainly not sent, so the next try counts as the first.
         columns["attempts"] = 0
         if error.reason not in STOPPING and not others:
-            columns["send_after"] = timezone.now() + pause(row, error.reason)
+            columns["send_after"] = timezone.now() + backoff(row, error.reason)
         return MessageStatus.PENDING, columns
     except Exception as error:
-        said = f"The gateway broke: {type(error).__name__}."
+        text = f"The gateway broke: {type(error).__name__}."
         # The traceback without the error's text, which may hold a secret.
-        log.error("SMS %s by %s: %s\n%s", row.pk, gateway.name, said, "".join(format_tb(error.__traceback__)))
-        return MessageStatus.UNKNOWN, {"status_reason": Reason.INTERRUPTED, "error_message": said}
+        log.error("SMS %s by %s: %s\n%s", row.pk, gateway.name, text, "".join(format_tb(error.__traceback__)))
+        return MessageStatus.UNKNOWN, {"status_reason": Reason.INTERRUPTED, "error_message": text}
     return MessageStatus.SENT, {
         "provider_message_id": accepted.provider_message_id, "raw_status": accepted.raw_status,
         "points": accepted.points, "sent_at": timezone.now(), "status_reason": "", "error_message": "",

@@ -1,6 +1,6 @@
 """Decides whether a message may be sent now: it is still true and wanted, has a recipient, and its text is allowed.
 
-The customer gave the number for messages about orders, and may refuse each kind (Personal Data Protection Act, art. 5
+The customer gave the number for messages about orders, and may opt out of them (Personal Data Protection Act, art. 5
 and 20). Nothing here may be used for advertising.
 """
 
@@ -32,14 +32,15 @@ TRUE_WHILE = {
 }
 # A message expires this long after its event. Late reports and faults delay messages.
 FRESH_FOR = {
-    MessageKind.DRIVER_ARRIVING: timedelta(minutes=10),  # it promises 10–15 minutes
-    MessageKind.DRIVER_ON_THE_WAY: timedelta(minutes=30),  # it says “is leaving”; the next message is the arrival
-    MessageKind.DRIVER_TURNED_AWAY: timedelta(minutes=30),  # after so long the customer has noticed
+    MessageKind.DRIVER_ARRIVING: timedelta(minutes=10),  # the text promises 10–15 minutes
+    MessageKind.DRIVER_ON_THE_WAY: timedelta(minutes=30),  # the text says that the driver has just left
+    MessageKind.DRIVER_TURNED_AWAY: timedelta(minutes=30),  # by then the customer has noticed
 }
-# These promise a day, and are outdated when it is over.
+# These messages promise a day, and are outdated when that day is over.
 PROMISES = frozenset({MessageKind.ORDER_CONFIRMED, MessageKind.ORDER_RESCHEDULED})
-# Useful only at once, and only to customers who expect the driver at that hour.
+# Sent in quiet hours too: useful only at once, and only to customers who expect the driver at that hour.
 ALSO_BY_NIGHT = frozenset({MessageKind.DRIVER_ARRIVING, MessageKind.DRIVER_TURNED_AWAY, MessageKind.ORDER_DELIVERED})
+# The field of Customer that turns each kind on or off.
 SWITCH = {
     MessageKind.ORDER_CONFIRMED: "sms_confirmed",
     MessageKind.DRIVER_ON_THE_WAY: "sms_on_the_way",
@@ -54,30 +55,32 @@ SWITCH = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The final status of a message that is not sent, and the reason."""
+    """The new status of a message that must not be sent, and the reason."""
 
     status: MessageStatus
     reason: Reason
 
 
-def blocked_by(row: NotificationHistory) -> Verdict | None:
-    """Returns why the message must not be sent, or None. Skips the rules that a person overruled."""
-    if not still_true(row):
+def blocking_verdict(row: NotificationHistory) -> Verdict | None:
+    """Returns why the message must not be sent; None if it may be. Skips the rules that a person overruled."""
+    if not is_still_true(row):
         return Verdict(MessageStatus.CANCELLED, Reason.OVERTAKEN)
-    if (reason := unwanted(row)) and not row.overruled:
+    if (reason := overrulable_reason(row)) and not row.overruled:
         return Verdict(MessageStatus.SUPPRESSED, reason)
-    type_, recipient = way_to(row.customer)
+    type_, recipient = choose_recipient(row.customer)
     if not recipient:
         return Verdict(MessageStatus.SUPPRESSED, Reason.NO_MOBILE)
-    # A retry keeps its text.
+    # A retry keeps its text, which was checked at the first try.
     if type_ == MessageType.SMS and not row.attempts:
-        reason = carrier_rules.violation(texts.sms(row.body, row.language, row.order), texts.typed(row.body))
+        reason = carrier_rules.violation(
+            texts.sms(row.body, row.language, row.order), texts.strip_placeholders(row.body)
+        )
         return Verdict(MessageStatus.SUPPRESSED, reason) if reason else None
     return None
 
 
-def still_true(row: NotificationHistory) -> bool:
-    """Whether the message still fits its order, customer and delivery attempt. Without an order it always does."""
+def is_still_true(row: NotificationHistory) -> bool:
+    """Whether the message still fits its order, customer and delivery attempt. One without an order always does."""
     order, kind = row.order, MessageKind(row.kind)
     if order is None:
         return True
@@ -85,22 +88,23 @@ def still_true(row: NotificationHistory) -> bool:
         return False
     if (order.attempt, order.customer_id) != (row.delivery_attempt, row.customer_id):
         return False
-    if (until := true_until(row)) and timezone.now() > until:
+    if (until := expiry(row)) and timezone.now() > until:
         return False
     if kind in PROMISES and order.scheduled_date < timezone.localdate():
         return False
-    # A later message of another kind exists only after a failed one.
-    said_once = kind != MessageKind.ORDER_RESCHEDULED and row.status != MessageStatus.FAILED
-    return said_once or not row.is_outdated()
+    # Only a new date or a failed message can be followed by another message of its kind; the others need no query.
+    is_unique = kind != MessageKind.ORDER_RESCHEDULED and row.status != MessageStatus.FAILED
+    return is_unique or not row.is_outdated()
 
 
-def true_until(row: NotificationHistory) -> datetime | None:
+def expiry(row: NotificationHistory) -> datetime | None:
     """Returns when the message expires; None if it does not expire by time."""
     fresh = FRESH_FOR.get(MessageKind(row.kind))
     return row.happened_at + fresh if fresh else None
 
 
-def unwanted(row: NotificationHistory) -> Reason | None:
+def overrulable_reason(row: NotificationHistory) -> Reason | None:
+    """Returns why the office or the customer does not want the message, or None. A person may overrule it."""
     if not row.template.is_on and not takes_back_a_promise(row):
         return Reason.SWITCHED_OFF
     is_wanted = not row.customer.sms_opt_out and getattr(row.customer, SWITCH[MessageKind(row.kind)])
@@ -108,18 +112,18 @@ def unwanted(row: NotificationHistory) -> Reason | None:
 
 
 def takes_back_a_promise(row: NotificationHistory) -> bool:
-    """Whether the message says that a delivery failed to a customer who may wait at home for the driver."""
-    return row.kind == MessageKind.DELIVERY_FAILED and row.was_told(COMING)
+    """Whether the message reports a failed delivery to a customer who may know that the driver is coming."""
+    return row.kind == MessageKind.DELIVERY_FAILED and row.customer_may_have(COMING)
 
 
-def not_before(row: NotificationHistory) -> datetime | None:
+def earliest_time(row: NotificationHistory) -> datetime | None:
     """Returns the end of the quiet hours if the message must wait for it; else None."""
     if row.type != MessageType.SMS or row.kind in ALSO_BY_NIGHT:
         return None
-    return night_ends(timezone.now())
+    return end_of_quiet_hours(timezone.now())
 
 
-def way_to(customer: Customer) -> tuple[MessageType, str]:
+def choose_recipient(customer: Customer) -> tuple[MessageType, str]:
     """Returns the type and the recipient: a mobile number, else an e-mail address, else an empty text."""
     if not (number := mobile_of(customer)) and customer.email:
         return MessageType.EMAIL, customer.email
@@ -138,7 +142,7 @@ def quiet_hours() -> tuple[time, time] | None:
     start, _, end = settings.SMS_QUIET_HOURS.partition("-")
     night = _clock(start), _clock(end)
     if night[0] == night[1]:
-        raise ValueError("In this format the night is either no time at all or all of it.")
+        raise ValueError("The quiet hours must not end at the time at which they start.")
     return night
 
 
@@ -146,7 +150,7 @@ def _clock(text: str) -> time:
     return datetime.strptime(text.strip(), "%H:%M").time()  # noqa: DTZ007  (a time of day has no zone)
 
 
-def night_ends(moment: datetime) -> datetime | None:
+def end_of_quiet_hours(moment: datetime) -> datetime | None:
     """Returns when the quiet hours around `moment` end; None outside them."""
     if (night := quiet_hours()) is None:
         return None

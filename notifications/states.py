@@ -18,17 +18,18 @@ class MessageStatus(TextChoices):
     DELIVERED = "delivered", _("Delivered")
     FAILED = "failed", _("Failed")
     EXPIRED = "expired", _("Expired")
-    UNKNOWN = "unknown", _("Unknown")  # the request went out and no answer came back
-    SUPPRESSED = "suppressed", _("Not sent")  # by our own rules; `status_reason` says which
-    CANCELLED = "cancelled", _("Withdrawn")
+    UNKNOWN = "unknown", _("Unknown")  # perhaps sent: no clear answer came back
+    SUPPRESSED = "suppressed", _("Not sent")  # our own rules forbid it; `status_reason` names the rule
+    CANCELLED = "cancelled", _("Withdrawn")  # no longer true at the time to send
 
 
-# The provider accepted it.
+# The provider accepted the message and reported no failure.
 GOOD_NEWS = frozenset({MessageStatus.SENT, MessageStatus.DELIVERED})
-# The customer did not get it, or may not have got it.
+# Reported as failures: the message was not delivered, or may not have been sent.
 BAD_NEWS = frozenset({MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.EXPIRED, MessageStatus.SUPPRESSED})
 NEVER_REACHED_ANYBODY = frozenset({MessageStatus.SUPPRESSED, MessageStatus.CANCELLED, MessageStatus.FAILED})
-# Which status may follow which. A final status never changes back; a late receipt may still report an arrival.
+# Each status with those that may follow it. `delivered`, `failed` and `cancelled` are final. A late receipt may still
+# make an expired message delivered.
 MOVES: dict[str, frozenset[MessageStatus]] = {
     # A receipt can change a pending message only while it waits for a retry.
     MessageStatus.PENDING: frozenset(
@@ -43,12 +44,12 @@ MOVES: dict[str, frozenset[MessageStatus]] = {
             MessageStatus.EXPIRED,
         }
     ),
-    # Back to `pending` if it certainly did not go out and may be sent later or by another gateway.
+    # `pending` again if the message was certainly not sent and may be sent later or by another gateway.
     MessageStatus.SENDING: frozenset(
         {MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.PENDING}
     ),
     MessageStatus.SENT: frozenset({MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.EXPIRED}),
-    # To `pending` only if the provider is idempotent.
+    # `pending` again only if the provider is idempotent.
     MessageStatus.UNKNOWN: frozenset(
         {
             MessageStatus.PENDING,
@@ -80,32 +81,33 @@ class MessageKind(TextChoices):
 
 # Messages that announce the driver.
 COMING = frozenset({MessageKind.DRIVER_ON_THE_WAY, MessageKind.DRIVER_ARRIVING})
-# Not sent until the office switches them on.
+# Turned off until the office turns them on. `sending_rules.takes_back_a_promise` makes an exception.
 OFF_BY_DEFAULT = frozenset({MessageKind.DELIVERY_FAILED, MessageKind.ORDER_CANCELLED, MessageKind.ORDER_RESCHEDULED})
 
 
 class Reason(TextChoices):
-    """Why a message was suppressed or cancelled, or why it failed."""
+    """Why a message was not sent, waits, failed, or may or may not have been sent."""
 
     NO_MOBILE = "no_mobile", _("no mobile number")
     OPT_OUT = "opt_out", _("the customer opted out of this SMS")
     SWITCHED_OFF = "switched_off", _("this kind is turned off")
-    NOT_REGISTERED = "not_registered", _("it contains an unregistered link or telephone number")
+    NOT_REGISTERED = "not_registered", _("the text contains an unregistered link or telephone number")
     TOO_LONG = "too_long", _("longer than three segments")
-    OVERTAKEN = "overtaken", _("no longer true at the time to send")
+    OVERTAKEN = "overtaken", _("the content is no longer true")
     REFUSED = "refused", _("refused by the provider")
     NO_CREDIT = "no_credit", _("the account has no points left")
-    CHANNEL_STOPPED = "channel_stopped", _("the channel is stopped")
+    CHANNEL_STOPPED = "channel_stopped", _("the gateway is stopped")
     BUSY = "busy", _("the provider accepts no messages at the moment")
     UNREACHABLE = "unreachable", _("the provider could not be reached")
-    NO_ANSWER = "no_answer", _("the provider did not answer")
+    NO_ANSWER = "no_answer", _("the provider did not respond")
     INTERRUPTED = "interrupted", _("the sending process stopped")
-    UNKNOWN_CODE = "unknown_code", _("the provider answered with an unknown code")
+    UNKNOWN_CODE = "unknown_code", _("the provider responded with an unknown code")
     NO_SUCH_NUMBER = "no_such_number", _("this number does not exist")
     NOT_REACHED = "not_reached", _("the telephone was off or out of reach")
 
 
-# Most stored characters of a provider's error, of its codes and ids, of why a gateway is stopped, and of a reply.
+# Maximum characters that are stored of an error, of a provider's code or id, of the reason why a gateway is stopped,
+# and of a customer's reply.
 LONGEST_ERROR, LONGEST_CODE, LONGEST_CAUSE, LONGEST_REPLY = 500, 80, 200, 500
 # A person may send messages that were suppressed for these reasons.
 OVERRULABLE = frozenset({Reason.OPT_OUT, Reason.SWITCHED_OFF})

@@ -21,10 +21,12 @@ from notifications.models import GatewayState, NotificationHistory
 from notifications.states import GOOD_NEWS, MessageStatus, Reason
 from web.charts import BLUE, GREEN, ORANGE, RED, Series
 
-TAKEN = GOOD_NEWS | {MessageStatus.EXPIRED}
-TRIED = TAKEN | {MessageStatus.FAILED, MessageStatus.UNKNOWN}
+# Accepted by the provider. `by_day` also counts failed messages that had been accepted.
+ACCEPTED = GOOD_NEWS | {MessageStatus.EXPIRED}
+TRIED = ACCEPTED | {MessageStatus.FAILED, MessageStatus.UNKNOWN}
 # Certainly or possibly accepted by the provider, so they may be on the bill.
-PAID = TAKEN | {MessageStatus.UNKNOWN}
+PAID = ACCEPTED | {MessageStatus.UNKNOWN}
+# Final reports about an accepted message.
 ENDED = frozenset({MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.EXPIRED})
 # Groups of statuses for charts. Expired messages count as failed.
 OUTCOMES = {
@@ -52,8 +54,8 @@ SENDINGS = Histogram(
 
 
 def oldest_due(now: datetime) -> Min:
-    """Aggregate: since when the oldest message waits, among those that could go out now."""
-    # A retry after a busy provider changes `send_after`, but the message waits since `created_at`.
+    """Returns an aggregate: since when the oldest message waits, of those that are due or wait for the provider."""
+    # A busy provider's refusal postpones `send_after`, but the message has waited since `created_at`.
     busy = Q(status_reason__in=[Reason.BUSY, Reason.UNREACHABLE, Reason.UNKNOWN_CODE])
     due = Q(status=MessageStatus.PENDING) & (busy | Q(send_after=None) | Q(send_after__lte=now))
     since = Case(When(busy, then="created_at"), default=Coalesce("send_after", "created_at"))
@@ -61,23 +63,23 @@ def oldest_due(now: datetime) -> Min:
 
 
 def summary(first: date, last: date) -> Row:
-    """Figures of the messages created from `first` to `last`, both included, by days of Taipei."""
-    made = NotificationHistory.objects.filter(
+    """Returns figures of the messages created from `first` to `last`, both included, by days of Taipei."""
+    messages = NotificationHistory.objects.filter(
         created_at__gte=midnight(first), created_at__lt=midnight(last + timedelta(days=1))
     )
-    rows = list(by_day(made))
+    rows = list(by_day(messages))
     return {"from": first, "to": last, **figures(rows), "days": rows, "gateways": by_gateway(rows)}
 
 
 def by_day(messages: QuerySet[NotificationHistory]) -> QuerySet[NotificationHistory, Row]:
-    """Counts messages by day, gateway and status."""
-    taken = Q(status__in=TAKEN) | Q(status=MessageStatus.FAILED, sent_at__isnull=False)
+    """Counts messages by day, gateway and status; `taken` counts those that the provider accepted."""
+    accepted = Q(status__in=ACCEPTED) | Q(status=MessageStatus.FAILED, sent_at__isnull=False)
     return (
         messages.annotate(day=TruncDate("created_at"))
         .values("day", "gateway", "status")
         .annotate(
             messages=Count("pk"), segments=Sum("segments"), points=Sum("points", default=NO_POINTS),
-            taken=Count("pk", filter=taken),
+            taken=Count("pk", filter=accepted),
         )
         .order_by("day", "gateway", "status")
     )  # fmt: skip
@@ -91,7 +93,7 @@ def by_gateway(rows: list[Row]) -> list[Row]:
 
 def figures(rows: list[Row]) -> Row:
     """Sums rows of `by_day`. A share (0 to 1) is None without messages to compare."""
-    told = [row for row in rows if sends_receipts(row["gateway"])]
+    reporting = [row for row in rows if sends_receipts(row["gateway"])]
     tried = total(rows, "messages", TRIED)
     return {
         "messages": sum(row["messages"] for row in rows),
@@ -99,7 +101,9 @@ def figures(rows: list[Row]) -> Row:
         "segments": total(rows, "segments", PAID),
         "points": sum(row["points"] for row in rows),
         "taken_share": share(sum(row["taken"] for row in rows), tried),
-        "delivered_share": share(total(told, "messages", {MessageStatus.DELIVERED}), total(told, "taken", ENDED)),
+        "delivered_share": share(
+            total(reporting, "messages", {MessageStatus.DELIVERED}), total(reporting, "taken", ENDED)
+        ),
     }
 
 
@@ -136,20 +140,20 @@ def outcomes(counts: Iterable[Mapping[str, int]]) -> tuple[Series, ...]:
 
 def gauges() -> Iterator[Metric]:
     """Yields the gauges of messages and gateways, from the database."""
-    yield from _waiting()
-    yield from _gateways()
+    yield from _message_gauges()
+    yield from _gateway_gauges()
 
 
-def _waiting() -> Iterator[Metric]:
+def _message_gauges() -> Iterator[Metric]:
     now = timezone.now()
-    counted = NotificationHistory.objects.filter(status__in=[MessageStatus.PENDING, MessageStatus.UNKNOWN]).aggregate(
+    counts = NotificationHistory.objects.filter(status__in=[MessageStatus.PENDING, MessageStatus.UNKNOWN]).aggregate(
         pending=Count("pk", filter=Q(status=MessageStatus.PENDING)),
         unknown=Count("pk", filter=Q(status=MessageStatus.UNKNOWN)),
         oldest=oldest_due(now),
     )
-    waited = (now - counted["oldest"]).total_seconds() if counted["oldest"] else 0
-    yield GaugeMetricFamily("luckygas_sms_pending", "Messages that wait to be sent.", counted["pending"])
-    yield GaugeMetricFamily("luckygas_sms_unknown", "Messages that may or may not have gone out.", counted["unknown"])
+    waited = (now - counts["oldest"]).total_seconds() if counts["oldest"] else 0
+    yield GaugeMetricFamily("luckygas_sms_pending", "Messages that wait to be sent.", counts["pending"])
+    yield GaugeMetricFamily("luckygas_sms_unknown", "Messages that may or may not have gone out.", counts["unknown"])
     yield GaugeMetricFamily(
         "luckygas_sms_oldest_pending_seconds",
         "How long the oldest message that could go out now has waited.",
@@ -157,8 +161,8 @@ def _waiting() -> Iterator[Metric]:
     )
 
 
-def _gateways() -> Iterator[Metric]:
-    """Covers the gateways in use. No balance series before the first answer; 0 before the first receipt."""
+def _gateway_gauges() -> Iterator[Metric]:
+    """Yields gauges of the gateways in use: no balance until one is known, and 0 until the first receipt."""
     known = {state.gateway: state for state in GatewayState.objects.all()}
     stopped = GaugeMetricFamily(
         "luckygas_sms_gateway_stopped", "1 while the gateway is stopped because of its own answer.", labels=["gateway"]
@@ -169,7 +173,7 @@ def _gateways() -> Iterator[Metric]:
     receipt = GaugeMetricFamily(
         "luckygas_sms_last_receipt_timestamp_seconds", "Time of the last receipt.", labels=["gateway"]
     )
-    for name in gateways.in_use():
+    for name in gateways.names_in_use():
         state = known.get(name) or GatewayState(gateway=name)
         stopped.add_metric([name], state.stopped_at is not None)
         if state.balance is not None:

@@ -1,6 +1,7 @@
 """The texts of messages in the customer's language: defaults, placeholders, e-mails, and checks of what staff type.
 
-Uses no model. Each default text fits one segment, including the sender's name.
+Uses no model. Each default text fits one segment, including the sender's name and a link as short as
+`https://lg.tw/t/`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from notifications import carrier_rules
 from notifications.states import COMING, MessageKind
 from orders.numbers import TOKEN_LENGTH
 
-# Not in the translation catalogue: these texts are counted and registered with the carriers literally.
+# Not in the translation catalogue: the segments of these texts are counted, and carriers know them word for word.
 TEXTS = {
     "zh-hant": {
         MessageKind.ORDER_CONFIRMED: "您的瓦斯訂單 {order_number} 已確認。預計送達時間：{scheduled_date}",
@@ -48,14 +49,15 @@ TEXTS = {
 ALWAYS = ("order_number", "scheduled_date", "tracking_url")
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 BRACES = re.compile(r"\{[^{}]{0,40}\}?|\}")
-# Most characters of a text by staff.
+# Maximum characters of a text that staff type.
 LONGEST_BODY = 500
-# By `TimeSlot`. An order for any time has no entry.
+# The part of the day, by `TimeSlot`. An order for any time has no entry.
 SLOTS = {
     "zh-hant": {"morning": "上午", "afternoon": "下午", "evening": "晚上"},
     "en": {"morning": "morning", "afternoon": "afternoon", "evening": "evening"},
 }
 TODAY = {"zh-hant": "今天", "en": "today"}
+# The longest value of each placeholder except the link.
 LONGEST = {
     "zh-hant": {"order_number": "0000-0000", "scheduled_date": "12/31 上午", "eta": "12:00"},
     "en": {"order_number": "0000-0000", "scheduled_date": "12/31 afternoon", "eta": "this afternoon"},
@@ -63,7 +65,7 @@ LONGEST = {
 
 
 class OrderFacts(Protocol):
-    """The data of an order in a text. `time_slot` is a key of SLOTS; anything else means any time."""
+    """The data of an order that a text may contain. `time_slot` is a key of SLOTS; anything else means any time."""
 
     order_number: str
     scheduled_date: date
@@ -78,21 +80,21 @@ def language_of(preferred: str) -> str:
 
 def sms(body: str, language: str, order: OrderFacts | None) -> str:
     """Returns the whole text of an SMS."""
-    return prefix() + fill(body, placeholders(order, language))
+    return prefix() + fill(body, placeholder_values(order, language))
 
 
 def email(kind: MessageKind, body: str, language: str, order: OrderFacts | None, items: Iterable[object]) -> str:
     """Returns the subject, an empty line and the body: the text of the SMS and the ordered `items`."""
     link = settings.TRACKING_URL + order.tracking_token if order else ""
     with translation.override(language):
-        words = {"sender": settings.SMS_SENDER, "order": order or "", "kind": kind.label}
-        subject = _("%(sender)s %(order)s: %(kind)s") % words
-        context = {**words, "text": fill(body, placeholders(order, language)), "items": items, "link": link}
+        values = {"sender": settings.SMS_SENDER, "order": order or "", "kind": kind.label}
+        subject = _("%(sender)s %(order)s: %(kind)s") % values
+        context = {**values, "text": fill(body, placeholder_values(order, language)), "items": items, "link": link}
         text = render_to_string("customer/mail.txt", context)
     return " ".join(subject.split()) + "\n\n" + text.strip() + "\n"
 
 
-def allowed(kind: str) -> tuple[str, ...]:
+def allowed_placeholders(kind: str) -> tuple[str, ...]:
     """Returns the placeholders that a text of this kind may use."""
     return (*ALWAYS, "eta") if kind in COMING else ALWAYS
 
@@ -102,12 +104,12 @@ def fill(body: str, values: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), body)
 
 
-def longest(language: str) -> dict[str, str]:
+def longest_values(language: str) -> dict[str, str]:
     """Returns the longest value of each placeholder."""
     return LONGEST[language] | {"tracking_url": settings.TRACKING_URL + "x" * TOKEN_LENGTH}
 
 
-def segments_at_worst(tracking_url: str) -> int:
+def max_default_segments(tracking_url: str) -> int:
     """Returns the segments of the longest default text, with links that begin with `tracking_url`."""
     link = {"tracking_url": tracking_url + "x" * TOKEN_LENGTH}
     texts = [prefix() + fill(text, LONGEST[lang] | link) for lang in TEXTS for text in TEXTS[lang].values()]
@@ -115,22 +117,22 @@ def segments_at_worst(tracking_url: str) -> int:
 
 
 def prefix() -> str:
-    """Returns the registered sender's name, with which carriers want a commercial SMS to begin."""
+    """Returns the registered sender's name. Carriers require that a commercial SMS begins with it."""
     return f"【{settings.SMS_SENDER}】"
 
 
-def placeholders(order: OrderFacts | None, language: str) -> dict[str, str]:
-    """Returns the values of the placeholders; none without an order."""
+def placeholder_values(order: OrderFacts | None, language: str) -> dict[str, str]:
+    """Returns the values of the placeholders; an empty mapping without an order."""
     if order is None:
         return {}
     return {
-        "order_number": order.order_number, "scheduled_date": scheduled(order, language),
-        "eta": expected(order, language), "tracking_url": settings.TRACKING_URL + order.tracking_token,
+        "order_number": order.order_number, "scheduled_date": delivery_day(order, language),
+        "eta": expected_arrival(order, language), "tracking_url": settings.TRACKING_URL + order.tracking_token,
     }  # fmt: skip
 
 
-def expected(order: OrderFacts, language: str) -> str:
-    """Returns when the driver will arrive: `14:30`, or else the part of the day."""
+def expected_arrival(order: OrderFacts, language: str) -> str:
+    """Returns when the driver will arrive: `14:30`, else the part of the day, else “today”."""
     if order.eta is not None:
         return f"{timezone.localtime(order.eta):%H:%M}"
     slot = SLOTS[language].get(order.time_slot)
@@ -139,19 +141,19 @@ def expected(order: OrderFacts, language: str) -> str:
     return f"this {slot}" if language == "en" else slot
 
 
-def scheduled(order: OrderFacts, language: str) -> str:
+def delivery_day(order: OrderFacts, language: str) -> str:
     """Returns the delivery date and part of the day: `11/23 上午`."""
     day = f"{order.scheduled_date.month}/{order.scheduled_date.day}"
     return f"{day} {SLOTS[language].get(order.time_slot, '')}".rstrip()
 
 
-def typed(body: str) -> str:
-    """Returns the text without its placeholders."""
+def strip_placeholders(body: str) -> str:
+    """Replaces each placeholder with a blank."""
     return PLACEHOLDER.sub(" ", body)
 
 
 def tidy(body: str) -> str:
-    """Normalises line ends (a browser's are two characters) and strips blanks."""
+    """Normalises line ends (a browser sends two characters) and strips blanks."""
     return body.replace("\r\n", "\n").strip()
 
 
@@ -159,45 +161,48 @@ class Preview:
     """A text as the customer reads it, with the longest value of every placeholder."""
 
     def __init__(self, kind: str, language: str, body: str) -> None:
-        self.body, self.allowed = tidy(body), allowed(kind)
-        self.text = prefix() + fill(self.body, longest(language))
-        # A segment costs a point by EVERY8D's price list.
+        self.body, self.allowed = tidy(body), allowed_placeholders(kind)
+        self.text = prefix() + fill(self.body, longest_values(language))
+        # By EVERY8D's price list a segment costs one point.
         self.segments = carrier_rules.segments(self.text)
 
     @cached_property
     def problems(self) -> list[str]:
         """Why the text cannot be saved, in the reader's language; empty if it can."""
-        found = self.unknown()
+        found = self.unknown_placeholders()
         if "【" in self.body or "】" in self.body:
-            found.append(_("Leave out the name in 【】. The system adds the registered name."))
-        literal = typed(self.body)
+            found.append(_("Please remove 【】 and the name inside. The system adds the registered name."))
+        literal = strip_placeholders(self.body)
         number = _("“%s” looks like a telephone number. Please remove it; carriers block such SMS.")
         link = _("“%s” is not a registered link. Please remove it; carriers block such SMS.")
-        found += [number % said for said in carrier_rules.telephones(literal)]
+        found += [number % digits for digits in carrier_rules.telephones(literal)]
         found += [
             link % host[:80] for host in carrier_rules.foreign_links(literal) + carrier_rules.foreign_links(self.text)
         ]
         if self.segments > carrier_rules.MAX_SEGMENTS:
-            words = {"segments": self.segments, "most": carrier_rules.MAX_SEGMENTS}
+            values = {"segments": self.segments, "most": carrier_rules.MAX_SEGMENTS}
             found.append(
-                _("At its longest this text takes %(segments)d segments. Please shorten it to at most %(most)d.")
-                % words
+                _(
+                    "With the longest values this text takes %(segments)d segments. Please shorten it to at most "
+                    "%(most)d."
+                )
+                % values
             )
         return list(dict.fromkeys(found))
 
-    def unknown(self) -> list[str]:
+    def unknown_placeholders(self) -> list[str]:
         """Returns errors for braces that are not a placeholder of this kind."""
         known = [f"{{{name}}}" for name in self.allowed]
-        wrong = [said for said in BRACES.findall(self.body) if said not in known]
-        detail = _("“%(said)s” is not a placeholder. You can use: %(known)s.")
-        return [detail % {"said": said, "known": ", ".join(known)} for said in wrong]
+        unknown = [braces for braces in BRACES.findall(self.body) if braces not in known]
+        detail = _("“%(braces)s” is not a placeholder. You can use: %(known)s.")
+        return [detail % {"braces": braces, "known": ", ".join(known)} for braces in unknown]
 
     @property
     def cost(self) -> str:
         """The highest cost of one message, as a sentence."""
-        words = {"segments": self.segments, "letters": len(self.text)}
+        values = {"segments": self.segments, "letters": len(self.text)}
         return ngettext(
             "At most %(letters)d characters: %(segments)d segment, %(segments)d point",
             "At most %(letters)d characters: %(segments)d segments, %(segments)d points",
             self.segments,
-        ) % words  # fmt: skip
+        ) % values  # fmt: skip

@@ -1,4 +1,4 @@
-"""Orders: placing, moving and delivering them, and their history."""
+"""Orders: how they are placed, moved and delivered, and their history."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ class OrdersConfig(AppConfig):
 
         visibility.register(Customer, permissions.customers_of_driver)
         visibility.register(Order, permissions.own_orders)
-        GAUGES.append(metrics.rows)
+        GAUGES.append(metrics.orders_by_status)
         for sender in (Order, Product, Driver):
-            post_save.connect(statistics.changed, sender=sender, dispatch_uid="orders.statistics")
+            post_save.connect(statistics.expire_statistics, sender=sender, dispatch_uid="orders.statistics")

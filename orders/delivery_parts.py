@@ -1,6 +1,7 @@
 """Registry of delivery parts: what an app adds to a delivery, such as payment or stock.
 
-The API, sockets and the schema read the fields of all parts. The move checks and writes them in its transaction.
+The API, the sockets and the schema read the fields of all parts. `Order.move` calls the functions of all parts in its
+transaction.
 """
 
 from __future__ import annotations
@@ -25,32 +26,32 @@ Items = Sequence["OrderItem"]
 PartValues = Mapping[str, Any]
 
 
-def nothing(*args: object) -> None:
-    """The default for a step at which a part does nothing."""
+def do_nothing(*args: object) -> None:
+    """The default for a function that a part does not need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryPart:
-    """One part, by a stable name.
+    """One part. `name` must be unique: it is the key in PARTS.
 
-    `fields` returns new fields for `confirm-delivery` and for the socket's `delivery.confirmed`. `check` raises
-    Refusal. It may set columns of the order but writes nothing. `deliver` writes after the order is saved. `take_back`
-    writes when a delivered order is cancelled.
+    `fields` returns new fields for `confirm-delivery` and for the socket's `delivery.confirmed`. `check` raises Refusal
+    if a value is not allowed. It may set columns of the order, which the move then saves. `deliver` writes its own rows
+    after the order is saved. `take_back` writes them when a delivered order is cancelled.
     """
 
     name: str
     fields: Callable[[], Fields] = dict
-    check: Callable[[Order, PartValues], None] = nothing
-    deliver: Callable[[Order, Items, PartValues, datetime], None] = nothing
-    take_back: Callable[[Order, Items], None] = nothing
+    check: Callable[[Order, PartValues], None] = do_nothing
+    deliver: Callable[[Order, Items, PartValues, datetime], None] = do_nothing
+    take_back: Callable[[Order, Items], None] = do_nothing
 
 
-# By name; called in order of registration.
+# The registered parts by name. The move calls them in order of registration.
 PARTS: dict[str, DeliveryPart] = {}
 
 
 def register(part: DeliveryPart) -> None:
-    """Apps call this in `AppConfig.ready()`."""
+    """Adds a part, or replaces the one with the same name. Call it in `AppConfig.ready()`."""
     PARTS[part.name] = part
 
 
@@ -64,13 +65,13 @@ def _amount_field() -> Fields:
 
 
 def _set_amount(order: Order, values: PartValues) -> None:
-    """In NT$. A missing amount leaves the column unchanged."""
+    """Sets the amount in NT$. If it is missing, the column stays unchanged."""
     if values.get("amount_collected") is not None:
         order.amount_collected = values["amount_collected"]
 
 
 def _take_from_stock(order: Order, items: Items, *_: object) -> None:
-    """Locks products by ascending id, so that two deliveries cannot deadlock."""
+    """Locks the products by ascending id, so that two deliveries cannot deadlock."""
     for item in items:
         Product.add_stock(item.product_id, -(item.quantity_delivered or 0))
 

@@ -1,4 +1,4 @@
-"""Arrival estimates: minutes until a driver reaches a door, as a range."""
+"""Estimates when a driver arrives at the address of an order, as a range of minutes."""
 
 from __future__ import annotations
 
@@ -10,42 +10,52 @@ from math import asin, cos, radians, sin, sqrt
 from dispatch.models import DriverLocation
 from orders.models.order import Order
 
-# An older position is stale and gives no estimate.
-FRESH = timedelta(minutes=5)
+# Maximum age of a position. An older one gives no estimate.
+MAX_AGE_FOR_ESTIMATE = timedelta(minutes=5)
+# Mean radius of the earth.
 EARTH_KM = 6371.0
 # Usual speed range of a lorry in town. DETOUR converts a straight line into the distance by road.
 FASTEST_KMH, SLOWEST_KMH, DETOUR = 30.0, 12.0, 1.4
-# Customers read “about 10–25 minutes”. A range to the minute would promise too much.
+# Both ends of the range are multiples of this: customers read “about 10–25 minutes”. A range such as 11–23 minutes
+# would promise too much.
 ROUND_MINUTES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Minutes:
-    """Minutes from now until the driver is at the door."""
+    """Minutes from now until the driver arrives: at least `least`, at most `most`."""
 
     least: int
     most: int
 
 
-def to_the_door(order: Order, location: DriverLocation | None, now: datetime) -> Minutes | None:
-    """The estimate for a driver on the way to this order; None if door or position is unknown or the position stale."""
-    door = door_of(order)
-    if location is None or now - location.recorded_at > FRESH or door is None:
+def estimate_arrival(order: Order, location: DriverLocation | None, now: datetime) -> Minutes | None:
+    """The estimate for a driver on the way to this order.
+
+    None if the driver's position is unknown or too old, or if the place of the address is unknown.
+    """
+    place = order_coordinates(order)
+    if location is None or now - location.recorded_at > MAX_AGE_FOR_ESTIMATE or place is None:
         return None
-    km = DETOUR * distance_km((location.latitude, location.longitude), door)
+    km = DETOUR * distance_km((location.latitude, location.longitude), place)
     least = ROUND_MINUTES * math.floor(km / FASTEST_KMH * 60 / ROUND_MINUTES)
     most = ROUND_MINUTES * (math.floor(km / SLOWEST_KMH * 60 / ROUND_MINUTES) + 1)
     return Minutes(least, most)
 
 
-def door_at(address: str, home: str, latitude: float | None, longitude: float | None) -> tuple[float, float] | None:
-    """Latitude and longitude; None unless the order goes to the customer's own address, the only one with a place."""
+def address_coordinates(
+    address: str, home: str, latitude: float | None, longitude: float | None
+) -> tuple[float, float] | None:
+    """Latitude and longitude of a delivery address; None if they are unknown.
+
+    Only the customer's own address (`home`) has coordinates.
+    """
     return None if address != home or latitude is None or longitude is None else (latitude, longitude)
 
 
-def door_of(order: Order) -> tuple[float, float] | None:
+def order_coordinates(order: Order) -> tuple[float, float] | None:
     home = order.customer
-    return door_at(order.delivery_address, home.address, home.latitude, home.longitude)
+    return address_coordinates(order.delivery_address, home.address, home.latitude, home.longitude)
 
 
 def distance_km(start: tuple[float, float], end: tuple[float, float]) -> float:

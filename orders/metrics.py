@@ -13,15 +13,16 @@ from prometheus_client.metrics_core import Metric
 from orders.models import Order
 from orders.states import OPEN, OrderStatus
 
-# Counting all closed orders at each scrape would cost more every year.
-DAYS = 7
+# Closed orders are counted if they are scheduled for the last RECENT_DAYS days or later. Counting all would cost more
+# every year.
+RECENT_DAYS = 7
 
 
-def rows() -> Iterator[Metric]:
-    """Counts orders by status, in one query."""
-    described = f"Orders by status: open, or of the last {DAYS} days and of those to come."
-    orders = GaugeMetricFamily("luckygas_orders", described, labels=["status"])
-    since = timezone.localdate() - timedelta(days=DAYS)
+def orders_by_status() -> Iterator[Metric]:
+    """Counts open, recent and future orders by status, in one query."""
+    help_text = f"Orders by status: open, or of the last {RECENT_DAYS} days and of those to come."
+    orders = GaugeMetricFamily("luckygas_orders", help_text, labels=["status"])
+    since = timezone.localdate() - timedelta(days=RECENT_DAYS)
     tally = Order.objects.filter(Q(status__in=OPEN) | Q(scheduled_date__gte=since)).by_status()
     for status in OrderStatus:
         orders.add_metric([status], tally[status])

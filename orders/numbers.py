@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 
-from web.text import plain
+from web.text import normalize_typed
 
 
 def new_order_number() -> str:
@@ -25,14 +25,14 @@ def luhn_check_digit(digits: str) -> int:
     return -total % 10
 
 
-def as_typed(text: str) -> str:
+def normalise_order_number(text: str) -> str:
     """Converts what a person typed to the form of the column: `48217736` and `4821 77` get their hyphen."""
-    typed = plain(text)
+    typed = normalize_typed(text)
     digits = re.sub(r"[\s-]", "", typed)
     return f"{digits[:4]}-{digits[4:]}" if digits.isdigit() and 4 < len(digits) <= 8 else typed
 
 
-# Characters of a tracking token: short enough for an SMS; 72 random bits cannot be guessed.
+# Characters of a tracking token. It is short enough for an SMS, and nobody can guess its 72 random bits.
 TOKEN_LENGTH = 12
 
 

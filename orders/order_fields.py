@@ -19,12 +19,12 @@ from rest_framework import serializers
 
 from accounts.roles import Side
 from customers import phones
-from orders.estimates import door_at
+from orders.estimates import address_coordinates
 from orders.models import Order, OrderItem
 from orders.states import OPEN
 
 Values = Mapping[str, Any]
-Make = Callable[[Values, Side], Any]
+Compute = Callable[[Values, Side], Any]
 ALL, STAFF, OFFICE = frozenset(Side), frozenset({Side.OFFICE, Side.DRIVER}), frozenset({Side.OFFICE})
 
 
@@ -32,20 +32,20 @@ ALL, STAFF, OFFICE = frozenset(Side), frozenset({Side.OFFICE, Side.DRIVER}), fro
 class OrderField:
     """One field.
 
-    `seen_by` holds the sides that may read it. `event` is its name in events; only columns of `Order` can have one.
-    Fields without it are left out of events. The office's events carry all others. Driver and customer receive the
-    same event, so theirs carries only what a customer may see.
+    `seen_by` holds the sides that may read the field. `event` is its name in events; only columns of `Order` can have
+    one. Events carry only fields with such a name: the office's events all of them, other events those that a customer
+    may see, because the driver and the customer of an order receive the same event.
 
-    `columns` are the query paths of the columns the value is computed from. It is empty if `orders.api.order_output`
-    adds the value. `make` computes the value for one side; by default it is the first column. `json` is the DRF field
-    and its options, if not the model's own field.
+    `columns` are the query paths of the columns from which the value is computed; empty if `orders.api.order_output`
+    adds the value. `compute` returns the value for one side. Without it, the value is that of the first column. `json`
+    is the DRF field and its options; None for the model's own field.
     """
 
     name: str
     seen_by: frozenset[Side]
     event: str = ""
     columns: tuple[str, ...]
-    make: Make | None = None
+    compute: Compute | None = None
     json: tuple[type[serializers.Field[Any, Any, Any, Any]], dict[str, Any]] | None = None
 
 
@@ -57,111 +57,112 @@ class ItemOutput(serializers.ModelSerializer[OrderItem]):
         fields = read_only_fields = ("product", "name", "quantity", "unit_price", "quantity_delivered")
 
 
-def as_text(value: date | None) -> str | None:
-    """ISO 8601, moments in Taipei time."""
+def iso_text(value: date | None) -> str | None:
+    """Formats a date or moment as ISO 8601, a moment in Taipei time."""
     if isinstance(value, datetime):
         value = timezone.localtime(value)
     return value.isoformat() if value else None
 
 
-def column(name: str, seen_by: frozenset[Side], event: str = "") -> OrderField:
+def column_field(name: str, seen_by: frozenset[Side], event: str = "") -> OrderField:
     """A column of the order itself."""
-    kind = cast("models.Field[Any, Any]", Order._meta.get_field(name))
-    make: Make | None = None
-    if isinstance(kind, models.DateField):
-        make = lambda values, side: as_text(values[name])  # noqa: E731
-    return OrderField(name=name, seen_by=seen_by, event=event, columns=(kind.attname,), make=make)
+    model_field = cast("models.Field[Any, Any]", Order._meta.get_field(name))
+    compute: Compute | None = None
+    if isinstance(model_field, models.DateField):
+        compute = lambda values, side: iso_text(values[name])  # noqa: E731
+    return OrderField(name=name, seen_by=seen_by, event=event, columns=(model_field.attname,), compute=compute)
 
 
-def _name(name: str, seen_by: frozenset[Side], path: str, **options: Any) -> OrderField:
+def _related_name_field(name: str, seen_by: frozenset[Side], path: str, **options: Any) -> OrderField:
     """The name of a related customer or driver."""
     json = (serializers.CharField, {"read_only": True} | options)
     return OrderField(name=name, seen_by=seen_by, columns=(path,), json=json)
 
 
-def _telephone(name: str, path: str) -> OrderField:
-    """Unmasked for the driver while the order is open, else masked."""
+def _telephone_field(name: str, path: str) -> OrderField:
+    """A telephone number of the customer, complete for the driver while the order is open, otherwise masked."""
 
-    def make(values: Values, side: Side) -> str:
-        calling = side is Side.DRIVER and values["status"] in OPEN
-        return str(values[path] if calling else phones.mask(values[path]))
+    def compute(values: Values, side: Side) -> str:
+        is_complete = side is Side.DRIVER and values["status"] in OPEN
+        return str(values[path] if is_complete else phones.mask(values[path]))
 
     json = (serializers.CharField, {"read_only": True})
-    return OrderField(name=name, seen_by=STAFF, columns=(path, "status"), make=make, json=json)
+    return OrderField(name=name, seen_by=STAFF, columns=(path, "status"), compute=compute, json=json)
 
 
-DOOR = ("delivery_address", "customer__address", "customer__latitude", "customer__longitude")
+# The arguments of `address_coordinates`, as query paths.
+COORDINATE_COLUMNS = ("delivery_address", "customer__address", "customer__latitude", "customer__longitude")
 
 
-def _coordinate(name: str, of: int) -> OrderField:
-    """A coordinate of the door (WGS 84), null if unknown."""
+def _coordinate_field(name: str, index: int) -> OrderField:
+    """A coordinate of the delivery address (WGS 84): latitude (0) or longitude (1), null if unknown."""
 
-    parts = itemgetter(*DOOR)
+    parts = itemgetter(*COORDINATE_COLUMNS)
 
-    def make(values: Values, side: Side) -> float | None:
-        door = door_at(*parts(values))
-        return door[of] if door else None
+    def compute(values: Values, side: Side) -> float | None:
+        place = address_coordinates(*parts(values))
+        return place[index] if place else None
 
     json = (serializers.FloatField, {"read_only": True, "allow_null": True})
-    return OrderField(name=name, seen_by=STAFF, columns=DOOR, make=make, json=json)
+    return OrderField(name=name, seen_by=STAFF, columns=COORDINATE_COLUMNS, compute=compute, json=json)
 
 
-LATER = _("When the last status change happened, if it was done offline and reported later. Otherwise null.")
+LATER = _("Time of the last status change, if it was made offline and reported later; otherwise null.")
 FIELDS: tuple[OrderField, ...] = (
-    column("id", ALL, "order_id"),
-    column("order_number", ALL, "order_number"),
-    column("version", ALL, "version"),
-    column("status", ALL, "status"),
-    column("priority", ALL, "priority"),
-    column("attempt", ALL, "attempt"),
-    column("customer", ALL, "customer_id"),
-    _name("customer_name", ALL, "customer__name"),
-    _telephone("customer_phone", "customer__phone"),
-    _telephone("customer_phone2", "customer__phone2"),
+    column_field("id", ALL, "order_id"),
+    column_field("order_number", ALL, "order_number"),
+    column_field("version", ALL, "version"),
+    column_field("status", ALL, "status"),
+    column_field("priority", ALL, "priority"),
+    column_field("attempt", ALL, "attempt"),
+    column_field("customer", ALL, "customer_id"),
+    _related_name_field("customer_name", ALL, "customer__name"),
+    _telephone_field("customer_phone", "customer__phone"),
+    _telephone_field("customer_phone2", "customer__phone2"),
     OrderField(name="items", seen_by=ALL, columns=(), json=(ItemOutput, {"many": True, "read_only": True})),
-    column("scheduled_date", ALL, "scheduled_date"),
-    column("time_slot", ALL, "time_slot"),
-    column("eta", ALL, "eta"),
+    column_field("scheduled_date", ALL, "scheduled_date"),
+    column_field("time_slot", ALL, "time_slot"),
+    column_field("eta", ALL, "eta"),
     OrderField(
         name="reported_later", seen_by=OFFICE, columns=(),
         json=(serializers.DateTimeField, {"read_only": True, "allow_null": True, "help_text": LATER}),
     ),
-    column("delivery_address", ALL, "address"),
-    column("area", ALL, "area"),
-    _coordinate("latitude", 0),
-    _coordinate("longitude", 1),
-    column("notes", ALL),
-    column("driver", STAFF, "driver_id"),
-    _name("driver_name", OFFICE, "driver__name", allow_null=True, default=None),
-    column("route", STAFF, "route_id"),
-    column("stop_sequence", STAFF, "stop_sequence"),
-    column("amount_due", ALL, "amount_due"),
-    column("amount_collected", ALL),
-    column("created_at", ALL),
-    column("updated_at", ALL),
+    column_field("delivery_address", ALL, "address"),
+    column_field("area", ALL, "area"),
+    _coordinate_field("latitude", 0),
+    _coordinate_field("longitude", 1),
+    column_field("notes", ALL),
+    column_field("driver", STAFF, "driver_id"),
+    _related_name_field("driver_name", OFFICE, "driver__name", allow_null=True, default=None),
+    column_field("route", STAFF, "route_id"),
+    column_field("stop_sequence", STAFF, "stop_sequence"),
+    column_field("amount_due", ALL, "amount_due"),
+    column_field("amount_collected", ALL),
+    column_field("created_at", ALL),
+    column_field("updated_at", ALL),
 )  # fmt: skip
 
 
-def seen_by(side: Side) -> Sequence[OrderField]:
-    return _seen_by(FIELDS, side)
+def fields_seen_by(side: Side) -> Sequence[OrderField]:
+    return _fields_seen_by(FIELDS, side)
 
 
 @lru_cache
-def _seen_by(fields: tuple[OrderField, ...], side: Side) -> Sequence[OrderField]:
+def _fields_seen_by(fields: tuple[OrderField, ...], side: Side) -> Sequence[OrderField]:
     return [field for field in fields if side in field.seen_by]
 
 
-def in_events(side: Side) -> list[OrderField]:
-    """The fields in events for this side. The driver of an order gets the customer's event."""
-    return [field for field in seen_by(side) if field.event]
+def event_fields(side: Side) -> list[OrderField]:
+    """The fields in events for this side. The driver of an order gets the event with the customer's fields."""
+    return [field for field in fields_seen_by(side) if field.event]
 
 
 def event_data(order: Order) -> dict[str, Any]:
     """A copy of the order's event fields, by event name. Events are built later, when the order may have changed."""
-    return {field.event: _plain(getattr(order, field.columns[0])) for field in in_events(Side.OFFICE)}
+    return {field.event: _json_value(getattr(order, field.columns[0])) for field in event_fields(Side.OFFICE)}
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
@@ -178,5 +179,5 @@ class OrderFieldsSerializer(serializers.ModelSerializer[Order]):
         return {field.name: {"read_only": True} for field in FIELDS}
 
     def build_field(self, field_name: str, info: Any, model_class: Any, nested_depth: int) -> Any:
-        given = next((field.json for field in FIELDS if field.name == field_name), None)
-        return given or super().build_field(field_name, info, model_class, nested_depth)
+        custom = next((field.json for field in FIELDS if field.name == field_name), None)
+        return custom or super().build_field(field_name, info, model_class, nested_depth)

@@ -22,31 +22,31 @@ class OrderWarning:
 
 Check = Callable[[Customer], Iterable[OrderWarning]]
 CHECKS: list[Check] = []
-# Most open orders of a customer that get a warning each.
+# Maximum number of open orders of a customer that are listed, each in its own warning.
 MAX_NAMED = 5
 
 
 def register(check: Check) -> Check:
-    """Usable as a decorator. Other apps call it in `AppConfig.ready()`."""
+    """Adds a check, also as a decorator. Other apps call it in `AppConfig.ready()`."""
     CHECKS.append(check)
     return check
 
 
-def of(customer: Customer) -> list[OrderWarning]:
+def warnings_for(customer: Customer) -> list[OrderWarning]:
     return [warning for check in CHECKS for warning in check(customer)]
 
 
 @register
-def open_orders(customer: Customer) -> Iterator[OrderWarning]:
+def warn_of_open_orders(customer: Customer) -> Iterator[OrderWarning]:
     """Warns of open orders: the customer may be calling about one of them."""
     for order in Order.objects.open().filter(customer=customer).order_by("scheduled_date", "id")[:MAX_NAMED]:
-        said = _("There is already an open order: %(number)s, for %(day)s.")
-        yield OrderWarning("open_order", said % {"number": order.order_number, "day": order.scheduled_date})
+        detail = _("There is already an open order: %(number)s, for %(day)s.")
+        yield OrderWarning("open_order", detail % {"number": order.order_number, "day": order.scheduled_date})
 
 
 @register
-def no_message(customer: Customer) -> Iterator[OrderWarning]:
+def warn_of_unreachable_customer(customer: Customer) -> Iterator[OrderWarning]:
     """Warns if neither SMS nor e-mail can reach the customer."""
     if not customer.email and not any(phones.is_mobile(number) for number in (customer.phone, customer.phone2)):
-        said = _("This customer gets no SMS: there is no mobile number and no e-mail.")
-        yield OrderWarning("no_message", said)
+        detail = _("This customer has no mobile number and no e-mail, so we cannot send messages. Please ask for one.")
+        yield OrderWarning("no_message", detail)

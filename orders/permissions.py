@@ -11,12 +11,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import visibility
-from accounts.roles import Anyone, Side, check_right, customer_id, driver_id, is_office, may, refused, side_of
+from accounts.roles import Anyone, Side, check_right, customer_id, driver_id, is_office, may, refusal_for, side_of
 from customers.models import Customer
 from dispatch.models import Driver
 from orders.states import MOVES, OPEN, OrderStatus
 from web.refusals import Refusal
-from web.text import visible
+from web.text import remove_invisible
 
 if TYPE_CHECKING:
     from orders.models import Order
@@ -29,40 +29,44 @@ MOVE_ORDER, DELIVER_ORDER = "orders.move_order", "orders.deliver_order"
 
 
 def sides_towards(user: Anyone | None, order: Order) -> frozenset[Side]:
-    """The sides from which a user may act on this order. The system (`None`: commands, import) acts as office.
+    """The sides from which a user may act on this order. The system (`None`: commands, import) acts as the office.
 
-    The office may make every move that others may (a test checks `states.MOVES`), so it needs no other side.
+    A user of the office has only that side, even as the driver or customer of the order: the office may make every
+    move that others may (a test checks `states.MOVES`).
     """
     if user is None or is_office(user):
         return frozenset({Side.OFFICE})
-    # Comparing with the order's driver and customer saves two queries for the user's own records.
+    # Comparing the account of the order's driver and customer saves two queries for the user's own records.
     own = {
-        Side.DRIVER: user.is_active and order.driver is not None and _is(order.driver, user),
-        Side.CUSTOMER: user.is_active and _is(order.customer, user),
+        Side.DRIVER: user.is_active and order.driver is not None and _has_account(order.driver, user),
+        Side.CUSTOMER: user.is_active and _has_account(order.customer, user),
     }
     return frozenset(role for role, is_own in own.items() if is_own)
 
 
-def _is(person: Driver | Customer, user: Anyone) -> bool:
+def _has_account(person: Driver | Customer, user: Anyone) -> bool:
     return person.is_active and person.user_id is not None and person.user_id == user.pk
 
 
 def may_correct(user: Anyone | None, before: str, to: str) -> bool:
-    """Whether the user has the additional permission of this move, if it needs one. The system (`None`) has all."""
+    """Whether the user has the additional permission that this move needs; True if it needs none or is no move.
+
+    The system (`None`) has every permission.
+    """
     move = MOVES.get((OrderStatus(before), OrderStatus(to)))
     return user is None or move is None or not move.right or may(user, move.right)
 
 
 def check_correcting(user: Anyone | None, before: str, to: str) -> None:
-    """Raises a Refusal unless `may_correct`."""
+    """Raises a Refusal unless `may_correct` returns True."""
     if not may_correct(user, before, to):
-        raise refused(MOVES[OrderStatus(before), OrderStatus(to)].right, "status")
+        raise refusal_for(MOVES[OrderStatus(before), OrderStatus(to)].right, "status")
 
 
 def check_office_only(forbidden: Collection[str]) -> None:
-    """Raises a Refusal if a caller who is not office sets any of these fields."""
+    """Raises a Refusal if there are `forbidden` fields: those that the office may set and the caller may not."""
     if forbidden:
-        raise Refusal("forbidden", _("Only the office may set this."), attr=min(forbidden), status=403)
+        raise Refusal("forbidden", _("Only the office may set this field."), attr=min(forbidden), status=403)
 
 
 def own_orders(user: Anyone) -> Q:
@@ -75,8 +79,8 @@ def own_orders(user: Anyone) -> Q:
     return visibility.NO_ROWS
 
 
-def readable_numbers(user: Anyone) -> Q:
-    """Selects the visible orders of which the user may read the customer's telephone number."""
+def orders_with_readable_phone(user: Anyone) -> Q:
+    """The condition for orders whose customer's telephone number the user may read. It covers only visible orders."""
     match side_of(user):
         case Side.OFFICE:
             return Q()
@@ -86,11 +90,13 @@ def readable_numbers(user: Anyone) -> Q:
 
 
 def linked_orders(token: str, orders: QuerySet[Order]) -> QuerySet[Order]:
-    """Selects the order whose SMS link has this token, unless the link has expired (LINK_LIFE)."""
-    ended_lately = Q(moved__gte=timezone.now() - LINK_LIFE)
+    """The order whose SMS link has this token; no row if the link has expired (LINK_LIFE)."""
+    moved_lately = Q(moved__gte=timezone.now() - LINK_LIFE)
     # PostgreSQL rejects NUL in text, and no token contains "?".
-    linked = orders.filter(tracking_token=visible(token).replace("\0", "?")).annotate(moved=Max("history__recorded_at"))
-    return linked.filter(Q(status__in=OPEN) | ended_lately)
+    linked = orders.filter(tracking_token=remove_invisible(token).replace("\0", "?")).annotate(
+        moved=Max("history__recorded_at")
+    )
+    return linked.filter(Q(status__in=OPEN) | moved_lately)
 
 
 def customers_of_driver(user: Anyone) -> Q:
@@ -101,21 +107,27 @@ def customers_of_driver(user: Anyone) -> Q:
     return Q(pk__in=theirs.order_by().values("pk"))
 
 
-# Fields that customers may set when they place an order, and change before it is confirmed.
-PLACED = frozenset({"items", "scheduled_date", "time_slot", "delivery_address", "notes", "ref"})
-CHANGED = frozenset({"items", "scheduled_date", "time_slot", "notes", "version"})
+# Fields that customers may set when they place an order, and fields that they may change until it is confirmed.
+PLACING_FIELDS = frozenset({"items", "scheduled_date", "time_slot", "delivery_address", "notes", "ref"})
+CHANGE_FIELDS = frozenset({"items", "scheduled_date", "time_slot", "notes", "version"})
 
 
 def check_placing(user: Anyone, fields: Collection[str]) -> None:
-    """Raises a Refusal unless a user who may place orders may set `fields`."""
+    """Raises a Refusal if the user may not set one of these fields of a new order.
+
+    The view has already checked that the user may place orders.
+    """
     if not may(user, ADD_ORDER):
-        check_office_only(set(fields) - PLACED)
+        check_office_only(set(fields) - PLACING_FIELDS)
     elif "new_customer" in fields:
         check_right(user, ADD_CUSTOMER, "new_customer")
 
 
 def check_change(user: Anyone, order: Order, fields: Collection[str]) -> None:
-    """Raises a Refusal unless the user may change `fields` of the order. Customers may until it is confirmed."""
+    """Raises a Refusal unless the user may change these fields of the order.
+
+    The office may change all fields, the customer CHANGE_FIELDS until the order is confirmed.
+    """
     sides = sides_towards(user, order)
     if Side.OFFICE in sides:
         return
@@ -123,4 +135,4 @@ def check_change(user: Anyone, order: Order, fields: Collection[str]) -> None:
         raise Refusal("forbidden", _("You may not make this change to the order. Please ask the office."), status=403)
     if order.status != OrderStatus.PENDING:
         raise Refusal("forbidden", _("The order is already confirmed. Please call us to change it."), status=403)
-    check_office_only(set(fields) - CHANGED)
+    check_office_only(set(fields) - CHANGE_FIELDS)

@@ -26,17 +26,18 @@ from web.actors import Actor
 from web.limits import YEAR
 from web.refusals import Refusal
 
+# The columns that `change` can set.
 COLUMNS = frozenset(
     {"customer", "scheduled_date", "time_slot", "eta", "delivery_address", "notes", "priority", "route",
      "stop_sequence"}
 )  # fmt: skip
 # Fields that may still change after an order is delivered or cancelled.
-AFTERWARDS = frozenset({"notes", "version"})
+CHANGEABLE_WHEN_CLOSED = frozenset({"notes", "version"})
 
 
 @dataclass
 class BulkOutcome:
-    """The result of a bulk change: ids of updated orders, and the refused ones with code and detail."""
+    """The result of a bulk change: ids of updated orders, and id, code and detail of each refused one."""
 
     updated: list[int] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
@@ -55,7 +56,7 @@ def place(
 ) -> Order:
     """Places a pending order with its items, and creates `new_customer` if given, in one transaction.
 
-    Idempotent by `ref`: if the actor repeats one, returns the order that it created. Raises Refusal.
+    Idempotent by `ref`: if the actor repeats a ref, returns the order that the first call placed. Raises Refusal.
     """
     _check_date(columns["scheduled_date"])
     rows = new_items(items)
@@ -70,7 +71,7 @@ def place(
                 item.order = order
             OrderItem.objects.bulk_create(rows)
     except IntegrityError:
-        # Only the unique column is safe against concurrent requests; a query beforehand is not.
+        # Only the unique column finds a concurrent request with the same ref. A query beforehand could miss it.
         if key and (placed := Order.objects.filter(import_ref=key).first()):
             return _check_repeated(placed, rows, columns, new_customer)
         raise
@@ -80,27 +81,30 @@ def place(
 def _check_repeated(
     placed: Order, items: Sequence[OrderItem], columns: Mapping[str, Any], new_customer: Mapping[str, Any] | None
 ) -> Order:
-    """Returns the order that this `ref` created. Raises Refusal if this request differs: its data would be lost."""
+    """Returns `placed`, the order of an earlier request with this `ref`.
+
+    Raises Refusal if this request has other contents, which would otherwise be lost.
+    """
     wanted = {(item.product_id, item.quantity) for item in items}
     is_same = wanted == set(placed.items.values_list("product", "quantity"))
-    given = columns if new_customer is None else {name: columns[name] for name in columns.keys() - {"customer"}}
+    compared = columns if new_customer is None else {name: columns[name] for name in columns.keys() - {"customer"}}
     # Empty columns got default values when the order was saved.
-    is_same &= all(getattr(placed, name) == value for name, value in given.items() if value)
+    is_same &= all(getattr(placed, name) == value for name, value in compared.items() if value)
     is_same &= all(getattr(placed.customer, name) == value for name, value in (new_customer or {}).items() if value)
     if is_same:
         return placed
-    detail = _("This request already placed order %s with other contents. Please change that order.")
+    detail = _("Order %s was already placed, with other contents. Please change that order.")
     raise Refusal("ref_reused", detail % placed, attr="ref", status=409)
 
 
 def change(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
     """Applies `changes` to an order whose lock the caller holds: columns and `items` first, then `driver`.
 
-    `driver` assigns or reassigns the order; None takes it back to the office. A route that has a driver assigns the
-    order to that driver. `version`, if given, must be the current one. Raises Refusal; then the caller must roll back
-    its transaction.
+    `driver` assigns or reassigns the order; None takes it back to the office. A new route that has a driver assigns a
+    confirmed or assigned order to that driver. `version`, if given, must be the current one. Raises Refusal; then the
+    caller must roll back its transaction.
     """
-    _check(order, changes)
+    _check_changes(order, changes)
     for name in COLUMNS & changes.keys():
         setattr(order, name, changes[name])
     if order.route is None:
@@ -115,18 +119,18 @@ def change(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
         _set_driver(order, route.driver, actor)
 
 
-def _check(order: Order, changes: Mapping[str, Any]) -> None:
+def _check_changes(order: Order, changes: Mapping[str, Any]) -> None:
     if changes.get("version") not in (None, order.version):
         raise VersionConflict(order.version)
-    if order.status not in OPEN and changes.keys() - AFTERWARDS:
+    if order.status not in OPEN and changes.keys() - CHANGEABLE_WHEN_CLOSED:
         detail = _("This order is closed (“%s”). Only its notes can be changed.") % order.get_status_display()
-        raise Refusal("order_closed", detail, attr=min(changes.keys() - AFTERWARDS), status=409)
+        raise Refusal("order_closed", detail, attr=min(changes.keys() - CHANGEABLE_WHEN_CLOSED), status=409)
     if changes.get("scheduled_date", order.scheduled_date) != order.scheduled_date:
         _check_date(changes["scheduled_date"])
     if changes.get("route"):
         _check_route(order, changes["route"], changes)
     if changes.get("stop_sequence") and changes.get("route", order.route) is None:
-        raise Refusal("route_required", _("A stop needs a route. Please choose the route."), attr="stop_sequence")
+        raise Refusal("route_required", _("A stop number needs a route. Please choose a route."), attr="stop_sequence")
 
 
 def _check_date(day: date) -> None:
@@ -169,15 +173,15 @@ def bulk_update(
     `versions` maps ids to expected versions; an order with another version is refused.
     """
     outcome = BulkOutcome()
-    # A savepoint costs two queries for each order. A single part needs none: it refuses before it writes.
+    # A savepoint costs two queries for each order. A single part needs none, because it refuses before it writes.
     single = len(changes.keys() - {"reason"}) == 1 and "route" not in changes
-    # Moving one card on the board also comes here. Its clerk should wait no longer than for any other command.
+    # The board calls this for a single card too. Its clerk should wait no longer than for any other command.
     wait = settings.DATABASE_LOCK_SECONDS if len(ids) == 1 else None
-    with database.long_work(lambda: _lock_all(ids, changes.get("status")), wait) as found:
+    with database.long_work(lambda: _lock_orders(ids, changes.get("status")), wait) as found:
         for pk in dict.fromkeys(ids):
             try:
                 with nullcontext() if single else transaction.atomic():
-                    _apply(_checked(found.get(pk), (versions or {}).get(pk)), changes, actor)
+                    _apply(_require(found.get(pk), (versions or {}).get(pk)), changes, actor)
             except Refusal as refusal:
                 outcome.fail(pk, refusal)
             else:
@@ -185,13 +189,13 @@ def bulk_update(
     return outcome
 
 
-def _lock_all(ids: Sequence[int], status: str | None) -> dict[int, Order]:
-    found = {order.pk: order for order in _locked().filter(pk__in=ids)}
+def _lock_orders(ids: Sequence[int], status: str | None) -> dict[int, Order]:
+    found = {order.pk: order for order in _locked_orders().filter(pk__in=ids)}
     _lock_products(found.values(), status)
     return found
 
 
-def _locked() -> OrderQuerySet:
+def _locked_orders() -> OrderQuerySet:
     return Order.objects.locked().prefetch_related("customer", "driver", "route__driver").order_by("pk")
 
 
@@ -207,7 +211,8 @@ def _lock_products(orders: Iterable[Order], status: str | None) -> None:
     list(products.select_for_update(no_key=True).order_by("pk").values_list("pk"))
 
 
-def _checked(order: Order | None, version: int | None) -> Order:
+def _require(order: Order | None, version: int | None) -> Order:
+    """Returns the order. Raises Refusal if it does not exist, or does not have this version (None: any)."""
     if order is None:
         raise no_such_order()
     if version not in (None, order.version):
@@ -228,7 +233,10 @@ def _apply(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
 
 
 def assign_route(route_id: int, driver: Driver, actor: Actor) -> BulkOutcome:
-    """Assigns a route, and its confirmed and assigned orders, to a driver. The outcome lists refused open orders."""
+    """Assigns a route, and its confirmed and assigned orders, to a driver. The outcome lists refused open orders.
+
+    Orders that the driver already has stay unchanged and are not listed.
+    """
     outcome = BulkOutcome()
     with database.long_work(lambda: _lock_route(route_id, driver)) as (route, orders):
         route.driver = driver
@@ -237,7 +245,7 @@ def assign_route(route_id: int, driver: Driver, actor: Actor) -> BulkOutcome:
             order.route = route
             try:
                 if order.status in ON_THE_ROAD:
-                    detail = _("Another driver is already out with this order.")
+                    detail = _("Another driver is already out with this order. Please call that driver first.")
                     raise Refusal("invalid_transition", detail, attr="status", status=409)
                 _set_driver(order, driver, actor)
             except Refusal as refusal:
@@ -248,6 +256,6 @@ def assign_route(route_id: int, driver: Driver, actor: Actor) -> BulkOutcome:
 
 
 def _lock_route(route_id: int, driver: Driver) -> tuple[Route, list[Order]]:
-    """Locks the route and its open orders that another driver or nobody has."""
+    """Locks the route, and those of its open orders that are not the driver's."""
     route = Route.objects.select_for_update(no_key=True).get(pk=route_id)
-    return route, list(_locked().filter(route=route, status__in=OPEN).exclude(driver=driver))
+    return route, list(_locked_orders().filter(route=route, status__in=OPEN).exclude(driver=driver))

@@ -1,6 +1,7 @@
 """The state machine of orders: the allowed moves, who may make them, and whether they need a reason.
 
-The model, REST, sockets, pages and tests all read this table. A move that is not in it is refused.
+The model, REST, sockets, pages and tests all read this table. A move that is not in it is refused, except that the
+office may give an assigned order to another driver (`Order.move`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class OrderStatus(TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
-# What customers read on an order's page.
+# The text about each status that customers read on an order's page.
 SENTENCES: dict[str, Promise | str] = {
     OrderStatus.PENDING: _("We have received your order and will confirm it soon."),
     OrderStatus.CONFIRMED: _("Your order is confirmed."),
@@ -42,7 +43,7 @@ SENTENCES: dict[str, Promise | str] = {
 
 OPEN = frozenset(OrderStatus) - {OrderStatus.DELIVERED, OrderStatus.CANCELLED}
 ON_THE_ROAD = frozenset({OrderStatus.DELIVERING, OrderStatus.ARRIVING})
-# Promised to the customer but not on the road yet: the office may assign these to a driver.
+# Orders that are promised to the customer and not on the road yet. The office may assign them to a driver.
 PROMISED = frozenset({OrderStatus.CONFIRMED, OrderStatus.ASSIGNED})
 
 
@@ -58,7 +59,7 @@ class Move:
 _OFFICE = Move(frozenset({Side.OFFICE}))
 _OFFICE_WITH_REASON = Move(frozenset({Side.OFFICE}), needs_reason=True)
 _CORRECTION = Move(frozenset({Side.OFFICE}), needs_reason=True, right="orders.correct_order")
-_ON_THE_ROAD = Move(frozenset({Side.OFFICE, Side.DRIVER}))
+_OFFICE_OR_DRIVER = Move(frozenset({Side.OFFICE, Side.DRIVER}))
 _FAIL = Move(frozenset({Side.OFFICE, Side.DRIVER}), needs_reason=True)
 _CANCEL = Move(frozenset({Side.OFFICE, Side.CUSTOMER}), needs_reason=True)
 
@@ -68,32 +69,30 @@ MOVES: dict[tuple[OrderStatus, OrderStatus], Move] = {
     (OrderStatus.CONFIRMED, OrderStatus.ASSIGNED): _OFFICE,
     (OrderStatus.CONFIRMED, OrderStatus.CANCELLED): _CANCEL,
     (OrderStatus.ASSIGNED, OrderStatus.CONFIRMED): _OFFICE,  # taken back from the driver
-    (OrderStatus.ASSIGNED, OrderStatus.DELIVERING): _ON_THE_ROAD,
+    (OrderStatus.ASSIGNED, OrderStatus.DELIVERING): _OFFICE_OR_DRIVER,
     (OrderStatus.ASSIGNED, OrderStatus.CANCELLED): _CANCEL,
-    (OrderStatus.DELIVERING, OrderStatus.ARRIVING): _ON_THE_ROAD,
-    (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _ON_THE_ROAD,
+    (OrderStatus.DELIVERING, OrderStatus.ARRIVING): _OFFICE_OR_DRIVER,
+    (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _OFFICE_OR_DRIVER,  # has not left yet
     (OrderStatus.DELIVERING, OrderStatus.FAILED): _FAIL,
     (OrderStatus.DELIVERING, OrderStatus.CANCELLED): _OFFICE_WITH_REASON,
-    (OrderStatus.ARRIVING, OrderStatus.DELIVERED): _ON_THE_ROAD,
-    (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _ON_THE_ROAD,  # turned away
+    (OrderStatus.ARRIVING, OrderStatus.DELIVERED): _OFFICE_OR_DRIVER,
+    (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _OFFICE_OR_DRIVER,  # the driver left without delivering
     (OrderStatus.ARRIVING, OrderStatus.FAILED): _FAIL,
     (OrderStatus.ARRIVING, OrderStatus.CANCELLED): _OFFICE_WITH_REASON,
     (OrderStatus.FAILED, OrderStatus.CONFIRMED): _OFFICE,  # the next attempt
     (OrderStatus.FAILED, OrderStatus.CANCELLED): _OFFICE_WITH_REASON,
-    (
-        OrderStatus.DELIVERED,
-        OrderStatus.CANCELLED,
-    ): _CORRECTION,  # reported as delivered by mistake: the stock is restored
+    # Corrects an order that was reported as delivered by mistake. Its cylinders return to the stock.
+    (OrderStatus.DELIVERED, OrderStatus.CANCELLED): _CORRECTION,
 }
 
 
-def check(before: str, to: str, roles: Collection[Side], reason: str) -> None:
+def check_move(before: str, to: str, roles: Collection[Side], reason: str) -> None:
     """Raises a Refusal unless `roles` may move an order from `before` to `to` with this `reason`."""
     move = MOVES.get((OrderStatus(before), OrderStatus(to)))
     if move is None:
         detail = _("An order that is “%(before)s” cannot become “%(to)s”.")
-        words = {"before": OrderStatus(before).label, "to": OrderStatus(to).label}
-        raise Refusal("invalid_transition", detail % words, attr="status", status=409)
+        labels = {"before": OrderStatus(before).label, "to": OrderStatus(to).label}
+        raise Refusal("invalid_transition", detail % labels, attr="status", status=409)
     if not move.roles.intersection(roles):
         raise Refusal(
             "forbidden",
@@ -102,7 +101,7 @@ def check(before: str, to: str, roles: Collection[Side], reason: str) -> None:
             status=403,
         )
     if move.needs_reason and not reason.strip():
-        raise Refusal("reason_required", _("Please give the reason."), attr="reason")
+        raise Refusal("reason_required", _("Please give a reason."), attr="reason")
 
 
 def moves_from(status: str, roles: Collection[Side]) -> Iterator[OrderStatus]:

@@ -20,9 +20,9 @@ from orders.models.queries import OrderQuerySet
 from orders.states import OrderStatus
 from web import caching
 from web.limits import YEAR
-from web.timings import measured
+from web.timings import measure
 
-# The default period: 30 days including today.
+# The default period has 30 days: its first day is this long before its last day.
 LAST_DAYS = timedelta(days=29)
 MINUTE = timedelta(minutes=1)
 # The end of each slot, as in its label. "Any time" ends with the day.
@@ -32,17 +32,23 @@ SLOT_ENDS: dict[str, time] = {
     TimeSlot.EVENING: time(21),
     TimeSlot.ANYTIME: time.max,
 }
-OUTSIDE = _("Please give a day between 2000 and 2100.")
-SENSIBLE = [MinValueValidator(date(2000, 1, 1), OUTSIDE), MaxValueValidator(date(2100, 1, 1), OUTSIDE)]
+DAY_OUTSIDE_LIMITS = _("Please give a day between 2000 and 2100.")
+DAY_LIMITS = [
+    MinValueValidator(date(2000, 1, 1), DAY_OUTSIDE_LIMITS),
+    MaxValueValidator(date(2100, 1, 1), DAY_OUTSIDE_LIMITS),
+]
 
 
 class PeriodForm(forms.Form):
-    """`?from=&to=`, both days included. `days` is the period, or the last 30 days if it is missing or invalid."""
+    """The query `?from=&to=`, both days included. `days` is the period.
+
+    Without `to` it ends today; without `from` it has 30 days. If the query is invalid, `days` are the last 30 days.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("from", "to"):  # `from` cannot be the name of an attribute
-            self.fields[name] = forms.DateField(required=False, input_formats=["%Y-%m-%d"], validators=SENSIBLE)
+            self.fields[name] = forms.DateField(required=False, input_formats=["%Y-%m-%d"], validators=DAY_LIMITS)
 
     def clean(self) -> None:
         today = timezone.localdate()
@@ -62,23 +68,23 @@ class PeriodForm(forms.Form):
 def period(query: Mapping[str, str]) -> tuple[tuple[date, date], dict[str, list[str]]]:
     """The first and last day, and errors by field. With errors the days are the default period."""
     form = PeriodForm(query)
-    wrong = {name: list(map(str, texts)) for name, texts in form.errors.items()}
-    return form.days, wrong
+    errors = {name: list(map(str, texts)) for name, texts in form.errors.items()}
+    return form.days, errors
 
 
-def cached(first: date, last: date) -> dict[str, Any]:
+def cached_statistics(first: date, last: date) -> dict[str, Any]:
     """`statistics_of` as JSON, cached until an order, product or driver changes."""
-    answer: dict[str, Any] = caching.answer(caching.STATISTICS, (first, last), partial(_computed, first, last))
-    return answer
+    figures: dict[str, Any] = caching.cached_answer(caching.STATISTICS, (first, last), partial(_compute, first, last))
+    return figures
 
 
-def changed(sender: type[Model], **kwargs: Any) -> None:
+def expire_statistics(sender: type[Model], **kwargs: Any) -> None:
     """Receiver of `post_save` that expires the cache. Items and moves are saved with their order, which triggers it."""
-    caching.changed(caching.STATISTICS)
+    caching.invalidate(caching.STATISTICS)
 
 
-@measured("statistics")
-def _computed(first: date, last: date) -> dict[str, Any]:
+@measure("statistics")
+def _compute(first: date, last: date) -> dict[str, Any]:
     """`statistics_of` with dates as text, because the cache stores JSON."""
     figures = statistics_of(first, last)
     by_day = [row | {"date": str(row["date"])} for row in figures["by_day"]]
@@ -91,40 +97,40 @@ def statistics_of(first: date, last: date) -> dict[str, Any]:
     `total` and `by_status` count all orders; the other figures exclude cancelled ones. Every day has a row.
     """
     orders = Order.objects.filter(scheduled_date__range=(first, last)).order_by()
-    standing = orders.exclude(status=OrderStatus.CANCELLED)
+    not_cancelled = orders.exclude(status=OrderStatus.CANCELLED)
     by_status = orders.by_status()
     delivered = deliveries(orders)
-    days, drivers = _grouped(delivered, "day"), _grouped(delivered, "driver")
+    days, drivers = _group(delivered, "day"), _group(delivered, "driver")
     return {
         "from": first,
         "to": last,
         "total": by_status.total(),
         "by_status": {status.value: by_status[status] for status in OrderStatus},
-        "by_day": [row | punctuality(days[row["date"]]) for row in _by_day(standing, first, last)],
+        "by_day": [row | punctuality(days[row["date"]]) for row in _by_day(not_cancelled, first, last)],
         "by_product": list(_by_product(first, last)),
-        "by_driver": [row | punctuality(drivers[row["driver"]]) for row in _by_driver(standing)],
+        "by_driver": [row | punctuality(drivers[row["driver"]]) for row in _by_driver(not_cancelled)],
         "delivered": len(delivered),
         **punctuality(delivered),
     }
 
 
-DELIVERED = Count("id", filter=Q(status=OrderStatus.DELIVERED))
+DELIVERED_COUNT = Count("id", filter=Q(status=OrderStatus.DELIVERED))
 
 
 def _by_day(orders: OrderQuerySet, first: date, last: date) -> Iterable[dict[str, Any]]:
-    counted = orders.values(date=F("scheduled_date")).annotate(orders=Count("id"), delivered=DELIVERED)
+    counted = orders.values(date=F("scheduled_date")).annotate(orders=Count("id"), delivered=DELIVERED_COUNT)
     found = {row["date"]: row for row in counted}
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
     return [found.get(day, {"date": day, "orders": 0, "delivered": 0}) for day in days]
 
 
 def _by_driver(orders: OrderQuerySet) -> Iterable[dict[str, Any]]:
-    given = orders.exclude(driver=None).values("driver", name=F("driver__name"))
-    return given.annotate(orders=Count("id"), delivered=DELIVERED).order_by("name", "driver")
+    assigned = orders.exclude(driver=None).values("driver", name=F("driver__name"))
+    return assigned.annotate(orders=Count("id"), delivered=DELIVERED_COUNT).order_by("name", "driver")
 
 
 def _by_product(first: date, last: date) -> Iterable[dict[str, Any]]:
-    """Cylinders ordered and delivered."""
+    """Cylinders ordered and delivered of each product."""
     items = OrderItem.objects.filter(order__scheduled_date__range=(first, last))
     items = items.exclude(order__status=OrderStatus.CANCELLED)
     delivered = Coalesce(Sum("quantity_delivered"), 0)
@@ -133,7 +139,7 @@ def _by_product(first: date, last: date) -> Iterable[dict[str, Any]]:
 
 
 class Delivery(NamedTuple):
-    """`minutes` from the last confirmation to the delivery; None if the order was never confirmed."""
+    """One delivered order. `minutes` counts from its last confirmation; None if it was never confirmed."""
 
     day: date
     driver: int | None
@@ -148,22 +154,22 @@ CONFIRMATION = Q(
 
 
 def deliveries(orders: OrderQuerySet) -> list[Delivery]:
-    """The deliveries among `orders`, in one query. On time means before the promised slot ended."""
+    """The deliveries among `orders`, in one query. On time means by the end of the promised slot."""
     delivered_at = Max("history__at", filter=Q(history__to_status=OrderStatus.DELIVERED))
     confirmed_at = Max("history__at", filter=CONFIRMATION)
-    # Reading only these steps, and grouping by few columns, makes the query cheaper.
+    # Reading only these two kinds of moves, and grouping by few columns, makes the query cheaper.
     steps = orders.filter(
         status=OrderStatus.DELIVERED, history__to_status__in=[OrderStatus.CONFIRMED, OrderStatus.DELIVERED]
     )
     by_order = steps.values_list("scheduled_date", "driver", "time_slot", "pk")
     rows = by_order.annotate(confirmed_at=confirmed_at, delivered_at=delivered_at)
     return [
-        Delivery(day, driver, done <= deadline(day, slot), (done - begun) / MINUTE if begun else None)
-        for day, driver, slot, _pk, begun, done in rows
+        Delivery(day, driver, done <= deadline(day, slot), (done - confirmed) / MINUTE if confirmed else None)
+        for day, driver, slot, _pk, confirmed, done in rows
     ]
 
 
-def _grouped(delivered: Iterable[Delivery], by: str) -> defaultdict[Any, list[Delivery]]:
+def _group(delivered: Iterable[Delivery], by: str) -> defaultdict[Any, list[Delivery]]:
     found: defaultdict[Any, list[Delivery]] = defaultdict(list)
     for delivery in delivered:
         found[getattr(delivery, by)].append(delivery)
@@ -171,7 +177,7 @@ def _grouped(delivered: Iterable[Delivery], by: str) -> defaultdict[Any, list[De
 
 
 def punctuality(delivered: list[Delivery]) -> dict[str, float | None]:
-    """The share on time (0 to 1), and the median and 90th percentile of minutes; None without deliveries."""
+    """The share on time (0 to 1), and the median and 90th percentile of minutes. Each is None without values."""
     minutes = sorted(delivery.minutes for delivery in delivered if delivery.minutes is not None)
     return {
         "on_time_share": round(sum(delivery.is_on_time for delivery in delivered) / len(delivered), 4)

@@ -22,7 +22,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.roles import NO, Side, driver_id, reach, side_of
-from orders.models.proof import LONGEST_SERIAL, MAX_SERIALS
+from orders.models.proof import MAX_SERIAL_LENGTH, MAX_SERIALS
 from orders.states import OrderStatus
 from pages.page_data import page_data
 from realtime.positions import MOTION
@@ -38,8 +38,8 @@ MOVE_LABELS = {
     (OrderStatus.ASSIGNED, OrderStatus.DELIVERING): _("Start"),
     (OrderStatus.DELIVERING, OrderStatus.ARRIVING): _("Arriving"),
     (OrderStatus.ARRIVING, OrderStatus.DELIVERED): _("Delivered"),
-    (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _("Has not left: undo"),
-    (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _("Left without delivering: on the road again"),
+    (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _("Has not left yet: undo"),
+    (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _("Left without delivering: back on the road"),
 }
 IMPORT = re.compile(r'^(?:import|export)\b[^"]*"(\.\.?/[^"]+)";', re.MULTILINE)
 # The response header with the version of the page's static files. The worker compares it with its own version.
@@ -66,7 +66,7 @@ def driver_page_data(user: User) -> dict[str, Any]:
     for before, moves in data["moves"].items():
         for move in moves:
             move["label"] = str(MOVE_LABELS.get((before, move["to"]), ""))
-    limits = {"serials": MAX_SERIALS, "serial_length": LONGEST_SERIAL, "motion": MOTION}
+    limits = {"serials": MAX_SERIALS, "serial_length": MAX_SERIAL_LENGTH, "motion": MOTION}
     return data | {"driver": driver_id(user), "limits": limits}
 
 

@@ -119,12 +119,12 @@ def approach(order: Order, status: OrderStatus) -> Approach | None:
     now = timezone.now()
     # An announced time that has passed is no longer useful.
     eta = order.eta if order.eta and order.eta > now else None
-    return Approach(eta, estimates.to_the_door(order, location, now))
+    return Approach(eta, estimates.estimate_arrival(order, location, now))
 
 
 def neighbourhood(order: Order) -> dict[str, float] | None:
     """The destination, rounded to about 100 m to hide the exact address; None without coordinates."""
-    place = estimates.door_of(order)
+    place = estimates.order_coordinates(order)
     return {"latitude": round(place[0], 3), "longitude": round(place[1], 3)} if place else None
 
 

@@ -18,8 +18,8 @@ from accounts.roles import NO
 from realtime import auth, channels, frames, log
 from realtime.channels import Identity
 from realtime.event_schema import AnyEvent
-from realtime.frames import with_pairs
-from realtime.publish import LONGEST_TYPE, publish
+from realtime.frames import add_pairs
+from realtime.publish import MAX_TYPE_LENGTH, publish
 from web import flags
 from web.api.errors import ErrorResponse
 from web.api.exceptions import NotDone
@@ -28,10 +28,10 @@ from web.api.resources import LastEventId
 from web.limits import MAX_ID
 from web.refusals import Refusal
 
-# The most events in one response, and the most log rows read for it. A client of few channels needs more pages.
+# Maximum number of events in one response, and of log rows read for it. A client of few channels needs more requests.
 MAX_EVENTS = 500
 MAX_ROWS = 5000
-# `Retry-After` while live updates are turned off: how often pages reload their data.
+# The `Retry-After` header while live updates are turned off: how often pages reload their data.
 RELOAD_SECONDS = 30
 
 
@@ -50,10 +50,11 @@ class EventPage(serializers.Serializer[Any]):
 
 
 class NewEvent(Strict):
-    """A custom event: to a channel or to one user; `system.message` and `maintenance.alert` to all unless named."""
+    """A custom event for a channel or a user. If neither is given, system.message and maintenance.alert go to all."""
 
     type = serializers.CharField(
-        max_length=LONGEST_TYPE, help_text=_("system.message, maintenance.alert, notification, or custom.…")
+        max_length=MAX_TYPE_LENGTH,
+        help_text=_("system.message, maintenance.alert, notification, or custom. and a name, such as custom.shift."),
     )
     channel = serializers.CharField(max_length=64, required=False, allow_null=True)
     user = id_field(required=False, allow_null=True)
@@ -84,14 +85,14 @@ class Events(LastEventId):
         Continue from `last_event_id`; at once if `more` is true. 410 `cursor_gone`: load a snapshot first. 503
         `switched_off`: reload the data after `Retry-After` until events are available again.
         """
-        if not flags.on(flags.REAL_TIME):
+        if not flags.is_on(flags.REAL_TIME):
             raise NotDone(channels.SWITCHED_OFF, "switched_off", RELOAD_SECONDS)
         query = EventQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         identity = Identity.of(request.user)  # type: ignore[arg-type]  # ByRole lets only users in
-        wanted = _channels(identity, query.validated_data["channel"])
-        log.number()
-        return Response(_page(wanted, **query.validated_data))
+        wanted = _wanted_channels(identity, query.validated_data["channel"])
+        log.assign_event_ids()
+        return Response(_build_page(wanted, **query.validated_data))
 
     @extend_schema(operation_id="events_publish", request=NewEvent, responses={201: PublishedEvent})
     def post(self, request: Request) -> Response:
@@ -103,30 +104,37 @@ class Events(LastEventId):
         return Response({"type": event.type, "channel": event.channels[0], "data": event.data}, 201)
 
 
-def _channels(identity: Identity, channel: str) -> set[str]:
-    """The channels to look for in events: those of `channel`, or all of the caller's own if it is empty."""
+def _wanted_channels(identity: Identity, channel: str) -> set[str]:
+    """The channels of the events to return: those of `channel`, or all of the caller's own if `channel` is empty."""
     if not channel:
         endpoints = ["ws", *(name for name, right in channels.ENDPOINTS.items() if identity.reach(right) is not NO)]
-        return {name for endpoint in endpoints for name in channels.own(identity, endpoint)}
+        return {name for endpoint in endpoints for name in channels.own_channels(identity, endpoint)}
     if not channels.exists(channel):
-        raise Refusal("unknown_channel", _("There is no such channel."), attr="channel", status=404)
+        raise Refusal(
+            "unknown_channel",
+            _("There is no such channel. Please check the name and the id."),
+            attr="channel",
+            status=404,
+        )
     if not channels.may_read(identity, channel):
         raise Refusal("forbidden", channels.NOT_YOURS, attr="channel", status=403)
-    return set(channels.read_as(identity, channel))
+    return set(channels.event_channels(identity, channel))
 
 
-def _page(wanted: set[str], since: int, epoch: str, limit: int, **_rest: Any) -> dict[str, Any]:
+def _build_page(wanted: set[str], since: int, epoch: str, limit: int, **_rest: Any) -> dict[str, Any]:
     head = log.head()
-    kept = log.covers(since, epoch, floor=head.floor, seq=head.seq, log_epoch=head.epoch, past=head.past)
-    rows = log.read(since, MAX_ROWS) if kept else []
-    # If the rows begin later, they were pruned after the head was read.
-    if not kept or (rows and rows[0].seq != since + 1):
-        detail = _("Events after this one are no longer stored. Load the current state and resume from its cursor.")
+    is_covered = log.covers(since, epoch, floor=head.floor, seq=head.seq, log_epoch=head.epoch, past=head.past)
+    rows = log.read(since, MAX_ROWS) if is_covered else []
+    # If the rows do not begin right after `since`, earlier ones were pruned after the head was read.
+    if not is_covered or (rows and rows[0].seq != since + 1):
+        detail = _(
+            "This cursor is too old or belongs to another event log. Load the current state and resume from its cursor."
+        )
         raise Refusal("cursor_gone", detail, attr="since", status=410)
-    seen = list(islice((row for row in rows if not wanted.isdisjoint(with_pairs(row.channels))), limit))
-    whole = len(seen) < limit
-    last = (rows[-1].seq if rows else since) if whole else seen[-1].seq
-    events = [frames.envelope(row) for row in seen]
+    visible = list(islice((row for row in rows if not wanted.isdisjoint(add_pairs(row.channels))), limit))
+    has_room = len(visible) < limit
+    last = (rows[-1].seq if rows else since) if has_room else visible[-1].seq
+    events = [frames.envelope(row) for row in visible]
     return {"events": events, "last_event_id": last, "epoch": head.epoch, "more": last < head.seq}
 
 
@@ -141,5 +149,5 @@ class Ticket(APIView):
     @extend_schema(operation_id="websocket_ticket_create", request=None, responses={201: TicketSchema})
     def post(self, request: Request) -> Response:
         """Issues a ticket for clients that should not put their token into a URL. It works once, within 30 seconds."""
-        ticket = auth.new_ticket(request.user, auth.session_of(request))  # type: ignore[arg-type]
+        ticket = auth.new_ticket(request.user, auth.session_name_of(request))  # type: ignore[arg-type]
         return Response({"ticket": ticket, "expires_in": auth.TICKET_SECONDS}, status=201)

@@ -19,4 +19,4 @@ class RealtimeConfig(AppConfig):
         receivers.connect()
         log_position.provide(log.position)
         orders_presence.provide(presence.online_driver_ids)
-        GAUGES.append(statistics.rows)
+        GAUGES.append(statistics.gauges)

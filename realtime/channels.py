@@ -26,24 +26,24 @@ from orders.models import Order
 
 NOT_YOURS = _("You may not read this channel.")
 SWITCHED_OFF = _("Live updates are turned off. Please reload the data from time to time.")
-# The right that each endpoint and office channel requires. Office channels require it for all rows.
+# The right that each endpoint requires, and each office channel. Office channels require the right for all rows.
 ENDPOINTS = {"office": "realtime.open_office", "driver": "dispatch.drive"}
-OFFICE = {
+OFFICE_CHANNELS = {
     "staff": "realtime.open_office", "orders": "orders.view_order", "drivers": "dispatch.view_driver",
     "routes": "dispatch.view_route", "customers": "customers.view_customer", "inventory": "catalogue.view_product",
     "notifications": "notifications.view_notificationhistory",
 }  # fmt: skip
-# The right for a numbered channel that is not the reader's own.
-OTHERS = {"driver": "dispatch.view_driver", "route": "dispatch.view_route", "order": "orders.view_order"}
-NUMBERED = re.compile(r"(user|driver|route|order|customer|track):([1-9]\d{0,17})")
+# The right that channels with a number require, except for the reader's own.
+RIGHTS_FOR_OTHERS = {"driver": "dispatch.view_driver", "route": "dispatch.view_route", "order": "orders.view_order"}
+NUMBERED_CHANNEL = re.compile(r"(user|driver|route|order|customer|track):([1-9]\d{0,17})")
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who opened a socket, read from a token's claims without a query, or from the user.
 
-    `expires_at` is in seconds since 1970. `role` is the `Side` that clients see, `staff` the office role (owner,
-    manager, clerk). `session` and `password` are fingerprints of the sign-in and the password, not secrets.
+    `expires_at` is in seconds since 1970. `role` is the `Side` that clients receive, `staff` the office role (owner,
+    manager, clerk). `session` and `password` are fingerprints of the session and the password, not secrets.
     """
 
     user_id: int | None = None
@@ -65,11 +65,11 @@ class Identity:
 
     @classmethod
     def of_link(cls, order_id: int, customer_id: int) -> Identity:
-        """Anyone who holds the link to this customer's order."""
+        """The identity of anyone who holds the link to this customer's order."""
         return cls(role=Side.CUSTOMER, customer_id=customer_id, tracked_order_id=order_id)
 
     @property
-    def people(self) -> dict[str, int]:
+    def profiles(self) -> dict[str, int]:
         """The ids of this user's driver and customer records, by kind."""
         ids = {"driver": self.driver_id, "customer": self.customer_id}
         return {kind: pk for kind, pk in ids.items() if pk is not None}
@@ -77,16 +77,16 @@ class Identity:
     @property
     def roles(self) -> list[Role]:
         """The roles, widest first. Office staff without a role count as clerks."""
-        held = [Role(self.staff or Role.CLERK)] if self.is_office else []
-        held += [Role.DRIVER] if self.driver_id is not None else []
-        return [*held, *([Role.CUSTOMER] if self.customer_id is not None else [])]
+        roles = [Role(self.staff or Role.CLERK)] if self.is_office else []
+        roles += [Role.DRIVER] if self.driver_id is not None else []
+        return [*roles, *([Role.CUSTOMER] if self.customer_id is not None else [])]
 
     def reach(self, right: str) -> Reach:
         return reach_of(self.roles, right)
 
     @property
     def owner(self) -> str:
-        """The key that the connection limit counts by: the user, or the order whose link it is."""
+        """The key by which the connection limit counts: the user, or the order of the tracking link."""
         return f"user:{self.user_id}" if self.tracked_order_id is None else f"track:{self.tracked_order_id}"
 
     @property
@@ -95,18 +95,18 @@ class Identity:
 
     @property
     def rights(self) -> str:
-        """A fingerprint of what permissions depend on. If the user's current one differs, the rights are revoked."""
+        """A fingerprint of what permissions depend on. If the user's current one differs, these rights are revoked."""
         parts = (self.role, self.staff, self.driver_id, self.customer_id)
         return f"{' '.join(str(part or '-') for part in parts)} {self.password}"
 
 
-def own(identity: Identity, endpoint: str = "ws") -> list[str]:
-    """The channels that a socket of this endpoint (`ws`, `driver`, `office`, `track`) is subscribed to at once."""
+def own_channels(identity: Identity, endpoint: str = "ws") -> list[str]:
+    """The channels to which a socket of this endpoint (`ws`, `driver`, `office`, `track`) is subscribed at once."""
     if identity.tracked_order_id is not None:
         return [f"track:{identity.tracked_order_id}"]
     channels = [f"user:{identity.user_id}"]
     if endpoint == "office":
-        channels += [name for name, right in OFFICE.items() if identity.reach(right) is ALL]
+        channels += [name for name, right in OFFICE_CHANNELS.items() if identity.reach(right) is ALL]
     if endpoint == "driver":
         channels.append(f"driver:{identity.driver_id}")
     if endpoint == "ws" and identity.customer_id is not None:
@@ -115,38 +115,38 @@ def own(identity: Identity, endpoint: str = "ws") -> list[str]:
 
 
 def exists(channel: str) -> bool:
-    return channel in OFFICE or channel == "system" or NUMBERED.fullmatch(channel) is not None
+    return channel in OFFICE_CHANNELS or channel == "system" or NUMBERED_CHANNEL.fullmatch(channel) is not None
 
 
 def needs_query(identity: Identity, channel: str) -> bool:
     """Whether `may_read` needs a query for this channel."""
-    return channel.startswith("order:") and identity.reach(OTHERS["order"]) is OWN
+    return channel.startswith("order:") and identity.reach(RIGHTS_FOR_OTHERS["order"]) is OWN
 
 
-def read_as(identity: Identity, channel: str) -> list[str]:
-    """The event channels (`frames.with_pairs`) that a subscription to `channel` receives.
+def event_channels(identity: Identity, channel: str) -> list[str]:
+    """The channels of events (see `frames.add_pairs`) that a subscription to `channel` receives.
 
-    Users without the right to all orders receive only events that name them as driver or customer. So nothing has to be
-    revoked when an order gets another driver or customer.
+    Users without the right to all orders receive only events that name them as driver or customer. So a subscription
+    need not end when the order gets another driver or customer.
     """
     if identity.tracked_order_id is not None or needs_query(identity, channel):
-        return [f"{kind}:{pk}/{channel}" for kind, pk in identity.people.items()]
+        return [f"{kind}:{pk}/{channel}" for kind, pk in identity.profiles.items()]
     return [channel]
 
 
 def may_read(identity: Identity, channel: str) -> bool:
-    """Whether the identity may subscribe to a channel. Blocks on a query if `needs_query`."""
+    """Whether the identity may subscribe to a channel. Runs a query only if `needs_query` returns true."""
     if identity.tracked_order_id is not None:
         return channel == f"track:{identity.tracked_order_id}"
-    mine = identity.people | {"user": identity.user_id}
+    mine = identity.profiles | {"user": identity.user_id}
     if channel == "system" or channel in {f"{kind}:{pk}" for kind, pk in mine.items()}:
         return True
     kind, _colon, number = channel.partition(":")
-    right = OTHERS.get(kind) if number else OFFICE.get(channel)
+    right = RIGHTS_FOR_OTHERS.get(kind) if number else OFFICE_CHANNELS.get(channel)
     if right is None or identity.reach(right) is ALL:
         return right is not None
     return needs_query(identity, channel) and _concerns(identity, int(number))
 
 
 def _concerns(identity: Identity, order_id: int) -> bool:
-    return Order.objects.filter(Q(**identity.people, _connector=Q.OR), pk=order_id).exists()
+    return Order.objects.filter(Q(**identity.profiles, _connector=Q.OR), pk=order_id).exists()

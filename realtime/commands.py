@@ -1,4 +1,4 @@
-"""Handles the messages that a client sends on its socket. A refusal is sent as an error; the socket stays open."""
+"""Handles the messages that a client sends on its socket. A refused message gets an error; the socket stays open."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from drf_standardized_errors.formatter import flatten_errors
 from rest_framework import serializers
 from structlog.contextvars import bound_contextvars
 
-from accounts.api.tokens import accounts
-from accounts.roles import NO, OWN, refused
+from accounts.api.tokens import users_with_signed_out
+from accounts.roles import NO, OWN, refusal_for
 from notifications.sender import no_waiting
 from orders import permissions
 from orders.api.order_input import ConfirmationInput, MoveDetails, StatusInput
@@ -31,28 +31,29 @@ from realtime import auth, channels, frames, metrics, positions, rights
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
+from realtime.publish import LONGEST_TYPE
 from web import request_id
 from web.actors import Source
 from web.api.exceptions import temporary_failure
 from web.limits import MAX_ID
 from web.refusals import Refusal
-from web.text import visible_json
+from web.text import remove_invisible_from_json
 
 logger = logging.getLogger(__name__)
 Message = dict[str, Any]
 Handler = Callable[[Hub, Connection, Message], Awaitable[None]]
-# The most channels of one connection; a board needs a dozen.
+# Maximum number of channels of one connection. A board needs a dozen.
 MAX_CHANNELS = 100
-DRIVE = channels.ENDPOINTS["driver"]
-# Separate threads for commands, so that slow ones delay no handshake and no event. Twice as many as may wait for a
-# locked row (luckygas.lock_waiters), so that commands on other orders continue.
+DRIVE_RIGHT = channels.ENDPOINTS["driver"]
+# The threads of order commands. They are separate, so that slow commands do not delay handshakes and events. There are
+# twice as many as may wait for a locked row (luckygas.lock_waiters), so that commands on other orders continue.
 THREADS = ThreadPoolExecutor(max(4, settings.DATABASE_POOL // 2), thread_name_prefix="command")
 # Status names that older driver apps send.
 SYNONYMS = {"driver_arrived": OrderStatus.ARRIVING.value}
 
 
 async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
-    """Executes one message, or answers with an error."""
+    """Executes one message, or answers it with an error."""
     ref: Any = None
     allowed = connection.count_message()
     metrics.MESSAGES.inc()
@@ -63,7 +64,8 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
             raise Refusal("rate_limited", _("Too many messages. Please wait a moment and send this one again."))
         handler = HANDLERS.get(message["type"])
         if handler is None:
-            raise Refusal("unknown_type", _("There is no message of this type."))
+            detail = _("The message type “%s” is unknown. Please correct it.") % message["type"][:LONGEST_TYPE]
+            raise Refusal("unknown_type", detail)
         with bound_contextvars(request_id=request_id.new()):
             await handler(hub, connection, message)
     except Refusal as refusal:
@@ -71,32 +73,34 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
     except Error as error:
         if (problem := temporary_failure(error)) is None:
             raise
-        # The client may retry: either nothing was done, or the same `ref` returns the receipt of what was.
+        # The client may retry: either nothing was done, or a retry with the same `ref` gets the first receipt.
         _refuse(hub, connection, str(problem.get_codes()), problem.detail, ref)
 
 
 def _refuse(hub: Hub, connection: Connection, code: str, detail: Any, ref: Any) -> None:
     metrics.ERRORS.labels(code).inc()
-    connection.write(frames.error(code, detail, ref))
+    connection.write(frames.error_message(code, detail, ref))
 
 
 def parse(text: str | None) -> Message:
-    """A JSON object with a `type`. Raises Refusal."""
+    """Parses a message: a JSON object with a `type`. Raises Refusal."""
     if text is None:
         raise Refusal("invalid_message", _("Please send text, not binary data."))
     try:
-        message = json.loads(text, parse_constant=_no_constant)
-        # Refuses lone surrogates: they cannot be encoded in an answer.
-        json.dumps(visible_json(message), ensure_ascii=False).encode()
+        message = json.loads(text, parse_constant=_refuse_constant)
+        # Refuses lone surrogates, because UTF-8 cannot encode them in an answer.
+        json.dumps(remove_invisible_from_json(message), ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise Refusal("invalid_json", _("This is not JSON.")) from None
+        raise Refusal(
+            "invalid_json", _("This is not valid JSON in UTF-8, or is nested too deeply. Please correct it.")
+        ) from None
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise Refusal("invalid_message", _("A message must be a JSON object with a “type”."))
     return message
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON (RFC 8259, 6)")
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"RFC 8259 does not allow {name}")
 
 
 async def heartbeat(hub: Hub, connection: Connection, message: Message) -> None:
@@ -108,12 +112,15 @@ async def subscribe(hub: Hub, connection: Connection, message: Message) -> None:
     """Subscribes from the next event on. Clients load earlier data by REST."""
     channel = _channel(message)
     if len(connection.channels - {channel}) >= MAX_CHANNELS:
-        raise Refusal("too_many_channels", _("A connection can subscribe to at most %d channels.") % MAX_CHANNELS)
+        raise Refusal(
+            "too_many_channels",
+            _("A connection can subscribe to at most %d channels. Please unsubscribe from one first.") % MAX_CHANNELS,
+        )
     if not await may_read(connection.identity, channel):
         raise Refusal("forbidden", channels.NOT_YOURS)
     hub.readers.subscribe(connection, [channel])
     _confirm_subscription(hub, connection, "subscribed", channel)
-    hub.positions.subscribed(connection, [channel])
+    hub.positions.schedule_latest(connection, [channel])
 
 
 async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> None:
@@ -123,30 +130,30 @@ async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> Non
 
 
 async def location_update(hub: Hub, connection: Connection, message: Message) -> None:
-    """Takes a driver's position. Sends no answer unless it is refused."""
+    """Accepts a driver's position. Only a refused one gets an answer: an error."""
     driver_id = connection.identity.driver_id
-    if driver_id is None or connection.identity.reach(DRIVE) is not OWN:
-        raise refused(DRIVE)
-    hub.positions.take(positions.newest(driver_id, message))
+    if driver_id is None or connection.identity.reach(DRIVE_RIGHT) is not OWN:
+        raise refusal_for(DRIVE_RIGHT)
+    hub.positions.accept(positions.newest_location(driver_id, message))
 
 
 async def authenticate(hub: Hub, connection: Connection, message: Message) -> None:
-    """Replaces the token before it expires. A token with other rights is refused: it needs another connection."""
+    """Replaces the token before it expires. Refuses a token with other rights, which needs a new connection."""
     token, old = message.get("token"), connection.identity
     if not isinstance(token, str):
         raise Refusal("invalid_message", _("Please send the new token as text."))
-    new = auth.of_token(token)
+    new = auth.identity_of_token(token)
     hub.readers.revocations.check(new)
     if old.expires_at is None or new.user_id != old.user_id:
         raise Refusal(
             "forbidden",
-            _("This token cannot be used here. The connection was opened by someone else or without a token."),
+            _("This connection was opened by someone else or without a token. Please connect again with this token."),
         )
     if new.rights != old.rights:
         raise Refusal("rights_ended", _("Your account was changed. Please connect again with the new token."))
     connection.identity = new
     connection.schedule_expiry()
-    frame = {"type": "authenticated", "expires_at": frames.moment(new.expires_at)}
+    frame = {"type": "authenticated", "expires_at": frames.iso_of_timestamp(new.expires_at)}
     connection.write(frames.encode(frame | {"timestamp": frames.iso(timezone.now())}))
 
 
@@ -157,7 +164,7 @@ def _confirm_subscription(hub: Hub, connection: Connection, type_: str, channel:
 def _channel(message: Message) -> str:
     channel = message.get("channel")
     if not isinstance(channel, str) or not channels.exists(channel):
-        raise Refusal("unknown_channel", _("There is no such channel."))
+        raise Refusal("unknown_channel", _("There is no such channel. Please check the name and the id."))
     return channel
 
 
@@ -170,8 +177,8 @@ async def may_read(identity: Identity, channel: str) -> bool:
 async def requested_channels(
     identity: Identity, endpoint: str, parameters: dict[str, str]
 ) -> tuple[list[str], list[str]]:
-    """Returns the channels a connection starts with, and the requested ones (`?channels=a,b`) it may not read."""
-    wanted, refused = channels.own(identity, endpoint), list[str]()
+    """Returns the channels that a new connection subscribes to, and those of `?channels=a,b` that it may not read."""
+    wanted, refused = channels.own_channels(identity, endpoint), list[str]()
     for channel in parameters.get("channels", "").split(",")[:MAX_CHANNELS]:
         if channel and channel not in wanted:
             allowed = channels.exists(channel) and await may_read(identity, channel)
@@ -179,7 +186,7 @@ async def requested_channels(
     return wanted, refused
 
 
-def cursor(parameters: dict[str, str]) -> tuple[int | None, str | None]:
+def parse_cursor(parameters: dict[str, str]) -> tuple[int | None, str | None]:
     """Reads `since` and `epoch` from the URL. An invalid `since` becomes -1, which is treated as pruned."""
     since = parameters.get("since")
     if since is None:
@@ -191,8 +198,8 @@ def cursor(parameters: dict[str, str]) -> tuple[int | None, str | None]:
 
 
 async def order_command(hub: Hub, connection: Connection, message: Message) -> None:
-    """Executes the command on a thread, logs its outcome and sends the receipt."""
-    run = database_sync_to_async(carry_out, thread_sensitive=False, executor=THREADS)
+    """Executes an order command on a thread, logs its outcome and sends the receipt."""
+    run = database_sync_to_async(execute, thread_sensitive=False, executor=THREADS)
     started, outcome = perf_counter(), "broken"
     try:
         answer = await run(connection.identity, message)
@@ -206,53 +213,53 @@ async def order_command(hub: Hub, connection: Connection, message: Message) -> N
     connection.write(frames.encode(answer))
 
 
-def carry_out(identity: Identity, message: Message) -> dict[str, Any]:
-    """Executes an order command and returns its receipt. Blocks on the database, not on SMS. Raises Refusal."""
+def execute(identity: Identity, message: Message) -> dict[str, Any]:
+    """Executes an order command and returns its receipt. Waits for the database, not for SMS. Raises Refusal."""
     if identity.reach(permissions.DELIVER_ORDER) is NO:
-        raise refused(permissions.DELIVER_ORDER)
-    found = accounts(identity.session).select_related("staff_role", "driver", "customer")
+        raise refusal_for(permissions.DELIVER_ORDER)
+    found = users_with_signed_out(identity.session).select_related("staff_role", "driver", "customer")
     user = found.filter(pk=identity.user_id or 0, is_active=True).first()
-    # The hub will close this socket. Refuse the commands that arrive until then.
+    # The hub is about to close this socket. Refuse the commands that arrive before.
     if user is None or user.signed_out or Identity.of(user).rights != identity.rights:
-        raise rights.revoked()
+        raise rights.revoked_refusal()
     with no_waiting():
-        done = WORK[message["type"]](user, message)
+        done = ORDER_COMMANDS[message["type"]](user, message)
     return {
         "type": "ack", "ref": done.ref, "order_id": done.order_id, "status": done.to_status, "version": done.version,
     }  # fmt: skip
 
 
-def _update(user: User, message: Message) -> OrderStatusChange:
+def _update_order(user: User, message: Message) -> OrderStatusChange:
     status = message.get("status")
-    details = _checked(MoveDetails(data=message.get("details") or {}))
+    details = _validated_data(MoveDetails(data=message.get("details") or {}))
     data = {name: message[name] for name in ("at", "ref", "version") if message.get(name) is not None}
     data["status"] = SYNONYMS.get(status, status) if isinstance(status, str) else status
-    valid = _checked(StatusInput(data=data))
+    valid = _validated_data(StatusInput(data=data))
     eta, reason, to = details.pop("eta", None), details.pop("reason", ""), valid.pop("status")
     return Order.move_one(
-        _named(message), to, by=user, source=Source.SOCKET, eta=eta, reason=reason, details=details, **valid
+        _find_order(message), to, by=user, source=Source.SOCKET, eta=eta, reason=reason, details=details, **valid
     )
 
 
-def _confirm(user: User, message: Message) -> OrderStatusChange:
+def _confirm_delivery(user: User, message: Message) -> OrderStatusChange:
     """Confirms a delivery. A single `cylinder_serial` is added to `cylinder_serials`."""
     data = {name: value for name, value in message.items() if name not in ("type", "order_id", "cylinder_serial")}
     if message.get("cylinder_serial") is not None:
         more = message.get("cylinder_serials", [])
         data["cylinder_serials"] = [message["cylinder_serial"], *more] if isinstance(more, list) else more
     form = ConfirmationInput(data=data)
-    valid = _checked(form)
+    valid = _validated_data(form)
     circumstances = {name: valid[name] for name in ("version", "ref") if name in valid}
     at, proof = valid.get("confirmed_at"), form.proof()
     return Order.move_one(
-        _named(message), OrderStatus.DELIVERED, by=user, source=Source.SOCKET, at=at, proof=proof, **circumstances
+        _find_order(message), OrderStatus.DELIVERED, by=user, source=Source.SOCKET, at=at, proof=proof, **circumstances
     )
 
 
-WORK = {"order_update": _update, "delivery.confirmed": _confirm}
+ORDER_COMMANDS = {"order_update": _update_order, "delivery.confirmed": _confirm_delivery}
 
 
-def _named(message: Message) -> OrderQuerySet:
+def _find_order(message: Message) -> OrderQuerySet:
     """A queryset of the order with this id or order number; empty if the value is neither."""
     named = message.get("order_id")
     if isinstance(named, int) and not isinstance(named, bool) and 0 < named <= MAX_ID:
@@ -262,7 +269,7 @@ def _named(message: Message) -> OrderQuerySet:
     return Order.objects.none()
 
 
-def _checked(form: serializers.Serializer[Any]) -> dict[str, Any]:
+def _validated_data(form: serializers.Serializer[Any]) -> dict[str, Any]:
     """Returns the validated data. Raises Refusal with the first error."""
     if not form.is_valid():
         error = flatten_errors(form.errors)[0]

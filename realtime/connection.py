@@ -1,4 +1,4 @@
-"""One open socket as the hub sees it: its identity, its rate limits, and a way to write frames without waiting."""
+"""The hub's view of one open socket: its identity, its rate limits, and how frames are written without waiting."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from django.conf import settings
 from django.utils import timezone
 
-from realtime.frames import Encoded, frame
+from realtime.frames import Encoded, encode_frame
 
 if TYPE_CHECKING:  # a worker of uvicorn imports `--ws`, and so this, before the application and its models
     from realtime.channels import Identity
@@ -34,12 +34,12 @@ SILENT = 4408
 TOO_MANY_CONNECTIONS = 4409
 TOO_FAST = 4429
 
-# The most sockets of one link. A family or an office may share it.
-LINK_CONNECTIONS = 20
-# A client is closed after this many refused messages, of which so many are forgotten each second.
+# Maximum number of sockets per tracking link. A family or an office may share one link.
+MAX_LINK_CONNECTIONS = 20
+# A client is closed when more than this many messages exceed the rate limit. The count falls by 10 each second.
 MAX_REFUSALS = 100
 REFUSALS_FORGOTTEN_PER_SECOND = 10.0
-# The key in the ASGI scope's extensions under which a server provides an `Out`.
+# The key in the ASGI scope's extensions under which a server provides its `FrameWriter`.
 EXTENSION = "luckygas.frames"
 
 
@@ -53,6 +53,7 @@ class RateLimit:
         self._left, self._at = burst, monotonic()
 
     def take(self) -> bool:
+        """Counts one use. Returns false, without counting it, if it exceeds the limit."""
         now = monotonic()
         self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
         self._at = now
@@ -62,13 +63,13 @@ class RateLimit:
         return True
 
 
-def most_connections(owner: str) -> int:
-    """The connection limit of an `Identity.owner`, such as `user:17` or `track:5`."""
-    return LINK_CONNECTIONS if owner.startswith("track:") else settings.WEBSOCKET_CONNECTIONS_PER_USER
+def connection_limit(owner: str) -> int:
+    """The maximum number of sockets of an `Identity.owner`, such as `user:17` or `track:5`."""
+    return MAX_LINK_CONNECTIONS if owner.startswith("track:") else settings.WEBSOCKET_CONNECTIONS_PER_USER
 
 
 class Batch:
-    """Messages that several sockets receive in one round. They are encoded into frames once."""
+    """Messages that several sockets receive in one round. Their WebSocket frames are encoded once for all sockets."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
@@ -76,24 +77,24 @@ class Batch:
     @cached_property
     def frames(self) -> bytes:
         """All messages as consecutive WebSocket frames."""
-        return b"".join(map(frame, self.texts))
+        return b"".join(map(encode_frame, self.texts))
 
 
-class Out(Protocol):
-    """Writes frames straight to the server's transport (`uvicorn_protocols`), or through a `Queue`."""
+class FrameWriter(Protocol):
+    """Where a connection writes: the server's transport (`uvicorn_protocols`), or a queue for ASGI's `send`."""
 
     def write(self, batch: Batch) -> None:
         """Writes without waiting for the client."""
 
     def bytes_waiting(self) -> int:
-        """Bytes that the client has not read yet; 0 while it keeps up."""
+        """Bytes that the client has not read yet; 0 while the client keeps up."""
 
     def drop(self, code: int) -> None:
-        """Discards what waits and closes a client that does not read."""
+        """Discards the waiting bytes, where possible, and closes a client that does not read."""
 
 
-class Queue:
-    """Writes through ASGI's `send`, for servers without the extension (daphne, tests). A task must run `drain`."""
+class SendQueue:
+    """Queues messages for ASGI's `send`, on servers without EXTENSION (daphne, tests). A task must run `drain`."""
 
     def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
         self._send = send
@@ -130,9 +131,9 @@ def size(text: str) -> int:
 
 
 class Connection:
-    """An open socket. `closing` resolves to the close code; after that nothing more is written."""
+    """An open socket. `closing` resolves to the close code; after that, events and messages are discarded."""
 
-    def __init__(self, identity: Identity, endpoint: str, out: Out) -> None:
+    def __init__(self, identity: Identity, endpoint: str, out: FrameWriter) -> None:
         self.id = uuid.uuid4()
         self.identity, self.endpoint, self.out = identity, endpoint, out
         self.connected_at: datetime = timezone.now()
@@ -146,7 +147,10 @@ class Connection:
         self._refusals = RateLimit(REFUSALS_FORGOTTEN_PER_SECOND, MAX_REFUSALS)
 
     def count_message(self) -> bool:
-        """Counts a client's message, as a sign of life too. Returns false if it exceeds the rate limit."""
+        """Counts a client's message and records its time. Returns false if it exceeds the rate limit.
+
+        Closes a client that exceeds the limit too often.
+        """
         self.last_message_at = monotonic()
         allowed = self._messages.take()
         if not allowed and not self._refusals.take():
@@ -154,9 +158,9 @@ class Connection:
         return allowed
 
     def deliver(self, batch: Batch) -> None:
-        """Writes a batch without waiting. Closes a client that has too much unread.
+        """Writes a batch without waiting. Closes a client that has too much unread data.
 
-        A burst does not count if nothing waits: it does not show whether the client reads.
+        A batch does not count if no data waits: its size does not show whether the client reads.
         """
         if self.closing.done():
             return
@@ -170,7 +174,7 @@ class Connection:
         self.out.write(batch)
 
     def offer(self, batch: Batch) -> None:
-        """Writes ephemeral events, or drops them if the client is behind: the next ones replace them."""
+        """Writes ephemeral events. Drops them while the client has unread data, because the next ones replace them."""
         if not self.closing.done() and not self.out.bytes_waiting():
             self.out.write(batch)
 
@@ -179,38 +183,38 @@ class Connection:
         self.deliver(Batch([text]))
 
     def close(self, code: int) -> None:
-        """Requests that the socket be closed. The first code requested counts."""
+        """Requests the closing of the socket and discards unread data. The first requested code counts."""
         if not self.closing.done():
             self.closing.set_result(code)
         if self.out.bytes_waiting():
             self.out.drop(code)
 
     def schedule_expiry(self) -> None:
-        """Schedules the close for when the identity expires. Call it again when the identity changes."""
+        """Schedules the closing for when the identity expires. Call it again when the identity changes."""
         self.cancel_expiry()
         if self.identity.expires_at is not None:
             left = self.identity.expires_at - timezone.now().timestamp()
             self._expiry = asyncio.get_running_loop().call_later(left, self.close, UNAUTHORIZED)
 
     def cancel_expiry(self) -> None:
-        """Cancels the close that `schedule_expiry` scheduled."""
+        """Cancels the closing that `schedule_expiry` scheduled."""
         if self._expiry is not None:
             self._expiry.cancel()
 
 
 def batches(events: Sequence[Encoded], by_channel: Mapping[str, Set[Connection]]) -> Iterator[tuple[Connection, Batch]]:
-    """Yields each reader with its events, in order and without duplicates. Readers of the same events share a batch."""
-    kinds: defaultdict[frozenset[str], list[Encoded]] = defaultdict(list)
+    """Yields each reader with a batch of its events, without duplicates. Readers of the same events share a batch."""
+    by_channels: defaultdict[frozenset[str], list[Encoded]] = defaultdict(list)
     for event in events:
-        kinds[event.channels].append(event)
+        by_channels[event.channels].append(event)
     reads: defaultdict[Connection, list[frozenset[str]]] = defaultdict(list)
-    for channels in kinds:
+    for channels in by_channels:
         for reader in set().union(*(by_channel.get(channel, ()) for channel in channels)):
             reads[reader].append(channels)
     batches: dict[tuple[frozenset[str], ...], Batch] = {}
-    for reader, its in reads.items():
-        key = tuple(its)
+    for reader, channel_sets in reads.items():
+        key = tuple(channel_sets)
         if key not in batches:
-            read = sorted(chain.from_iterable(map(kinds.__getitem__, its)), key=attrgetter("seq"))
+            read = sorted(chain.from_iterable(map(by_channels.__getitem__, channel_sets)), key=attrgetter("seq"))
             batches[key] = Batch([event.text for event in read])
         yield reader, batches[key]

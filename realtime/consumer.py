@@ -1,4 +1,4 @@
-"""The ASGI application of one socket: authenticates it, passes its messages on and joins it to the hub."""
+"""The ASGI application of one socket: authenticates it, joins it to the hub and passes its messages to `commands`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 from structlog.contextvars import bind_contextvars
 
 from realtime import commands, frames, metrics
-from realtime.auth import as_request, identify, query
+from realtime.auth import as_request, identify, query_parameters
 from realtime.channels import NOT_YOURS, SWITCHED_OFF, Identity
 from realtime.connection import (
     EXTENSION,
@@ -22,7 +22,7 @@ from realtime.connection import (
     TOO_BIG,
     TRY_AGAIN_LATER,
     Connection,
-    Queue,
+    SendQueue,
 )
 from realtime.hub import Hub
 from realtime.log import CursorGone
@@ -31,9 +31,9 @@ from web.refusals import Refusal
 
 logger = logging.getLogger(__name__)
 
-# Seconds between the heartbeats a client is asked to send.
+# Clients send a heartbeat this many seconds apart. The connection frame contains the number.
 HEARTBEAT_INTERVAL = 30
-# The longest time that authentication may take.
+# Maximum number of seconds that authentication may take.
 HANDSHAKE_SECONDS = 20.0
 # Close codes from here on are for private use (RFC 6455, 7.4.2).
 PRIVATE_CODES = 4000
@@ -46,8 +46,8 @@ class Disconnected(Exception):
 class EventConsumer:
     """One socket of any endpoint: `ws`, `driver`, `office`, `track`.
 
-    A consumer of Channels would need an extra task for each socket (4 KB). It would also close old database connections
-    before each message, on the one thread that all sockets share.
+    It is not a consumer of Channels, which would need an extra task for each socket (4 KB). Channels also closes old
+    database connections before each message, on the one thread that all sockets share.
     """
 
     hub: Hub
@@ -90,20 +90,20 @@ class EventConsumer:
         try:
             if not self.hub.serves:
                 raise Refusal("switched_off", SWITCHED_OFF, status=TRY_AGAIN_LATER)
-            identity, parameters = await self._identity(), query(self.scope)
+            identity, parameters = await self._identity(), query_parameters(self.scope)
             self.hub.readers.revocations.check(identity)
         except Refusal as refusal:
             metrics.ERRORS.labels(refusal.code).inc()
-            await self.send_text(frames.error(refusal.code, refusal.detail))
+            await self.send_text(frames.error_message(refusal.code, refusal.detail))
             await self.close(refusal.status)
             return
-        out = self.scope.get("extensions", {}).get(EXTENSION) or Queue(self.send_text)
+        out = self.scope.get("extensions", {}).get(EXTENSION) or SendQueue(self.send_text)
         connection = Connection(identity, self.endpoint, out)
         # Bind this after the hub has started: otherwise the hub's tasks inherit it, and all their log lines show it.
         bind_contextvars(connection_id=str(connection.id))
         try:
-            await self._welcome(connection, parameters)
-        except CursorGone:  # it reads more slowly than events arrive: it reconnects and loads a snapshot
+            await self._replay_and_join(connection, parameters)
+        except CursorGone:  # the client reads more slowly than events arrive: it reconnects and loads a snapshot
             await self.close(SERVICE_RESTART)
 
     async def _identity(self) -> Identity:
@@ -114,16 +114,16 @@ class EventConsumer:
         except TimeoutError:
             raise Refusal("busy", Busy.default_detail, status=TRY_AGAIN_LATER) from None
 
-    async def _welcome(self, connection: Connection, parameters: dict[str, str]) -> None:
+    async def _replay_and_join(self, connection: Connection, parameters: dict[str, str]) -> None:
         """Sends the connection frame and replays missed events, then joins the hub."""
         hub = self.hub
         wanted, refused = await commands.requested_channels(connection.identity, self.endpoint, parameters)
-        since, epoch = commands.cursor(parameters)
-        recovered = None if since is None else await hub.resumable(since, epoch)
+        since, epoch = commands.parse_cursor(parameters)
+        recovered = None if since is None else await hub.can_resume(since, epoch)
         log_epoch, sent = hub.epoch, since if recovered and since is not None else hub.cursor
         await self.send_text(self._connection_frame(connection, wanted, recovered))
         while sent < hub.cursor and hub.epoch == log_epoch:
-            missed, sent = hub.missed(sent, connection.identity, wanted), hub.cursor
+            missed, sent = hub.missed_events(sent, connection.identity, wanted), hub.cursor
             for event in missed:
                 await self.send_text(event.text)
         # Nothing below awaits, so this client cannot miss an event between the replay and the join.
@@ -131,7 +131,7 @@ class EventConsumer:
             connection.close(SERVICE_RESTART)
         for channel in refused:
             metrics.ERRORS.labels("forbidden").inc()
-            connection.write(frames.error("forbidden", NOT_YOURS, channel))
+            connection.write(frames.error_message("forbidden", NOT_YOURS, channel))
         metrics.CONNECTS.inc()
         if recovered is not None:
             metrics.RECONNECTS.labels(str(recovered).lower()).inc()
@@ -139,13 +139,13 @@ class EventConsumer:
 
     def _join(self, connection: Connection, channels: list[str]) -> None:
         self.connection = connection
-        connection.last_message_at = monotonic()  # its messages were not read during the replay
+        connection.last_message_at = monotonic()  # the client's messages were not read during the replay
         self.hub.readers.join(connection, channels)
         connection.closing.add_done_callback(self._on_closing)
-        if isinstance(connection.out, Queue):
+        if isinstance(connection.out, SendQueue):
             self.tasks.append(asyncio.create_task(connection.out.drain()))
             self.tasks[0].add_done_callback(lambda _: connection.close(INTERNAL_ERROR))
-        self.hub.positions.subscribed(connection, channels)
+        self.hub.positions.schedule_latest(connection, channels)
         connection.schedule_expiry()
 
     def _connection_frame(self, connection: Connection, wanted: list[str], recovered: bool | None) -> str:
@@ -154,7 +154,7 @@ class EventConsumer:
             "timestamp": frames.iso(timezone.now()), "role": connection.identity.role, "channels": wanted,
             "last_event_id": self.hub.cursor, "epoch": self.hub.epoch, "recovered": recovered,
             "heartbeat_interval": HEARTBEAT_INTERVAL,
-            "expires_at": frames.moment(connection.identity.expires_at),
+            "expires_at": frames.iso_of_timestamp(connection.identity.expires_at),
         })  # fmt: skip
 
     async def _receive(self, message: dict[str, Any]) -> None:
@@ -188,9 +188,7 @@ class EventConsumer:
     async def send(self, message: dict[str, Any]) -> None:
         try:
             await self._asgi_send(message)
-        except (
-            OSError
-        ):  # raised by the server when the client has closed (ASGI, “Send after the connection was closed”)
+        except OSError:  # the client has disconnected (ASGI, “Send after the connection was closed”)
             raise Disconnected from None
 
     async def send_text(self, text: str) -> None:
@@ -204,5 +202,5 @@ class EventConsumer:
             except Exception:
                 if code >= PRIVATE_CODES:
                     raise
-                # Daphne refuses to send standard codes other than 1000: send 4009 for 1009, 4012 for 1012.
+                # Daphne sends no standard codes but 1000: send 4009 instead of 1009, and 4012 instead of 1012.
                 await self.send({"type": "websocket.close", "code": PRIVATE_CODES + code - 1000})

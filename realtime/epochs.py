@@ -1,8 +1,8 @@
 """Detects that the database was replaced, and then begins a new epoch of the log.
 
-A promoted standby, a restored backup or a copied data directory may lack events. It gives their numbers to other
-events, which a cursor beyond the end would skip. So the log head stores the database that numbered last, and each
-process remembers how far it read the log (docs/realtime.md).
+A promoted standby, a restored backup or a copied data directory may lack events. It then assigns their ids to others,
+which clients with a cursor beyond its end would miss. So the log head stores which database last assigned event ids,
+and each process remembers how far it read the log (docs/realtime.md).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from django.db.models import Func, TextField
 
 from realtime.models import LogHead, new_epoch
 
-# Earlier epochs, oldest first, each with the last position that this log shares with it.
+# Earlier epochs, oldest first, each with the last position that the log has in common with it.
 Past = Iterable[tuple[str, int]]
-# The most earlier epochs whose cursors may still resume.
+# Maximum number of earlier epochs whose cursors can still resume.
 MAX_PAST_EPOCHS = 20
 # Identifies a PostgreSQL database: the cluster (SYSTEM), and FACTS: the timeline (changes with a promotion), the
 # database and the table (change with every restore).
@@ -28,19 +28,19 @@ FACTS = (
     "(SELECT oid FROM pg_database WHERE datname = current_database())",
     "realtime_loghead.tableoid",
 )
-# Changes when a copied data directory starts, but also when PostgreSQL restarts.
-STARTED = "extract(epoch FROM pg_postmaster_start_time())"
+# The start of PostgreSQL. It changes when a copied data directory starts, but also at every restart.
+START_TIME = "extract(epoch FROM pg_postmaster_start_time())"
 
 
-def here() -> Func:
-    """SQL for the database that a `LogHead` is read from, as `facts@start`. PostgreSQL only."""
-    facts = (SYSTEM, *FACTS) if may_ask_system() else FACTS
-    template = f"concat_ws('/', {', '.join(facts)}) || '@' || {STARTED}"
+def database_identity() -> Func:
+    """SQL that identifies the database a `LogHead` is read from, as `facts@start`. PostgreSQL only."""
+    facts = (SYSTEM, *FACTS) if may_read_system_identifier() else FACTS
+    template = f"concat_ws('/', {', '.join(facts)}) || '@' || {START_TIME}"
     return Func(template=template, output_field=TextField())
 
 
 @cache
-def may_ask_system() -> bool:
+def may_read_system_identifier() -> bool:
     """Whether this role may call `pg_control_system()`. Every role may, unless an administrator revoked it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT has_function_privilege('pg_control_system()', 'execute')")
@@ -62,43 +62,43 @@ class ReadPosition:
         return log.seq < self.seq or (log.seq == self.seq and log.stamp != self.stamp)
 
 
-_seen = ReadPosition()
+_last_read = ReadPosition()
 
 
-def seen() -> ReadPosition:
-    """Call this before reading the log to compare with: another thread may read further in between."""
-    return _seen
+def last_read() -> ReadPosition:
+    """How far this process read the log. Call it before reading the log, because another thread may read further."""
+    return _last_read
 
 
 def remember(epoch: str, seq: int, stamp: str) -> None:
     """Remembers a committed log end. Ignores a shorter log of the same epoch, because it lost events."""
-    global _seen  # noqa: PLW0603  (one a process)
-    if epoch != _seen.epoch or seq > _seen.seq:
-        _seen = ReadPosition(epoch, seq, stamp)
+    global _last_read  # noqa: PLW0603  (one per process)
+    if epoch != _last_read.epoch or seq > _last_read.seq:
+        _last_read = ReadPosition(epoch, seq, stamp)
 
 
 def has_moved(log: LogHead, seen: ReadPosition) -> bool:
-    """Whether `log` was last numbered in another database than the one it was read from (`here`).
+    """Whether another database last assigned event ids (`origin`) than the one from which `log` was read (`database`).
 
-    A restart of PostgreSQL does not count, if this process read the log before and the log still holds all of that.
+    A restart of PostgreSQL does not count if this process read the log before and the log holds all of what it read.
     """
-    if not log.origin or not log.here or log.origin == log.here:
+    if not log.origin or not log.database or log.origin == log.database:
         return False
-    was_restarted = log.origin.partition("@")[0] == log.here.partition("@")[0]
+    was_restarted = log.origin.partition("@")[0] == log.database.partition("@")[0]
     return not (was_restarted and seen.epoch == log.epoch and not seen.is_lost_in(log))
 
 
 def begin(log: LogHead, *, keeps_past: bool) -> None:
-    """Gives `log` a new epoch, unsaved. `keeps_past`: cursors of earlier epochs up to the current end still resume."""
+    """Gives `log` a new epoch without saving. `keeps_past`: older cursors up to the present end can still resume."""
     log.past = [*log.past, [log.epoch, log.seq]][-MAX_PAST_EPOCHS:] if keeps_past else []
     log.epoch = new_epoch()
-    log.origin = log.here
+    log.origin = log.database
 
 
-def check(log: LogHead, seen: ReadPosition) -> None:
-    """Begins a new epoch, unsaved, if the database was replaced. Call before numbering."""
+def begin_if_replaced(log: LogHead, seen: ReadPosition) -> None:
+    """Begins a new epoch, without saving, if the database was replaced. Call it before assigning event ids."""
     if has_moved(log, seen):
         begin(log, keeps_past=True)
     elif seen.is_lost_in(log):
         begin(log, keeps_past=False)
-    log.origin = log.here
+    log.origin = log.database

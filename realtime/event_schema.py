@@ -9,11 +9,11 @@ from rest_framework import serializers
 
 from accounts.roles import Side
 from orders.models import ConfirmationType
-from orders.order_fields import OrderFieldsSerializer, in_events
+from orders.order_fields import OrderFieldsSerializer, event_fields
 from orders.states import OrderStatus
 from web.actors import Source
 
-CHANGES = ("order.created", "order.updated", "order.status_changed", "order.urgent", "order.cancelled")
+ORDER_CHANGES = ("order.created", "order.updated", "order.status_changed", "order.urgent", "order.cancelled")
 
 
 class ProductCount(serializers.Serializer[Any]):
@@ -22,7 +22,7 @@ class ProductCount(serializers.Serializer[Any]):
 
 
 class OrderEventData(OrderFieldsSerializer):
-    """Order data for its driver and its customer. `previous_status`: only in `order.status_changed`."""
+    """Order data for the order's driver and customer. `previous_status`: only in `order.status_changed`."""
 
     side = Side.CUSTOMER
     customer_name = serializers.CharField()
@@ -30,12 +30,12 @@ class OrderEventData(OrderFieldsSerializer):
     previous_status = serializers.ChoiceField(OrderStatus.choices, required=False)
 
     def get_fields(self) -> dict[str, Any]:
-        made = super().get_fields()
+        declared = super().get_fields()
         fields = {}
-        for field in in_events(self.side):
-            fields[field.event] = made[field.name]
+        for field in event_fields(self.side):
+            fields[field.event] = declared[field.name]
             fields[field.event].source = field.name if field.name != field.event else None
-        return fields | {name: made[name] for name in self._declared_fields}
+        return fields | {name: declared[name] for name in self._declared_fields}
 
 
 class OfficeOrderEventData(OrderEventData):
@@ -71,7 +71,7 @@ class ConfirmedData(serializers.Serializer[Any]):
     confirmed_at = serializers.DateTimeField()
 
 
-def event(name: str, type_: Any, data: Any) -> type[serializers.Serializer[Any]]:
+def define_event(name: str, type_: Any, data: Any) -> type[serializers.Serializer[Any]]:
     envelope = {
         "type": type_, "id": serializers.IntegerField(), "channel": serializers.CharField(),
         "timestamp": serializers.DateTimeField(), "data": data,
@@ -84,17 +84,17 @@ def one_of(*types: str) -> serializers.ChoiceField:
 
 
 EVENTS = (
-    event("OfficeOrderEvent", one_of(*CHANGES), OfficeOrderEventData()),
-    event("OrderEvent", one_of(*CHANGES, "order.assigned"), OrderEventData()),
-    event("OrderUnassigned", one_of("order.unassigned"), UnassignedData()),
-    event("DeliveryUpdate", one_of("delivery.update"), DeliveryUpdateData()),
-    event("DeliveryConfirmed", one_of("delivery.confirmed"), ConfirmedData()),
-    event("EventEnvelope", serializers.CharField(), serializers.DictField()),
+    define_event("OfficeOrderEvent", one_of(*ORDER_CHANGES), OfficeOrderEventData()),
+    define_event("OrderEvent", one_of(*ORDER_CHANGES, "order.assigned"), OrderEventData()),
+    define_event("OrderUnassigned", one_of("order.unassigned"), UnassignedData()),
+    define_event("DeliveryUpdate", one_of("delivery.update"), DeliveryUpdateData()),
+    define_event("DeliveryConfirmed", one_of("delivery.confirmed"), ConfirmedData()),
+    define_event("EventEnvelope", serializers.CharField(), serializers.DictField()),
 )
 
 
 class AnyEvent(serializers.DictField):
-    """One of `EVENTS`."""
+    """Any of `EVENTS`."""
 
 
 class AnyEventExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

@@ -2,7 +2,7 @@
 
 Events on office channels carry every field. Those on `driver:`, `customer:`, `order:` and `track:` carry only fields
 that people outside the office may see: no reasons, staff names or ids of other people. Custom events
-(`realtime.publish`) are delivered as written.
+(`realtime.publish`) are delivered as published.
 """
 
 from __future__ import annotations
@@ -30,30 +30,30 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class EventDraft:
-    """An event without a number. Its envelope names the first channel."""
+    """An event that has no id yet. Its envelope will name the first channel."""
 
     type: str
     channels: list[str]
     data: dict[str, Any]
 
 
-def drafts(rows: Sequence[Outbox]) -> list[list[EventDraft]]:
+def build_drafts(rows: Sequence[Outbox]) -> list[list[EventDraft]]:
     """Returns the events of each row. The number of queries does not grow with the number of rows."""
     orders = [row for row in rows if row.subject.startswith("order:") and "customer_id" in row.delta]
-    # A route's number of stops is sent once in a batch, after the last order that joined or left the route.
+    # A route's number of stops is sent once per batch, after the events of the last order that joined or left it.
     last = {route: place for place, row in enumerate(rows) for route in row.delta.get("routes_touched", ())}
     routes = {_pk(row) for row in rows if row.subject.startswith("route:")} | last.keys()
     customers = [row.delta["customer_id"] for row in orders]
     users = [_pk(row) for row in rows if row.subject.startswith("user:")]
-    facts = _read(map(_pk, orders), customers, routes, users)
-    made = [_build(row, facts) for row in rows]
+    facts = _read_facts(map(_pk, orders), customers, routes, users)
+    drafts = [_build_or_skip(row, facts) for row in rows]
     for route, place in last.items():
-        made[place].append(_route_event("route.updated", route, facts.routes[route]))
-    return made
+        drafts[place].append(_route_draft("route.updated", route, facts.routes[route]))
+    return drafts
 
 
-def _build(row: Outbox, facts: Facts) -> list[EventDraft]:
-    """Returns no events for an invalid row (written by another release), so that it cannot block those after it."""
+def _build_or_skip(row: Outbox, facts: Facts) -> list[EventDraft]:
+    """Returns no events for an invalid row (written by another release), so that it cannot block later rows."""
     try:
         return _drafts_of(row, facts)
     except (KeyError, TypeError, ValueError):
@@ -66,11 +66,11 @@ def _drafts_of(row: Outbox, facts: Facts) -> list[EventDraft]:
     kind, _colon, name = row.subject.partition(":")
     match kind:
         case "order":
-            return _order(row, facts)
+            return _order_drafts(row, facts)
         case "route":
-            return _route(row, facts)
+            return _route_drafts(row, facts)
         case "product":
-            return _product(row)
+            return _product_drafts(row)
         case "customer":
             return [
                 EventDraft(row.type, ["customers", row.subject], {"customer_id": int(name), "name": row.delta["name"]})
@@ -80,16 +80,16 @@ def _drafts_of(row: Outbox, facts: Facts) -> list[EventDraft]:
         case "notification":
             return [EventDraft(row.type, ["notifications"], {"notification_id": name} | row.delta)]
         case "user":
-            # The rights at the time of numbering: neither of two concurrent changes saw the other.
-            return [_revocation(row.subject, facts.rights.get(int(name)))]
+            # The current rights, not those when the change was saved: two concurrent changes do not see each other.
+            return [_revocation_draft(row.subject, facts.rights.get(int(name)))]
         case "session":
-            return [_revocation(row.subject, None)]
+            return [_revocation_draft(row.subject, None)]
         case "published":
             return [EventDraft(row.type, row.delta.get("channels") or [name], row.delta["data"])]
     raise KeyError(kind)
 
 
-def _revocation(whose: str, present: str | None) -> EventDraft:
+def _revocation_draft(whose: str, present: str | None) -> EventDraft:
     return EventDraft(rights.TYPE, [rights.CHANNEL], {"whose": whose, "rights": present})
 
 
@@ -97,7 +97,7 @@ def _pk(row: Outbox) -> int:
     return int(row.subject.partition(":")[2])
 
 
-def _order(row: Outbox, facts: Facts) -> list[EventDraft]:
+def _order_drafts(row: Outbox, facts: Facts) -> list[EventDraft]:
     if row.type == "delivery.confirmed":
         proof = {name: value for name, value in row.delta.items() if name != "channels"}
         return [
@@ -109,30 +109,30 @@ def _order(row: Outbox, facts: Facts) -> list[EventDraft]:
     data |= {"customer_name": name, "products": facts.products.get(_pk(row), [])}
     office = data | _fields_for(delta, Side.OFFICE)
     types = [row.type, *_extra_types(delta)]
-    made = _unassigned(data, delta) + _assigned(data, delta)
+    drafts = _unassigned_drafts(data, delta) + _assigned_drafts(data, delta)
     for type_ in types:
         details = type_ == "order.status_changed"
-        made.append(EventDraft(type_, ["orders"], office | (_status_details(delta) if details else {})))
+        drafts.append(EventDraft(type_, ["orders"], office | (_status_fields(delta) if details else {})))
         previous = {"previous_status": delta["previous_status"]} if details else {}
         concerned = order_channels(_pk(row), customer, delta["driver_id"])
-        made.append(EventDraft(type_, concerned, data | previous))
-    return made + _delivery_update(data, delta, language)
+        drafts.append(EventDraft(type_, concerned, data | previous))
+    return drafts + _delivery_update_drafts(data, delta, language)
 
 
 def _fields_for(delta: dict[str, Any], side: Side) -> dict[str, Any]:
     """The fields for this side. A row of an older release may lack new fields; they are left out."""
-    return {field.event: delta[field.event] for field in order_fields.in_events(side) if field.event in delta}
+    return {field.event: delta[field.event] for field in order_fields.event_fields(side) if field.event in delta}
 
 
 def _extra_types(delta: dict[str, Any]) -> Iterable[str]:
-    """Further event types of the change. The office's screens show a toast for each."""
+    """Further event types of the change. Office screens show a toast for each of them."""
     if delta["now_urgent"]:
         yield "order.urgent"
     if delta["previous_status"] and delta["status"] == "cancelled":
         yield "order.cancelled"
 
 
-def _status_details(delta: dict[str, Any]) -> dict[str, Any]:
+def _status_fields(delta: dict[str, Any]) -> dict[str, Any]:
     """Who changed the status, how, when and why. Only for the office."""
     return {
         "previous_status": delta["previous_status"], "changed_by": delta["by"], "source": delta["source"],
@@ -146,53 +146,53 @@ def order_channels(order: int, customer: int, driver: int | None) -> list[str]:
     return [f"order:{order}", f"customer:{customer}", *([f"driver:{driver}"] if driver else [])]
 
 
-def _unassigned(data: dict[str, Any], delta: dict[str, Any]) -> list[EventDraft]:
-    """Events for the former driver and customer, sent before the others. A new customer revokes the old link."""
+def _unassigned_drafts(data: dict[str, Any], delta: dict[str, Any]) -> list[EventDraft]:
+    """Events for the former driver and customer, sent before the others. A new customer also revokes the old link."""
     # The envelope names the first channel, so the customer's comes first, as in `order_channels`.
     former = {"customer": delta["previous_customer"], "driver": delta["previous_driver"]}
     channels = [f"{kind}:{pk}" for kind, pk in former.items() if pk]
-    few = {name: data[name] for name in ("order_id", "order_number", "version")}
-    gone = [EventDraft("order.unassigned", channels, few)] if channels else []
+    fields = {name: data[name] for name in ("order_id", "order_number", "version")}
+    unassigned = [EventDraft("order.unassigned", channels, fields)] if channels else []
     if not delta["previous_customer"]:
-        return gone
+        return unassigned
     link = Identity.of_link(data["order_id"], data["customer_id"])
-    return [*gone, _revocation(link.owner, link.rights)]
+    return [*unassigned, _revocation_draft(link.owner, link.rights)]
 
 
-def _assigned(data: dict[str, Any], delta: dict[str, Any]) -> list[EventDraft]:
+def _assigned_drafts(data: dict[str, Any], delta: dict[str, Any]) -> list[EventDraft]:
     return [EventDraft("order.assigned", [f"driver:{delta['driver_id']}"], data)] if delta["now_driven"] else []
 
 
-def _delivery_update(data: dict[str, Any], delta: dict[str, Any], language: str) -> list[EventDraft]:
+def _delivery_update_drafts(data: dict[str, Any], delta: dict[str, Any], language: str) -> list[EventDraft]:
     """The event for the customer and the link when the status or the ETA changed. Holds no personal data."""
     if not (delta["previous_status"] or delta.get("now_expected")):
         return []
     channels = [f"customer:{data['customer_id']}", f"track:{data['order_id']}"]
-    few = {name: data[name] for name in ("order_id", "order_number", "status", "eta")}
-    return [EventDraft("delivery.update", channels, few | {"message": states.sentence(data["status"], language)})]
+    fields = {name: data[name] for name in ("order_id", "order_number", "status", "eta")}
+    return [EventDraft("delivery.update", channels, fields | {"message": states.sentence(data["status"], language)})]
 
 
-def _route(row: Outbox, facts: Facts) -> list[EventDraft]:
+def _route_drafts(row: Outbox, facts: Facts) -> list[EventDraft]:
     delta, pk = row.delta, _pk(row)
     data = facts.routes[pk] | {name: delta[name] for name in ("driver_id", "date")}
     former = delta["previous_driver"]
     # The former driver must not see who drives the route now.
     lost = [EventDraft("route.updated", [f"driver:{former}"], data | {"driver_id": None})] if former else []
-    return [*lost, _route_event(row.type, pk, data)]
+    return [*lost, _route_draft(row.type, pk, data)]
 
 
-def _route_event(type_: str, pk: int, data: dict[str, Any]) -> EventDraft:
+def _route_draft(type_: str, pk: int, data: dict[str, Any]) -> EventDraft:
     driver = [f"driver:{data['driver_id']}"] if data["driver_id"] else []
     return EventDraft(type_, ["routes", f"route:{pk}", *driver], data)
 
 
-def _product(row: Outbox) -> list[EventDraft]:
+def _product_drafts(row: Outbox) -> list[EventDraft]:
     data = {"product_id": _pk(row)} | {name: row.delta[name] for name in ("name", "stock", "threshold")}
     types = ["inventory.updated", *(["inventory.low"] if row.delta["now_low"] else [])]
     return [EventDraft(type_, ["inventory"], data) for type_ in types]
 
 
-# --- facts read at numbering: they rarely change, or did not exist when the change was saved ----------------------
+# --- facts that are read when events get their ids: they rarely change, or did not exist at the change -------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,14 +208,14 @@ class Facts:
     rights: dict[int, str]
 
 
-def _read(
+def _read_facts(
     order_ids: Iterable[int], customer_ids: Iterable[int], route_ids: Iterable[int], user_ids: Iterable[int]
 ) -> Facts:
     """Reads each kind with one query, or none if there are no ids: just building a query takes half a millisecond.
 
-    The customers are those at the time of the change. If an order has another one by now, the event must not name them.
+    `customer_ids` are the customers at the time of the change. The event must not name a customer the order got later.
     """
-    return Facts(_products(order_ids), _customers(customer_ids), _routes(route_ids), rights.current(user_ids))
+    return Facts(_products(order_ids), _customers(customer_ids), _routes(route_ids), rights.current_rights(user_ids))
 
 
 def _products(order_ids: Iterable[int]) -> dict[int, list[dict[str, Any]]]:

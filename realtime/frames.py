@@ -1,4 +1,4 @@
-"""Encodes frames: events in their envelope, and flat messages such as errors (docs/realtime.md)."""
+"""Encodes messages to clients: events in their envelope, and flat messages such as errors (docs/realtime.md)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FIN_TEXT = 0x81
 RETRY_SECONDS = 5
 
 
-def encode(frame: dict[str, Any]) -> str:
-    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"), default=str)
+def encode(message: dict[str, Any]) -> str:
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def iso(moment: datetime) -> str:
@@ -31,8 +31,8 @@ def iso(moment: datetime) -> str:
     return timezone.localtime(moment).isoformat(timespec="milliseconds")
 
 
-def moment(seconds: float | None) -> str | None:
-    """Formats seconds since 1970 as `iso` does."""
+def iso_of_timestamp(seconds: float | None) -> str | None:
+    """Formats seconds since 1970 in the same way as `iso`."""
     return None if seconds is None else iso(datetime.fromtimestamp(seconds, UTC))
 
 
@@ -44,7 +44,7 @@ def envelope(event: Event) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def frame(text: str) -> bytes:
+def encode_frame(text: str) -> bytes:
     """A text message as one unmasked WebSocket frame, as a server sends it (RFC 6455, 5.2)."""
     payload = text.encode()
     length = len(payload)
@@ -55,25 +55,25 @@ def frame(text: str) -> bytes:
     return struct.pack("!BBQ", FIN_TEXT, 127, length) + payload
 
 
-def restart() -> str:
+def restart_message() -> str:
     """The message before a close with 1012. `retry_in` (seconds) is random, so clients do not all reconnect at once."""
     return encode({"type": "restart", "retry_in": round(random.uniform(0, RETRY_SECONDS), 2)})  # noqa: S311
 
 
-def with_pairs(channels: Iterable[str]) -> frozenset[str]:
-    """Adds to the channels of an order's event one for each person it names: `customer:5/order:17`.
+def add_pairs(channels: Iterable[str]) -> frozenset[str]:
+    """Adds pairs such as `customer:5/order:17` to the channels of an order's event.
 
-    Drivers, customers and link holders receive an order's events only through these. So they receive none that does not
-    name them.
+    They combine each customer and driver channel with each `order:` and `track:` channel. Drivers, customers and link
+    holders who subscribe to such a channel receive only events with their own pair, which are those that name them.
     """
     orders = [name for name in channels if name.startswith(("order:", "track:"))]
-    people = [name for name in channels if name.startswith(("customer:", "driver:"))] if orders else []
-    return frozenset([*channels, *(f"{who}/{order}" for who in people for order in orders)])
+    profiles = [name for name in channels if name.startswith(("customer:", "driver:"))] if orders else []
+    return frozenset([*channels, *(f"{profile}/{order}" for profile in profiles for order in orders)])
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """An event, encoded once for all readers. `channels` are those from `with_pairs`."""
+    """An event, encoded once for all readers. `channels` includes the pairs of `add_pairs`."""
 
     seq: int
     type: str
@@ -85,7 +85,7 @@ class Encoded:
     @classmethod
     def of(cls, event: Event) -> Encoded:
         text = encode(envelope(event))
-        return cls(event.seq, event.type, with_pairs(event.channels), event.data, text, event.created_at)
+        return cls(event.seq, event.type, add_pairs(event.channels), event.data, text, event.created_at)
 
     @classmethod
     def ephemeral(cls, type_: str, channel: str, channels: Iterable[str], data: dict[str, Any]) -> Encoded:
@@ -95,6 +95,6 @@ class Encoded:
         return cls(0, type_, frozenset(channels), data, text, now)
 
 
-def error(code: str, detail: str | Promise, ref: Any = None) -> str:
-    """The message for a refusal. `ref` is that of the client's message."""
+def error_message(code: str, detail: str | Promise, ref: Any = None) -> str:
+    """The message for a refusal. `ref` is copied from the client's message."""
     return encode({"type": "error", "code": code, "detail": str(detail), "ref": ref})

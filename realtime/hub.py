@@ -1,7 +1,7 @@
-"""The hub reads new events from the log and writes each one to the sockets subscribed to its channels.
+"""The hub reads new events from the log and writes them to the sockets that are subscribed to their channels.
 
 Each event loop of each process has one hub. It wakes on a bell and on a timer, so events arrive within a second even
-when Redis is down or hangs. Code that touches connections runs on the event loop and does not await in between.
+when Redis is down or hangs. Code that changes connections runs on the event loop and does not await in between.
 Queries run on the hub's own threads, so slow commands and SMS providers cannot delay them.
 """
 
@@ -31,34 +31,34 @@ from realtime.positions import Positions
 from realtime.presence import Presence
 from realtime.readers import Readers
 from web import flags, system_metrics
-from web.timings import measured
+from web.timings import measure
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-# The longest delay of an event when every bell is lost.
+# How often to read the log without a bell: the maximum delay of an event when every bell is lost.
 TIMER_SECONDS = 1.0
-# How soon to retry when another process holds the numbering lock.
+# The pause before a retry while another process holds the lock on the log head.
 BUSY_SECONDS = 0.05
-# The most events read in one round.
-ROUND = 1000
-# Events kept in memory, so that resuming needs no query. A client that missed more loads a snapshot, which is cheaper
-# than a longer replay.
-RECENT = 5000
-# The most request ids in one log line.
-MAX_NAMED = 20
-# A client may resume from a hub that has read further. Read this often before its cursor counts as ahead of the log.
+# Maximum number of events that are read in one round.
+MAX_ROUND_EVENTS = 1000
+# Maximum number of events in memory, from which clients resume without a query. A client that missed more loads a
+# snapshot, which is cheaper than a longer replay.
+MAX_RECENT_EVENTS = 5000
+# Maximum number of request ids in one log line.
+MAX_LOGGED_REQUESTS = 20
+# A client may come from a hub that has read further. Its cursor is refused if it is still ahead after this many reads.
 CATCH_UP_TRIES = 10
-# The pause after an error. The usual one is that the database is down.
+# The pause after an error. The usual error is that the database is down.
 RETRY_SECONDS = 1.0
-# How often to query the rights of all connected users. This finds changes that sent no signal, such as those by SQL.
+# How often to query the rights of all connected users. This finds changes that sent no signal, for example by SQL.
 RIGHTS_SECONDS = 45.0
 # How many times per WEBSOCKET_SILENCE_SECONDS to look for silent clients.
 SILENCE_CHECKS = 15
 
 
 class Hub:
-    """Use `await Hub.current()`."""
+    """The hub of one event loop. Get it with `await Hub.current()`."""
 
     _hubs: ClassVar[dict[asyncio.AbstractEventLoop, Hub]] = {}
 
@@ -69,15 +69,15 @@ class Hub:
         self.past: epochs.Past = ()
         self.readers = Readers()
         self.pulse = Pulse()
-        self._recent: deque[Encoded] = deque(maxlen=RECENT)
+        self._recent: deque[Encoded] = deque(maxlen=MAX_RECENT_EVENTS)
         self._woken = asyncio.Event()
         self._committed_here = False
         # One thread reads the log. The other writes presence and positions, so that these cannot delay events.
         self._log_thread = ThreadPoolExecutor(1, thread_name_prefix="hub")
         self._side_thread = ThreadPoolExecutor(1, thread_name_prefix="hub-note")
-        self._run_aside = partial(self._run, self._side_thread)
-        self.positions = Positions(self.readers, self._run_aside)
-        self._presence = Presence(self.readers, self._run_aside)
+        self._run_on_side_thread = partial(self._run, self._side_thread)
+        self.positions = Positions(self.readers, self._run_on_side_thread)
+        self._presence = Presence(self.readers, self._run_on_side_thread)
         self._started: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -96,7 +96,7 @@ class Hub:
         return hub
 
     @classmethod
-    def running(cls) -> list[Hub]:
+    def instances(cls) -> list[Hub]:
         """The hubs of this process, for health checks and tests."""
         return list(cls._hubs.values())
 
@@ -110,10 +110,10 @@ class Hub:
         outbox.register(self.wake)
         self._spawn(self._listen())
         for work, pause in (
-            (self._turn, 0.0),
-            (self.positions.turn, positions.PAUSE_SECONDS),
-            (self._presence.turn, presence.PAUSE_SECONDS),
-            (partial(self._run_aside, system_metrics.write), system_metrics.WRITE_SECONDS),
+            (self._run_once, 0.0),
+            (self.positions.run_once, positions.PAUSE_SECONDS),
+            (self._presence.run_once, presence.PAUSE_SECONDS),
+            (partial(self._run_on_side_thread, system_metrics.write), system_metrics.WRITE_SECONDS),
             (self._check_rights, RIGHTS_SECONDS),
             (self._close_silent, settings.WEBSOCKET_SILENCE_SECONDS / SILENCE_CHECKS),
         ):
@@ -122,13 +122,15 @@ class Hub:
     @staticmethod
     def _load() -> tuple[LogHead, list[Encoded], list[Encoded]]:
         """Returns the log head, the latest events and the revocations that valid tokens may predate."""
-        log.number()
+        log.assign_event_ids()
         head = log.head()
-        past = [Encoded.of(event) for event in log.read(max(head.seq - RECENT, head.floor), RECENT)]
-        return head, past, rights.recent()
+        past = [
+            Encoded.of(event) for event in log.read(max(head.seq - MAX_RECENT_EVENTS, head.floor), MAX_RECENT_EVENTS)
+        ]
+        return head, past, rights.recent_revocations()
 
     def begin(self, head: LogHead, recent: list[Encoded], revocations: list[Encoded]) -> None:
-        """Sets the cursor to the end of the log, and replaces the events and revocations in memory."""
+        """Sets the cursor to the end of the log, replaces the events in memory, and applies the revocations."""
         self._recent.clear()
         self._recent.extend(recent)
         self.epoch, self.past = head.epoch, head.past
@@ -138,7 +140,7 @@ class Hub:
             self.readers.revoke(event)
 
     async def stop(self) -> None:
-        """Cancels the hub's tasks and closes its database connections."""
+        """Cancels the hub's tasks, closes its database connections and ends its threads."""
         outbox.unregister(self.wake)
         self._hubs.pop(self.loop, None)
         for task in self._tasks:
@@ -176,7 +178,7 @@ class Hub:
         return await asyncio.get_running_loop().run_in_executor(thread, call)
 
     def wake(self) -> None:
-        """Tells the hub that this process committed a change. Safe to call from any thread."""
+        """Wakes the hub after this process committed a change. Safe to call from any thread."""
         self.loop.call_soon_threadsafe(self._on_commit)
 
     def _on_commit(self) -> None:
@@ -195,63 +197,68 @@ class Hub:
         self._woken.clear()
         return True
 
-    async def _turn(self) -> None:
+    async def _run_once(self) -> None:
         by_bell = await self._wait()
         try:
-            await self._round(by_bell)
+            await self._run_round(by_bell)
         except Exception:
             self._woken.set()  # the failed round is retried without waiting for another bell
             raise
 
-    async def _round(self, by_bell: bool) -> None:
+    async def _run_round(self, by_bell: bool) -> None:
         await self._refresh_switches(by_bell)
         if not self.serves:
             self.readers.close_all(TRY_AGAIN_LATER)
         committed_here, self._committed_here = self._committed_here, False
         last = self._recent[-1] if self._recent else None
-        numbered, events = await self._run(self._log_thread, self._look, self.cursor, self.epoch, committed_here, last)
+        assigned, events = await self._run(
+            self._log_thread, self._assign_and_read, self.cursor, self.epoch, committed_here, last
+        )
         if events is None:
             await self._reload()
             return
-        if numbered.busy:
+        if assigned.busy:
             self.loop.call_later(BUSY_SECONDS, self._woken.set)
-        if numbered.full or len(events) >= ROUND:
+        if assigned.full or len(events) >= MAX_ROUND_EVENTS:
             self._woken.set()
-        # The process that committed rings for the others, even when another process numbered the change.
-        if events and (numbered.events or committed_here):
+        # The process that committed sends the bell to the others, even if another process assigned the event ids.
+        if events and (assigned.events or committed_here):
             self._spawn(outbox.broadcast({"type": "bell", "head": events[-1].seq}))
         self.deliver(events)
         self.pulse.record_round((event.created_at for event in events), by_bell=by_bell)
 
     @staticmethod
-    @measured("hub.look")
-    def _look(
+    @measure("hub.look")
+    def _assign_and_read(
         cursor: int, epoch: str, by_bell: bool, last: Encoded | None = None
-    ) -> tuple[log.Numbered, list[Encoded] | None]:
-        """Numbers the outbox and reads the events after `cursor`.
+    ) -> tuple[log.AssignedBatch, list[Encoded] | None]:
+        """Assigns ids to the changes in the outbox and reads the events after `cursor`.
 
         Returns None for the events when the log was replaced or pruned past the cursor. `last` is the event at the
-        cursor, if it is in memory.
+        cursor, if that event is in memory.
         """
-        seen = epochs.seen()
-        numbered = log.number_waiting(by_bell=by_bell)
-        head = numbered.head
+        seen = epochs.last_read()
+        assigned = log.assign_next_batch(by_bell=by_bell)
+        head = assigned.head
         if head.epoch != epoch or head.floor > cursor:
-            return numbered, None
-        events = _read_new(cursor, numbered)
+            return assigned, None
+        events = _read_new(cursor, assigned)
         if head.seq < cursor or seen.is_lost_in(head) or (last and is_replaced(last, events)):
             log.begin_epoch(head)
-            return numbered, None
+            return assigned, None
         new = [event for event in events if event.seq > cursor]
         if new and new[0].seq != cursor + 1:
-            return numbered, None
-        if requests := sorted({event.request_id for event in numbered.events} - {""}):
-            extra = {"events": [numbered.events[0].seq, numbered.events[-1].seq], "requests": requests[:MAX_NAMED]}
+            return assigned, None
+        if requests := sorted({event.request_id for event in assigned.events} - {""}):
+            extra = {
+                "events": [assigned.events[0].seq, assigned.events[-1].seq],
+                "requests": requests[:MAX_LOGGED_REQUESTS],
+            }
             logger.info("numbered", extra=extra)
-        return numbered, [Encoded.of(event) for event in new]
+        return assigned, [Encoded.of(event) for event in new]
 
     async def _reload(self) -> None:
-        """Reloads the log after it was replaced (by a restore) or pruned past the cursor. All clients reconnect."""
+        """Reloads the log after it was replaced (by a restore) or pruned past the cursor. Closes all sockets."""
         logger.warning("The event log was replaced or pruned. All sockets are closed and reconnect.")
         self.begin(*await self._run(self._log_thread, self._load))
         self.readers.close_all(SERVICE_RESTART)
@@ -261,19 +268,19 @@ class Hub:
     @property
     def serves(self) -> bool:
         """Whether sockets may be open: both switches were on when last read."""
-        return flags.on_from_memory(flags.WEBSOCKETS) and flags.on_from_memory(flags.REAL_TIME)
+        return flags.is_on_from_memory(flags.WEBSOCKETS) and flags.is_on_from_memory(flags.REAL_TIME)
 
     async def _refresh_switches(self, by_bell: bool) -> None:
-        """Reads the switches on every timer, so an idle hub follows within a second. On a bell, only when stale."""
+        """Reads the switches: on the timer always, so an idle hub follows within a second; on a bell only if stale."""
         older_than = flags.MEMORY_SECONDS if by_bell else 0
         if flags.age() > older_than:
             await self._run(self._log_thread, flags.refresh, older_than)
 
     # --- writing to sockets ----------------------------------------------------------------------------------------
 
-    @measured("hub.deliver")
+    @measure("hub.deliver")
     def deliver(self, events: Sequence[Encoded]) -> None:
-        """Writes the events of one round. Events before a revocation are written before it closes any socket."""
+        """Writes the events of one round. Writes those before a revocation before the revocation closes sockets."""
         first = 0
         for place, event in enumerate(events, start=1):
             self._recent.append(event)
@@ -295,9 +302,9 @@ class Hub:
 
     async def _check_rights(self) -> None:
         users = {reader: user for reader in self.readers.open if (user := reader.identity.user_id) is not None}
-        present = await self._run_aside(rights.current, users.values())
+        current = await self._run_on_side_thread(rights.current_rights, users.values())
         for reader, user in users.items():
-            if present.get(user) != reader.identity.rights:
+            if current.get(user) != reader.identity.rights:
                 reader.close(UNAUTHORIZED)
 
     async def _close_silent(self) -> None:
@@ -308,8 +315,8 @@ class Hub:
 
     # --- clients that resume ---------------------------------------------------------------------------------------
 
-    async def resumable(self, since: int, epoch: str | None) -> bool:
-        """Whether the hub can replay every event after `since`. Waits up to half a second for the log to catch up."""
+    async def can_resume(self, since: int, epoch: str | None) -> bool:
+        """Whether the hub can replay every event after `since`. Waits up to half a second for it to read that far."""
         for _ in range(CATCH_UP_TRIES):
             if since <= self.cursor and epoch in (None, "", self.epoch, *dict(self.past)):
                 break
@@ -318,7 +325,7 @@ class Hub:
         floor = self.cursor - len(self._recent)
         return log.covers(since, epoch, floor=floor, seq=self.cursor, log_epoch=self.epoch, past=self.past)
 
-    def missed(self, since: int, identity: Identity, subscribed: Iterable[str]) -> list[Encoded]:
+    def missed_events(self, since: int, identity: Identity, subscribed: Iterable[str]) -> list[Encoded]:
         """Returns the events of these channels after `since`, up to `cursor`; none if the rights were revoked.
 
         Raises CursorGone when `since` is older than the events in memory.
@@ -327,17 +334,17 @@ class Hub:
             raise log.CursorGone
         if self.readers.revocations.cover(identity):
             return []
-        names = {name for channel in subscribed for name in channels.read_as(identity, channel)}
+        names = {name for channel in subscribed for name in channels.event_channels(identity, channel)}
         return [event for event in self._recent if event.seq > since and not names.isdisjoint(event.channels)]
 
     # --- other processes -------------------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
-        """Receives bells and positions from other processes. Without the channel layer only the timer wakes the hub."""
+        """Receives bells and positions from other processes. While the channel layer fails, the timer wakes the hub."""
         while True:
             layer = get_channel_layer()
             try:
-                async with asyncio.timeout(outbox.RING_SECONDS):
+                async with asyncio.timeout(outbox.TIMEOUT_SECONDS):
                     channel = await layer.new_channel()
                     await layer.group_add(outbox.GROUP, channel)
                 self._woken.set()  # a bell may have come before the subscription
@@ -350,18 +357,18 @@ class Hub:
             except Exception as error:  # whatever the layer raises
                 logger.warning("The channel layer failed (%s). The log is read every second.", error or "timeout")
                 with suppress(Exception):  # frees the memory that the failed attempt left in the layer
-                    async with asyncio.timeout(outbox.RING_SECONDS):
+                    async with asyncio.timeout(outbox.TIMEOUT_SECONDS):
                         await layer.flush()
                 await asyncio.sleep(TIMER_SECONDS)
 
 
-def _read_new(cursor: int, numbered: log.Numbered) -> list[Event]:
-    """Returns the events after the cursor; preceded by the event at the cursor if they had to be queried."""
-    if numbered.events and numbered.events[0].seq == cursor + 1:
-        return numbered.events[:ROUND]
-    return log.read(cursor - 1, ROUND + 1) if numbered.events or numbered.head.seq > cursor else []
+def _read_new(cursor: int, assigned: log.AssignedBatch) -> list[Event]:
+    """Returns the events after the cursor. If they must be queried, the event at the cursor comes first."""
+    if assigned.events and assigned.events[0].seq == cursor + 1:
+        return assigned.events[:MAX_ROUND_EVENTS]
+    return log.read(cursor - 1, MAX_ROUND_EVENTS + 1) if assigned.events or assigned.head.seq > cursor else []
 
 
 def is_replaced(known: Encoded, events: Sequence[Event]) -> bool:
-    """Whether the log now has a different event at this position, so the log was replaced."""
+    """Whether the log now has a different event at the position of `known`, which means that the log was replaced."""
     return bool(events) and events[0].seq == known.seq and events[0].created_at != known.created_at

@@ -1,7 +1,7 @@
-"""The event log numbers committed changes without gaps, so that one integer is a safe cursor.
+"""The event log. It assigns ids to committed changes without gaps, so that one integer is a safe cursor.
 
 An auto-increment id is no safe cursor: on PostgreSQL, 6 can become visible before 5. So a change writes an outbox row,
-and `number()` moves committed rows into the log under one lock.
+and `assign_event_ids` moves committed rows into the log under one lock.
 """
 
 from __future__ import annotations
@@ -17,35 +17,36 @@ from django.db.models import Exists, Func, Min, QuerySet, TextField
 from django.utils import timezone
 
 from realtime import epochs, metrics
-from realtime.events import drafts
+from realtime.events import build_drafts
 from realtime.models import Event, LogHead, Outbox, new_epoch
 from web.log_position import Position
-from web.timings import measured
+from web.timings import measure
 
 logger = logging.getLogger(__name__)
 
-# Outbox rows numbered in one transaction: enough for a burst, few enough to hold the lock only briefly.
+# Maximum number of outbox rows that get event ids in one transaction, so that it holds the lock only briefly.
 BATCH = 1000
-HEAD = 1
-# PostgreSQL ends the transaction of a process that freezes for 2 s while it holds the lock. Then another process takes
-# over. Until then no events are delivered. Selected with the row, so it costs no extra query.
+# The primary key of the one `LogHead` row.
+HEAD_ID = 1
+# Sets a timeout: PostgreSQL ends the transaction of a process that freezes for 2 s while it holds the lock. Until then
+# no events are delivered; then another process takes over. It is selected with the row, so it costs no extra query.
 FREEZE_TIMEOUT = Func(
     template="set_config('idle_in_transaction_session_timeout', '2s', true)", output_field=TextField()
 )
-# The longest quiet time to expect, as over a weekend. A longer gap between two events means the clock was set.
-LONGEST_PAUSE = timedelta(days=2)
+# The longest time without events to expect, such as a weekend. A longer gap means that the server's clock was set.
+MAX_PAUSE = timedelta(days=2)
 
 
 class CursorGone(Exception):
-    """The cursor was pruned, is ahead of the log, or has another epoch: the client must load a snapshot."""
+    """The cursor was pruned, is ahead of the log, or has an unknown epoch: the client must load a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
-    """The result of numbering one batch.
+class AssignedBatch:
+    """The result of assigning event ids to one batch.
 
-    `head` is the log head before `events`, with their epoch; `stamp` is the stamp after them. `busy`: another process
-    holds the lock and numbers for all. `full`: the outbox may hold more.
+    `head` is the log head before `events`, but with their epoch; `stamp` is the stamp after them. `busy`: another
+    process holds the lock and assigns the ids. `full`: the outbox may hold more rows.
     """
 
     head: LogHead
@@ -56,13 +57,13 @@ class Numbered:
 
 
 def head() -> LogHead:
-    """The committed log head; created if the log is new."""
-    return LogHead.objects.get_or_create(pk=HEAD)[0]
+    """The committed log head. Creates it if the log is new."""
+    return LogHead.objects.get_or_create(pk=HEAD_ID)[0]
 
 
 def peek() -> tuple[LogHead, bool]:
-    """Returns the log head and whether the outbox holds rows. An idle hub runs only this one query."""
-    end = LogHead.objects.annotate(waiting=Exists(Outbox.objects.all())).filter(pk=HEAD).first()
+    """Returns the log head, and whether the outbox holds rows. An idle hub runs only this one query."""
+    end = LogHead.objects.annotate(waiting=Exists(Outbox.objects.all())).filter(pk=HEAD_ID).first()
     if end is None:
         return head(), True
     epochs.remember(end.epoch, end.seq, end.stamp)
@@ -75,85 +76,85 @@ def position() -> Position:
     return Position(end.seq, end.epoch)
 
 
-def oldest_waiting() -> datetime | None:
-    """When the oldest committed change in the outbox was made; None if the outbox is empty."""
+def oldest_waiting_time() -> datetime | None:
+    """The time of the oldest committed change in the outbox; None if the outbox is empty."""
     oldest: datetime | None = Outbox.objects.aggregate(oldest=Min("created_at"))["oldest"]
     return oldest
 
 
-def number() -> int:
+def assign_event_ids() -> int:
     """Moves all committed outbox rows to the log, in outbox order. Returns the number of events.
 
     Stops when another process holds the lock.
     """
     total, busy = 0, False
     while not busy and Outbox.objects.exists():
-        done = number_batch()
+        done = assign_batch()
         total, busy = total + (len(done.events) if done else 0), done is None
     return total
 
 
-def number_waiting(*, by_bell: bool) -> Numbered:
-    """Numbers one batch. After a bell (`by_bell`) it tries at once; otherwise it first looks whether rows wait."""
-    if by_bell and (numbered := number_batch()):
-        return numbered
+def assign_next_batch(*, by_bell: bool) -> AssignedBatch:
+    """Assigns event ids to one batch. Unless a bell came (`by_bell`), first checks whether the outbox holds rows."""
+    if by_bell and (assigned := assign_batch()):
+        return assigned
     end, waiting = peek()
-    numbered = number_batch() if waiting else Numbered(end)
-    return numbered or Numbered(end, busy=True)
+    assigned = assign_batch() if waiting else AssignedBatch(end)
+    return assigned or AssignedBatch(end, busy=True)
 
 
-@measured("number")
-def number_batch() -> Numbered | None:
-    """Numbers up to BATCH outbox rows. Returns None when another process holds the lock."""
+@measure("number")
+def assign_batch() -> AssignedBatch | None:
+    """Assigns event ids to up to BATCH outbox rows. Returns None when another process holds the lock."""
     with transaction.atomic():
-        done = _number_batch(epochs.seen())
+        done = _assign_batch(epochs.last_read())
     if done is not None and done.events:
         metrics.NUMBERED.inc(len(done.events))
         epochs.remember(done.head.epoch, done.events[-1].seq, done.stamp)
     return done
 
 
-def _number_batch(seen: epochs.ReadPosition) -> Numbered | None:
-    # Lock the head row, not the outbox rows: otherwise a second process could number the rest out of order.
-    log = _locked(skip_locked=connection.features.has_select_for_update_skip_locked).first()
+def _assign_batch(seen: epochs.ReadPosition) -> AssignedBatch | None:
+    # Lock the head row, not the outbox rows: otherwise a second process could assign ids to the rest out of order.
+    log = _locked_head(skip_locked=connection.features.has_select_for_update_skip_locked).first()
     if log is None:
-        log, created = LogHead.objects.get_or_create(pk=HEAD)
-        return Numbered(log) if created else None
+        log, created = LogHead.objects.get_or_create(pk=HEAD_ID)
+        return AssignedBatch(log) if created else None
     rows = list(Outbox.objects.order_by("id")[:BATCH])
     if not rows:
-        return Numbered(log)
-    epochs.check(log, seen)
-    made = [(row, draft) for row, found in zip(rows, drafts(rows), strict=True) for draft in found]
+        return AssignedBatch(log)
+    epochs.begin_if_replaced(log, seen)
+    drafts = [(row, draft) for row, found in zip(rows, build_drafts(rows), strict=True) for draft in found]
     events = [
         Event(
             seq=log.seq + place, type=draft.type, channels=draft.channels, data=draft.data, created_at=row.created_at,
             request_id=row.request_id,
         )
-        for place, (row, draft) in enumerate(made, start=1)
+        for place, (row, draft) in enumerate(drafts, start=1)
     ]  # fmt: skip
     Event.objects.bulk_create(events)
     Outbox.objects.filter(pk__in=[row.pk for row in rows]).delete()
     stamp = new_epoch() if events else log.stamp
-    _save(log, seq=log.seq + len(events), stamp=stamp)
-    return Numbered(log, events, full=len(rows) == BATCH, stamp=stamp)
+    _save_head(log, seq=log.seq + len(events), stamp=stamp)
+    return AssignedBatch(log, events, full=len(rows) == BATCH, stamp=stamp)
 
 
-def _locked(*, skip_locked: bool = False) -> QuerySet[LogHead]:
-    """Locks the log head. On PostgreSQL a frozen process loses the lock after 2 s."""
-    locked = LogHead.objects.select_for_update(skip_locked=skip_locked).filter(pk=HEAD)
+def _locked_head(*, skip_locked: bool = False) -> QuerySet[LogHead]:
+    """A query that locks the log head. On PostgreSQL a frozen process loses the lock after 2 s."""
+    locked = LogHead.objects.select_for_update(skip_locked=skip_locked).filter(pk=HEAD_ID)
     if connection.vendor == "postgresql":
-        locked = locked.annotate(here=epochs.here())  # type: ignore[no-redef]  # `LogHead.here` is declared for this
-        if not connection.savepoint_ids:  # inside an outer transaction, the timeout would last until that one ends
+        locked = locked.annotate(database=epochs.database_identity())  # type: ignore[no-redef]  # `LogHead.database` is declared for this
+        if not connection.savepoint_ids:  # in an outer transaction, the timeout would apply until that one ends
             locked = locked.annotate(patience=FREEZE_TIMEOUT)
     return locked
 
 
-def _save(log: LogHead, **columns: Any) -> None:
-    LogHead.objects.filter(pk=HEAD).update(epoch=log.epoch, past=log.past, origin=log.origin, **columns)
+def _save_head(log: LogHead, **columns: Any) -> None:
+    LogHead.objects.filter(pk=HEAD_ID).update(epoch=log.epoch, past=log.past, origin=log.origin, **columns)
 
 
 def covers(since: int, epoch: str | None, *, floor: int, seq: int, log_epoch: str, past: epochs.Past = ()) -> bool:
-    """Whether a log from `floor` to `seq` still holds every event after `since`, a cursor of `epoch`."""
+    """Whether a log from `floor` to `seq` still holds every event after `since`, which is a cursor of `epoch`."""
     end = seq if epoch in (None, "", log_epoch) else min(seq, dict(past).get(epoch, -1))
     return floor <= since <= end
 
@@ -162,13 +163,13 @@ def covers(since: int, epoch: str | None, *, floor: int, seq: int, log_epoch: st
 def begin_epoch(head: LogHead, *, keeps_past: bool = True) -> None:
     """Begins a new epoch, because the log lacks events that were read from it: the database was replaced.
 
-    Old cursors become invalid. Those up to the end stay valid if `keeps_past` is true and nothing was numbered in the
-    new database yet. Does nothing if another process began an epoch since `head` was read.
+    Old cursors become invalid. But cursors up to the end of the log stay valid if `keeps_past` is true and the new
+    database has not assigned any event id yet. Does nothing if another process began an epoch since `head` was read.
     """
-    log = _locked().get(pk=HEAD)
+    log = _locked_head().get(pk=HEAD_ID)
     if log.epoch == head.epoch:
         epochs.begin(log, keeps_past=keeps_past and epochs.has_moved(log, epochs.ReadPosition()))
-        _save(log)
+        _save_head(log)
 
 
 def read(since: int, limit: int) -> list[Event]:
@@ -177,22 +178,22 @@ def read(since: int, limit: int) -> list[Event]:
 
 
 def move_floor(age: timedelta) -> int:
-    """Moves the floor past the events older than `age` and returns it. Deletes nothing: see `prune`.
+    """Moves the floor past the events older than `age` and returns the floor. `prune` then deletes these events.
 
-    The floor moves before the deletion, so that an old cursor is refused and never skips a gap.
+    The floor moves first, so that a client with an old cursor is refused instead of missing deleted events.
     """
     floor = min(head().seq, _last_older_than(age))
-    LogHead.objects.filter(pk=HEAD, floor__lt=floor).update(floor=floor)
+    LogHead.objects.filter(pk=HEAD_ID, floor__lt=floor).update(floor=floor)
     return head().floor
 
 
 def _last_older_than(age: timedelta) -> int:
     """The position of the last event older than `age`; 0 if there is none.
 
-    A gap longer than LONGEST_PAUSE and `age` adds nothing to the age. Otherwise a clock that jumped would make every
-    event old at once.
+    A gap that is longer than both MAX_PAUSE and `age` does not count. Otherwise a clock that jumped ahead would
+    make every event old at once.
     """
-    older, moment, longest = timedelta(), timezone.now(), max(age, LONGEST_PAUSE)
+    older, moment, longest = timedelta(), timezone.now(), max(age, MAX_PAUSE)
     for seq, created_at in Event.objects.order_by("-seq").values_list("seq", "created_at").iterator():
         pause = moment - created_at
         if timedelta() < pause <= longest:
@@ -204,6 +205,6 @@ def _last_older_than(age: timedelta) -> int:
 
 
 def prune(floor: int) -> Iterator[int]:
-    """Deletes the events up to the floor, in one short transaction per batch. Yields the number deleted."""
+    """Deletes the events up to the floor, in one short transaction per batch. Yields each batch's number of events."""
     while batch := list(Event.objects.filter(seq__lte=floor).order_by("seq").values_list("seq", flat=True)[:BATCH]):
         yield Event.objects.filter(seq__lte=batch[-1]).delete()[0]

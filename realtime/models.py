@@ -14,10 +14,10 @@ from web import request_id
 
 
 class Outbox(models.Model):
-    """A change that is not yet numbered. It is written in the transaction of the change.
+    """A change that is not in the event log yet. It is written in the transaction of the change.
 
     `subject` names what changed (`order:17`). `delta` holds every fact of the change: three quick moves of one order
-    must become three different events, however late they are numbered.
+    must become three different events, even if they reach the log late.
     """
 
     type = models.CharField(max_length=64)
@@ -33,7 +33,7 @@ class Outbox(models.Model):
 
 
 class Event(models.Model):
-    """One numbered event of the log. Every subscriber of its `channels` may see its `data`."""
+    """One event of the log, with its id `seq`. Every subscriber of its `channels` may see its `data`."""
 
     seq = models.BigIntegerField(_("id"), primary_key=True)
     type = models.CharField(_("type"), max_length=64)
@@ -58,11 +58,11 @@ def new_epoch() -> str:
 
 
 class LogHead(models.Model):
-    """The single row that holds the counter. Events are numbered while it is locked.
+    """The single row that holds the last event id, `seq`. Events get their ids while the row is locked.
 
     `epoch` changes when the database was replaced (`realtime.epochs`). `past` lists earlier epochs with their last
-    valid cursor: `[["…", 920]]`. `origin` is the database that numbered last, `stamp` changes with each numbering.
-    `floor` is the last pruned position.
+    valid cursor: `[["…", 920]]`. `origin` identifies the database that last assigned event ids; `stamp` changes with
+    each batch of events. `floor` is the last pruned position.
     """
 
     epoch = models.CharField(max_length=32, default=new_epoch)
@@ -71,8 +71,8 @@ class LogHead(models.Model):
     past = models.JSONField(default=list, db_default=[])
     origin = models.CharField(max_length=200, default="", db_default="")
     stamp = models.CharField(max_length=32, default="", db_default="")
-    # The database that the row was read from, if annotated with `epochs.here`. Empty on SQLite.
-    here: str = ""
+    # The database that the row was read from, if annotated with `epochs.database_identity`. Empty on SQLite.
+    database: str = ""
 
     def __str__(self) -> str:
         return f"{self.epoch}:{self.seq}"
@@ -88,7 +88,7 @@ class WebSocketConnection(models.Model):
         null=True,
         related_name="+",
         verbose_name=_("account"),
-        db_constraint=False,  # a token outlives its account by minutes; its row must not fail the whole batch
+        db_constraint=False,  # a token outlives a deleted account by minutes; its row must not fail the whole batch
     )
     role = models.CharField(_("role"), max_length=12)
     endpoint = models.CharField(_("endpoint"), max_length=12)
@@ -109,7 +109,7 @@ class WebSocketConnection(models.Model):
 class OnlineDriver(models.Model):
     """A driver announced as online. The row is deleted in the transaction that announces them offline.
 
-    `unseen_since`: when a server first found no open socket of theirs.
+    `unseen_since`: when a server first found that they have no open socket; null while they have one.
     """
 
     driver = models.OneToOneField(Driver, models.CASCADE, primary_key=True, related_name="+")

@@ -20,7 +20,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from dispatch.models import RECENT, Driver, DriverLocation
+from dispatch.models import MAX_POSITION_AGE, Driver, DriverLocation
 from orders.models import Order
 from realtime import frames, outbox
 from realtime.connection import Connection, batches
@@ -28,17 +28,18 @@ from realtime.frames import Encoded
 from realtime.readers import Readers
 from web.refusals import Refusal
 
-# At most one position of each driver is accepted in this many seconds; others are dropped.
+# Rate limit: one position of each driver is accepted in this many seconds; others are dropped.
 EVERY_SECONDS = 1.0
 # Positions received within this time are written in one batch. Clients that connect within it get them in one batch.
 PAUSE_SECONDS = 0.1
-# The most positions in one message. A phone that was offline sends several at once.
+# Maximum number of positions in one message. A phone that was offline sends several at once.
 MAX_POSITIONS = 100
-# Phones store no older positions. An older timestamp means a wrong clock or the GPS week rollover (1,024 weeks).
+# Maximum age of a timestamp. Phones store no older positions, so an older one comes from a wrong clock or the GPS week
+# rollover (1,024 weeks).
 OLDEST = timedelta(days=30)
-# ISO 8601 with a six-digit year: the phone read microseconds as milliseconds.
+# ISO 8601 with a six-digit year. It is wrong: the phone took microseconds for milliseconds.
 FAR_YEAR = re.compile(r"[+-]\d{6}-\d\d-\d\dT")
-# Degrees of WGS 84; km/h; degrees from north; metres.
+# Bounds of each number: degrees of WGS 84; km/h, degrees from north, metres.
 PLACE = {"latitude": (-90, 90), "longitude": (-180, 180)}
 MOTION = {"speed": (0, 300), "heading": (0, 360), "accuracy": (0, 100_000)}
 # The fields that the office receives, besides the timestamp.
@@ -47,7 +48,7 @@ FIELDS = ("driver_id", "latitude", "longitude", "speed", "heading")
 
 @dataclass(frozen=True, slots=True)
 class DriverPosition:
-    """A driver's position, with their next order and its customer. `data` is the payload for the office."""
+    """A driver's position, with the driver's next order and its customer. `data` is the payload for the office."""
 
     data: dict[str, Any]
     order_id: int | None
@@ -76,7 +77,7 @@ class DriverPosition:
         return datetime.fromisoformat(self.data["timestamp"])
 
     def events(self) -> list[Encoded]:
-        """One event for the office and the driver, and one without `driver_id` for the customer who is next."""
+        """An event for the office and the driver, and one without `driver_id` for the next order's link."""
         drivers = ["drivers", f"driver:{self.driver_id}"]
         events = [Encoded.ephemeral("driver.location", "drivers", drivers, self.data)]
         if self.order_id is not None:
@@ -87,51 +88,51 @@ class DriverPosition:
 
 
 def store(locations: Collection[DriverLocation]) -> list[DriverPosition]:
-    """Stores the positions of active drivers that are newer than the stored ones. Returns those, by driver id."""
+    """Stores the positions of active drivers that are newer than the stored ones. Returns them ordered by driver id."""
     active = Driver.objects.filter(is_active=True, user__is_active=True, pk__in=[row.driver_id for row in locations])
     known = set(active.values_list("pk", flat=True))
-    # Two servers may write the same drivers at once. Locking rows in one order prevents a deadlock.
+    # Two servers may write the same drivers at once. Locking the rows in the same order prevents a deadlock.
     ordered = sorted((row for row in locations if row.driver_id in known), key=lambda row: row.driver_id)
     with transaction.atomic():
-        return _places([row for row in ordered if DriverLocation.objects.save_if_newer(row)])
+        return _positions_of([row for row in ordered if DriverLocation.objects.save_if_newer(row)])
 
 
-def latest() -> list[DriverPosition]:
-    return _places(list(DriverLocation.objects.recent()))
+def latest_positions() -> list[DriverPosition]:
+    return _positions_of(list(DriverLocation.objects.recent()))
 
 
-def _places(rows: Collection[DriverLocation]) -> list[DriverPosition]:
+def _positions_of(rows: Collection[DriverLocation]) -> list[DriverPosition]:
     stops = Order.objects.next_stops([row.driver_id for row in rows])
     customers = dict(Order.objects.filter(pk__in=stops.values()).values_list("pk", "customer_id"))
     return [DriverPosition.of(row, order := stops.get(row.driver_id), customers.get(order or 0)) for row in rows]
 
 
 class Positions:
-    """The positions of one hub. Runs on the event loop; `ask` runs a function on a thread."""
+    """The positions of one hub. Runs on the event loop, but `run_on_thread` runs the queries."""
 
-    def __init__(self, readers: Readers, ask: Callable[..., Awaitable[list[DriverPosition]]]) -> None:
-        self._readers, self._ask = readers, ask
+    def __init__(self, readers: Readers, run_on_thread: Callable[..., Awaitable[list[DriverPosition]]]) -> None:
+        self._readers, self._run_on_thread = readers, run_on_thread
         self._waiting: dict[int, DriverLocation] = {}
-        # New subscribers that have not received the latest positions. Weak, so that closed connections drop out.
+        # New subscribers that have not received the latest positions. Weak, so that closed connections are not kept.
         self._new = WeakSet[Connection]()
         self._filled = asyncio.Event()
         self._accepted_at: dict[int, float] = {}
         self._latest: dict[int, DriverPosition] = {}
 
-    def take(self, location: DriverLocation) -> None:
-        """Accepts a position from a driver's socket. Drops a second one within EVERY_SECONDS, and stale ones."""
+    def accept(self, location: DriverLocation) -> None:
+        """Accepts a position from a driver's socket. Drops one within EVERY_SECONDS of another or older than RECENT."""
         driver, now = location.driver_id, asyncio.get_running_loop().time()
         if (
             now - self._accepted_at.get(driver, -math.inf) < EVERY_SECONDS
-            or location.recorded_at < timezone.now() - RECENT
+            or location.recorded_at < timezone.now() - MAX_POSITION_AGE
         ):
             return
         self._accepted_at[driver] = now
         self._waiting[driver] = location
         self._filled.set()
 
-    def subscribed(self, reader: Connection, channels: Iterable[str]) -> None:
-        """Schedules the latest positions for a reader, if any of the channels it subscribed to carries positions."""
+    def schedule_latest(self, reader: Connection, channels: Iterable[str]) -> None:
+        """Schedules the latest positions for a new subscriber of `channels`, if one of them carries positions."""
         if any(channel.partition(":")[0] in ("drivers", "driver", "track") for channel in channels):
             self._new.add(reader)
             self._filled.set()
@@ -144,18 +145,18 @@ class Positions:
         )
         self._accepted_at.update((place.driver_id, now) for place in new)
 
-    async def turn(self) -> None:
-        """Writes positions once there are any. If this fails they are lost, and the drivers' next ones replace them."""
+    async def run_once(self) -> None:
+        """Waits for positions and writes them. Positions lost by an error are replaced by the drivers' next ones."""
         await self._filled.wait()
         if new := set(self._new):
-            places = await self._ask(latest)
-            self._write_new(places)  # includes positions that the channel layer lost
-            # `max` returns the first of two equally old places: the one just read, which has the current next order.
+            places = await self._run_on_thread(latest_positions)
+            self._write_new(places)  # these include positions that the channel layer lost
+            # `max` returns the first of two equally old ones: the one just read, which has the current next order.
             self._write([max(place, self._latest[place.driver_id], key=attrgetter("at")) for place in places], to=new)
             self._new -= new
         if waiting := self._waiting:
             self._waiting = {}
-            places = await self._ask(store, waiting.values())
+            places = await self._run_on_thread(store, waiting.values())
             self._write_new(places)
             if places:
                 await outbox.broadcast({"type": "positions", "places": [place.message() for place in places]})
@@ -184,16 +185,16 @@ class Positions:
             reader.deliver(batch)
 
 
-# --- what a telephone reports (docs/realtime.md, “Positions”) -----------------------------------------------------
+# --- reading messages of phones (docs/realtime.md, “Positions”) ---------------------------------------------------
 
 
-def newest(driver_id: int, message: dict[str, Any]) -> DriverLocation:
-    """Returns the latest position in a message. Skips invalid ones; raises Refusal if all are invalid."""
+def newest_location(driver_id: int, message: dict[str, Any]) -> DriverLocation:
+    """Returns the latest position in a message. Skips invalid positions; raises Refusal if all are invalid."""
     positions = message.get("locations", [message])
     if not isinstance(positions, list) or not 1 <= len(positions) <= MAX_POSITIONS:
         raise Refusal("invalid_message", _("“locations” must be a list of 1 to %d positions.") % MAX_POSITIONS)
     now, locations, refusals = timezone.now(), list[DriverLocation](), list[Refusal]()
-    # Reversed, so that of positions with the same time, or none, the last one sent wins.
+    # Reversed, because `max` returns the first of equal times. So of positions without a time, the last one counts.
     for position in reversed(positions):
         try:
             locations.append(_location(driver_id, position, now))
@@ -207,20 +208,20 @@ def newest(driver_id: int, message: dict[str, Any]) -> DriverLocation:
 def _location(driver_id: int, position: Any, now: datetime) -> DriverLocation:
     if not isinstance(position, dict):
         raise Refusal("invalid_message", _("A position must be a JSON object."))
-    figures = {name: _figure(name, position.get(name), *bounds) for name, bounds in PLACE.items()}
+    figures = {name: _validated_number(name, position.get(name), *bounds) for name, bounds in PLACE.items()}
     figures |= {
-        name: _figure(name, position[name], *bounds)
+        name: _validated_number(name, position[name], *bounds)
         for name, bounds in MOTION.items()
         if position.get(name) is not None
     }
     return DriverLocation(driver_id=driver_id, recorded_at=_recorded_at(position.get("timestamp"), now), **figures)
 
 
-def _figure(name: str, value: Any, least: float, most: float) -> float:
+def _validated_number(name: str, value: Any, least: float, most: float) -> float:
     # Not isinstance, because True is an int in Python.
     if type(value) not in (int, float) or not least <= value <= most:
-        words = {"name": name, "least": least, "most": most}
-        raise Refusal("invalid_message", _("“%(name)s” must be a number from %(least)d to %(most)d.") % words)
+        bounds = {"name": name, "least": least, "most": most}
+        raise Refusal("invalid_message", _("“%(name)s” must be a number from %(least)d to %(most)d.") % bounds)
     return float(value)
 
 

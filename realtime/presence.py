@@ -1,7 +1,8 @@
 """Stores the open sockets of all processes in the database, and announces which drivers are online.
 
-A driver is offline when no server has a live row for them. The announced state is a row too, changed in the transaction
-of the announcement. So each change is announced once, however many servers look.
+A driver is offline when no server has had a live row of theirs for GRACE. The announced state is a row too
+(`OnlineDriver`), changed in the transaction of the announcement. So each change is announced once, even if several
+servers check.
 """
 
 from __future__ import annotations
@@ -17,80 +18,82 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from realtime.connection import TOO_MANY_CONNECTIONS, Connection, most_connections
+from realtime.connection import TOO_MANY_CONNECTIONS, Connection, connection_limit
 from realtime.models import OnlineDriver, WebSocketConnection
 from realtime.outbox import announce
 from realtime.readers import Readers
 from web.timings import instance
 
-# Rows not refreshed for this long are stale: their server died.
-DEAD = timedelta(seconds=30)
-# How often all rows are refreshed. With the pause below, every server sees a user's sixth socket within 5 s.
+# A row that was not refreshed for this long is stale: its server has stopped or hangs.
+STALE_AFTER = timedelta(seconds=30)
+# How often all rows are refreshed. Together with PAUSE_SECONDS, sockets above the connection limit close within 5 s.
 REFRESH_SECONDS = 4.0
-# The most rows in one query.
+# Maximum number of rows in one query.
 BATCH = 1000
-# New and closed sockets are written at most once in this many seconds, however many connect at once.
+# Minimum pause between two writes of new and closed sockets, even if many connect at once.
 PAUSE_SECONDS = 1.0
-# How long a driver stays online without a socket, as in a tunnel or while a server restarts.
+# How long a driver stays online without a socket, for example in a tunnel or while a server restarts.
 GRACE = timedelta(seconds=4.5)
 
 
-def write(fresh: Iterable[Connection], gone: Collection[UUID], now: datetime) -> None:
-    """Inserts the rows of `fresh` and deletes those of `gone`."""
+def write_rows(opened: Iterable[Connection], closed: Collection[UUID], now: datetime) -> None:
+    """Inserts the rows of `opened`, or refreshes those that exist, and deletes the rows of `closed`."""
     rows = [
         WebSocketConnection(
-            connection_id=open_.id, user_id=open_.identity.user_id, role=open_.identity.role or open_.endpoint,
-            endpoint=open_.endpoint, instance=instance(), owner=open_.identity.owner, connected_at=open_.connected_at,
-            last_ping=now,
+            connection_id=connection.id, user_id=connection.identity.user_id, owner=connection.identity.owner,
+            role=connection.identity.role or connection.endpoint, endpoint=connection.endpoint, instance=instance(),
+            connected_at=connection.connected_at, last_ping=now,
         )
-        for open_ in fresh
+        for connection in opened
     ]  # fmt: skip
     if rows:
         WebSocketConnection.objects.bulk_create(
             rows, update_conflicts=True, unique_fields=["connection_id"], update_fields=["last_ping"], batch_size=BATCH
         )
-    if gone:
-        WebSocketConnection.objects.filter(pk__in=gone).delete()
+    if closed:
+        WebSocketConnection.objects.filter(pk__in=closed).delete()
 
 
-def refresh(connections: Sequence[Connection], now: datetime) -> None:
+def refresh_rows(connections: Sequence[Connection], now: datetime) -> None:
     """Refreshes the rows of open sockets, with one UPDATE for each BATCH. Inserts rows that are missing."""
     for first in range(0, len(connections), BATCH):
         batch = connections[first : first + BATCH]
-        found = WebSocketConnection.objects.filter(pk__in=[open_.id for open_ in batch]).update(last_ping=now)
+        found = WebSocketConnection.objects.filter(pk__in=[connection.id for connection in batch]).update(last_ping=now)
         if found < len(batch):
-            write(batch, (), now)
+            write_rows(batch, (), now)
 
 
-def live() -> QuerySet[WebSocketConnection]:
-    """The open sockets of all processes, without stale rows."""
-    return WebSocketConnection.objects.filter(last_ping__gte=timezone.now() - DEAD)
+def live_rows() -> QuerySet[WebSocketConnection]:
+    """The rows of all processes' open sockets, without stale ones."""
+    return WebSocketConnection.objects.filter(last_ping__gte=timezone.now() - STALE_AFTER)
 
 
-def too_many() -> set[UUID]:
-    """The oldest connections, of all processes, above their owner's connection limit."""
+def excess_connection_ids() -> set[UUID]:
+    """The ids of the oldest connections above their owner's connection limit, counted over all processes."""
     found: set[UUID] = set()
-    for owner, count in live().order_by().values_list("owner").annotate(count=Count("pk")).filter(count__gt=1):
-        if count > (most := most_connections(owner)):
-            newest_first = live().filter(owner=owner).order_by("-connected_at", "-pk")
-            found.update(newest_first.values_list("pk", flat=True)[most:])
+    for owner, count in live_rows().order_by().values_list("owner").annotate(count=Count("pk")).filter(count__gt=1):
+        if count > (limit := connection_limit(owner)):
+            newest_first = live_rows().filter(owner=owner).order_by("-connected_at", "-pk")
+            found.update(newest_first.values_list("pk", flat=True)[limit:])
     return found
 
 
 def announce_drivers(now: datetime) -> None:
-    """Announces the drivers that came online or went offline since the last check of any server."""
-    here = set(live().filter(user__driver__isnull=False).values_list("user__driver", flat=True))
+    """Announces the drivers that came online since the last check of any server, or have been unseen for GRACE."""
+    connected = set(live_rows().filter(user__driver__isnull=False).values_list("user__driver", flat=True))
     known = dict(OnlineDriver.objects.values_list("driver_id", "unseen_since"))
-    for driver in sorted(here - known.keys()):
+    for driver in sorted(connected - known.keys()):
         _announce_online(driver)
-    away = [driver for driver, unseen_since in known.items() if driver not in here and unseen_since is None]
-    back = [driver for driver, unseen_since in known.items() if driver in here and unseen_since is not None]
-    if away:
-        OnlineDriver.objects.filter(pk__in=away, unseen_since=None).update(unseen_since=now)
-    if back:
-        OnlineDriver.objects.filter(pk__in=back).update(unseen_since=None)
+    disconnected = [
+        driver for driver, unseen_since in known.items() if driver not in connected and unseen_since is None
+    ]
+    reconnected = [driver for driver, unseen_since in known.items() if driver in connected and unseen_since is not None]
+    if disconnected:
+        OnlineDriver.objects.filter(pk__in=disconnected, unseen_since=None).update(unseen_since=now)
+    if reconnected:
+        OnlineDriver.objects.filter(pk__in=reconnected).update(unseen_since=None)
     for driver, unseen_since in sorted(known.items()):
-        if driver not in here and unseen_since is not None and unseen_since <= now - GRACE:
+        if driver not in connected and unseen_since is not None and unseen_since <= now - GRACE:
             _announce_offline(driver, unseen_since)
 
 
@@ -102,7 +105,7 @@ def _announce_online(driver: int) -> None:
 
 @transaction.atomic
 def _announce_offline(driver: int, unseen_since: datetime) -> None:
-    # Only the server that deletes the row announces. Another server may have seen the driver again meanwhile.
+    # Only the server that deletes the row announces. The row has changed if another server saw the driver again.
     if OnlineDriver.objects.filter(pk=driver, unseen_since=unseen_since).delete()[0]:
         announce("driver.offline", f"driver:{driver}", {})
 
@@ -113,45 +116,49 @@ def online_driver_ids() -> set[int]:
 
 
 class Presence:
-    """Writes the rows of one hub's connections. Runs on the event loop; `ask` runs a function on a thread."""
+    """Writes the rows of one hub's connections. Runs on the event loop, but `run_on_thread` runs the queries."""
 
-    def __init__(self, readers: Readers, ask: Callable[..., Awaitable[set[UUID]]]) -> None:
-        self._readers, self._ask = readers, ask
+    def __init__(self, readers: Readers, run_on_thread: Callable[..., Awaitable[set[UUID]]]) -> None:
+        self._readers, self._run_on_thread = readers, run_on_thread
         self._written: dict[UUID, Connection] = {}
-        self._refreshed = -math.inf
+        self._refreshed_at = -math.inf
 
-    async def turn(self) -> None:
-        """Writes changes as soon as a socket opened or closed, and refreshes all rows every REFRESH_SECONDS."""
+    async def run_once(self) -> None:
+        """Waits until a socket opens or closes, or until the next refresh, and writes the rows.
+
+        Closes the sockets of this process whose owner exceeds the connection limit.
+        """
         with suppress(TimeoutError):
-            async with asyncio.timeout_at(self._refreshed + REFRESH_SECONDS):
+            async with asyncio.timeout_at(self._refreshed_at + REFRESH_SECONDS):
                 await self._readers.changed.wait()
         self._readers.changed.clear()
         now, readers = asyncio.get_running_loop().time(), {reader.id: reader for reader in self._readers.open}
-        # Refresh already if it is due within the next pause: the turn after that would be too late.
-        due = now >= self._refreshed + REFRESH_SECONDS - PAUSE_SECONDS
-        fresh = [reader for key, reader in readers.items() if key not in self._written]
-        still = [reader for key, reader in readers.items() if due and key in self._written]
-        gone = [reader for key, reader in self._written.items() if key not in readers]
-        closed = await self._ask(update, fresh, still, gone, due)
+        # Refresh now if a refresh is due within the next pause: the run after that pause would be too late.
+        due = now >= self._refreshed_at + REFRESH_SECONDS - PAUSE_SECONDS
+        opened = [reader for key, reader in readers.items() if key not in self._written]
+        unchanged = [reader for key, reader in readers.items() if due and key in self._written]
+        closed = [reader for key, reader in self._written.items() if key not in readers]
+        excess = await self._run_on_thread(update_rows, opened, unchanged, closed, due)
         self._written = readers
         if due:
-            self._refreshed = now
-        for key in closed & readers.keys():
+            self._refreshed_at = now
+        for key in excess & readers.keys():
             readers[key].close(TOO_MANY_CONNECTIONS)
 
 
-def update(
-    fresh: Sequence[Connection], still: Sequence[Connection], gone: Sequence[Connection], due: bool
+def update_rows(
+    opened: Sequence[Connection], unchanged: Sequence[Connection], closed: Sequence[Connection], due: bool
 ) -> set[UUID]:
-    """Updates the database and returns the connections to close because their owner has too many.
+    """Updates the database and returns the ids of connections to close because their owner has too many.
 
-    `due`: refresh everything. Otherwise do only what the new and closed sockets require.
+    `due`: also refreshes the rows of `unchanged`, deletes stale rows and checks everything. Otherwise checks only what
+    the new and closed sockets can change.
     """
     now = timezone.now()
-    write(fresh, [left.id for left in gone], now)
+    write_rows(opened, [connection.id for connection in closed], now)
     if due:
-        refresh(still, now)
-        WebSocketConnection.objects.filter(last_ping__lt=now - DEAD).delete()
-    if due or any(open_.identity.driver_id for open_ in (*fresh, *gone)):
+        refresh_rows(unchanged, now)
+        WebSocketConnection.objects.filter(last_ping__lt=now - STALE_AFTER).delete()
+    if due or any(connection.identity.driver_id for connection in (*opened, *closed)):
         announce_drivers(now)
-    return too_many() if due or fresh else set()
+    return excess_connection_ids() if due or opened else set()

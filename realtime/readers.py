@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from realtime import channels
-from realtime.connection import TOO_MANY_CONNECTIONS, UNAUTHORIZED, Connection, most_connections
+from realtime.connection import TOO_MANY_CONNECTIONS, UNAUTHORIZED, Connection, connection_limit
 from realtime.frames import Encoded
 from realtime.rights import Revocations
 
 
 class Readers:
-    """Used on the event loop only."""
+    """The connections of one hub. Use it on the event loop only."""
 
     def __init__(self) -> None:
         self.open: set[Connection] = set()
@@ -43,21 +43,21 @@ class Readers:
             del self._by_owner[owner]
 
     def subscribe(self, reader: Connection, subscribed: Iterable[str]) -> None:
-        """Subscribes from the next event on. Do not await between reading the hub's cursor and this call."""
+        """Subscribes a reader from the next event on. Do not await between reading the hub's cursor and this call."""
         for channel in subscribed:
             reader.channels.add(channel)
-            for name in channels.read_as(reader.identity, channel):
+            for name in channels.event_channels(reader.identity, channel):
                 self.by_channel[name].add(reader)
 
     def unsubscribe(self, reader: Connection, channel: str) -> None:
         reader.channels.discard(channel)
-        for name in channels.read_as(reader.identity, channel):
+        for name in channels.event_channels(reader.identity, channel):
             self.by_channel[name].discard(reader)
             if not self.by_channel[name]:
                 del self.by_channel[name]
 
     def revoke(self, event: Encoded) -> None:
-        """Closes the sockets whose rights this event revokes. They must not receive later events."""
+        """Closes the sockets whose rights this event revokes, so that they receive no later events."""
         self.revocations.add(event)
         for reader in tuple(self.open):
             if self.revocations.cover(reader.identity):
@@ -68,7 +68,7 @@ class Readers:
             reader.close(code)
 
     def _close_oldest(self, owner: str) -> None:
-        """Applies the connection limit. Closes the oldest, because the user is most likely using the newest."""
+        """Applies the connection limit. Closes the oldest connections, because the user most likely uses the newest."""
         of_owner = [reader for reader in self._by_owner[owner] if not reader.closing.done()]
-        for reader in of_owner[: max(len(of_owner) - most_connections(owner), 0)]:
+        for reader in of_owner[: max(len(of_owner) - connection_limit(owner), 0)]:
             reader.close(TOO_MANY_CONNECTIONS)

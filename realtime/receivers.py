@@ -36,14 +36,14 @@ from realtime.outbox import announce
 from realtime.publish import publish
 
 
-def order_saved(sender: type[Order], instance: Order, created: bool, **kwargs: Any) -> None:
-    moved = "status" in instance.before
-    type_ = "order.created" if created else "order.status_changed" if moved else "order.updated"
+def on_order_saved(sender: type[Order], instance: Order, created: bool, **kwargs: Any) -> None:
+    status_changed = "status" in instance.before
+    type_ = "order.created" if created else "order.status_changed" if status_changed else "order.updated"
     announce(type_, f"order:{instance.pk}", order_delta(instance, created))
 
 
 def order_delta(order: Order, created: bool) -> dict[str, Any]:
-    """The facts of the change. They are stored now, because the order may change again before it is numbered."""
+    """The facts of the change. They are stored now, because the order may change again before the event gets its id."""
     actor, before = order.change.actor, order.before
     by = (actor.by.get_full_name() or actor.by.get_username()) if actor.by else ""
     return order_fields.event_data(order) | {
@@ -66,11 +66,11 @@ def _routes_touched(order: Order, created: bool) -> list[int]:
     return sorted(pk for pk in touched if pk is not None)
 
 
-def route_saved(sender: type[Route], instance: Route, created: bool, **kwargs: Any) -> None:
+def on_route_saved(sender: type[Route], instance: Route, created: bool, **kwargs: Any) -> None:
     if not created and not instance.before:
         return
     driven = instance.driver_id is not None and (created or "driver_id" in instance.before)
-    # The stops are counted at numbering, because another transaction may be changing them now.
+    # The stops are counted when the event gets its id, because another transaction may be changing them now.
     facts = {
         "driver_id": instance.driver_id, "date": str(instance.date),
         "previous_driver": instance.before.get("driver_id"),
@@ -78,22 +78,22 @@ def route_saved(sender: type[Route], instance: Route, created: bool, **kwargs: A
     announce("route.assigned" if driven else "route.updated", f"route:{instance.pk}", facts)
 
 
-def customer_saved(sender: type[Customer], instance: Customer, created: bool, **kwargs: Any) -> None:
+def on_customer_saved(sender: type[Customer], instance: Customer, created: bool, **kwargs: Any) -> None:
     if created or instance.before:
         type_ = "customer.created" if created else "customer.updated"
         announce(type_, f"customer:{instance.pk}", {"name": instance.name})
 
 
-def product_saved(sender: type[Product], instance: Product, created: bool, **kwargs: Any) -> None:
+def on_product_saved(sender: type[Product], instance: Product, created: bool, **kwargs: Any) -> None:
     if created or instance.before:
         announce("inventory.updated", f"product:{instance.pk}", product_delta(instance, created))
 
 
 def product_delta(product: Product, created: bool) -> dict[str, Any]:
-    """The facts of the change. `now_low`: this change took the stock below the threshold."""
+    """The facts of the change. `now_low`: with this change the stock became lower than the threshold."""
     stock, threshold = product.stock, product.low_stock_threshold
-    was = (product.before.get("stock", stock), product.before.get("low_stock_threshold", threshold))
-    now_low = stock < threshold and (created or was[0] >= was[1])
+    before = (product.before.get("stock", stock), product.before.get("low_stock_threshold", threshold))
+    now_low = stock < threshold and (created or before[0] >= before[1])
     return {"name": product.name, "stock": stock, "threshold": threshold, "now_low": now_low}
 
 
@@ -110,7 +110,7 @@ def on_order_delivered(sender: type[Order], confirmation: DeliveryConfirmation, 
 
 def on_message_moved(sender: type[Any], message: NotificationHistory, **kwargs: Any) -> None:
     if message.status_reason == Reason.SWITCHED_OFF:
-        return  # the office turned off SMS itself: no need to announce each message
+        return  # the office itself turned SMS off, so it needs no announcement of each message
     if message.status in GOOD_NEWS | BAD_NEWS:
         type_ = "notification.sent" if message.status in GOOD_NEWS else "notification.failed"
         facts = {
@@ -122,7 +122,7 @@ def on_message_moved(sender: type[Any], message: NotificationHistory, **kwargs: 
 
 def on_reply_received(sender: type[Any], note: StatusNote, **kwargs: Any) -> None:
     message = note.message
-    # Every office screen gets this text, so it is in the site's language, not in that of the provider's request.
+    # Every office screen shows this text, so it is in the site's language, not in that of the provider's request.
     with translation.override(settings.LANGUAGE_CODE):
         title = str(_("A customer replied to an SMS"))
     data = {"title": title, "message": f"{message.customer.name}: {note.reply}"}
@@ -133,13 +133,13 @@ def on_reply_received(sender: type[Any], note: StatusNote, **kwargs: Any) -> Non
 GATEWAY_NEWS = {
     GatewayState.News.STOPPED: _("SMS through %(gateway)s are stopped: %(because)s"),
     GatewayState.News.STARTED: _("SMS through %(gateway)s are sent again."),
-    GatewayState.News.DOUBTED: _("SMS through %(gateway)s wait because its answer is not understood: %(because)s"),
+    GatewayState.News.DOUBTED: _("The SMS provider %(gateway)s responded with an unknown code: %(because)s"),
 }
 
 
 def on_gateway_changed(sender: type[Any], state: GatewayState, news: GatewayState.News, **kwargs: Any) -> None:
     facts = {"gateway": state.gateway, "because": state.stopped_because or state.doubted_because}
-    # Every office screen gets this text, so it is in the site's language, not in that of the user who caused it.
+    # Every office screen shows this text, so it is in the site's language, not in that of the user who caused it.
     with translation.override(settings.LANGUAGE_CODE):
         text = str(GATEWAY_NEWS[news] % facts)
     severity = "success" if news is GatewayState.News.STARTED else "error"
@@ -147,61 +147,61 @@ def on_gateway_changed(sender: type[Any], state: GatewayState, news: GatewayStat
 
 
 def revoke_rights(whose: str) -> None:
-    """Announces that hubs must close the sockets of `user:5` with other rights, or those of a `session:…`."""
+    """Revokes rights. Hubs close all sockets of a `session:…`, or those of `user:5` whose rights are not current."""
     announce(rights.TYPE, whose, {})
 
 
-# The user fields that permissions depend on. Others, such as `last_login`, revoke nothing.
-ACCOUNT = frozenset({"password", "is_active", "is_staff", "is_superuser"})
+# The user fields that permissions depend on. A change of other fields, such as `last_login`, revokes nothing.
+ACCOUNT_FIELDS = frozenset({"password", "is_active", "is_staff", "is_superuser"})
 
 
-def user_changed(
+def on_user_changed(
     sender: type[User], instance: User, created: bool = False, update_fields: Any = None, **kwargs: Any
 ) -> None:
-    """Revokes after a user was saved or deleted."""
-    if not created and (update_fields is None or not ACCOUNT.isdisjoint(update_fields)):
+    """Revokes rights after a user was deleted, or after a field of ACCOUNT_FIELDS may have changed."""
+    if not created and (update_fields is None or not ACCOUNT_FIELDS.isdisjoint(update_fields)):
         revoke_rights(f"user:{instance.pk}")
 
 
-def role_changed(sender: type[StaffRole], instance: StaffRole, **kwargs: Any) -> None:
-    """Revokes after a role was given, changed or removed."""
+def on_role_changed(sender: type[StaffRole], instance: StaffRole, **kwargs: Any) -> None:
+    """Revokes rights after a role was given, changed or removed."""
     revoke_rights(f"user:{instance.user_id}")
 
 
-def driver_or_customer_saved(sender: type[Any], instance: Driver | Customer, created: bool, **kwargs: Any) -> None:
-    """Revokes after a driver or customer was created, linked to another account, or (de)activated."""
+def on_driver_or_customer_saved(sender: type[Any], instance: Driver | Customer, created: bool, **kwargs: Any) -> None:
+    """Revokes rights after a driver or customer was created, linked to another account, activated or deactivated."""
     if created or not {"user_id", "is_active"}.isdisjoint(instance.before):
         for pk in {instance.user_id, instance.before.get("user_id")} - {None}:
             revoke_rights(f"user:{pk}")
 
 
-def session_signed_out(sender: Any, request: Any, **kwargs: Any) -> None:
+def on_session_signed_out(sender: Any, request: Any, **kwargs: Any) -> None:
     if request.session.session_key:
         revoke_rights(f"session:{rights.session_name(request.session.session_key)}")
 
 
-def token_signed_out(sender: Any, session: str | None, **kwargs: Any) -> None:
+def on_token_signed_out(sender: Any, session: str | None, **kwargs: Any) -> None:
     if session:
         revoke_rights(f"session:{session}")
 
 
 RECEIVERS: list[tuple[Signal, Any, Any]] = [
-    (post_save, Order, order_saved),
-    (post_save, Route, route_saved),
-    (post_save, Customer, customer_saved),
-    (post_save, Product, product_saved),
+    (post_save, Order, on_order_saved),
+    (post_save, Route, on_route_saved),
+    (post_save, Customer, on_customer_saved),
+    (post_save, Product, on_product_saved),
     (order_delivered, None, on_order_delivered),
     (message_moved, None, on_message_moved),
     (reply_received, None, on_reply_received),
     (gateway_changed, None, on_gateway_changed),
-    (post_save, Driver, driver_or_customer_saved),
-    (post_save, Customer, driver_or_customer_saved),
-    (post_save, User, user_changed),
-    (post_save, StaffRole, role_changed),
-    (post_delete, StaffRole, role_changed),
-    (post_delete, User, user_changed),
-    (user_logged_out, None, session_signed_out),
-    (signed_out, None, token_signed_out),
+    (post_save, Driver, on_driver_or_customer_saved),
+    (post_save, Customer, on_driver_or_customer_saved),
+    (post_save, User, on_user_changed),
+    (post_save, StaffRole, on_role_changed),
+    (post_delete, StaffRole, on_role_changed),
+    (post_delete, User, on_user_changed),
+    (user_logged_out, None, on_session_signed_out),
+    (signed_out, None, on_token_signed_out),
 ]
 
 

@@ -25,7 +25,7 @@ websocket = SessionMiddlewareStack(
             path(f"{BASE}/driver", socket("driver")),
             path(f"{BASE}/office", socket("office")),
             path(f"{BASE}/track/<str:token>", socket("track")),
-            re_path("", socket("nowhere")),
+            re_path("", socket("nowhere")),  # any other path: accepted, refused with an error frame and closed
         ]
     )
 )

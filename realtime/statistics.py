@@ -21,9 +21,9 @@ from rest_framework.views import APIView
 
 from accounts.roles import Side
 from realtime import log, presence
-from realtime.metrics import LAGS
+from realtime.metrics import LAG_BOUNDS_MS
 from web.metrics import percentile
-from web.system_metrics import HOUR, MINUTE, Counts, buckets, by_label, lately
+from web.system_metrics import HOUR, MINUTE, Counts, buckets, by_label, recent_figures
 
 Figures = dict[str, Any]
 LAG = "luckygas_hub_lag_seconds"
@@ -33,16 +33,16 @@ OPEN_SECONDS = "luckygas_websocket_open_seconds"
 
 
 def summary() -> Figures:
-    """Statistics of all servers: sockets now, rates per second and lag (ms) over the last minute, the rest per hour."""
-    hour, minute = lately(HOUR), lately(MINUTE)
+    """Statistics of all servers: open sockets now, rates and lag (ms) of the last minute, counts of the last hour."""
+    hour, minute = recent_figures(HOUR), recent_figures(MINUTE)
     counts, reconnects = hour.counts, by_label(hour.counts, RECONNECTS)
-    rates = {name: round(count / minute.seconds, 3) for name, count in _sums(minute.counts).items()}
+    rates = {name: round(count / minute.seconds, 3) for name, count in _rate_counts(minute.counts).items()}
     closed = counts.get(f"{OPEN_SECONDS}_count", 0)
     return {
         **connections(), **rates,
         "reconnects": int(sum(reconnects.values())), "resyncs": int(reconnects.get("false", 0)),
-        "disconnects": _whole(by_label(counts, "luckygas_websocket_disconnects_total")),
-        "errors": _whole(by_label(counts, ERRORS)),
+        "disconnects": _integers(by_label(counts, "luckygas_websocket_disconnects_total")),
+        "errors": _integers(by_label(counts, ERRORS)),
         "average_duration": round(counts[f"{OPEN_SECONDS}_sum"] / closed, 1) if closed else None,
         "bell_missed": int(counts.get("luckygas_bell_missed_total", 0)),
         "hub_lag_ms": lag_ms(minute.counts, 0.5), "hub_lag_p99_ms": lag_ms(minute.counts, 0.99),
@@ -50,16 +50,16 @@ def summary() -> Figures:
     }  # fmt: skip
 
 
-def _sums(counts: Counts) -> Counts:
+def _rate_counts(counts: Counts) -> Counts:
     return {
         "events_per_second": counts.get("luckygas_events_numbered_total", 0),
         "deliveries_per_second": counts.get("luckygas_event_deliveries_total", 0),
         "reconnect_rate": sum(by_label(counts, RECONNECTS).values()),
-        "error_rate": errors(counts),
+        "error_rate": count_errors(counts),
     }
 
 
-def errors(counts: Counts) -> float:
+def count_errors(counts: Counts) -> float:
     """The number of refusals sent to clients."""
     return sum(by_label(counts, ERRORS).values())
 
@@ -73,18 +73,20 @@ def lag_ms(counts: Counts, share: float) -> float | None:
 def _lag_histogram(counts: Counts) -> dict[str, int]:
     """The number of events by upper bound in ms; each counts in the smallest bucket that fits."""
     found = buckets(counts, LAG).get("", {})
-    up_to = [0, *(int(found.get(bound / 1000, 0)) for bound in LAGS), int(found.get(math.inf, 0))]
-    return dict(zip([*map(str, LAGS), "more"], (after - before for before, after in pairwise(up_to)), strict=True))
+    up_to = [0, *(int(found.get(bound / 1000, 0)) for bound in LAG_BOUNDS_MS), int(found.get(math.inf, 0))]
+    return dict(
+        zip([*map(str, LAG_BOUNDS_MS), "more"], (after - before for before, after in pairwise(up_to)), strict=True)
+    )
 
 
-def _whole(counts: Counts) -> dict[str, int]:
+def _integers(counts: Counts) -> dict[str, int]:
     return {name: int(count) for name, count in counts.items()}
 
 
 def connections() -> Figures:
     """The number of open sockets, by role and by endpoint, and of the servers that hold them."""
     role, endpoint, servers = Counter[str](), Counter[str](), set[str]()
-    for row in presence.live().order_by().values("role", "endpoint", "instance").annotate(count=Count("pk")):
+    for row in presence.live_rows().order_by().values("role", "endpoint", "instance").annotate(count=Count("pk")):
         role[row["role"]] += row["count"]
         endpoint[row["endpoint"]] += row["count"]
         servers.add(row["instance"])
@@ -92,15 +94,15 @@ def connections() -> Figures:
     return totals | {"servers": len(servers)}
 
 
-def rows() -> Iterator[Metric]:
+def gauges() -> Iterator[Metric]:
     """Prometheus gauges of all servers, read from the database."""
-    oldest = log.oldest_waiting()
+    oldest = log.oldest_waiting_time()
     waits = max((timezone.now() - oldest).total_seconds(), 0.0) if oldest else 0.0
     yield GaugeMetricFamily(
         "luckygas_outbox_oldest_seconds", "The age of the oldest committed change that is not yet numbered.", waits
     )
     counts: dict[tuple[str, str], int] = dict.fromkeys(product(map(str, Side), ["ws"]), 0)
-    for row in presence.live().order_by().values("role", "endpoint").annotate(count=Count("pk")):
+    for row in presence.live_rows().order_by().values("role", "endpoint").annotate(count=Count("pk")):
         counts[row["role"], row["endpoint"]] = row["count"]
     text = "Sockets that are open now."
     sockets = GaugeMetricFamily("luckygas_websocket_connections", text, labels=["role", "endpoint"])
@@ -122,7 +124,7 @@ def _rate() -> serializers.FloatField:
 
 def _lag() -> serializers.FloatField:
     return serializers.FloatField(
-        allow_null=True, help_text=_("From the change to the socket, over the last one to two minutes.")
+        allow_null=True, help_text=_("Milliseconds from the change to the sending, over the last one to two minutes.")
     )
 
 
@@ -130,19 +132,24 @@ class WebSocketStatistics(serializers.Serializer[Any]):
     """Statistics of all servers. Counts cover the last hour."""
 
     connections = serializers.IntegerField()
-    by_role, by_endpoint = _counts(_("Connections now.")), _counts(_("Connections now."))
+    by_role, by_endpoint = (
+        _counts(_("Open connections at this moment.")),
+        _counts(_("Open connections at this moment.")),
+    )
     servers = serializers.IntegerField(help_text=_("Processes with open connections."))
     events_per_second, deliveries_per_second = _rate(), _rate()
     reconnects = serializers.IntegerField(help_text=_("Connections that resumed from a cursor."))
     reconnect_rate = _rate()
     resyncs = serializers.IntegerField(help_text=_("Connections whose cursor was too old."))
-    disconnects = _counts(_("By close code."))
-    errors = _counts(_("By code."))  # type: ignore[assignment]  # a field here; nothing is validated
+    disconnects = _counts(_("Ended connections by close code."))
+    errors = _counts(_("Errors by code."))  # type: ignore[assignment]  # a field here; nothing is validated
     error_rate = _rate()
-    average_duration = serializers.FloatField(allow_null=True, help_text=_("Seconds, for connections that have ended."))
+    average_duration = serializers.FloatField(
+        allow_null=True, help_text=_("Average seconds of connections that have ended.")
+    )
     bell_missed = serializers.IntegerField(help_text=_("Events found by polling, without a wake-up message."))
     hub_lag_ms, hub_lag_p99_ms = _lag(), _lag()
-    hub_lag_histogram = _counts(_("Events by upper limit in milliseconds."))
+    hub_lag_histogram = _counts(_("Number of events by delay; each key is an upper limit in milliseconds."))
 
 
 class Statistics(APIView):

@@ -2,11 +2,11 @@
 
     uvicorn --ws realtime.uvicorn_protocols:FrameProtocol --http realtime.uvicorn_protocols:HttpProtocol
 
-The site works without them too, as on daphne: then each frame goes through ASGI's `send`. They use internal attributes
-of `WebSocketsSansIOProtocol` and `HttpToolsProtocol`, and provide (docs/realtime.md, “Limits”):
+The site works without them too, for example on daphne: then each frame goes through ASGI's `send`. The classes use
+internal attributes of `WebSocketsSansIOProtocol` and `HttpToolsProtocol`. They provide (docs/realtime.md, “Limits”):
 
-- A round of the hub is encoded once and written straight to the transports. A delivery costs 2.3 µs of CPU in a burst
-  instead of 17.4, and 60 instead of 75 one at a time (`make bench-quick`, medians of three).
+- The events of a round are encoded once and written straight to the transports. A delivery costs 2.3 µs of CPU in a
+  burst instead of 17.4, and 60 instead of 75 one at a time (`make bench-quick`, medians of three).
 - A request head that is too large (431) or too slow (408) is answered and its connection closed, on both protocols.
 - A client can read why it is closed: 1009 for a long message, 1012 with `retry_in` when the server restarts.
 """
@@ -24,13 +24,13 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from realtime.connection import EXTENSION, Batch
-from realtime.frames import restart
+from realtime.frames import restart_message
 
-# The most bytes of request line and headers. Browsers send a few KB; nginx accepts 32 KB.
-MAX_BYTES = 64 * 1024
-# The longest time for a head, from the connection or the first byte of the next request on it.
-LONGEST_SECONDS = 20.0
-# How long a refused client has to read the reason and close.
+# Maximum number of bytes of request line and headers. Browsers send a few KB; nginx accepts 32 KB.
+MAX_HEAD_BYTES = 64 * 1024
+# Maximum time for a request head, from the connection or, for later requests, from their first byte.
+MAX_HEAD_SECONDS = 20.0
+# How long a refused client has to read the reason and disconnect.
 ABORT_SECONDS = 5.0
 
 
@@ -44,62 +44,62 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        self._await_head()
+        self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end_deadline()
+        self._cancel_deadline()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
-            return  # but read it: closing with unread data resets the connection, and the client misses the reason
+            return  # discard it: closing with unread data would reset the connection before the client reads why
         super().data_received(data)
         self._received += len(data)
-        if self._deadline is not None and self._received > MAX_BYTES:
+        if self._deadline is not None and self._received > MAX_HEAD_BYTES:
             self._refuse(431)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._await_head()
+        self._start_deadline()
 
     def on_headers_complete(self) -> None:
-        self._end_deadline()
-        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_BYTES:
+        self._cancel_deadline()
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES:
             self._refuse(431)
-            raise ValueError("the head of the request is too large")  # so that it is parsed no further
+            raise ValueError("the head of the request is too large")  # so that httptools stops parsing
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         if not self._is_refused:
-            self._end_deadline()
+            self._cancel_deadline()
             super().send_400_response(msg)
 
-    def _await_head(self) -> None:
+    def _start_deadline(self) -> None:
         if self._deadline is None:
             self._received = 0
-            self._deadline = self.loop.call_later(LONGEST_SECONDS, self._refuse, 408)
+            self._deadline = self.loop.call_later(MAX_HEAD_SECONDS, self._refuse, 408)
 
-    def _end_deadline(self) -> None:
+    def _cancel_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
     def _refuse(self, status: int) -> None:
         self._is_refused = True
-        self._end_deadline()
+        self._cancel_deadline()
         refuse(self.transport, status)
 
 
 class FrameProtocol(WebSocketsSansIOProtocol):
-    """Provides an `Out` for encoded frames (`realtime.connection`) in the scope's extensions."""
+    """The `FrameWriter` of a connection (`realtime.connection`). Provides itself in the scope's extensions."""
 
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
-        # websockets refuses a large message by its frame header, before reading it. Compression would cost 300 KB each.
+        # websockets refuses a large message after its frame header. Compression would cost 300 KB per connection.
         config.ws_max_size, config.ws_per_message_deflate = settings.WEBSOCKET_MESSAGE_BYTES, False
         super().__init__(config, *args, **options)
 
     def data_received(self, data: bytes) -> None:
-        """Answers an invalid or too large handshake, for which uvicorn itself writes nothing."""
+        """Also answers an invalid or too large handshake, for which uvicorn writes nothing."""
         if self._is_refused():
             return
         super().data_received(data)
@@ -118,13 +118,13 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         await super().run_asgi()
 
     async def send(self, message: Any) -> None:
-        # A client left before it was accepted. uvicorn would report the first message as out of order.
+        # The client left before it was accepted. uvicorn would report the first message as out of order.
         if self.transport.is_closing() and not self.handshake_complete:
             raise ClientDisconnected
         await super().send(message)
 
     def write(self, batch: Batch) -> None:
-        """Writes whole frames. The server writes whole ones too, so they cannot interleave."""
+        """Writes whole frames. uvicorn also writes whole frames, so the two cannot interleave."""
         if self.handshake_complete and not self.close_sent and not self.transport.is_closing():
             self.transport.write(batch.frames)
 
@@ -132,7 +132,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         return 0 if self.writable.is_set() else self.transport.get_write_buffer_size()
 
     def drop(self, code: int) -> None:
-        """Closes without ASGI's `send`, which would wait for the client to read first."""
+        """Closes the connection without ASGI's `send`, which would wait until the client reads."""
         if not self.close_sent and not self.transport.is_closing():
             self.conn.send_close(code)
             self._end(code)
@@ -142,7 +142,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         if not self.close_sent and self.conn.close_sent is not None:
             self._end(self.conn.close_sent.code, self.conn.close_sent.reason)
             if self.transport.can_write_eof():
-                self.transport.write_eof()  # the client's answer is not read any more
+                self.transport.write_eof()  # the client's answer is not read after an error
 
     def _end(self, code: int, reason: str = "") -> None:
         """Sends the close frame and gives the client ABORT_SECONDS to read it."""
@@ -152,8 +152,8 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(ABORT_SECONDS, self.transport.abort)
 
     def shutdown(self) -> None:
-        """Tells the client when to reconnect, then closes with 1012, so that not all clients reconnect at once."""
-        self.write(Batch([restart()]))
+        """Sends the client a random time to reconnect at, so that not all do at once, and closes with 1012."""
+        self.write(Batch([restart_message()]))
         super().shutdown()
 
 
@@ -165,8 +165,9 @@ def refuse(transport: asyncio.Transport, status: int) -> None:
 
 
 def answer_and_close(transport: asyncio.Transport, answer: bytes) -> None:
-    """Writes `answer` and closes after the client did. Closing with unread data would reset the connection, and the
-    client would miss the answer.
+    """Writes `answer`. Closes when the client has disconnected, or after ABORT_SECONDS.
+
+    Closing at once, with unread data, would reset the connection, and the client would miss the answer.
     """
     transport.write(answer)
     if transport.can_write_eof():

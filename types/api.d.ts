@@ -14,7 +14,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sign out: end the tokens and sockets of this sign-in
+         * Sign out: end the tokens and close the sockets of this sign-in
          * @description Ends the sign-in of a refresh token. Its tokens get 401 from then on, and its sockets close.
          */
         post: operations["auth_logout"];
@@ -34,7 +34,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sign in: name and password for a pair of tokens
+         * Sign in with name and password, and get a pair of tokens
          * @description The access token works for 15 minutes, the refresh token once within 14 days.
          */
         post: operations["auth_token"];
@@ -54,8 +54,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Refresh: a refresh token for a new pair
-         * @description The new tokens have the present roles. Using the old refresh token again ends the sign-in.
+         * Exchange a refresh token for a new pair of tokens
+         * @description The new tokens have the current roles. Using the old refresh token again ends the sign-in.
          */
         post: operations["auth_token_refresh"];
         delete?: never;
@@ -73,13 +73,13 @@ export interface paths {
         };
         /**
          * List customers
-         * @description For the office. A driver may read the customers of their own open orders.
+         * @description The office may read and change customers; a driver may read the customers of their own open orders.
          */
         get: operations["customers_list"];
         put?: never;
         /**
          * Add a customer
-         * @description For the office. A driver may read the customers of their own open orders.
+         * @description The office may read and change customers; a driver may read the customers of their own open orders.
          */
         post: operations["customers_create"];
         delete?: never;
@@ -97,7 +97,7 @@ export interface paths {
         };
         /**
          * Read a customer
-         * @description For the office. A driver may read the customers of their own open orders.
+         * @description The office may read and change customers; a driver may read the customers of their own open orders.
          */
         get: operations["customers_retrieve"];
         put?: never;
@@ -107,7 +107,7 @@ export interface paths {
         head?: never;
         /**
          * Change a customer
-         * @description For the office. A driver may read the customers of their own open orders.
+         * @description The office may read and change customers; a driver may read the customers of their own open orders.
          */
         patch: operations["customers_partial_update"];
         trace?: never;
@@ -121,13 +121,13 @@ export interface paths {
         };
         /**
          * List drivers
-         * @description For the office. A driver may read their own record.
+         * @description The office may read and change drivers; a driver may read their own record.
          */
         get: operations["drivers_list"];
         put?: never;
         /**
          * Add a driver
-         * @description For the office. A driver may read their own record.
+         * @description The office may read and change drivers; a driver may read their own record.
          */
         post: operations["drivers_create"];
         delete?: never;
@@ -145,7 +145,7 @@ export interface paths {
         };
         /**
          * Read a driver
-         * @description For the office. A driver may read their own record.
+         * @description The office may read and change drivers; a driver may read their own record.
          */
         get: operations["drivers_retrieve"];
         put?: never;
@@ -155,7 +155,7 @@ export interface paths {
         head?: never;
         /**
          * Change a driver
-         * @description For the office. A driver may read their own record.
+         * @description The office may read and change drivers; a driver may read their own record.
          */
         patch: operations["drivers_partial_update"];
         trace?: never;
@@ -277,7 +277,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Say that no more late reports follow
+         * Report that no more late reports follow
          * @description A driver's telephone has sent all reports that waited for a signal.
          *
          *     The message of a late report waits for a minute, because a later report may make it untrue. This call ends
@@ -298,13 +298,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Take a provider's receipt
+         * Receive a provider's receipt
          * @description Called by SMS providers. 404: a wrong secret or an unknown id. 400: not a receipt of this message.
          */
         get: operations["notifications_callbacks_retrieve"];
         put?: never;
         /**
-         * Take a provider's receipt, as a form
+         * Receive a provider's receipt as a form
          * @description The same, for providers that post a form.
          */
         post: operations["notifications_callbacks_create"];
@@ -322,7 +322,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read the figures of messages
+         * Read the message statistics of a period
          * @description Messages by day, gateway and status, with arrivals and cost. By default of the last 30 days.
          */
         get: operations["notifications_statistics_retrieve"];
@@ -343,7 +343,7 @@ export interface paths {
         };
         /**
          * List orders
-         * @description The office sees all orders, drivers and customers their own. Other orders get 404.
+         * @description The office sees all orders, drivers and customers their own. Other orders return 404.
          */
         get: operations["orders_list"];
         put?: never;
@@ -367,7 +367,7 @@ export interface paths {
         };
         /**
          * Read an order
-         * @description The office sees all orders, drivers and customers their own. Other orders get 404.
+         * @description The office sees all orders, drivers and customers their own. Other orders return 404.
          */
         get: operations["orders_retrieve"];
         put?: never;
@@ -413,7 +413,7 @@ export interface paths {
         put?: never;
         /**
          * Store a signature or photo
-         * @description Uploads an image. Allowed after the delivery too, because a telephone without signal sends it later.
+         * @description Uploads an image, also after the delivery: a telephone without signal sends it later.
          */
         post: operations["orders_proof_images_create"];
         delete?: never;
@@ -431,7 +431,9 @@ export interface paths {
         };
         /**
          * Read a signature or photo
-         * @description For the office and the order's driver. Images of earlier attempts: for the office and their uploader.
+         * @description Returns the JPEG to the office and the order's driver.
+         *
+         *     A driver sees images of earlier attempts only if they uploaded them.
          */
         get: operations["orders_proof_images_retrieve"];
         put?: never;
@@ -457,7 +459,7 @@ export interface paths {
         head?: never;
         /**
          * Move an order to another status
-         * @description Moves the order. 409 `invalid_transition` or `version_conflict`: nothing was changed.
+         * @description Moves the order to another status. After an error (such as 409 `invalid_transition`) nothing was changed.
          */
         patch: operations["orders_status"];
         trace?: never;
@@ -473,7 +475,9 @@ export interface paths {
         put?: never;
         /**
          * Change several orders at once
-         * @description Each order succeeds or fails on its own. Applied in this order: date, priority, route; status; driver.
+         * @description Changes many orders. Each one succeeds or fails on its own.
+         *
+         *     The changes are applied in this order: date, priority, route; status; driver.
          */
         post: operations["orders_bulk_update"];
         delete?: never;
@@ -490,7 +494,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read the figures of a period
+         * Read the order statistics of a period
          * @description Statistics by delivery date, by default for the last 30 days. A period has at most 366 days.
          *
          *     `total` and `by_status` count all orders; the other figures exclude cancelled ones.
@@ -532,8 +536,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read what to know before taking an order
-         * @description What the office should know before it places an order, such as an open order or no mobile number.
+         * Read warnings about a customer before placing an order
+         * @description What the office should know before it places an order, for example that another order is open.
          */
         get: operations["orders_warnings"];
         put?: never;
@@ -553,7 +557,7 @@ export interface paths {
         };
         /**
          * Read how long operations take
-         * @description The number of calls of each operation in the last hour, and how long they took.
+         * @description The number of calls of each operation in the last hour, and their durations.
          */
         get: operations["performance_retrieve"];
         put?: never;
@@ -575,7 +579,7 @@ export interface paths {
         put?: never;
         /**
          * Clear the cache
-         * @description Forgets cached answers, 10,000 at most. Nothing else in Redis is touched.
+         * @description Deletes cached answers, at most 10,000. Other keys in Redis stay.
          */
         post: operations["performance_cache_clear"];
         delete?: never;
@@ -592,7 +596,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read the use of the caches
+         * Read the cache statistics
          * @description Hits, misses and size of each cache.
          */
         get: operations["performance_cache_stats"];
@@ -613,13 +617,13 @@ export interface paths {
         };
         /**
          * List products
-         * @description For the office. Drivers and customers may read active products.
+         * @description The office may read and change products; drivers and customers may read active ones.
          */
         get: operations["products_list"];
         put?: never;
         /**
          * Add a product
-         * @description For the office. Drivers and customers may read active products.
+         * @description The office may read and change products; drivers and customers may read active ones.
          */
         post: operations["products_create"];
         delete?: never;
@@ -637,7 +641,7 @@ export interface paths {
         };
         /**
          * Read a product
-         * @description For the office. Drivers and customers may read active products.
+         * @description The office may read and change products; drivers and customers may read active ones.
          */
         get: operations["products_retrieve"];
         put?: never;
@@ -647,7 +651,7 @@ export interface paths {
         head?: never;
         /**
          * Change a product
-         * @description For the office. Drivers and customers may read active products.
+         * @description The office may read and change products; drivers and customers may read active ones.
          */
         patch: operations["products_partial_update"];
         trace?: never;
@@ -661,13 +665,17 @@ export interface paths {
         };
         /**
          * List routes
-         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
+         * @description The office may read and change routes; a driver may read their own.
+         *
+         *     To remove a route, set its status to “cancelled”.
          */
         get: operations["routes_list"];
         put?: never;
         /**
          * Plan a route
-         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
+         * @description The office may read and change routes; a driver may read their own.
+         *
+         *     To remove a route, set its status to “cancelled”.
          */
         post: operations["routes_create"];
         delete?: never;
@@ -685,7 +693,9 @@ export interface paths {
         };
         /**
          * Read a route
-         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
+         * @description The office may read and change routes; a driver may read their own.
+         *
+         *     To remove a route, set its status to “cancelled”.
          */
         get: operations["routes_retrieve"];
         put?: never;
@@ -695,7 +705,9 @@ export interface paths {
         head?: never;
         /**
          * Change a route
-         * @description For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”.
+         * @description The office may read and change routes; a driver may read their own.
+         *
+         *     To remove a route, set its status to “cancelled”.
          */
         patch: operations["routes_partial_update"];
         trace?: never;
@@ -728,7 +740,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read the figures of WebSockets
+         * Read the WebSocket statistics
          * @description Returns open connections by role and endpoint, and events, deliveries, reconnects, errors and event lag.
          */
         get: operations["websocket_stats_retrieve"];
@@ -766,12 +778,12 @@ export interface components {
     schemas: {
         AllReported: {
             /**
-             * @description Messages that stopped waiting for a later report.
+             * @description Messages that no longer wait for a later report.
              * @example 17
              */
             messages: number;
         };
-        /** @description The driver to assign. */
+        /** @description The driver who gets the route. */
         AssignDriverInput: {
             /** @example 17 */
             driver: number;
@@ -798,7 +810,7 @@ export interface components {
              */
             ids: number[];
             /**
-             * @description By order id. An order whose version differs is not changed.
+             * @description The expected version by order id. An order with another version is not changed.
              * @example {
              *       "17": 4
              *     }
@@ -831,7 +843,7 @@ export interface components {
             /** @example default */
             cache: string;
             /**
-             * @description The longest time a cached answer is kept.
+             * @description How many seconds a response stays in the cache at most.
              * @example 17
              */
             seconds: number;
@@ -841,17 +853,17 @@ export interface components {
             misses: number;
             /**
              * Format: double
-             * @description Share of lookups, 0 to 1.
+             * @description Share of lookups that found a response in the cache, 0 to 1.
              * @example 0.95
              */
             hit_rate: number | null;
             /**
-             * @description Answers in the cache now; null if the cache does not respond.
+             * @description Responses in the cache now; null if the cache does not respond.
              * @example 17
              */
             size: number | null;
         };
-        /** @description Hits and misses are of the last hour and all servers. */
+        /** @description The figures of each cache. Hits and misses are those of all servers in the last hour. */
         CacheStatsOutput: {
             /** @description Whether there is a cache. Without Redis nothing is cached. */
             shared: boolean;
@@ -980,7 +992,7 @@ export interface components {
             /** @example 大安區信義路1號 */
             address: string;
             /**
-             * @description Leave empty to take it from the address.
+             * @description If empty, the area is taken from the address.
              * @example 大安區
              */
             area?: string;
@@ -1034,7 +1046,7 @@ export interface components {
             /** @example 大安區信義路1號 */
             address: string;
             /**
-             * @description Leave empty to take it from the address.
+             * @description If empty, the area is taken from the address.
              * @example 大安區
              */
             area?: string;
@@ -1088,7 +1100,7 @@ export interface components {
             segments: number;
             /**
              * Format: double
-             * @description What the provider reports as charged.
+             * @description Points that the provider reported as charged.
              * @example 1
              */
             points: number;
@@ -1096,19 +1108,19 @@ export interface components {
         DayOutput: {
             /**
              * Format: double
-             * @description Share of delivered orders, 0 to 1.
+             * @description Share of delivered orders that were on time, 0 to 1.
              * @example 0.95
              */
             on_time_share: number | null;
             /**
              * Format: double
-             * @description From confirmed to delivered.
+             * @description Minutes from confirmed to delivered: half of the orders took no longer.
              * @example 0.95
              */
             median_minutes: number | null;
             /**
              * Format: double
-             * @description 90 % of orders took no longer than this.
+             * @description Minutes from confirmed to delivered: 90 % of the orders took no longer.
              * @example 0.95
              */
             p90_minutes: number | null;
@@ -1188,7 +1200,11 @@ export interface components {
             /** Active */
             is_active?: boolean;
         };
-        /** @description The latest position (WGS 84; km/h; degrees from north; metres); null if the driver never sent one. */
+        /**
+         * @description A driver's latest position (WGS 84; km/h; degrees from north; metres).
+         *
+         *     Its fields are null if the driver never sent one.
+         */
         DriverPlace: {
             /** @example 17 */
             readonly driver: number;
@@ -1229,19 +1245,19 @@ export interface components {
         DriverSumOutput: {
             /**
              * Format: double
-             * @description Share of delivered orders, 0 to 1.
+             * @description Share of delivered orders that were on time, 0 to 1.
              * @example 0.95
              */
             on_time_share: number | null;
             /**
              * Format: double
-             * @description From confirmed to delivered.
+             * @description Minutes from confirmed to delivered: half of the orders took no longer.
              * @example 0.95
              */
             median_minutes: number | null;
             /**
              * Format: double
-             * @description 90 % of orders took no longer than this.
+             * @description Minutes from confirmed to delivered: 90 % of the orders took no longer.
              * @example 0.95
              */
             p90_minutes: number | null;
@@ -1256,17 +1272,17 @@ export interface components {
         };
         Error: {
             /**
-             * @description Stable, for programs.
+             * @description A stable code for programs.
              * @example LPG20
              */
             code: string;
             /**
-             * @description For people, in the caller's language.
+             * @description A sentence for people, in the caller's language.
              * @example Only the office may do this.
              */
             detail: string;
             /**
-             * @description The field it is about.
+             * @description The field that the error is about; null if it is about no single field.
              * @example text
              */
             attr: string | null;
@@ -1324,18 +1340,18 @@ export interface components {
             /** @example 17 */
             messages: number;
             /**
-             * @description Messages that a provider was asked to send.
+             * @description Messages that were handed to a provider.
              * @example 17
              */
             tried: number;
             /**
-             * @description Points of messages that the provider may charge for.
+             * @description Segments of messages that the provider may charge for.
              * @example 1
              */
             segments: number;
             /**
              * Format: double
-             * @description What the provider reports as charged.
+             * @description Points that the provider reported as charged.
              * @example 1
              */
             points: number;
@@ -1347,7 +1363,7 @@ export interface components {
             taken_share: number | null;
             /**
              * Format: double
-             * @description Share delivered, of messages with a final report, 0 to 1.
+             * @description Share of messages with a final report that were delivered, 0 to 1.
              * @example 0.95
              */
             delivered_share: number | null;
@@ -1390,7 +1406,7 @@ export interface components {
              * @example 2026-12-01T09:30:00+08:00
              */
             readonly recorded_at: string;
-            /** @description Done offline and reported later. `at` is when it happened. */
+            /** @description Whether the change was made offline and reported later. `at` is when it was made. */
             readonly sent_later: boolean;
             readonly details: unknown;
             /** @example 4 */
@@ -1451,17 +1467,17 @@ export interface components {
          * @description * `no_mobile` - no mobile number
          *     * `opt_out` - the customer opted out of this SMS
          *     * `switched_off` - this kind is turned off
-         *     * `not_registered` - it contains an unregistered link or telephone number
+         *     * `not_registered` - the text contains an unregistered link or telephone number
          *     * `too_long` - longer than three segments
-         *     * `overtaken` - no longer true at the time to send
+         *     * `overtaken` - the content is no longer true
          *     * `refused` - refused by the provider
          *     * `no_credit` - the account has no points left
-         *     * `channel_stopped` - the channel is stopped
+         *     * `channel_stopped` - the gateway is stopped
          *     * `busy` - the provider accepts no messages at the moment
          *     * `unreachable` - the provider could not be reached
-         *     * `no_answer` - the provider did not answer
+         *     * `no_answer` - the provider did not respond
          *     * `interrupted` - the sending process stopped
-         *     * `unknown_code` - the provider answered with an unknown code
+         *     * `unknown_code` - the provider responded with an unknown code
          *     * `no_such_number` - this number does not exist
          *     * `not_reached` - the telephone was off or out of reach
          * @enum {string}
@@ -1513,10 +1529,10 @@ export interface components {
             /** @example 大安區信義路1號 */
             address: string;
         };
-        /** @description A custom event: to a channel or to one user; `system.message` and `maintenance.alert` to all unless named. */
+        /** @description A custom event for a channel or a user. If neither is given, system.message and maintenance.alert go to all. */
         NewEvent: {
             /**
-             * @description system.message, maintenance.alert, notification, or custom.…
+             * @description system.message, maintenance.alert, notification, or custom. and a name, such as custom.shift.
              * @example custom.shift
              */
             type: string;
@@ -1536,7 +1552,7 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description An order to place. Repeating the same `ref` returns the order it created. */
+        /** @description An order to place. A repeated `ref` returns the order that the first request placed. */
         NewOrder: {
             items: components["schemas"]["ItemInput"][];
             /**
@@ -1551,7 +1567,7 @@ export interface components {
             notes?: string;
             priority?: components["schemas"]["PriorityEnum"];
             /**
-             * @description Required for the office. Customers order for themselves.
+             * @description Required for the office, unless `new_customer` is given. Customers leave it out and order for themselves.
              * @example 17
              */
             customer?: number;
@@ -1608,7 +1624,7 @@ export interface components {
             readonly segments: number;
             /**
              * Format: double
-             * @description What the provider charged.
+             * @description Points that the provider charged.
              * @example 1
              */
             readonly points: number | null;
@@ -1714,7 +1730,7 @@ export interface components {
             readonly segments: number;
             /**
              * Format: double
-             * @description What the provider charged.
+             * @description Points that the provider charged.
              * @example 1
              */
             readonly points: number | null;
@@ -1875,13 +1891,13 @@ export interface components {
             total_ms: number;
             /**
              * Format: double
-             * @description Exact to the steps 1, 2, 5, 10, 20 ms and so on.
+             * @description Estimated from counts in the steps 1, 2, 5, 10, 20 ms and so on.
              * @example 0.95
              */
             p50_ms: number;
             /**
              * Format: double
-             * @description Exact to the steps 1, 2, 5, 10, 20 ms and so on.
+             * @description Estimated from counts in the steps 1, 2, 5, 10, 20 ms and so on.
              * @example 0.95
              */
             p95_ms: number;
@@ -1899,7 +1915,7 @@ export interface components {
              */
             timestamp: string;
         };
-        /** @description Order data for its driver and its customer. `previous_status`: only in `order.status_changed`. */
+        /** @description Order data for the order's driver and customer. `previous_status`: only in `order.status_changed`. */
         OrderEventData: {
             /**
              * ID
@@ -1989,7 +2005,7 @@ export interface components {
             readonly eta: string | null;
             /**
              * Format: date-time
-             * @description When the last status change happened, if it was done offline and reported later. Otherwise null.
+             * @description Time of the last status change, if it was made offline and reported later; otherwise null.
              * @example 2026-12-01T09:30:00+08:00
              */
             readonly reported_later?: string | null;
@@ -2192,7 +2208,7 @@ export interface components {
             /** @example 大安區信義路1號 */
             address?: string;
             /**
-             * @description Leave empty to take it from the address.
+             * @description If empty, the area is taken from the address.
              * @example 大安區
              */
             area?: string;
@@ -2246,7 +2262,7 @@ export interface components {
             /** Active */
             is_active?: boolean;
         };
-        /** @description Only the named fields change. `version`, if given, must be the current one. */
+        /** @description The fields to change; others stay. `version`, if given, must be the current one. */
         PatchedOrderChanges: {
             items?: components["schemas"]["ItemInput"][];
             /**
@@ -2309,7 +2325,7 @@ export interface components {
             /** Active */
             is_active?: boolean;
         };
-        /** @description One driver's stops of one day. */
+        /** @description A route: the orders that one driver delivers on one day. `driver` may be assigned later. */
         PatchedRoute: {
             /** @example 17 */
             readonly id?: number;
@@ -2324,12 +2340,12 @@ export interface components {
             driver?: number | null;
             status?: components["schemas"]["RouteStatusEnum"];
             /**
-             * @description Without cancelled orders.
+             * @description Cancelled orders are not counted.
              * @example 8
              */
             readonly total_stops?: number;
         };
-        /** @description The status to move to, and the reason. `at` is when it happened. */
+        /** @description The status to move to, and the reason. `at` is when the move happened. */
         PatchedStatusInput: {
             /** @example nobody there */
             reason?: string;
@@ -2344,12 +2360,12 @@ export interface components {
              */
             at?: string;
             /**
-             * @description For “assigned”, if the route has no driver.
+             * @description For the status “assigned”, if the order's route has no driver.
              * @example 17
              */
             driver?: number;
         };
-        /** @description Of the last hour and all servers. */
+        /** @description The figures of all servers in the last hour. */
         PerformanceOutput: {
             /** @description Whether the switch performance_monitoring is on. */
             measuring: boolean;
@@ -2415,7 +2431,7 @@ export interface components {
             /** @example 17 */
             delivered: number;
         };
-        /** @description A JPEG or PNG of at most 2 MB. Repeating a `ref` stores nothing new. */
+        /** @description A JPEG or PNG of at most 2 MB. A repeated `ref` returns the image that the first request stored. */
         ProofImageInput: {
             kind: components["schemas"]["ProofImageKindEnum"];
             /** Format: binary */
@@ -2468,12 +2484,12 @@ export interface components {
         /** @description Refuses unknown fields: a misspelt name must not look like success. */
         Resend: {
             /**
-             * @description Send it even if the customer opted out or its kind is turned off.
+             * @description Send the message even if the customer opted out or this kind of message is turned off.
              * @default false
              */
             overrule: boolean;
         };
-        /** @description One driver's stops of one day. */
+        /** @description A route: the orders that one driver delivers on one day. `driver` may be assigned later. */
         Route: {
             /** @example 17 */
             readonly id: number;
@@ -2488,7 +2504,7 @@ export interface components {
             driver?: number | null;
             status?: components["schemas"]["RouteStatusEnum"];
             /**
-             * @description Without cancelled orders.
+             * @description Cancelled orders are not counted.
              * @example 8
              */
             readonly total_stops: number;
@@ -2520,18 +2536,18 @@ export interface components {
             /** @example 17 */
             messages: number;
             /**
-             * @description Messages that a provider was asked to send.
+             * @description Messages that were handed to a provider.
              * @example 17
              */
             tried: number;
             /**
-             * @description Points of messages that the provider may charge for.
+             * @description Segments of messages that the provider may charge for.
              * @example 1
              */
             segments: number;
             /**
              * Format: double
-             * @description What the provider reports as charged.
+             * @description Points that the provider reported as charged.
              * @example 1
              */
             points: number;
@@ -2543,7 +2559,7 @@ export interface components {
             taken_share: number | null;
             /**
              * Format: double
-             * @description Share delivered, of messages with a final report, 0 to 1.
+             * @description Share of messages with a final report that were delivered, 0 to 1.
              * @example 0.95
              */
             delivered_share: number | null;
@@ -2558,19 +2574,19 @@ export interface components {
         StatisticsOutput: {
             /**
              * Format: double
-             * @description Share of delivered orders, 0 to 1.
+             * @description Share of delivered orders that were on time, 0 to 1.
              * @example 0.95
              */
             on_time_share: number | null;
             /**
              * Format: double
-             * @description From confirmed to delivered.
+             * @description Minutes from confirmed to delivered: half of the orders took no longer.
              * @example 0.95
              */
             median_minutes: number | null;
             /**
              * Format: double
-             * @description 90 % of orders took no longer than this.
+             * @description Minutes from confirmed to delivered: 90 % of the orders took no longer.
              * @example 0.95
              */
             p90_minutes: number | null;
@@ -2611,7 +2627,7 @@ export interface components {
             /** @example mitake */
             readonly gateway: string;
             /**
-             * The customer's answer
+             * The customer's reply
              * @example 謝謝
              */
             readonly reply: string;
@@ -2633,7 +2649,7 @@ export interface components {
             /** @example office-demo */
             password: string;
         };
-        /** @description The response of both calls; only for the schema. */
+        /** @description A pair of tokens: the response of sign-in and refresh. */
         TokenPair: {
             /** @example eyJhbGciOiJIUzI1NiIs… */
             readonly access: string;
@@ -2650,12 +2666,12 @@ export interface components {
         };
         WarningOutput: {
             /**
-             * @description Stable, for programs.
+             * @description A stable code for programs.
              * @example LPG20
              */
             code: string;
             /**
-             * @description For people, in the caller's language.
+             * @description A sentence for people, in the caller's language.
              * @example Only the office may do this.
              */
             detail: string;
@@ -2664,11 +2680,11 @@ export interface components {
         WebSocketStatistics: {
             /** @example 17 */
             connections: number;
-            /** @description Connections now. */
+            /** @description Open connections at this moment. */
             by_role: {
                 [key: string]: number;
             };
-            /** @description Connections now. */
+            /** @description Open connections at this moment. */
             by_endpoint: {
                 [key: string]: number;
             };
@@ -2705,11 +2721,11 @@ export interface components {
              * @example 17
              */
             resyncs: number;
-            /** @description By close code. */
+            /** @description Ended connections by close code. */
             disconnects: {
                 [key: string]: number;
             };
-            /** @description By code. */
+            /** @description Errors by code. */
             errors: {
                 [key: string]: number;
             };
@@ -2721,7 +2737,7 @@ export interface components {
             error_rate: number;
             /**
              * Format: double
-             * @description Seconds, for connections that have ended.
+             * @description Average seconds of connections that have ended.
              * @example 0.95
              */
             average_duration: number | null;
@@ -2732,17 +2748,17 @@ export interface components {
             bell_missed: number;
             /**
              * Format: double
-             * @description From the change to the socket, over the last one to two minutes.
+             * @description Milliseconds from the change to the sending, over the last one to two minutes.
              * @example 0.95
              */
             hub_lag_ms: number | null;
             /**
              * Format: double
-             * @description From the change to the socket, over the last one to two minutes.
+             * @description Milliseconds from the change to the sending, over the last one to two minutes.
              * @example 0.95
              */
             hub_lag_p99_ms: number | null;
-            /** @description Events by upper limit in milliseconds. */
+            /** @description Number of events by delay; each key is an upper limit in milliseconds. */
             hub_lag_histogram: {
                 [key: string]: number;
             };
@@ -2789,7 +2805,7 @@ export interface components {
             readonly eta: string | null;
             /**
              * Format: date-time
-             * @description When the last status change happened, if it was done offline and reported later. Otherwise null.
+             * @description Time of the last status change, if it was made offline and reported later; otherwise null.
              * @example 2026-12-01T09:30:00+08:00
              */
             readonly reported_later?: string | null;
@@ -2847,7 +2863,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description A value is wrong: correct the field `attr`. */
+        /** @description A value is wrong. Correct the field in `attr`. */
         Error400: {
             headers: {
                 [name: string]: unknown;
@@ -2868,7 +2884,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description No valid token: sign in again. */
+        /** @description The token is missing, invalid or expired. Sign in again. */
         Error401: {
             headers: {
                 [name: string]: unknown;
@@ -2880,7 +2896,7 @@ export interface components {
                  *       "errors": [
                  *         {
                  *           "code": "not_authenticated",
-                 *           "detail": "Please sign in.",
+                 *           "detail": "Authentication credentials were not provided.",
                  *           "attr": null
                  *         }
                  *       ]
@@ -2910,7 +2926,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description There is none, or it is not yours. */
+        /** @description The object does not exist, or you may not see it. */
         Error404: {
             headers: {
                 [name: string]: unknown;
@@ -2931,7 +2947,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description This path has no such method. */
+        /** @description This path does not support the method. */
         Error405: {
             headers: {
                 [name: string]: unknown;
@@ -2952,7 +2968,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description Ask for JSON. */
+        /** @description The `Accept` header excludes JSON. Accept application/json. */
         Error406: {
             headers: {
                 [name: string]: unknown;
@@ -2973,7 +2989,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description It was changed meanwhile, or cannot become that. Nothing was changed: read it again. */
+        /** @description The object was changed meanwhile, or does not allow this change. Nothing was changed. Read it again. */
         Error409: {
             headers: {
                 [name: string]: unknown;
@@ -2994,7 +3010,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description The cursor is too old: load the data afresh. */
+        /** @description The cursor is too old. Load the current state. */
         Error410: {
             headers: {
                 [name: string]: unknown;
@@ -3006,7 +3022,7 @@ export interface components {
                  *       "errors": [
                  *         {
                  *           "code": "cursor_gone",
-                 *           "detail": "Load the present state.",
+                 *           "detail": "This cursor is too old or belongs to another event log. Load the current state and resume from its cursor.",
                  *           "attr": "since"
                  *         }
                  *       ]
@@ -3027,7 +3043,7 @@ export interface components {
                  *       "errors": [
                  *         {
                  *           "code": "too_large",
-                 *           "detail": "The request is too large.",
+                 *           "detail": "The request is too large. Please send it in smaller parts.",
                  *           "attr": null
                  *         }
                  *       ]
@@ -3057,7 +3073,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description Too many requests: wait as `Retry-After` says. */
+        /** @description Too many requests. Wait for the seconds in `Retry-After`. */
         Error429: {
             headers: {
                 [name: string]: unknown;
@@ -3078,7 +3094,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description Our fault: `X-Request-ID` names it in the log. */
+        /** @description An error on our side. The log has its cause under `X-Request-ID`. */
         Error500: {
             headers: {
                 [name: string]: unknown;
@@ -3090,7 +3106,7 @@ export interface components {
                  *       "errors": [
                  *         {
                  *           "code": "error",
-                 *           "detail": "A server error occurred.",
+                 *           "detail": "Something went wrong on our side and was logged. Please try again later.",
                  *           "attr": null
                  *         }
                  *       ]
@@ -3099,7 +3115,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorResponse"];
             };
         };
-        /** @description Not possible for the moment: repeat it after `Retry-After`. */
+        /** @description Not possible at the moment. Retry after the seconds in `Retry-After`. */
         Error503: {
             headers: {
                 [name: string]: unknown;
@@ -3111,7 +3127,7 @@ export interface components {
                  *       "errors": [
                  *         {
                  *           "code": "row_locked",
-                 *           "detail": "Somebody else is changing this. Please try again.",
+                 *           "detail": "Someone else is changing this. Nothing was changed; please try again in a moment.",
                  *           "attr": null
                  *         }
                  *       ]
@@ -3260,7 +3276,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3330,7 +3346,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3405,7 +3421,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3475,7 +3491,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3549,7 +3565,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3587,7 +3603,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3702,7 +3718,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3737,7 +3753,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3836,7 +3852,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer that the provider expects. */
+            /** @description The response that the provider expects. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3872,7 +3888,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer that the provider expects. */
+            /** @description The response that the provider expects. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3906,7 +3922,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -3933,10 +3949,10 @@ export interface operations {
                 area?: string;
                 /** @description One or more, separated by commas. */
                 customer?: number[];
-                /** @description Scheduled for this day, or last changed on it. */
+                /** @description Orders that are scheduled for this day or were last changed on it. */
                 day?: string;
                 driver?: number;
-                /** @description With `customer`: at most this many of the newest orders of each. */
+                /** @description Only with `customer`: at most this many orders of each customer, the newest ones. */
                 latest?: number;
                 /**
                  * @description Ordering
@@ -3990,7 +4006,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4062,7 +4078,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4214,7 +4230,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4322,7 +4338,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4349,10 +4365,10 @@ export interface operations {
                 area?: string;
                 /** @description One or more, separated by commas. */
                 customer?: number[];
-                /** @description Scheduled for this day, or last changed on it. */
+                /** @description Orders that are scheduled for this day or were last changed on it. */
                 day?: string;
                 driver?: number;
-                /** @description With `customer`: at most this many of the newest orders of each. */
+                /** @description Only with `customer`: at most this many orders of each customer, the newest ones. */
                 latest?: number;
                 /**
                  * @description Ordering
@@ -4406,7 +4422,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4441,7 +4457,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4582,7 +4598,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4652,7 +4668,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4750,7 +4766,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;
@@ -4820,7 +4836,7 @@ export interface operations {
         responses: {
             200: {
                 headers: {
-                    /** @description The last event id of the event log when these rows were read. */
+                    /** @description The cursor: the id of the last event when these rows were read. */
                     "Last-Event-Id"?: number;
                     /** @description The epoch of the event log that this cursor belongs to. */
                     "Last-Event-Epoch"?: string;

@@ -1,20 +1,22 @@
-/** The data that the driver's page stores on the phone, and its events. */
-import type { Moved, OrderRow, OrderStatus, Proof } from "./rows";
+/** The data that the driver's page stores on the phone, and the events of the page's modules. */
+import type { MoveResult, OrderRow, OrderStatus, Proof } from "./rows";
 
-/** The time data stored with a report when it is made (`report-time.js`). */
+/** The time data stored with a report when the driver makes it (`report-time.js`). All in milliseconds. */
 export interface ReportTime {
-  /** The phone's clock, in milliseconds since 1970. */
+  /** The phone's clock, since 1970. */
   at: number;
+  /** What to add to the phone's clock to get the server's time; null if it was not known. */
   offsetMs: number | null;
+  /** The earliest possible time by the server's clock, since 1970. */
   notBefore: number;
 }
 
-interface OfOrder {
+interface OrderReference {
   order: number;
   number: string;
 }
 
-export interface StatusReport extends OfOrder {
+export interface StatusReport extends OrderReference {
   kind: "status";
   to: OrderStatus;
   reason: string;
@@ -22,7 +24,7 @@ export interface StatusReport extends OfOrder {
 
 export type ProofBody = Proof & Required<Pick<Proof, "amount_collected" | "cylinder_serials">>;
 
-export interface DeliveryReport extends OfOrder {
+export interface DeliveryReport extends OrderReference {
   kind: "delivery";
   to: OrderStatus;
   body: ProofBody;
@@ -33,19 +35,22 @@ export interface ProofImage {
   blob: Blob;
 }
 
-export interface ImageReport extends OfOrder, ProofImage {
+export interface ImageReport extends OrderReference, ProofImage {
   kind: "image";
   to?: undefined;
 }
 
 export type Report = StatusReport | DeliveryReport | ImageReport;
 export type NewEntry = Report & ReportTime & { ref: string };
-/** `n` increases. `refused`: the server will never accept the entry; `detail` is null if an earlier entry was refused. */
+/**
+ * A report in the queue. `n` increases from entry to entry. `refused`: the server will never accept the entry; `detail` is null if
+ * the reason is that an earlier entry was refused.
+ */
 export type Entry = NewEntry & { n: number; refused?: { detail: string | null } };
 
 export interface QueueEvents {
   changed: undefined;
-  done: { entry: Entry; data: Moved | OrderRow };
+  done: { entry: Entry; data: MoveResult | OrderRow };
   refused: Entry;
   "sign-in": undefined;
   "other-user": undefined;
@@ -69,7 +74,7 @@ export interface DatabaseEvents {
   cleared: undefined;
 }
 
-/** A stop as the driver sees it, with the status of the latest waiting report. */
+/** A stop as the page shows it. `status` is that of the latest report that waits to be sent, if there is one. */
 export interface Stop {
   row: OrderRow;
   status: OrderStatus;

@@ -52,7 +52,7 @@ export interface EventData {
   "maintenance.alert": Notice;
 }
 
-/** An event without `id` is not in the log. */
+/** The frame of an event. An event without `id` is not in the event log. */
 export interface Envelope<Type, Data> {
   type: Type;
   id?: number;
@@ -96,7 +96,7 @@ export type FlatFrame =
 
 export type Frame = EventFrame | FlatFrame;
 
-/** A message of a page. */
+/** A message that a page sends. */
 export interface Message {
   type: string;
   ref?: string;
@@ -105,7 +105,7 @@ export interface Message {
 
 export type SocketState = "connecting" | "live" | "reconnecting" | "offline" | "polling" | "reloading" | "closed";
 
-/** The value that handlers of a `LuckyGasSocket` get, by event name. */
+/** For each event of a `LuckyGasSocket`, the value that its handlers get. */
 export type SocketEvents = { [Type in Frame["type"]]: Extract<Frame, { type: Type }> } & {
   "*": Frame;
   state: SocketState;

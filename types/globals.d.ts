@@ -16,7 +16,7 @@ declare class BarcodeDetector {
   detect(image: CanvasImageSource): Promise<{ rawValue: string }[]>;
 }
 
-/** Offers to put the page on the home screen (Chromium). */
+/** Chromium's event when the page can be put on the home screen; `prompt` asks the user. */
 interface BeforeInstallPromptEvent extends Event {
   prompt(): void;
 }

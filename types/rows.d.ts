@@ -7,7 +7,7 @@ export type OrderStatus = Schemas["OrderStatusEnum"];
 export type TimeSlot = Schemas["TimeSlotEnum"];
 export type OrderRow = Schemas["OrderOutput"];
 export type OrderItem = Schemas["ItemOutput"];
-export type Moved = Schemas["MoveOutput"];
+export type MoveResult = Schemas["MoveOutput"];
 export type Proof = Schemas["ConfirmationInput"];
 export type EventPage = Schemas["EventPage"];
 export type ApiProblem = Schemas["Error"];
@@ -19,8 +19,8 @@ export interface LogEnd {
 }
 
 /** Turns the schema's path “orders/{id}/” into the type of matching paths: `orders/${number}/`. */
-type Filled<Path> = Path extends `${infer Before}{${string}}${infer After}`
-  ? `${Before}${number}${Filled<After>}`
+type FilledPath<Path> = Path extends `${infer Before}{${string}}${infer After}`
+  ? `${Before}${number}${FilledPath<After>}`
   : Path;
 type WithoutQuery<Path> = Path extends `${infer Resource}?${string}` ? Resource : Path;
 type BodyOf<Operation> = Operation extends {
@@ -31,10 +31,10 @@ type BodyOf<Operation> = Operation extends {
     ? Body
     : never;
 
-/** The response type of an API call by the schema, for a path as in `api.js`; `never` if there is no such call. */
+/** The response type of an API call. `Path` is written as in calls of `api.js`. `never` if the schema has no such call. */
 export type Answer<Method extends "get" | "post" | "patch", Path extends string> = {
-  [Key in keyof paths]: `/api/v1/${WithoutQuery<Path>}` extends Filled<Key> ? BodyOf<paths[Key][Method]> : never;
+  [Key in keyof paths]: `/api/v1/${WithoutQuery<Path>}` extends FilledPath<Key> ? BodyOf<paths[Key][Method]> : never;
 }[keyof paths];
 
-/** A row of a list. */
+/** The type of the rows in the list at `Path`. */
 export type RowOf<Path extends string> = Answer<"get", Path> extends { results: (infer Row)[] } ? Row : never;

@@ -20,7 +20,7 @@ class Source(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A user and a channel. `by` is None when the system itself acts: a command, the import."""
+    """A user and a channel (a `Source`). `by` is None when no user acts, for example in a management command."""
 
     by: User | None = None
     source: str = Source.COMMAND

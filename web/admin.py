@@ -1,7 +1,7 @@
 """Base classes for the admin's pages.
 
-They delete nothing, show a `Refusal` as a form error, and answer malformed addresses without a 500. The module also
-has the confirmation page, the page “History”, and the admin of the feature switches.
+They delete no rows, show a `Refusal` as a form error, and show an error message for a malformed query string. The
+module also has the confirmation page, the page “History”, and the admin of the feature switches.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ if TYPE_CHECKING:
 else:
     ModelAdmin, ModelForm, Inline = admin.ModelAdmin, forms.ModelForm, admin.TabularInline
 
-# The most rows that one action may change. Django accepts at most 1,000 fields in one form.
+# The maximum number of rows that one action may change. Django accepts at most 1,000 fields in one form.
 MAX_AT_ONCE = 500
-OVERTAKEN = _(
+EDIT_CONFLICT = _(
     "Someone else changed this to “%(now)s” after you opened the page. Please reopen the page and make "
     "your change again."
 )
-# The most subjects that a confirmation page lists, and the most changes that a page “History” lists.
+# The maximum number of rows that a confirmation page lists, and of changes that a page “History” lists.
 MAX_SHOWN, MAX_CHANGES = 20, 200
 EMPTY = "–"
 # django-waffle has no Chinese translation. These lines put its texts into our catalogue.
-WORDS = (
+WAFFLE_TEXTS = (
     gettext_noop("Switch"), gettext_noop("Name"), gettext_noop("Active"), gettext_noop("Note"), gettext_noop("Created"),
     gettext_noop("Modified"), gettext_noop("The human/computer readable name."),
     gettext_noop("Is this switch active?"), gettext_noop("Note where this Switch is used."),
@@ -64,7 +64,7 @@ WORDS = (
 
 
 def user_of(request: HttpRequest) -> User:
-    """The signed-in user. The admin admits only signed-in staff, so there always is one."""
+    """The signed-in user. Always exists, because only signed-in staff can open the admin."""
     return cast("User", request.user)
 
 
@@ -94,7 +94,10 @@ def column_of(options: Any, lookup: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button above a form. It posts to `url` at once, or (`posts=False`) links to a confirmation page."""
+    """A button above a form. It sends the fields `hidden` to `url` by POST.
+
+    With `posts=False` it is a link to the confirmation page at `url`.
+    """
 
     label: str | Promise
     url: str
@@ -105,8 +108,9 @@ class Button:
 class BaseAdminForm(ModelForm):
     """A form that shows a `Refusal` as an error and merges concurrent edits.
 
-    The form posts the initial values of its fields too. Only fields that the user changed are written, so edits that
+    The form also posts the initial values of its fields. Only fields that the user changed are written, so edits that
     somebody else saved meanwhile stay. If both changed the same field, the form shows an error and writes nothing.
+    `merges = False` in a subclass writes every field.
     """
 
     refusal: Refusal | None = None
@@ -122,37 +126,38 @@ class BaseAdminForm(ModelForm):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
-        for bound in filter(self._was_shown, self):
+        for bound in filter(self._has_initial_value, self):
             if bound.name not in self.changed_data:
                 cleaned.pop(bound.name, None)
-            elif self._was_overtaken(bound):
+            elif self._is_conflict(bound):
                 now = bound.field.prepare_value(bound.initial)
-                self.add_error(bound.name, OVERTAKEN % {"now": now})
+                self.add_error(bound.name, EDIT_CONFLICT % {"now": now})
         if self.refusal is not None:
             attr = self.refusal.attr
             self.add_error(attr if attr in self.fields else None, str(self.refusal))
         return cleaned
 
-    def _was_shown(self, bound: BoundField) -> bool:
+    def _has_initial_value(self, bound: BoundField) -> bool:
+        """Whether the request has the value that the form showed for this field."""
         hidden = bound.field.hidden_widget()
         shown = bound.field.show_hidden_initial
         return shown and not hidden.value_omitted_from_data(self.data, self.files, bound.html_initial_name)
 
-    def _was_overtaken(self, bound: BoundField) -> bool:
-        """Whether the row now holds neither the value that was shown nor the submitted one."""
+    def _is_conflict(self, bound: BoundField) -> bool:
+        """Whether the row now holds neither the value that the form showed nor the submitted one."""
         shown = bound.field.hidden_widget().value_from_datadict(self.data, self.files, bound.html_initial_name)
         return not any(self._holds(bound, value) for value in (shown, bound.data))
 
     def _holds(self, bound: BoundField, value: Any) -> bool:
-        """Whether the row holds `value`. Ignores white space: browsers change the line ends of texts from the API."""
+        """Whether the row holds `value`. Ignores white space, because browsers change the line ends of texts."""
         now = bound.field.prepare_value(bound.initial)
         if isinstance(now, str):
             return "".join(now.split()) == "".join(str(value).split())
         return not bound.field.has_changed(bound.initial, value)
 
 
-# What a malformed query string of a list raises: the year 9999 has no next year, PostgreSQL stores no NUL, a range
-# needs two ends.
+# The exceptions that the malformed query string of a list page can raise. Examples: the year 9999 has no next year,
+# PostgreSQL stores no NUL, and a range needs two ends.
 MALFORMED_QUERY = (ValueError, TypeError, LookupError, ArithmeticError, DataError, ProgrammingError, NotSupportedError)
 
 
@@ -165,7 +170,7 @@ class BaseChangeList(ChangeList):
 
 
 class ReadOnly:
-    """Mixin for pages and inlines that show history. Nobody may change it, whatever their permissions."""
+    """Mixin for pages and inlines. Nobody may add, change or delete their rows, whatever the user's permissions."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -174,28 +179,28 @@ class ReadOnly:
 
 
 class BaseListAdmin(ModelAdmin):
-    """A list page that survives malformed query strings and selections.
+    """A list page that shows an error message for a malformed query string or selection.
 
-    realtime's changed-marks.js marks the rows that changed since the page was loaded.
+    The script changed-marks.js of the app `realtime` marks the rows that changed since the page was loaded.
     """
 
     is_pk: Callable[[str], bool] = staticmethod(is_id)
-    # Columns that our own links filter by, in addition to those the list shows and filters by.
-    asked_for: tuple[str, ...] = ()
+    # Columns that our own links filter by, besides the columns of the list and of its filters.
+    filtered_by_links: tuple[str, ...] = ()
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Allows only columns that the list shows or filters by.
+        """Allows the primary key and columns that the list shows, filters by, or names in `filtered_by_links`.
 
-        A user could otherwise guess the content of any other column letter by letter.
+        With other columns, or with regular expressions, a user could guess hidden values letter by letter.
         """
         if not {"regex", "iregex"}.isdisjoint(lookup.split(LOOKUP_SEP)):
             return False
-        named = (one[0] if isinstance(one, tuple) else one for one in self.list_filter)
-        shown = {self.date_hierarchy, *self.list_display, *self.asked_for, *named, self.opts.pk.name}
-        return column_of(self.opts, lookup) in shown
+        filters = (one[0] if isinstance(one, tuple) else one for one in self.list_filter)
+        allowed = {self.date_hierarchy, *self.list_display, *self.filtered_by_links, *filters, self.opts.pk.name}
+        return column_of(self.opts, lookup) in allowed
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        # Read before the rows, so that a change in between is marked and not lost.
+        # The position is read before the rows, so that a change in between is marked too.
         live = {"live_since": log_position.position(), "live_read": timezone.now().isoformat()}
         return super().changelist_view(request, live | (extra_context or {}))
 
@@ -205,7 +210,9 @@ class BaseListAdmin(ModelAdmin):
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if len(chosen) > MAX_AT_ONCE or not all(map(self.is_pk, chosen)):
-            self.message_user(request, gettext("This selection cannot be read. Please select again."), messages.ERROR)
+            self.message_user(
+                request, gettext("This selection is too large or cannot be read. Please select again."), messages.ERROR
+            )
             return None
         return super().response_action(request, queryset)
 
@@ -215,8 +222,8 @@ class BaseAdmin(BaseListAdmin):
     list_per_page = 50
     # Counting the whole table is too expensive for the “n of m” of a filtered list.
     show_full_result_count = False
-    change_form_template = "admin/house_change_form.html"
-    object_history_template = "admin/house_history.html"
+    change_form_template = "admin/base_change_form.html"
+    object_history_template = "admin/base_history.html"
     # Additional pages: route -> suffix of the URL's name. The method `<suffix>_view` is the view.
     pages: Mapping[str, str] = {}
 
@@ -228,14 +235,14 @@ class BaseAdmin(BaseListAdmin):
         return [*(page(route, suffix) for route, suffix in self.pages.items()), *super().get_urls()]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not even for superusers: rows are cancelled or deactivated instead."""
+        """False even for superusers: rows are cancelled or deactivated instead."""
         return False
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Adds the values before and after each change, for audited models."""
+        """For audited models, adds the values before and after each change."""
         is_audited = hasattr(self.model, "audit") and self.is_pk(object_id)
         entries = history_entries(self.model, object_id) if is_audited else None
-        return super().history_view(request, object_id, {"story": entries} | (extra_context or {}))
+        return super().history_view(request, object_id, {"entries": entries} | (extra_context or {}))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Locks the row for a POST, so that the form is applied to its current values."""
@@ -249,7 +256,7 @@ class BaseAdmin(BaseListAdmin):
         return type(form.__name__, (form,), {"refusal": getattr(request, "refusal", None)})
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """On a `Refusal` the change is rolled back, and the same form is shown again with the error."""
+        """After a `Refusal`, which rolled the change back, shows the same form again with the error."""
         try:
             return super().changeform_view(request, *args, **kwargs)
         except Refusal as refusal:
@@ -267,11 +274,11 @@ class BaseAdmin(BaseListAdmin):
         return ()
 
     def chosen(self, request: HttpRequest, rows: QuerySet[Any]) -> list[int]:
-        """The ids of an action's rows. If there are more than MAX_AT_ONCE: an empty list, and an error message."""
+        """The ids of an action's rows. For more than MAX_AT_ONCE rows, shows an error and returns an empty list."""
         ids = list(rows.order_by("pk").values_list("pk", flat=True)[: MAX_AT_ONCE + 1])
         if len(ids) <= MAX_AT_ONCE:
             return ids
-        text = gettext("Please select at most %d. Nothing was changed.") % MAX_AT_ONCE
+        text = gettext("Please select at most %d rows. Nothing was changed.") % MAX_AT_ONCE
         self.message_user(request, text, messages.ERROR)
         return []
 
@@ -293,7 +300,7 @@ class Deactivation(BaseAdmin):
                 self.deactivated(request, row)
 
     def deactivated(self, request: HttpRequest, row: Any) -> None:
-        """Shows a message about a deactivated row. Subclasses add warnings."""
+        """Called after a row was deactivated: shows a message. Subclasses add warnings."""
         self.message_user(request, gettext("%s is no longer active.") % row, messages.SUCCESS)
 
 
@@ -301,7 +308,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
 
 
-def ask(
+def confirmation_page(
     request: HttpRequest,
     model_admin: ModelAdmin,
     *,
@@ -311,7 +318,10 @@ def ask(
     back: str,
     hidden: Sequence[tuple[str, object]] = (),
 ) -> HttpResponse:
-    """The confirmation page. `hidden` are further fields of the POST; `back` is the URL of “no”."""
+    """The confirmation page, which lists `subjects`: the rows that the action changes.
+
+    `hidden` are further fields of its POST; `back` is the URL that its link for “no” opens.
+    """
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
@@ -335,7 +345,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change of a row. `is_first`: the change that created the row."""
+    """One change of a row. `is_first` is true for the change that created the row."""
 
     at: datetime
     who: str
@@ -374,9 +384,9 @@ def history_entry(row: Any, replaced: dict[str, dict[Any, Any]]) -> Entry:
 
 
 def differences(row: Any, replaced: dict[str, dict[Any, Any]]) -> Iterator[Difference]:
-    """Compares with the values that the save itself found.
+    """Compares each column with the old value that the save itself recorded in `before`.
 
-    The previous history row may be missing, or outdated after a change by SQL or by another release.
+    The previous history row is not used. It may be missing, or outdated after a change by SQL or by another release.
     """
     for column in row.tracked_fields:
         if (name := column.attname) not in row.before:
@@ -404,7 +414,7 @@ class SwitchAdmin(BaseAdmin):
     ordering = ("id",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Only names that the program reads have an effect; the migration creates them all."""
+        """False: only names that the code reads have an effect, and a migration creates a row for each."""
         return False
 
     @admin.display(description=_("meaning"))

@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, transaction
 
 
 class _Batch:
-    """All calls of one function in one transaction. The first callback that the commit runs makes the one call."""
+    """Collects the calls of one function in one transaction. The first callback after the commit makes the one call."""
 
     def __init__(self, function: Callable[..., None]) -> None:
         self.function, self.arguments, self.is_done = function, list[Any](), False
@@ -22,7 +22,7 @@ class _Batch:
             self.function(*self.arguments)
 
 
-class _Open(threading.local):
+class _OpenBatches(threading.local):
     """The batches of this thread's open transactions.
 
     Only Django's list of callbacks holds a strong reference to a batch. A rollback empties that list.
@@ -32,11 +32,13 @@ class _Open(threading.local):
         self.batches: WeakValueDictionary[tuple[str, Callable[..., None]], _Batch] = WeakValueDictionary()
 
 
-_open = _Open()
+_open = _OpenBatches()
 
 
 def once_after_commit(function: Callable[..., None], *arguments: Any, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Calls `function` once after the commit, with the arguments of every call in the transaction; failures are logged.
+    """Calls `function` once after the commit, with the arguments of every call in the transaction.
+
+    If it raises, Django logs the exception.
 
     If a savepoint is rolled back and no other call remains, `function` is not called. If another call remains, it also
     gets the arguments of the calls that were rolled back.

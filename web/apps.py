@@ -1,4 +1,4 @@
-"""Infrastructure that all apps use: the admin's base, API base, cache, metrics, throttling. No business rules."""
+"""Infrastructure without business rules for all apps: base classes of the admin and API, cache, metrics, throttling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit trail, by django-simple-history: one row for each change of the audited columns."""
+"""The audit trail, stored with django-simple-history: one row for each change of the audited columns."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from web.tracked import Tracked
 class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history has no types
     """The history of a `Tracked` model. A save that changes no audited column writes no row.
 
-    For an order the actor is in its `change`; for other models it is the user of the request (session or token).
+    The actor is the one in the object's `change`, which only orders have; else the user of the request (session or
+    token).
     """
 
     def __init__(self, excluded: tuple[str, ...], **options: Any) -> None:
-        # History rows are looked up by the row they belong to; other indexes would only slow down writes.
+        # Queries find history rows only by the row they belong to; other indexes would only slow down writes.
         indexed = ("customer", "route", "driver", "user", "phone", "code")
         key: models.Field[int, int] = models.BigAutoField()
         options.setdefault("bases", (Before,))
@@ -53,7 +54,7 @@ class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history h
 
 
 class Before(models.Model):
-    """`before` maps the changed columns to their old values. The previous history row may be missing or outdated."""
+    """`before` maps the changed columns to their old values, because the previous history row may be missing."""
 
     before = models.JSONField(encoder=DjangoJSONEncoder, default=dict)
 
@@ -62,7 +63,7 @@ class Before(models.Model):
 
 
 class ItemsThen(Before):
-    """`items` is the order's content as text, if this change set it, else empty. `before["items"]` is the old one."""
+    """`items` is the order's content as text if this change set it, else empty. `before["items"]` is the old text."""
 
     items = models.TextField(_("items"), blank=True, default="")
 

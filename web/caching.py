@@ -1,11 +1,11 @@
 """The cache: Django's Redis cache, and answers cached for a minute or until their data changes.
 
-A Redis failure counts as a miss. A request waits for Redis once, 0.2 s.
+A Redis failure counts as a miss. A command waits at most 0.2 s; after a failure none is sent for REST_SECONDS.
 
-Code that changes data calls `changed`, which gives that kind of answer a new version after the commit. Answers are
+Code that changes data calls `invalidate`, which gives that kind of answer a new version after the commit. Answers are
 stored under the version that was read before their queries, so a slow reader writes to a key that nobody reads any
-more. If a process dies between the commit and the new version, or cannot reach Redis, answers are stale for at most
-SECONDS.
+more. If a process is killed between the commit and the new version, or cannot reach Redis, answers are stale for at
+most SECONDS.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ from web import flags, metrics
 from web.after_commit import once_after_commit
 
 log = logging.getLogger(__name__)
-# After a failure no request is sent for this long.
+# How long no command is sent to Redis after a failure.
 REST_SECONDS = 1.0
-# Keys scanned by one command.
+# The number of keys that Redis examines for one SCAN command.
 SCAN = 1000
 STATISTICS = "statistics"
 KINDS = (STATISTICS,)
+# How long an answer is cached.
 SECONDS = 60
 # Prefixes of our keys; web.throttling uses the same cache.
 ANSWER, VERSION = "answer:", "version:"
-# The most keys that `size` and `clear` scan.
+# The maximum number of keys that `size` counts and `clear` deletes.
 MAX_KEYS = 10_000
 
 
@@ -52,12 +53,12 @@ class Json:
     def loads(self, data: bytes) -> Any:
         try:
             return json.loads(data)
-        except ValueError:  # not written by us: a miss
+        except ValueError:  # another program wrote it: a miss
             return None
 
 
 class ForgivingClient(Redis):
-    """Returns None, as for a missing key, when Redis fails and for a second after. Thread-safe."""
+    """Returns None, as for a missing key, when Redis fails and for REST_SECONDS after that. Thread-safe."""
 
     rests_until = 0.0
 
@@ -83,7 +84,7 @@ class OneClient(RedisCacheClient):
 
 @cache
 def client(servers: tuple[str, ...], **options: Any) -> OneClient:
-    """One client for all threads. Under ASGI each request has its own cache object, and would open a connection."""
+    """One client for all threads. Under ASGI each request has its own cache object, which would open a connection."""
     return OneClient(servers, **options)
 
 
@@ -93,13 +94,13 @@ class ForgivingRedis(RedisCache):
         return client(tuple(self._servers), **self._options)  # type: ignore[attr-defined]
 
 
-def answer(kind: str, parts: tuple[object, ...], make: Callable[[], Any]) -> Any:
-    """The cached result of `make` for the same `parts`, or a new one. It must be JSON.
+def cached_answer(kind: str, parts: tuple[object, ...], make: Callable[[], Any]) -> Any:
+    """Returns the cached result of `make` for the same `parts`, or calls `make`. The result must be JSON.
 
     `parts` are all inputs of the answer besides the rows and the language: the role, the period, the address.
     """
     shared = shared_cache()
-    if shared is None or not flags.on(flags.CACHING):
+    if shared is None or not flags.is_on(flags.CACHING):
         return make()
     version = shared.get_or_set(VERSION + kind, partial(token_hex, 8), None)
     digest = hashlib.sha256(repr((get_language(), *parts)).encode()).hexdigest()[:32]
@@ -111,7 +112,7 @@ def answer(kind: str, parts: tuple[object, ...], make: Callable[[], Any]) -> Any
     return cached
 
 
-def changed(kind: str) -> None:
+def invalidate(kind: str) -> None:
     """Invalidates the cached answers of this kind after the commit."""
     once_after_commit(_set_new_version, kind)
 
@@ -130,21 +131,22 @@ def shared_cache() -> ForgivingRedis | None:
 
 def size(kind: str) -> int | None:
     """The number of cached answers, at most MAX_KEYS. None if the cache does not answer."""
-    return _of_keys(f"{kind}:*", lambda redis, keys: len(keys))
+    return _with_keys(f"{kind}:*", lambda redis, keys: len(keys))
 
 
 def clear(pattern: str) -> int | None:
-    """Deletes the answers whose keys match (`statistics:*`), at most MAX_KEYS.
+    """Deletes the answers whose keys match `pattern` (such as `statistics:*`), at most MAX_KEYS.
 
-    Returns how many, or None if the cache does not answer.
+    Returns the number of deleted answers, or None if the cache does not answer.
     """
-    return _of_keys(pattern, lambda redis, keys: redis.unlink(*keys) if keys else 0)
+    return _with_keys(pattern, lambda redis, keys: redis.unlink(*keys) if keys else 0)
 
 
-def _of_keys(pattern: str, work: Callable[[Redis, list[bytes]], Any]) -> int | None:
+def _with_keys(pattern: str, work: Callable[[Redis, list[bytes]], Any]) -> int | None:
+    """Calls `work` with a client and the matching keys, at most MAX_KEYS. None if the cache does not answer."""
     if (shared := shared_cache()) is None:
         return 0
-    # A plain client, because the caller must learn that the cache does not answer.
+    # Not a ForgivingClient, because that hides failures.
     redis = Redis(connection_pool=shared._cache.get_client().connection_pool)
     try:
         found: Iterable[bytes] = redis.scan_iter(match=shared.make_key(ANSWER + pattern), count=SCAN)

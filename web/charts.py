@@ -22,11 +22,11 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ 
 
 Value = float | int | None
 WIDTH, HEIGHT = 480, 220
-# More labels below the chart would overlap.
+# The maximum number of labels below a chart; more would overlap.
 MAX_LABELS = 6
-# A line with at most this many points shows a dot at each.
-FEW = 31
-# Distinguishable for colour-blind readers (after Okabe and Ito), on light and dark backgrounds.
+# A line with at most this many points shows a dot at each point.
+MAX_DOTS = 31
+# Colours that colour-blind readers can tell apart (after Okabe and Ito), on light and dark backgrounds.
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#2b7bba", "#d17c00", "#12906a", "#d0453e", "#a45fb0", "#85807c"
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, GREY)
 FONT = 'system-ui, "Noto Sans TC", "PingFang TC", "Microsoft JhengHei", sans-serif'
@@ -45,7 +45,7 @@ DARK = (
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """`dashed` makes a line recognizable without its colour."""
+    """A line, or the bars of one colour. `dashed` makes a line recognizable without its colour."""
 
     name: str
     values: tuple[Value, ...]
@@ -54,11 +54,14 @@ class Series:
 
 
 def lines(labels: Sequence[str], series: Sequence[Series], *, whole: bool = False) -> bytes:
-    """Values over time. `whole`: the values are counts, and the axis has whole numbers. None leaves a gap."""
-    look = _look(labels, series, whole=whole)
+    """A line chart of values over time. None leaves a gap.
+
+    `whole`: the values are counts, so the axis has whole numbers from 0.
+    """
+    options = _options(labels, series, whole=whole)
     # A value between two gaps is invisible without a dot.
-    dots = len(labels) <= FEW or any(_has_isolated_value(one.values) for one in series)
-    return _drawn(pygal.Line(**look, show_dots=dots, dots_size=2, allow_interruptions=True), series)
+    dots = len(labels) <= MAX_DOTS or any(_has_isolated_value(one.values) for one in series)
+    return _render(pygal.Line(**options, show_dots=dots, dots_size=2, allow_interruptions=True), series)
 
 
 def _has_isolated_value(values: Sequence[Value]) -> bool:
@@ -68,27 +71,27 @@ def _has_isolated_value(values: Sequence[Value]) -> bool:
 
 
 def bars(labels: Sequence[str], series: Sequence[Series]) -> bytes:
-    """Counts as stacked vertical bars."""
-    return _drawn(pygal.StackedBar(**_look(labels, series, stacked=True)), series)
+    """A chart of counts as stacked vertical bars."""
+    return _render(pygal.StackedBar(**_options(labels, series, stacked=True)), series)
 
 
 def horizontal_bars(labels: Sequence[str], series: Sequence[Series], *, stacked: bool = True) -> bytes:
-    """Horizontal bars with the labels at the side. `stacked`: the series are parts of a whole."""
-    look = _look(labels, series, stacked=stacked)
-    # pygal draws from the bottom up, so the order is reversed. Every label is shown.
-    look |= {"x_labels": list(reversed(labels)), "x_labels_major": None, "show_minor_x_labels": True}
-    look["height"] = max(HEIGHT, 70 + len(labels) * (26 if stacked else 18 * len(series)))
+    """A chart of horizontal bars with all labels at the side. `stacked`: the series are parts of a whole."""
+    options = _options(labels, series, stacked=stacked)
+    # pygal draws from the bottom up, so the order is reversed.
+    options |= {"x_labels": list(reversed(labels)), "x_labels_major": None, "show_minor_x_labels": True}
+    options["height"] = max(HEIGHT, 70 + len(labels) * (26 if stacked else 18 * len(series)))
     chart = pygal.HorizontalStackedBar if stacked else pygal.HorizontalBar
-    upside_down = [replace(one, values=one.values[::-1]) for one in series]
-    return _drawn(chart(**look, margin_left=_margin(labels)), upside_down)
+    bottom_up = [replace(one, values=one.values[::-1]) for one in series]
+    return _render(chart(**options, margin_left=_margin(labels)), bottom_up)
 
 
 def _margin(labels: Sequence[str]) -> int:
-    """Pixels. pygal reserves the width of Latin letters; Chinese ones need about 6 px more each."""
+    """The left margin in pixels. pygal reserves the width of Latin letters; each Chinese one needs about 6 px more."""
     return 6 + max((6 * sum(ord(letter) > 0x2E7F for letter in label) for label in labels), default=0)
 
 
-def embedded(svg: bytes) -> str:
+def data_url(svg: bytes) -> str:
     """The chart as a `data:` URL, for an image that only one page shows."""
     return f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
 
@@ -105,7 +108,7 @@ def _highest(series: Sequence[Series], *, stacked: bool) -> float:
     return max(heights, default=0)
 
 
-def _look(
+def _options(
     labels: Sequence[str], series: Sequence[Series], *, whole: bool = True, stacked: bool = False
 ) -> dict[str, Any]:
     step = -(-len(labels) // MAX_LABELS) or 1
@@ -114,7 +117,7 @@ def _look(
         "height": HEIGHT,
         "style": Style(colors=tuple(one.colour for one in series), **STYLE),
         "css": ("file://style.css", "file://graph.css", DARK),
-        # The default loads a script from another site, which would not run in an image anyway.
+        # pygal's default loads a script from another site; a script in an image does not run.
         "js": (), "no_prefix": True, "margin": 6, "spacing": 8, "no_data_text": _("No figures yet"),
         "x_labels": list(labels), "x_labels_major": list(labels)[::step], "show_minor_x_labels": False,
         "show_legend": len(series) > 1, "legend_at_bottom": True, "legend_box_size": 12, "truncate_legend": -1,
@@ -123,9 +126,9 @@ def _look(
     }  # fmt: skip
 
 
-def _drawn(chart: Any, series: Sequence[Series]) -> bytes:
+def _render(chart: Any, series: Sequence[Series]) -> bytes:
     for one in series:
         style = {"stroke_style": {"dasharray": "6, 4"}} if one.dashed else {}
         chart.add(one.name, list(one.values), **style)
-    drawn: bytes = chart.render()
-    return drawn
+    svg: bytes = chart.render()
+    return svg

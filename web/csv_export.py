@@ -1,4 +1,4 @@
-"""CSV files that Excel opens correctly, with formulas made harmless."""
+"""CSV files that Excel opens correctly and in which no cell is a formula."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
-AT_ONCE = 500
-# Without a byte order mark Excel reads UTF-8 as the machine's code page.
+# The number of lines that are written and sent together.
+LINES_PER_PIECE = 500
+# Without a byte order mark, Excel decodes a UTF-8 file with the code page of the computer.
 BYTE_ORDER_MARK = "\ufeff"
-# A cell that starts with one of these is a formula to a spreadsheet.
+# A spreadsheet runs a cell that starts with one of these as a formula.
 FORMULA_STARTS = ("=", "+", "-", "@")
 CONTENT_TYPE = "text/csv; charset=utf-8"
 
@@ -25,18 +26,18 @@ def headers(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
-def answer(lines: Iterable[list[Any]], name: str) -> HttpResponse:
-    """A short file in one response."""
+def csv_response(lines: Iterable[list[Any]], name: str) -> HttpResponse:
+    """A response with a short file, which is built in memory."""
     return HttpResponse("".join(_text_pieces(iter(lines))), content_type=CONTENT_TYPE, headers=headers(name))
 
 
 def stream(request: HttpRequest, lines: Iterable[list[Any]], name: str) -> StreamingHttpResponse:
-    """A long file, streamed while `lines` are read.
+    """A response with a long file, which is sent while `lines` are read.
 
-    The request's language is no longer active by then: translate before the call.
+    The request's language is no longer active while they are read, so translate texts before the call.
     """
     pieces = _text_pieces(iter(lines))
-    # ASGI streams an async iterator and WSGI a plain one. Each would first collect the other kind whole.
+    # ASGI streams an async iterator and WSGI a plain one. Either would read the other kind to its end before it sends.
     streamed = _async_pieces(pieces) if isinstance(request, ASGIRequest) else pieces
     return StreamingHttpResponse(streamed, content_type=CONTENT_TYPE, headers=headers(name))
 
@@ -47,17 +48,17 @@ async def _async_pieces(pieces: Iterator[str]) -> AsyncIterator[str]:
 
 
 def _text_pieces(lines: Iterator[list[Any]]) -> Iterator[str]:
-    """The text of the file in pieces of AT_ONCE lines."""
+    """The text of the file in pieces of LINES_PER_PIECE lines."""
     mark = BYTE_ORDER_MARK
-    while some := list(islice(lines, AT_ONCE)):
+    while piece := list(islice(lines, LINES_PER_PIECE)):
         text = io.StringIO()
-        csv.writer(text).writerows([harmless(cell) for cell in line] for line in some)
+        csv.writer(text).writerows([escape_formula(cell) for cell in line] for line in piece)
         yield mark + text.getvalue()
         mark = ""
 
 
-def harmless(cell: Any) -> str:
+def escape_formula(cell: Any) -> str:
     """The cell's text, with `'` in front if a spreadsheet would run it as a formula."""
     text = "" if cell is None else str(cell)
-    begins = unicodedata.normalize("NFKC", text).lstrip()
-    return f"'{text}" if begins.startswith(FORMULA_STARTS) else text
+    normalized = unicodedata.normalize("NFKC", text).lstrip()
+    return f"'{text}" if normalized.startswith(FORMULA_STARTS) else text

@@ -10,17 +10,18 @@ from typing import TypeVar
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
-# SQLSTATEs that Django does not raise as OperationalError. 25P03 and 25P04: PostgreSQL ended the transaction of a
-# frozen process. 25006: the server is a read-only standby.
+# SQLSTATEs of temporary failures that Django raises as InternalError, not as OperationalError. 25P03 and 25P04:
+# PostgreSQL ended the transaction of a frozen process. 25006: the server is a read-only standby.
 UNAVAILABLE = {"25P03", "25P04", "25006"}
-Held = TypeVar("Held")
+Locked = TypeVar("Locked")
 # SQLSTATEs of a statement that waited too long for a lock, and of one that was cancelled while it waited
 # (luckygas.lock_waiters). See PostgreSQL 15, appendix A.
 LOCK_NOT_AVAILABLE, QUERY_CANCELED = "55P03", "57014"
 ROW_LOCKED = _("Someone else is changing this. Nothing was changed; please try again in a moment.")
-# Long work: how long one attempt holds a connection, and the total wait. nginx gives up after 90 s.
-ATTEMPT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 60.0
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 1.0
+# How long one attempt of `long_work` waits for a lock, with its connection open, and how long all attempts together
+# wait. The total must be below 90 s, the time limit of nginx.
+ATTEMPT_SECONDS, MAX_WAIT_SECONDS = 0.1, 60.0
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.1, 1.0
 # The application_name of sessions that luckygas.lock_waiters does not cancel.
 LONG_WORK = "luckygas-long-work"
 SET_LOCAL = (
@@ -30,11 +31,12 @@ SET_LOCAL = (
 
 
 def sqlstate(error: BaseException | None) -> str | None:
-    """The SQLSTATE of an error (PostgreSQL, appendix A). None if it has none or is not PostgreSQL's."""
+    """The SQLSTATE of an error from PostgreSQL (its manual, appendix A). None for errors without one."""
     return getattr(error.__cause__, "sqlstate", None) if isinstance(error, DatabaseError) else None
 
 
-def is_away(error: BaseException | None) -> bool:
+def is_unavailable(error: BaseException | None) -> bool:
+    """Whether the database is down, unreachable or read-only, so that the same call may succeed later."""
     if isinstance(error, InternalError):
         return sqlstate(error) in UNAVAILABLE
     return isinstance(error, (OperationalError, InterfaceError))
@@ -46,41 +48,41 @@ def is_row_locked(error: BaseException | None) -> bool:
 
 
 @contextmanager
-def long_work(lock: Callable[[], Held], wait: float | None = None) -> Iterator[Held]:
+def long_work(lock: Callable[[], Locked], wait: float | None = None) -> Iterator[Locked]:
     """A transaction for an import or a change of many rows, without the time limits of short requests.
 
     `lock` takes every lock the work needs; the block gets its result. If another session holds one of the locks, the
-    transaction is rolled back, the connection closed, and `lock` called again, for `wait` seconds (default 60). Then
-    raises OperationalError.
+    transaction is rolled back, the connection closed, and `lock` called again after a pause. After `wait` seconds
+    (default 60) raises OperationalError. Inside another transaction there is only one attempt, of 60 s.
     """
-    give_up, pause = monotonic() + (LONGEST_WAIT_SECONDS if wait is None else wait), FIRST_PAUSE_SECONDS
+    give_up, pause = monotonic() + (MAX_WAIT_SECONDS if wait is None else wait), FIRST_PAUSE_SECONDS
     while True:
         try:
-            begun, held = _begin(lock)
+            transaction_stack, locked = _begin(lock)
             break
         except OperationalError as error:
             if connection.in_atomic_block or not is_row_locked(error) or monotonic() > give_up:
                 raise
         connection.close()
         sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-    with begun:
-        yield held
+        pause = min(pause * 2, MAX_PAUSE_SECONDS)
+    with transaction_stack:
+        yield locked
 
 
-def _begin(lock: Callable[[], Held]) -> tuple[ExitStack, Held]:
+def _begin(lock: Callable[[], Locked]) -> tuple[ExitStack, Locked]:
     """Returns the open transaction and the result of `lock`."""
     # Inside the caller's transaction there is only one attempt, so it gets the whole wait.
-    patience = LONGEST_WAIT_SECONDS if connection.in_atomic_block else ATTEMPT_SECONDS
+    lock_timeout = MAX_WAIT_SECONDS if connection.in_atomic_block else ATTEMPT_SECONDS
     with ExitStack() as stack:
         stack.enter_context(transaction.atomic())
-        _limit(patience)
-        held = lock()
-        _limit(LONGEST_WAIT_SECONDS)
-        return stack.pop_all(), held
+        _set_lock_timeout(lock_timeout)
+        locked = lock()
+        _set_lock_timeout(MAX_WAIT_SECONDS)
+        return stack.pop_all(), locked
 
 
-def _limit(seconds: float) -> None:
+def _set_lock_timeout(seconds: float) -> None:
     """Sets how long a statement of this transaction may wait for a lock. Does nothing on SQLite."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

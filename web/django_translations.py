@@ -1,11 +1,14 @@
-"""Texts of Django whose Traditional Chinese reads badly: named here, our catalogue has better ones."""
+"""Texts of Django that read badly in its own Traditional Chinese.
+
+They are listed so that `makemessages` puts them into our catalogue, which has better translations.
+"""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext_noop as _
 from django.utils.translation import ngettext_lazy
 
-WORDS = [
+TEXTS = [
     _(" By %(filter_title)s "),
     _("%(app)s administration"),
     _("%(full_result_count)s total"),
@@ -161,7 +164,7 @@ WORDS = [
     _("superuser status"),
     _("username"),
 ]
-COUNTED = [
+PLURAL_TEXTS = [
     ngettext_lazy("%(count)s %(name)s was changed successfully.", "%(count)s %(name)s were changed successfully."),
     ngettext_lazy("%(counter)s result", "%(counter)s results"),
     ngettext_lazy("%(total_count)s selected", "All %(total_count)s selected"),

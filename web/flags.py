@@ -26,13 +26,16 @@ WEBSOCKETS = "websocket_integration"
 THROTTLING = "request_throttling"
 MEANINGS = {
     REAL_TIME: _("Sends changes to screens at once. If off, pages reload every 30 seconds."),
-    SMS: _("Messages are sent to customers. If off, they wait. Once on again, those still true are sent."),
-    PERFORMANCE: _("Measures how long the system's work takes, for “performance” in the API."),
+    SMS: _(
+        "Messages are sent to customers. If off, messages wait. When turned on again, those that are "
+        "still true are sent."
+    ),
+    PERFORMANCE: _("Measures how long operations take. The API shows the results under “performance”."),
     CACHING: _("Statistics come from the cache until their data change."),
-    WEBSOCKETS: _("Pages keep a connection to the server. If off, they ask for changes every few seconds."),
+    WEBSOCKETS: _("Pages keep a connection to the server. If off, pages check for changes every few seconds."),
     THROTTLING: _("Limits how often a client may send requests."),
 }
-# The longest that values are used without a new query. Hubs also read the switches once a second.
+# How long values are used without a new query. Hubs also read the switches once a second.
 MEMORY_SECONDS = 0.5
 
 
@@ -44,57 +47,57 @@ class SwitchesRead:
     off: frozenset[str] = frozenset()
 
 
-_seen = SwitchesRead()
+_last_read = SwitchesRead()
 
 
-def on(name: str) -> bool:
-    """Whether this feature is on. May ask the database; on an event loop use `known`."""
+def is_on(name: str) -> bool:
+    """Whether this feature is on. May query the database; on an event loop use `is_on_from_memory`."""
     refresh()
-    return on_from_memory(name)
+    return is_on_from_memory(name)
 
 
-def on_from_memory(name: str) -> bool:
-    """As `on`, but only from memory: the value that `refresh` read last."""
-    return name not in _seen.off
+def is_on_from_memory(name: str) -> bool:
+    """As `is_on`, but without a query: the value that `refresh` read last."""
+    return name not in _last_read.off
 
 
-def switched_off() -> list[str]:
+def off_switches() -> list[str]:
     """The names of the switches that are off."""
     refresh()
-    return [name for name in MEANINGS if not on_from_memory(name)]
+    return [name for name in MEANINGS if not is_on_from_memory(name)]
 
 
 def age() -> float:
     """Seconds since the last read."""
-    return monotonic() - _seen.at
+    return monotonic() - _last_read.at
 
 
 def refresh(older_than: float = MEMORY_SECONDS) -> None:
     """Reads the switches if the last read is more than `older_than` seconds ago."""
     if age() <= older_than:
         return
-    asked = monotonic()
+    read_at = monotonic()
     try:
         off = frozenset(Switch.objects.filter(active=False).values_list("name", flat=True))
     except (DatabaseError, InterfaceError) as error:
         log.warning("Could not read the switches (%s); keeping the last values.", type(error).__name__)
-        off = _seen.off
-    remember(SwitchesRead(asked, off))
+        off = _last_read.off
+    remember(SwitchesRead(read_at, off))
 
 
-def remember(seen: SwitchesRead) -> None:
-    """If two threads read at once, the later query wins."""
-    global _seen  # noqa: PLW0603  (one memory a process)
-    if seen.at > _seen.at:
-        _seen = seen
+def remember(switches: SwitchesRead) -> None:
+    """Stores what was read. If two threads read at once, the values of the later query are stored."""
+    global _last_read  # noqa: PLW0603  (one for each process)
+    if switches.at > _last_read.at:
+        _last_read = switches
 
 
 def forget() -> None:
-    """Makes the next call of `on` read the database."""
-    global _seen  # noqa: PLW0603
-    _seen = SwitchesRead(off=_seen.off)
+    """Makes the next call of `is_on` read the database."""
+    global _last_read  # noqa: PLW0603
+    _last_read = SwitchesRead(off=_last_read.off)
 
 
 def switch_saved(sender: type[Any], **kwargs: Any) -> None:
-    """Makes a change visible at once in the process that saved it."""
+    """Receiver of `post_save`: the process that saved a switch uses its new value at once after the commit."""
     transaction.on_commit(forget)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 MAX_ID = 2**63 - 1
 YEAR = timedelta(days=366)
-# NT$. A larger price or payment at the door is a typing error.
+# The maximum price or payment at the door, in NT$. A larger one is a typing error.
 MAX_MONEY = 10_000_000
 
 

@@ -24,8 +24,8 @@ _provider: Callable[[], Position | None] | None = None
 
 
 def provide(position: Callable[[], Position | None] | None) -> None:
-    """Registers the function that reads the head of the log. Where it returns None, answers carry no headers."""
-    global _provider  # noqa: PLW0603  (one log a site, named once at start)
+    """Registers the function that reads the head of the log. If it returns None, the answer has no headers."""
+    global _provider  # noqa: PLW0603  (one event log for the site; its function is registered once at start)
     _provider = position
 
 

@@ -1,4 +1,4 @@
-"""Metrics of all servers: a row a minute for two days, a row an hour for longer, and the counts already written."""
+"""Metrics of all servers: a row per minute for two days, a row per hour for 400 days, and counts already written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SystemMetric(models.Model):
-    """One minute, written by `web.system_metrics`, or one hour, summed from its minutes by `health.history`."""
+    """The metrics of a minute (written by `web.system_metrics`) or of an hour (written by `health.history`)."""
 
     class Span(models.TextChoices):
         MINUTE = "minute", _("minute")

@@ -11,8 +11,8 @@ LETTERS = DIGITS | TENS
 COUNT = re.compile(r"(?:([1-9])百)?(0?)(?:([1-9]?)(十))?([1-9]?)")
 
 
-def chinese(text: str) -> int | None:
-    """The value of a Chinese numeral from 0 to 999. None if it is none or ambiguous: 一百二 means 102 or 120."""
+def chinese_number(text: str) -> int | None:
+    """The value of a Chinese numeral from 0 to 999. None for other texts and if ambiguous: 一百二 means 102 or 120."""
     count = COUNT.fullmatch("".join(LETTERS.get(letter, "?") for letter in text))
     if not text or count is None or (count[1] and count[5] and not (count[2] or count[4])):
         return None
@@ -20,7 +20,7 @@ def chinese(text: str) -> int | None:
     return int(count[1] or 0) * 100 + tens * 10 + int(count[5] or 0)
 
 
-def in_digits(numeral: str) -> str:
-    """`12` for `十二`. Converts what `chinese` cannot read digit by digit: `2026` for `二〇二六`."""
-    number = chinese(numeral)
+def to_digits(numeral: str) -> str:
+    """`12` for `十二`. A text that `chinese_number` cannot read is converted digit by digit: `2026` for `二〇二六`."""
+    number = chinese_number(numeral)
     return "".join(DIGITS.get(letter, letter) for letter in numeral) if number is None else str(number)

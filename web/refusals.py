@@ -1,4 +1,4 @@
-"""The exception for a request that business rules refuse. REST, sockets, pages and commands each render it."""
+"""The exception for a request that business rules refuse. REST, sockets, pages and commands each show it their way."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from django.utils.functional import Promise
 
 
 class Refusal(Exception):
-    """A well-formed request is refused; nothing was changed.
+    """The refusal of a well-formed request. Nothing was changed.
 
-    `code` is stable and for programs, `detail` is for people, `attr` is the field at fault, `status` the HTTP status.
-    `version` is the current version if the caller's was stale, and `wait` the seconds until a retry makes sense.
+    `code` is stable and for programs, `detail` is for people, `attr` is the invalid field, `status` the HTTP status.
+    `version` is the current version if the caller's was stale, and `wait` the seconds until a retry may succeed.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""The request id: one for each HTTP request, management command and socket message.
+"""The request id: one for each HTTP request, management command and WebSocket message.
 
-Every log line has it, and so do rows that are processed later: events, SMS. `bound_contextvars(request_id=…)` sets it;
-threads and tasks inherit it.
+Every log line has it, and so do rows that are processed later: events, SMS. `bound_contextvars(request_id=…)` sets the
+id; threads and tasks inherit it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from uuid import uuid4
 from structlog.contextvars import get_contextvars
 
 LENGTH = 64
-# The ids that are accepted from a proxy. Others could forge a log line or overflow a column.
+# The ids that are accepted from a client or proxy. Others could forge a log line or be too long for a column.
 WELL_FORMED = re.compile(rf"[A-Za-z0-9-]{{8,{LENGTH}}}")
 
 

@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 
 # The Retry-After of a refused job.
 RETRY_SECONDS = 5
-# Jobs that run or wait; further ones are refused.
+# The maximum number of jobs of one kind that run or wait; further ones are refused.
 MAX_AT_ONCE = 16
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Overloaded(Exception):
-    """Too many jobs already wait; nothing was done. `detail` is for people."""
+    """Too many jobs already run or wait; nothing was done. `detail` is for people."""
 
     def __init__(self, detail: str | Promise) -> None:
         super().__init__(detail)
@@ -33,47 +33,48 @@ class Overloaded(Exception):
 
 
 class OneAtATime:
-    """Serializes one kind of work. `overloaded` is the text for callers that are refused."""
+    """Runs one job at a time of one kind of work. `overloaded` is the text for callers that are refused."""
 
     def __init__(self, overloaded: str | Promise) -> None:
         self.overloaded = overloaded
-        self.places, self.lock = BoundedSemaphore(MAX_AT_ONCE), Lock()
+        self.slots, self.lock = BoundedSemaphore(MAX_AT_ONCE), Lock()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Closes the database connection and waits for the lock. Raises Overloaded if too many wait.
+        """Closes the database connection, waits for the lock and holds it during the block.
 
-        Inside a transaction it cannot close the connection, so it runs at once.
+        Raises Overloaded if MAX_AT_ONCE jobs already run or wait. Inside a transaction the connection cannot be closed,
+        so the block runs at once, without the lock.
         """
         if connection.in_atomic_block:
             yield
             return
-        if not self.places.acquire(blocking=False):
+        if not self.slots.acquire(blocking=False):
             raise Overloaded(self.overloaded)
         try:
             connection.close()
             with self.lock:
                 yield
         finally:
-            self.places.release()
+            self.slots.release()
 
 
 class ThreadPool(Generic[Job, Result]):
     """Calls `work` on each submitted job, on `size` threads named `name`-1, `name`-2, …
 
-    A thread that finds the queue empty calls `on_idle` before it resolves the job's future. Unlike those of
+    A thread that finds the queue empty after a job calls `on_idle` before it resolves the job's future. Unlike those of
     `concurrent.futures`, the threads are daemons: the process exits without waiting for them.
     """
 
     def __init__(self, work: Callable[[Job], Result], on_idle: Callable[[], None], size: int, name: str) -> None:
-        self._work, self._at_rest, self._size, self._name = work, on_idle, size, name
+        self._work, self._on_idle, self._size, self._name = work, on_idle, size, name
         self._waiting: SimpleQueue[tuple[Job, Future[Result]]] = SimpleQueue()
         self._unfinished: set[Future[Result]] = set()
         self._threads = 0
         self._lock = threading.Lock()
 
     def submit(self, job: Job) -> Future[Result]:
-        """`cancel()` on the future cancels a job that has not started."""
+        """Returns the job's future. Its `cancel()` cancels a job that has not started."""
         future: Future[Result] = Future()
         with self._lock:
             self._unfinished.add(future)
@@ -92,14 +93,14 @@ class ThreadPool(Generic[Job, Result]):
     def _run(self) -> None:
         while True:
             job, future = self._waiting.get()
-            answer = self._do(job, future)
+            resolve = self._run_job(job, future)
             if self._waiting.empty():
-                self._at_rest()
+                self._on_idle()
             with self._lock:
                 self._unfinished.discard(future)
-            answer()
+            resolve()
 
-    def _do(self, job: Job, future: Future[Result]) -> Callable[[], None]:
+    def _run_job(self, job: Job, future: Future[Result]) -> Callable[[], None]:
         """Runs the job unless it was cancelled. Returns the function that resolves its future."""
         if not future.set_running_or_notify_cancel():
             return lambda: None

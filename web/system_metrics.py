@@ -1,8 +1,8 @@
 """Writes the processes' metrics to the table `system_metrics`, which has one row a minute for all processes.
 
-A timer calls `write` (a hub's upkeep, the sender's loop). It adds the growth of the `kept` metrics since the last
-write, and stores their values (`WrittenCounts`) in the same transaction. So the next write adds what a failed one did
-not, and nothing is added twice. The first write of a minute adds the gauges.
+Hubs and the sender's loop call `write` every few seconds. It adds the growth of the persistent metrics since the last
+write, and stores their values (`WrittenCounts`) in the same transaction. So after a failed write the next one adds the
+missing growth, and nothing is added twice. The first write of a minute adds the gauges.
 
 The keys of a row's `counts` and `gauges` are a metric's name and its label values: `luckygas_websocket_errors_total
 forbidden`. Buckets are cumulative as in Prometheus, with the bound at the end of the key.
@@ -33,9 +33,9 @@ log = logging.getLogger(__name__)
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 WRITE_SECONDS = 5.0
-# Processes that wrote within this time count as running.
+# Processes that wrote within this time are counted as running.
 ALIVE = timedelta(minutes=1)
-# Rates are computed over at least this time, because shorter ones are too random.
+# Rates are computed over at least this time; over a shorter time they vary too much.
 MIN_SECONDS = 5.0
 
 Counts = Mapping[str, float]
@@ -47,29 +47,29 @@ new_minute = Signal()
 def name() -> str:
     """The name under which this process's counts are stored.
 
-    Processes that share a directory share a random name: in different containers their host names differ.
+    Processes that share a directory share a random name, because their host names differ between containers.
     """
     if (shared := metrics.directory()) is None:
         return instance()
     link = shared / "name"
     with suppress(FileExistsError):
-        link.symlink_to(uuid4().hex)  # atomic, whereas a file exists before its text is written
+        link.symlink_to(uuid4().hex)  # atomic; a file would exist before its text is written
     return str(link.readlink())
 
 
 def write(*, every: float = WRITE_SECONDS) -> None:
     """Adds the counts since the last write to this minute's row, unless that write was less than `every` seconds ago.
 
-    One process writes for all that share a directory, including ended ones.
+    One process writes the counts of all processes that share a directory, including ended ones.
     """
     now, pause = timezone.now(), timedelta(seconds=every)
     before = WrittenCounts.objects.filter(pk=name()).first() or WrittenCounts(pk=name(), at=now - pause)
     if abs(now - before.at) < pause:
         return
     minute = {"span": SystemMetric.Span.MINUTE, "at": minute_of(now)}
-    # Slow work is done before taking locks, because all hosts share the minute's row.
+    # Gauges and counts are slow to read. They are read before the locks, because all hosts share the minute's row.
     gauges = {} if SystemMetric.objects.filter(**minute).exists() else _gauges()
-    counts, processes = counted(), metrics.processes()
+    counts, processes = current_counts(), metrics.processes()
     empty = {"metrics_json": {"counts": {}, "gauges": gauges}}
     with transaction.atomic():
         written, _created = WrittenCounts.objects.select_for_update().get_or_create(pk=before.pk)
@@ -85,48 +85,49 @@ def write(*, every: float = WRITE_SECONDS) -> None:
 
 
 def count_from_now() -> None:
-    """Skips all counts up to now; for use after a restore, which the counter files of a shared directory survive."""
+    """Skips all counts up to now. Call it after a restore, which does not reset the files of a shared directory."""
     if metrics.directory() is None:
         return
-    now = {"at": timezone.now(), "counts": counted(), "processes": metrics.processes()}
+    now = {"at": timezone.now(), "counts": current_counts(), "processes": metrics.processes()}
     WrittenCounts.objects.update_or_create(pk=name(), defaults=now)
 
 
-def forget_written(now: datetime, *, alone: timedelta, shared: timedelta) -> None:
+def delete_old_written_counts(now: datetime, *, alone: timedelta, shared: timedelta) -> None:
     """Deletes rows last written before `now - alone` (a single process) or `now - shared` (a shared directory).
 
-    A process that ended never writes again. A directory keeps its counters and may be used again.
+    A process that ended never writes again. A shared directory still has its counters and may be used again.
     """
     is_process = Q(name__contains=":")  # the names of `instance` have colons, those of directories none
     WrittenCounts.objects.filter(Q(is_process, at__lt=now - alone) | Q(at__lt=now - shared)).delete()
 
 
-def unwritten() -> Counts:
+def unwritten_counts() -> Counts:
     """The counts that are not in the table yet.
 
-    Reads the written counts first: after a write by another process in between, the counters would seem to restart.
+    Reads the written counts before the counters. Otherwise, after a write by another process in between, the counters
+    would be lower and seem to have restarted.
     """
     written = WrittenCounts.objects.filter(pk=name()).first()
-    return growth(counted(), written.counts if written else {})
+    return growth(current_counts(), written.counts if written else {})
 
 
 def _gauges() -> dict[str, float]:
-    """The current gauges. Functions that fail are logged and left out."""
+    """The current gauges. If a function fails, the error is logged and its gauges are left out."""
     found: dict[str, float] = {}
-    for rows in metrics.GAUGES:
+    for read in metrics.GAUGES:
         try:
-            found |= _numbers(rows())
+            found |= _values_by_key(read())
         except Exception:
-            log.exception("Could not read the gauges of %r; this minute lacks them.", rows)
+            log.exception("Could not read the gauges of %r; this minute lacks them.", read)
     return found
 
 
-def counted() -> dict[str, float]:
-    """The registry's values of the metrics marked `kept`, counted since the process or its directory began."""
-    return _numbers(family for family in metrics.registry().collect() if family.name in metrics.PERSISTENT)
+def current_counts() -> dict[str, float]:
+    """The registry's values of the persistent metrics, counted since the start of the process or its directory."""
+    return _values_by_key(family for family in metrics.registry().collect() if family.name in metrics.PERSISTENT)
 
 
-def _numbers(families: Iterable[Metric]) -> dict[str, float]:
+def _values_by_key(families: Iterable[Metric]) -> dict[str, float]:
     samples = (sample for family in families for sample in family.samples)
     return {_key(sample): sample.value for sample in samples if not sample.name.endswith("_created")}
 
@@ -138,9 +139,9 @@ def _key(sample: Sample) -> str:
 
 
 def growth(counts: Counts, before: Counts) -> dict[str, float]:
-    """The growth of each count, without zeros. A count lower than before has restarted at zero."""
-    was = {name: before.get(name, 0) for name in counts}
-    grown = {name: count - was[name] if count >= was[name] else count for name, count in counts.items()}
+    """The growth of each count, without zeros. A count lower than before is treated as restarted at zero."""
+    old = {name: before.get(name, 0) for name in counts}
+    grown = {name: count - old[name] if count >= old[name] else count for name, count in counts.items()}
     return {name: count for name, count in grown.items() if count}
 
 
@@ -149,18 +150,18 @@ def growth(counts: Counts, before: Counts) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The counts of all servers within `seconds`."""
+    """The counts of all servers in the last `seconds`, and the number of running processes."""
 
     counts: Counts
     seconds: float
     processes: int
 
 
-def lately(span: timedelta) -> Figures:
-    """The counts since the start of the minute `span` ago, including this process's (or directory's) unwritten ones."""
+def recent_figures(span: timedelta) -> Figures:
+    """The counts since the start of the minute `span` ago, with the unwritten ones of this process (or directory)."""
     now = timezone.now()
     rows = list(minutes(minute_of(now) - span))
-    counts = total([*(row.metrics_json["counts"] for row in rows), unwritten()])
+    counts = total([*(row.metrics_json["counts"] for row in rows), unwritten_counts()])
     seconds = (now - rows[0].at if rows else span).total_seconds()
     others = WrittenCounts.objects.filter(at__gt=now - ALIVE).exclude(pk=name()).aggregate(sum=Sum("processes"))["sum"]
     return Figures(counts, max(seconds, MIN_SECONDS), (others or 0) + metrics.processes())
@@ -177,17 +178,17 @@ def minute_of(moment: datetime) -> datetime:
 
 
 def total(parts: Iterable[Counts]) -> Counts:
-    """The sum for each name."""
-    found: Counter[str] = Counter()
+    """The sum of the counts for each name."""
+    sums: Counter[str] = Counter()
     for counts in parts:
-        found.update(counts)
-    return found
+        sums.update(counts)
+    return sums
 
 
 def by_label(counts: Counts, name: str) -> dict[str, float]:
     """The counts of a metric by its label values."""
-    begins = f"{name} "
-    return {key.removeprefix(begins): count for key, count in counts.items() if key.startswith(begins)}
+    prefix = f"{name} "
+    return {key.removeprefix(prefix): count for key, count in counts.items() if key.startswith(prefix)}
 
 
 def buckets(counts: Counts, name: str) -> dict[str, dict[float, float]]:

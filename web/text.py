@@ -12,8 +12,8 @@ from typing import Any
 
 from django.http import QueryDict
 
-# Unicode 16: Default_Ignorable_Code_Point without category Cf. These are joiners, variation selectors (the character
-# in front of one stays), and code points reserved for more of them.
+# Unicode 16: Default_Ignorable_Code_Point without category Cf. These are joiners, variation selectors (the character in
+# front of a selector stays), and code points reserved for more such characters.
 IGNORABLE = "\u034f\u17b4\u17b5\u180b-\u180f\u2065\ufe00-\ufe0f\ufff0-\ufff8\U000e0000-\U000e0fff"
 # The object replacement character: an image or other object that was not copied with the text.
 OBJECT = "\ufffc"
@@ -22,7 +22,7 @@ OBJECT = "\ufffc"
 BLANK = re.compile("[\u115f\u1160\u3164\uffa0\u2800\U0001d159\x0b\x0c\x1c-\x1f\x85]")
 # NUL stays, so that later checks refuse the text.
 KEPT_CONTROLS = "\0\t\n\r"
-# In higher planes only the tags are of category Cf, and IGNORABLE has them.
+# The code points that are searched for category Cf. In higher planes only the tags have it, and IGNORABLE has the tags.
 TWO_PLANES = range(0x20000)
 
 
@@ -34,19 +34,21 @@ MARKS = re.escape("".join(character for character in _of_category("Cc", "Cf") if
 INVISIBLE = re.compile(f"[{MARKS}{IGNORABLE}{OBJECT}]+")
 
 
-def visible(text: str) -> str:
-    """`text` without invisible characters; blank letters become spaces.
+def remove_invisible(text: str) -> str:
+    """`text` without invisible characters, and with spaces for blank letters.
 
-    If it had only such characters, the result is empty or white space.
+    The result is empty or white space if the text has only such characters.
     """
     if text.isascii() and text.isprintable():
         return text
     return INVISIBLE.sub("", BLANK.sub(" ", text))
 
 
-def plain(text: str) -> str:
-    """Normalizes typed text for parsing: visible, half-width (NFKC), `-` for every dash, stripped."""
-    return re.sub(r"[\u2010-\u2015\u2212\u30fc\ufe58]", "-", unicodedata.normalize("NFKC", visible(text))).strip()
+def normalize_typed(text: str) -> str:
+    """Normalizes typed text for parsing: half-width (NFKC), `-` for every dash, no invisible characters, stripped."""
+    return re.sub(
+        r"[\u2010-\u2015\u2212\u30fc\ufe58]", "-", unicodedata.normalize("NFKC", remove_invisible(text))
+    ).strip()
 
 
 def is_secret(name: object) -> bool:
@@ -54,8 +56,8 @@ def is_secret(name: object) -> bool:
     return isinstance(name, str) and "password" in name
 
 
-def visible_json(found: Any) -> Any:
-    """Applies `visible` to every text of a parsed JSON value, except to keys and passwords.
+def remove_invisible_from_json(found: Any) -> Any:
+    """Applies `remove_invisible` to every text of a parsed JSON value, except to keys and passwords.
 
     Changes lists and objects in place.
     """
@@ -65,15 +67,17 @@ def visible_json(found: Any) -> Any:
         holder = waiting.pop()
         for place, value in list(holder.items()) if isinstance(holder, dict) else enumerate(holder):
             if isinstance(value, str):
-                holder[place] = value if is_secret(place) else visible(value)
+                holder[place] = value if is_secret(place) else remove_invisible(value)
             elif isinstance(value, (dict, list)):
                 waiting.append(value)
     return whole[0]
 
 
-def visible_form(form: QueryDict) -> QueryDict:
-    """Applies `visible` to every value of a form or query string, except to passwords."""
-    shown = {name: [visible(value) for value in values] for name, values in form.lists() if not is_secret(name)}
+def remove_invisible_from_form(form: QueryDict) -> QueryDict:
+    """Applies `remove_invisible` to every value of a form or query string, except to passwords."""
+    shown = {
+        name: [remove_invisible(value) for value in values] for name, values in form.lists() if not is_secret(name)
+    }
     if all(values == form.getlist(name) for name, values in shown.items()):
         return form
     cleaned = form.copy()

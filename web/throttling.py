@@ -1,7 +1,7 @@
-"""Rate limits: by role, and stricter for requests that are expensive or that guess a secret.
+"""Rate limits: one for each role, and stricter ones for requests that are expensive or may guess a secret.
 
-Requests are counted in fixed windows as long as the rate's period, in the shared cache and in this process. If there is
-no shared cache, or it is down, the process's own count applies.
+Requests are counted in fixed windows as long as the rate's period, in the shared cache and in this process. The higher
+count applies; without a shared cache, or while it is down, that of the process.
 """
 
 from __future__ import annotations
@@ -18,41 +18,43 @@ from django.utils.translation import ngettext
 
 from web import flags
 
-# The most callers counted at once; the oldest are dropped. The proxy must stop an attacker with more addresses.
+# The maximum number of callers counted in this process; beyond it, those not seen for longest are dropped. An attacker
+# with more addresses must be stopped by the proxy.
 MAX_CALLERS = 10_000
 
 process_cache: BaseCache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MAX_CALLERS}})
-# One household or server may use any address of a network of this size (RFC 6177), so the network is counted.
+# The prefix length of the IPv6 networks that are counted as one client: a household or server may use any address of
+# such a network (RFC 6177).
 IPV6_NETWORK = 64
 
 
 def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | None:
-    """Counts one request of `who`. Returns the seconds to wait if it exceeds the limit, else None.
+    """Counts one request of `who`. Returns the seconds to wait if the request exceeds the limit, else None.
 
-    `here` counts only in the memory of this process; use it on an event loop.
+    With `here`, counts only in the memory of this process; use that on an event loop.
     """
     rate = settings.THROTTLE_RATES[scope]
-    if not rate or not (flags.on_from_memory if here else flags.on)(flags.THROTTLING):
+    if not rate or not (flags.is_on_from_memory if here else flags.is_on)(flags.THROTTLING):
         return None
-    most, seconds = rate
+    limit, seconds = rate
     key, left = _window(scope, who, seconds)
-    counted = _increment(process_cache, key, seconds)
+    count = _increment(process_cache, key, seconds)
     if not here:
-        counted = max(counted, _increment_shared(key, seconds))
-    if counted <= most:
+        count = max(count, _increment_shared(key, seconds))
+    if count <= limit:
         return None
-    process_cache.set(key, counted, seconds)  # for `wait_left`
+    process_cache.set(key, count, seconds)  # `wait_left` reads only this cache
     return left
 
 
 def wait_left(scope: str, who: str | int | None) -> int | None:
-    """The seconds to wait if `wait_for` has refused `who` in this window, else None. Reads memory, counts nothing."""
+    """The seconds to wait if `wait_for` refused `who` in this window, else None. Only reads this process's memory."""
     rate = settings.THROTTLE_RATES[scope]
-    if not rate or not flags.on_from_memory(flags.THROTTLING):
+    if not rate or not flags.is_on_from_memory(flags.THROTTLING):
         return None
-    most, seconds = rate
+    limit, seconds = rate
     key, left = _window(scope, who, seconds)
-    return left if process_cache.get(key, 0) > most else None
+    return left if process_cache.get(key, 0) > limit else None
 
 
 def _window(scope: str, who: str | int | None, seconds: int) -> tuple[str, int]:
@@ -62,10 +64,10 @@ def _window(scope: str, who: str | int | None, seconds: int) -> tuple[str, int]:
 
 
 def _increment(where: BaseCache, key: str, seconds: int) -> int:
-    """Keys live for two windows.
+    """Returns the new count. A key expires after two windows.
 
-    Django's Redis `incr` checks for the key and then counts. A key that expired in between would come back without an
-    expiry and stay for ever.
+    Django's Redis `incr` checks that the key exists, then increments it. A key that expired in between would be created
+    without an expiry and stay for ever. With two windows none expires while it is counted.
     """
     try:
         return where.incr(key)
@@ -85,7 +87,7 @@ def wait_for_request(scope: str, request: HttpRequest) -> int | None:
     return wait_for(scope, address_of(request))
 
 
-def please_wait(seconds: float) -> str:
+def throttled_text(seconds: float) -> str:
     """The message for a throttled caller."""
     whole = max(1, round(seconds))
     return (
@@ -103,7 +105,7 @@ def address_of(request: HttpRequest) -> str | None:
 
 
 def address_of_scope(scope: dict[str, Any]) -> str | None:
-    """`address_of` for a socket (ASGI, “WebSocket connection scope”)."""
+    """`address_of` for a WebSocket connection. `scope` is its ASGI scope."""
     forwarded = (value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for")
     return client_address((scope.get("client") or [""])[0], ",".join(forwarded))
 
@@ -111,13 +113,13 @@ def address_of_scope(scope: dict[str, Any]) -> str | None:
 def client_address(peer: str, forwarded: str) -> str | None:
     """The client address used for rate limits: IPv4, or the network address of an IPv6 one.
 
-    None if there is none (a Unix socket). `forwarded` is the header X-Forwarded-For; only its last NUM_PROXIES entries
-    are trusted, because our own proxies wrote those.
+    None if there is no IP address (a Unix socket). `forwarded` is the header X-Forwarded-For; only its last NUM_PROXIES
+    entries are trusted, because our own proxies wrote those.
     """
     proxies: int = settings.REST_FRAMEWORK["NUM_PROXIES"]
-    named = forwarded.split(",") if forwarded and proxies else [peer]
+    addresses = forwarded.split(",") if forwarded and proxies else [peer]
     try:
-        found = ip_address(named[-min(proxies or 1, len(named))].strip())
+        found = ip_address(addresses[-min(proxies or 1, len(addresses))].strip())
     except ValueError:
         return None
     mapped = getattr(found, "ipv4_mapped", None)

@@ -24,19 +24,19 @@ def instance() -> str:
     return f"{socket.gethostname()[-60:]}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
-def measured(operation: str) -> Callable[[Callable[P, Result]], Callable[P, Result]]:
-    """Decorator: times each call under the name `operation` while the switch is on."""
+def measure(operation: str) -> Callable[[Callable[P, Result]], Callable[P, Result]]:
+    """Decorator: measures each call under the name `operation` while the switch performance_monitoring is on."""
 
     def decorate(function: Callable[P, Result]) -> Callable[P, Result]:
         @wraps(function)
         def timed(*args: P.args, **kwargs: P.kwargs) -> Result:
-            if not flags.on_from_memory(flags.PERFORMANCE):
+            if not flags.is_on_from_memory(flags.PERFORMANCE):
                 return function(*args, **kwargs)
-            begun = perf_counter()
+            started = perf_counter()
             try:
                 return function(*args, **kwargs)
             finally:
-                _operation(operation).observe(perf_counter() - begun)
+                _operation(operation).observe(perf_counter() - started)
 
         return timed
 
@@ -44,17 +44,17 @@ def measured(operation: str) -> Callable[[Callable[P, Result]], Callable[P, Resu
 
 
 def _time_sql(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-    begun = perf_counter()
+    started = perf_counter()
     try:
         return execute(sql, params, many, context)
     finally:
-        seconds = perf_counter() - begun
+        seconds = perf_counter() - started
         _sql(context["connection"].alias).observe(seconds)
-        if flags.on_from_memory(flags.PERFORMANCE):
+        if flags.is_on_from_memory(flags.PERFORMANCE):
             _operation("sql").observe(seconds)
 
 
 def connection_made(connection: Any, **kwargs: Any) -> None:
-    """Receiver of `connection_created`: times the queries of the new connection."""
+    """Receiver of `connection_created`: measures all queries of the new connection."""
     if _time_sql not in connection.execute_wrappers:
         connection.execute_wrappers.append(_time_sql)

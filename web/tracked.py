@@ -1,10 +1,11 @@
 """Models whose every change is announced: as events to screens, by SMS to customers, as rows to the audit.
 
-A save is one transaction with its receivers, and knows what it changes (`Tracked`). `save()`, or a function of the app,
-announces the change. One SQL statement for many rows would announce nothing, so the managers of these models refuse it
-(`AnnouncedQuerySet`). The only way around is `unannounced()`: for bulk loading, anonymising, a demo's past data, and
-the conditional UPDATE of a function that announces the change itself. The event log has no entry of such a change: open
-screens show the old rows until they reload, unless a new epoch begins (`realtime.log.begin_epoch`).
+`save()` and its receivers run in one transaction, and `before` says what the save changes (`Tracked`). The receivers,
+or a function of the app, announce the change. One SQL statement for many rows would announce nothing, so the managers
+of these models refuse such statements (`AnnouncedQuerySet`). Only `unannounced()` allows them: for bulk loading,
+anonymising, a demo's past data, and the conditional UPDATE of a function that announces the change itself. Without an
+announcement the event log has no entry: open screens show the old rows until they reload, unless a new epoch begins
+(`realtime.log.begin_epoch`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from django.db import models, transaction
 
 
 class Tracked(models.Model):
-    """During `post_save`, `before` maps the columns that this save changed to their old values; empty for a new row.
+    """During `post_save`, `before` maps the columns that this save changed to their old values. Empty for a new row.
 
     The receivers of `post_save` run in the same transaction: if one fails, nothing is saved. (Outside of a transaction,
     Django itself sends `post_save` after its own commit.)
@@ -25,20 +26,20 @@ class Tracked(models.Model):
     `refresh_from_db` before the next save.
     """
 
-    before: dict[str, Any] = {}  # replaced whole, never changed in place
+    before: dict[str, Any] = {}  # the class's dict is shared: replaced for an instance, never changed in place
     _read: dict[str, Any] = {}
 
     class Meta:
         abstract = True
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        named = None if update_fields is None else frozenset(update_fields)
+        field_names = None if update_fields is None else frozenset(update_fields)
         changed = {} if self._state.adding else self.unsaved()
-        self.before = {name: changed[name] for name in changed.keys() & self._columns(named)}
+        self.before = {name: changed[name] for name in changed.keys() & self._columns(field_names)}
         # No savepoint inside another transaction: a failure rolls all of it back, as with Django's own save.
         with transaction.atomic(savepoint=False):
-            super().save(*args, update_fields=named, **kwargs)
-        self._remember(named)
+            super().save(*args, update_fields=field_names, **kwargs)
+        self._remember(field_names)
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
@@ -49,10 +50,10 @@ class Tracked(models.Model):
     def refresh_from_db(
         self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
     ) -> None:
-        """As Django's, which also loads deferred columns. Values set in columns that are not read stay unsaved."""
-        named = None if fields is None else frozenset(fields)
-        super().refresh_from_db(using=using, fields=named, from_queryset=from_queryset)
-        self._remember(named)
+        """As Django's, which also loads deferred columns. Values set in columns that are not reloaded stay unsaved."""
+        field_names = None if fields is None else frozenset(fields)
+        super().refresh_from_db(using=using, fields=field_names, from_queryset=from_queryset)
+        self._remember(field_names)
 
     def _remember(self, names: frozenset[str] | None = None) -> None:
         """Records that these columns (None: all) now hold the row's values."""
@@ -77,8 +78,9 @@ Row = TypeVar("Row", bound=models.Model)
 class AnnouncedQuerySet(models.QuerySet[Row]):
     """Refuses `update`, `bulk_update`, `bulk_create` and `delete`, naming the function to call instead.
 
-    Its model sets `base_manager_name`, so that `add()` of a related manager is refused too. `save()` and cascades use
-    other methods of Django. SET_NULL, SET_DEFAULT and SET() call `update`, so no key of its model may have them.
+    Its model sets `base_manager_name`, so that `add()` of a related manager is also refused. `save()` and cascades use
+    other methods of Django and are allowed. SET_NULL, SET_DEFAULT and SET() call `update`, so no foreign key of its
+    model may use them.
     """
 
     # Dotted names of the functions to call instead.
@@ -87,7 +89,7 @@ class AnnouncedQuerySet(models.QuerySet[Row]):
     to_remove: ClassVar[str]
 
     def unannounced(self) -> models.QuerySet[Row]:
-        """The same rows as a queryset without these refusals. Its changes are not announced."""
+        """The same rows as a queryset that allows these methods. Its changes are not announced."""
         return models.QuerySet(self.model, self.query.chain(), self.db)
 
     def update(self, **columns: Any) -> NoReturn:

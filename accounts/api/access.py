@@ -1,4 +1,8 @@
-"""Permission and throttle classes of the API. A view that names no right is refused to everybody."""
+"""Permission and throttle classes of the API.
+
+A view needs the rights that its `rights` lists for the method. Without them it needs the permission for its model. A
+view with neither is refused to everybody.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +15,20 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from accounts.roles import ALL, OWN, Side, no_role, reach, refused, roles, side_of
+from accounts.roles import ALL, OWN, Side, no_role, reach, refusal_for, roles, side_of
 from web import throttling
 from web.throttling import wait_for
 
 if TYPE_CHECKING:
-    from rest_framework.views import APIView  # which imports this module
+    from rest_framework.views import APIView  # imports this module at run time
 
-# The permission that each action of a resource needs, by Django's name. Other writing actions name their own.
+# The permission that each action of a resource needs, by Django's name. Other writing actions list theirs in `rights`.
 WRITES = {"create": "add", "partial_update": "change"}
 UNNAMED = "(no right)"
 
 
-def rights_asked(request: Request, view: APIView) -> Collection[str]:
-    """The rights that this request needs: those in the view's `rights` for the method, else by the view's model."""
+def required_rights(request: Request, view: APIView) -> Collection[str]:
+    """The view's `rights` for the method, else the permission for its model, else UNNAMED, which nobody has."""
     method = "GET" if request.method in SAFE_METHODS else request.method or ""
     named: Mapping[str, Collection[str]] = getattr(view, "rights", {})
     if method in named:
@@ -52,16 +56,16 @@ class ByRole(BasePermission):
             raise no_role()
         known = hasattr(view, (request.method or "").lower())
         least = ALL if getattr(view, "all_rows", False) else OWN
-        for right in rights_asked(request, view) if known else ():
+        for right in required_rights(request, view) if known else ():
             if reach(user, right) < least:
-                raise refused(right)
+                raise refusal_for(right)
         return True
 
 
 class RoleThrottle(BaseThrottle):
-    """Limits by the view's `throttle_scope`, else by the caller's role. Users without a role count as customers.
+    """Limits by the view's `throttle_scope`, else by the caller's role (`anonymous` without sign-in).
 
-    Requests are counted for each user, and without sign-in for each address.
+    Users without a role count as customers. Counts requests for each user, and without sign-in for each address.
     """
 
     seconds: int | None = None

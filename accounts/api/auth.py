@@ -26,14 +26,14 @@ class Token(views.TokenObtainPairView):
                 wait = attempts.cooloff_seconds()
                 raise Refusal("locked", attempts.locked_text(), status=429, wait=wait) from None
             raise
-        attempts.forget(request._request, request.data["username"])
+        attempts.clear_failures(request._request, request.data["username"])
         return answer
 
 
 @extend_schema_view(
     post=extend_schema(
         operation_id="auth_token_refresh", request=RefreshSerializer, responses=TokenPair,
-        description="The new tokens have the present roles. Using the old refresh token again ends the sign-in.",
+        description="The new tokens have the current roles. Using the old refresh token again ends the sign-in.",
     )
 )  # fmt: skip
 class TokenRefresh(views.TokenRefreshView):

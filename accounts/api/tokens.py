@@ -27,15 +27,15 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from accounts.roles import customer_id, driver_id, no_role, password_mark, side_of, staff_role
 
-NO_ACCOUNT = _("There is no active account with this name and password.")
+NO_ACCOUNT = _("There is no active account with this name and password. Please check both.")
 NOT_ACTIVE = _("This account is deactivated. Please ask the office.")
 USED = _("This refresh token was already used or has expired. Please sign in again.")
-# Sent with `session`, the token claim, when a sign-in is revoked.
+# Sent when a sign-in is revoked. `session` is the claim that its tokens share.
 signed_out = Signal()
 
 
 def claims(user: User) -> dict[str, Any]:
-    """The claims of an access token about its user; None for a role that the user does not have."""
+    """The claims of an access token about its user; each is None if the user does not have that role."""
     role = side_of(user)
     return {
         "role": role.value if role else None,
@@ -72,7 +72,7 @@ class Refresh(RefreshToken):
         return access
 
     def check_blacklist(self) -> None:
-        """Does nothing: several concurrent uses would all find the token unused. `use` checks it."""
+        """Does nothing, because several concurrent uses would all find the token unused. `use` checks it instead."""
 
     def use(self) -> bool:
         """Uses the token up. Of several concurrent uses one returns True.
@@ -82,11 +82,11 @@ class Refresh(RefreshToken):
         """
         _row, is_first = cast("tuple[Any, bool]", self.blacklist())
         if not is_first:
-            end_family(self.get("session"))
-        return is_first and not _ended(self.get("session")).exists()
+            revoke_family(self.get("session"))
+        return is_first and not _revocation(self.get("session")).exists()
 
     def renew(self) -> dict[str, str]:
-        """A new pair of the same family. Raises TokenError if this token was used or revoked."""
+        """Returns a new pair of the same family. Raises TokenError if this token was used or revoked."""
         with transaction.atomic():
             pair = self._pair() if self.use() else None
         if pair is None:
@@ -102,30 +102,30 @@ class Refresh(RefreshToken):
         return {"access": access, "refresh": str(self)}
 
 
-def _family(session: str | None) -> str:
+def _family_jti(session: str | None) -> str:
     """The `jti` under which a revoked family is stored in the blacklist."""
     return f"session:{session}"
 
 
-def _ended(session: str | None) -> QuerySet[BlacklistedToken]:
+def _revocation(session: str | None) -> QuerySet[BlacklistedToken]:
     """The blacklist row of this family, if it is revoked."""
-    return BlacklistedToken.objects.filter(token__jti=_family(session))
+    return BlacklistedToken.objects.filter(token__jti=_family_jti(session))
 
 
-def accounts(session: str | None) -> QuerySet[Any]:
+def users_with_signed_out(session: str | None) -> QuerySet[Any]:
     """All users, annotated with `signed_out`: whether this sign-in is revoked."""
-    return User.objects.select_related("staff_role").annotate(signed_out=Exists(_ended(session)))
+    return User.objects.select_related("staff_role").annotate(signed_out=Exists(_revocation(session)))
 
 
-def end_family(session: str | None) -> None:
+def revoke_family(session: str | None) -> None:
     """Revokes all tokens of this sign-in and closes its sockets. The caller must commit its transaction."""
     if session is None:
         return
-    # Longer than the lifetime of any of its tokens. After that `delete_expired` may delete the row.
-    lives = api_settings.REFRESH_TOKEN_LIFETIME + api_settings.ACCESS_TOKEN_LIFETIME
+    # The row must outlive every token of the sign-in. After that `delete_expired` may delete it.
+    lifetime = api_settings.REFRESH_TOKEN_LIFETIME + api_settings.ACCESS_TOKEN_LIFETIME
     now = timezone.now()
-    about = {"token": "", "created_at": now, "expires_at": now + lives}
-    family, _created = OutstandingToken.objects.get_or_create(jti=_family(session), defaults=about)
+    values = {"token": "", "created_at": now, "expires_at": now + lifetime}
+    family, _created = OutstandingToken.objects.get_or_create(jti=_family_jti(session), defaults=values)
     _row, is_new = BlacklistedToken.objects.get_or_create(token=family)
     if is_new:
         signed_out.send(sender=Refresh, session=session)
@@ -141,8 +141,8 @@ class Authentication(JWTAuthentication):
 
     def get_user(self, validated_token: Token) -> Any:
         """Loads the user and whether the sign-in is revoked, in one query."""
-        known = accounts(validated_token.get("session"))
-        user = known.filter(pk=validated_token.get(api_settings.USER_ID_CLAIM)).first()
+        users = users_with_signed_out(validated_token.get("session"))
+        user = users.filter(pk=validated_token.get(api_settings.USER_ID_CLAIM)).first()
         if user is None or not user.is_active:
             raise AuthenticationFailed(NOT_ACTIVE, "user_inactive" if user else "user_not_found")
         if user.signed_out or validated_token.get("password_mark") != password_mark(user):
@@ -188,15 +188,15 @@ class LogoutSerializer(TokenBlacklistSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[Any, Any]:
         token = self.token_class(attrs["refresh"])
         with transaction.atomic():
-            was_good = token.use()
-            end_family(token.get("session"))
-        if not was_good:
+            is_first = token.use()
+            revoke_family(token.get("session"))
+        if not is_first:
             raise TokenError(USED)
         return {}
 
 
 class TokenPair(serializers.Serializer[Any]):
-    """The response of both calls; only for the schema."""
+    """A pair of tokens: the response of sign-in and refresh."""
 
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(read_only=True)

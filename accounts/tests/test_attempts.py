@@ -1,4 +1,4 @@
-"""Wrong passwords, on the page and by token: counted together, locked by name and address, reported and logged."""
+"""Wrong passwords, on the page and on `auth/token/`: counts, locks by name and address, messages and the log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from accounts.api.tokens import Refresh
 from orders.tests.factories import make_office, make_staff
 
 pytestmark = pytest.mark.django_db
-MOST = 5
+LIMIT = 5
 HERE, ELSEWHERE = "203.0.113.7", "198.51.100.9"
 
 
@@ -33,19 +33,19 @@ def token(user: User, password: str = "wrong", address: str = HERE, **headers: s
 
 
 def lock(user: User, address: str = HERE) -> None:
-    for _ in range(MOST):
+    for _ in range(LIMIT):
         token(user, address=address)
 
 
 def test_sign_in_page_says_that_the_name_is_locked() -> None:
     user = make_office()
-    shown = [page(user) for _ in range(MOST)]
-    assert [answer.status_code for answer in shown] == [200] * (MOST - 1) + [429]
+    shown = [page(user) for _ in range(LIMIT)]
+    assert [answer.status_code for answer in shown] == [200] * (LIMIT - 1) + [429]
     assert "try again in 15 minutes" in shown[-1].content.decode()
     assert shown[-1]["Retry-After"] == "900"
 
 
-def test_the_right_password_does_not_open_a_locked_name() -> None:
+def test_right_password_is_refused_during_a_lock() -> None:
     user = make_office()
     lock(user)
     answer = page(user, "correct horse")
@@ -92,12 +92,12 @@ def test_lock_expires_and_attempts_do_not_extend_it() -> None:
 def test_successful_sign_in_resets_the_count() -> None:
     user = make_office()
     for _ in range(3):
-        for _ in range(MOST - 1):
+        for _ in range(LIMIT - 1):
             token(user)
         assert token(user, "correct horse").status_code == 200
 
 
-def test_an_administrator_sees_it_and_unlocks_it() -> None:
+def test_owner_sees_a_locked_name_and_unlocks_it() -> None:
     user, client = make_office(), Client(headers={"accept-language": "en"})
     lock(user)
     client.force_login(make_office(is_superuser=True))
@@ -116,16 +116,16 @@ def test_list_shows_which_attempts_are_locked() -> None:
     token(make_office(), **{"user-agent": "A"})
     client.force_login(make_office(is_superuser=True))
 
-    def shown() -> list[int]:
+    def counts_of_icons() -> list[int]:
         page = client.get("/admin/axes/accessattempt/").content.decode()
         return [page.count(f"icon-{locked}.svg") for locked in ("yes", "no")]
 
-    assert shown() == [2, 1]
+    assert counts_of_icons() == [2, 1]
     with time_machine.travel(now + timedelta(minutes=16)):
-        assert shown() == [0, 3]
+        assert counts_of_icons() == [0, 3]
 
 
-def test_the_office_may_not_unlock_without_the_right() -> None:
+def test_clerk_cannot_open_the_list_of_attempts() -> None:
     client = Client()
     client.force_login(make_staff("clerk"))
     assert client.get("/admin/axes/accessattempt/").status_code == 403
@@ -133,15 +133,15 @@ def test_the_office_may_not_unlock_without_the_right() -> None:
 
 def test_forged_forwarding_header_does_not_evade_the_lock() -> None:
     user = make_office()
-    for number in range(MOST):
+    for number in range(LIMIT):
         token(user, **{"x-forwarded-for": f"192.0.2.{number}"})
     assert token(user, "correct horse", **{"x-forwarded-for": "192.0.2.99"}).status_code == 429
 
 
-def test_behind_a_proxy_the_forwarded_address_counts(settings: Any) -> None:
+def test_lock_behind_a_proxy_applies_to_the_forwarded_address(settings: Any) -> None:
     settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"NUM_PROXIES": 1}
     user = make_office()
-    for _ in range(MOST):
+    for _ in range(LIMIT):
         token(user, **{"x-forwarded-for": f"made-up, {ELSEWHERE}"})
     assert token(user, "correct horse", **{"x-forwarded-for": HERE}).status_code == 200
     assert token(user, "correct horse", **{"x-forwarded-for": ELSEWHERE}).status_code == 429
@@ -155,7 +155,7 @@ def test_issued_token_works_during_a_lock() -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "王小姐", "a\nb", "'--", ""])
-def test_unusual_name_is_handled(name: str) -> None:
+def test_unusual_name_gives_no_500(name: str) -> None:
     user = User(username=name)
     assert token(user).status_code in (400, 401)
     assert page(user).status_code == 200
@@ -164,20 +164,20 @@ def test_unusual_name_is_handled(name: str) -> None:
 def test_log_masks_name_and_address(caplog: pytest.LogCaptureFixture) -> None:
     user = make_office(username="wang@example.com")
     caplog.set_level(logging.INFO)
-    for _ in range(MOST + 1):
+    for _ in range(LIMIT + 1):
         token(user, "s3cret")
     page(user, "s3cret")
-    told = [record for record in caplog.records if record.name != "luckygas.access"]
-    assert {record.name for record in told} == {"accounts.attempts"}
-    assert told[0].getMessage() == "A sign-in failed: w***m from 203.0.113.*."
-    assert told[-1].getMessage() == "A sign-in is locked: w***m from 203.0.113.*."
+    records = [record for record in caplog.records if record.name != "luckygas.access"]
+    assert {record.name for record in records} == {"accounts.attempts"}
+    assert records[0].getMessage() == "A sign-in failed: w***m from 203.0.113.*."
+    assert records[-1].getMessage() == "A sign-in is locked: w***m from 203.0.113.*."
     assert not any(word in caplog.text for word in ("s3cret", user.username, HERE))
-    kept = [str(value) for row in AccessAttempt.objects.values_list() for value in row]
-    assert not any("s3cret" in value for value in kept)
+    stored = [str(value) for row in AccessAttempt.objects.values_list() for value in row]
+    assert not any("s3cret" in value for value in stored)
 
 
 @pytest.mark.parametrize(
     ("name", "shown"), [("wang", "w***g"), ("ann", "***"), ("", "***"), ("a\nbcd", "***"), ("王小明先生", "王***生")]
 )
-def test_masked_name(name: str, shown: str) -> None:
+def test_name_is_masked(name: str, shown: str) -> None:
     assert attempts.masked_name(name) == shown

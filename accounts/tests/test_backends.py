@@ -14,7 +14,7 @@ from orders.tests.factories import make_driver, make_product, make_staff, make_u
 pytestmark = pytest.mark.django_db
 
 
-def test_permissions_are_those_of_the_table_and_no_others() -> None:
+def test_permissions_of_a_clerk_come_from_the_table() -> None:
     clerk = make_staff("clerk")
     held = clerk.get_all_permissions()
     assert {"orders.change_order", "notifications.resend_notificationhistory"} <= held <= set(RIGHTS)
@@ -33,7 +33,7 @@ def test_groups_and_user_permissions_are_ignored() -> None:
     assert not User.objects.get(pk=clerk.pk).has_perm("catalogue.change_product")
 
 
-def test_right_to_own_rows_is_no_permission() -> None:
+def test_right_to_own_rows_does_not_count_as_permission() -> None:
     driver = make_driver().user
     assert not driver.has_perm("orders.view_order")
     assert driver.get_all_permissions() == set()
@@ -53,7 +53,7 @@ def test_staff_without_a_row_are_clerks_and_inactive_users_have_no_role() -> Non
     assert not AnonymousUser().has_perm("orders.view_order")
 
 
-def test_role_is_loaded_with_the_account() -> None:
+def test_page_loads_the_role_with_the_account() -> None:
     client = Client()
     client.force_login(make_staff("clerk"))
     client.get(reverse("new_order"))
@@ -63,7 +63,7 @@ def test_role_is_loaded_with_the_account() -> None:
     assert len([query for query in queries if "accounts_staffrole" in query["sql"]]) == 1
 
 
-def test_a_refused_page_says_who_may() -> None:
+def test_refused_page_names_the_roles_that_may() -> None:
     client = Client(headers={"accept-language": "en"})
     client.force_login(make_staff("clerk"))
     for path in ("/admin/waffle/switch/", "/admin/catalogue/product/add/", reverse("ws_test")):
@@ -74,16 +74,16 @@ def test_a_refused_page_says_who_may() -> None:
         )
 
 
-def test_form_that_may_only_be_read_says_who_may_change_it() -> None:
+def test_refused_form_names_the_roles_that_may_change_it() -> None:
     clerk, manager = make_staff("clerk"), make_staff("manager")
-    for user, page, row, said in (
+    for user, page, row, sentence in (
         (clerk, "catalogue_product", make_product(), "Only a manager or the owner may do this."),
         (manager, "auth_user", make_staff("owner"), "Only the owner may do this."),
     ):
         client = Client(headers={"accept-language": "en"})
         client.force_login(user)
         answer = client.post(reverse(f"admin:{page}_change", args=[row.pk]))
-        assert (answer.status_code, said in answer.content.decode()) == (403, True)
+        assert (answer.status_code, sentence in answer.content.decode()) == (403, True)
 
 
 def test_account_without_a_role_can_only_change_its_password() -> None:
@@ -92,13 +92,13 @@ def test_account_without_a_role_can_only_change_its_password() -> None:
     assert "Your account has no role yet" in signed_in.content.decode()
     assert reverse("password_change") in signed_in.content.decode()
     assert client.get(reverse("new_order")).status_code == 403
-    said = {"old_password": "correct horse", "new_password1": "battery staple", "new_password2": "battery staple"}
-    assert client.post(reverse("password_change"), said).status_code == 302
+    form_data = {"old_password": "correct horse", "new_password1": "battery staple", "new_password2": "battery staple"}
+    assert client.post(reverse("password_change"), form_data).status_code == 302
     user.refresh_from_db()
     assert user.check_password("battery staple")
 
 
-def test_role_given_again_is_saved_once() -> None:
+def test_giving_the_same_role_again_saves_nothing() -> None:
     user = make_staff("clerk")
     StaffRole.give(user, Role.MANAGER)
     assert StaffRole.objects.get(user=user).role == "manager"

@@ -1,4 +1,4 @@
-"""Passwords are hashed one at a time, without holding a database connection."""
+"""A process hashes passwords one at a time and holds no database connection meanwhile."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from django.test import Client
 from accounts import backends
 from orders.tests.api.client import Api, codes
 from orders.tests.factories import PASSWORD, make_user
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIGN_IN = "/accounts/login/"
 
 
 @contextmanager
-def crowd() -> Iterator[None]:
-    """Fills all places of the waiting queue."""
+def full_queue() -> Iterator[None]:
+    """Leaves no place in the queue of hashing."""
     with mock.patch.object(backends.hashing, "places", threading.BoundedSemaphore(1)) as places:
         places.acquire()
         yield
 
 
 def connections_while_hashing(work: Any) -> list[bool]:
-    """For each hash made by `work`: whether the thread held a connection."""
-    real, held = PBKDF2PasswordHasher.encode, list[bool]()
+    """Runs `work`. Returns for each hash whether the thread had a connection meanwhile."""
+    real, has_connection = PBKDF2PasswordHasher.encode, list[bool]()
 
     def encode(*arguments: Any) -> str:
-        held.append(connection.connection is not None)
+        has_connection.append(connection.connection is not None)
         return real(*arguments)
 
     with mock.patch.object(PBKDF2PasswordHasher, "encode", encode):
         work()
-    return held
+    return has_connection
 
 
-def signs_in(password: str = PASSWORD) -> Any:
+def sign_in(password: str = PASSWORD) -> Any:
     return Client().post(SIGN_IN, {"username": make_user().username, "password": password})
 
 
-def changes_password() -> None:
+def change_password() -> None:
     client, user = Client(), make_user()
     client.force_login(user)
     new = {"old_password": PASSWORD, "new_password1": "another horse 7", "new_password2": "another horse 7"}
@@ -58,11 +58,11 @@ def changes_password() -> None:
 @pytest.mark.parametrize(
     ("work", "hashes"),
     [
-        (signs_in, 1),
-        (lambda: signs_in("wrong"), 1),
+        (sign_in, 1),
+        (lambda: sign_in("wrong"), 1),
         (lambda: Client().post(SIGN_IN, {"username": "nobody", "password": "x"}), 1),
         (lambda: Api().post("auth/token/", {"username": make_user().username, "password": PASSWORD}), 1),
-        (changes_password, 2),
+        (change_password, 2),
     ],
     ids=["page", "wrong", "nobody", "token", "change"],
 )
@@ -71,38 +71,38 @@ def test_no_connection_is_held_while_a_password_is_hashed(work: Any, hashes: int
 
 
 def test_passwords_are_hashed_one_at_a_time() -> None:
-    now, most = [0], list[int]()
+    running, concurrent = [0], list[int]()
     real = PBKDF2PasswordHasher.encode
 
     def encode(hasher: PBKDF2PasswordHasher, password: str, salt: str, iterations: int | None = None) -> str:
-        now[0] += 1
-        most.append(now[0])
-        made: str = real(hasher, password, salt, 20_000)
-        now[0] -= 1
-        return made
+        running[0] += 1
+        concurrent.append(running[0])
+        password_hash: str = real(hasher, password, salt, 20_000)
+        running[0] -= 1
+        return password_hash
 
     with mock.patch.object(PBKDF2PasswordHasher, "encode", encode):
-        at_once(make_password, ["x"] * 6)
-    assert most == [1] * 6
+        run_concurrently(make_password, ["x"] * 6)
+    assert concurrent == [1] * 6
 
 
 def test_sign_in_with_too_many_waiting_is_503() -> None:
     user = make_user()
-    said = {"username": user.username, "password": PASSWORD}
-    with crowd():
-        page = Client(headers={"Accept-Language": "en"}).post(SIGN_IN, said)
-        token = Api().post("auth/token/", said)
+    form_data = {"username": user.username, "password": PASSWORD}
+    with full_queue():
+        page = Client(headers={"Accept-Language": "en"}).post(SIGN_IN, form_data)
+        token = Api().post("auth/token/", form_data)
     assert (page.status_code, page["Retry-After"]) == (503, "5")
     assert "Many people are signing in." in page.content.decode()
     assert (token.status_code, token["Retry-After"], codes(token)) == (503, "5", [("busy", None)])
-    # Does not count as a wrong password.
-    assert Client().post(SIGN_IN, said).status_code == 302
+    # The refused sign-ins do not count as wrong passwords.
+    assert Client().post(SIGN_IN, form_data).status_code == 302
 
 
 def test_password_change_with_too_many_waiting_is_503() -> None:
     client, user = Client(raise_request_exception=False, headers={"Accept-Language": "en"}), make_user()
     client.force_login(user)
-    with crowd():
+    with full_queue():
         new = {"old_password": PASSWORD, "new_password1": "another horse 7", "new_password2": "another horse 7"}
         page = client.post("/accounts/password/change/", new)
     assert (page.status_code, page["Retry-After"]) == (503, "5")
@@ -110,8 +110,8 @@ def test_password_change_with_too_many_waiting_is_503() -> None:
     assert check_password(PASSWORD, User.objects.get(pk=user.pk).password)
 
 
-def test_hashing_in_a_transaction_does_not_wait() -> None:
-    with crowd(), transaction.atomic():
+def test_hashing_in_a_transaction_ignores_the_queue() -> None:
+    with full_queue(), transaction.atomic():
         make_user().set_password("x")
 
 

@@ -54,7 +54,7 @@ document.addEventListener("DOMContentLoaded", () => new MutationObserver((change
 def run(bench: Bench) -> None:
     product.ensure_orders(bench.size.board_orders)
     Customer.objects.unannounced().update(latitude=25.03, longitude=121.54)  # so that the map shows the orders
-    log.number()
+    log.assign_event_ids()
     browser = Chromium()
     try:
         browser.start()

@@ -112,7 +112,7 @@ def measure(bench: Bench, client: APIClient, view: str) -> None:
 
 def cache_lookups(view: str) -> Counter[str]:
     """The hits and misses of this view so far."""
-    kind, counts = view.strip("/").split("/")[-1], system_metrics.counted()
+    kind, counts = view.strip("/").split("/")[-1], system_metrics.current_counts()
     return Counter(
         {result: int(counts.get(f"luckygas_cache_{result}_total {kind}", 0)) for result in ("hits", "misses")}
     )
@@ -125,7 +125,7 @@ def run_day(client: APIClient, view: str, reads: int, counting: bool) -> Counter
     while total["counted" if counting else "timed"] < reads:
         if dice.random() * (DAY["change"] + DAY[view]) < DAY["change"]:
             next(change)()
-            log.number()  # as the hub does some ms later
+            log.assign_event_ids()  # as the hub does some ms later
         elif counting:
             with CaptureQueriesContext(connection) as captured:
                 read(client, view)

@@ -16,16 +16,16 @@ from bench.targets import PRODUCT
 from customers.models import Customer
 from notifications.models import NotificationHistory
 from notifications.states import MessageKind, MessageStatus
-from notifications.tests.provider import Handler, Provider, says
+from notifications.tests.provider import Handler, Provider, answers
 from orders.models import Order
 from orders.states import OrderStatus
 
 PROVIDER_SECONDS = 0.1
 
 
-def respond(handler: Handler) -> None:
+def answer_slowly(handler: Handler) -> None:
     time.sleep(PROVIDER_SECONDS)
-    says(200, '{"message_id": "m-1"}')(handler)
+    answers(200, '{"message_id": "m-1"}')(handler)
 
 
 def run(bench: Bench) -> None:
@@ -40,7 +40,7 @@ def run(bench: Bench) -> None:
         for number in range(bench.size.messages)
     )  # fmt: skip
     rows = [NotificationHistory(customer=customer, order=order, kind=MessageKind.ORDER_DELIVERED) for order in orders]
-    provider = Provider([respond])
+    provider = Provider([answer_slowly])
     environment = os.environ | {"SMS_GATEWAY": "http", "SMS_PROVIDER_URL": provider.url, "SMS_API_KEY": "bench"}
     command = ["taskset", "--cpu-list", str(SERVER_CORE), sys.executable, "manage.py", "send_pending_sms"]
     NotificationHistory.objects.unannounced().bulk_create(rows)
@@ -52,4 +52,4 @@ def run(bench: Bench) -> None:
     times = sent.order_by("sent_at").values_list("claimed_at", "sent_at")
     start, end = min(claimed for claimed, _ in times if claimed), max(at for _, at in times if at)
     bench.add("SMS", PRODUCT, f"{len(rows)} pending SMS sent", (end - start) / timedelta(seconds=1), "s")
-    bench.add("SMS", PRODUCT, "sent twice", float(len(provider.asked) - sent.count()), "")
+    bench.add("SMS", PRODUCT, "sent twice", float(len(provider.requests) - sent.count()), "")

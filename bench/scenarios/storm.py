@@ -19,7 +19,7 @@ def run(bench: Bench) -> None:
     head = log.head()
     sender = product.LogSender()
     sender.publish(size.storm_events)
-    log.number()
+    log.assign_event_ids()
     paths = product.paths(size.storm_clients, f"&since={head.seq}&epoch={head.epoch}")
     with bench.product() as server:
         count_statements(on=True)

@@ -1,4 +1,4 @@
-"""Fixtures of the admin tests of orders: the office's browser and the clock."""
+"""Fixtures from the admin tests of orders: the office's browser and the clock."""
 
 from __future__ import annotations
 

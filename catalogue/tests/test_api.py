@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 from django.db import connection
 
-from catalogue.api import OFFER, ProductSerializer
+from catalogue.api import PUBLIC_FIELDS, ProductSerializer
 from catalogue.models import Product
 from orders.tests.api.client import codes, make_api
 from orders.tests.factories import make_product
@@ -47,13 +47,13 @@ def test_drivers_and_customers_see_active_products_without_stock(role: str) -> N
     product = make_product()
     make_product(is_active=False)
     (row,) = make_api(role).get("products/").json()["results"]
-    assert (row["id"], set(row)) == (product.pk, set(OFFER))
+    assert (row["id"], set(row)) == (product.pk, set(PUBLIC_FIELDS))
 
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 def test_price_change_keeps_stock_of_concurrent_delivery() -> None:
-    """The save writes all columns: without the lock on the row it would undo the delivery."""
+    """The request saves all columns. Without its lock on the row, it would undo the delivery."""
     product, api = make_product(stock=100), make_api("office")
     validate = ProductSerializer.validate
 

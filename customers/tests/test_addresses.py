@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customers.addresses import district, normalized
+from customers.addresses import address_key, district
 from customers.districts import DISTRICTS
 from customers.models import Customer
 from orders.tests.factories import make_customer
@@ -49,7 +49,7 @@ ALL = [(county, name) for county, names in DISTRICTS.items() for name in names]
         ("苗栗縣南莊鄉中正路1號", "南庄鄉"),
     ],
 )
-def test_district(address: str, area: str) -> None:
+def test_district_is_found_at_start_of_address(address: str, area: str) -> None:
     assert district(address) == area
 
 
@@ -86,7 +86,7 @@ def test_every_district_is_found_in_every_spelling(written: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("county", "name"), [("桃園市", "平鎮區"), ("台南市", "左鎮區"), ("台南市", "新市區")])
-def test_saving_customer_sets_full_district(county: str, name: str) -> None:
+def test_saving_customer_sets_full_district_name(county: str, name: str) -> None:
     assert Customer.objects.create(name="王", address=f"{county}{name}中正路1號").area == name
 
 
@@ -104,7 +104,7 @@ def test_saving_customer_sets_full_district(county: str, name: str) -> None:
     ],
 )  # fmt: skip
 def test_spellings_of_one_address_compare_equal(written: str) -> None:
-    assert normalized(written) == normalized("台北市大安區信義路二段5-1號5樓")
+    assert address_key(written) == address_key("台北市大安區信義路二段5-1號5樓")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_spellings_of_one_address_compare_equal(written: str) -> None:
     ],
 )
 def test_similar_spellings_compare_equal(one: str, other: str) -> None:
-    assert normalized(one) == normalized(other)
+    assert address_key(one) == address_key(other)
 
 
 @pytest.mark.parametrize(
@@ -147,12 +147,12 @@ def test_similar_spellings_compare_equal(one: str, other: str) -> None:
     ],
 )
 def test_other_address_compares_unequal(one: str, other: str) -> None:
-    assert normalized(one) != normalized(other)
+    assert address_key(one) != address_key(other)
 
 
 @dataclass(frozen=True)
-class House:
-    """The parts of an address, independent of spelling. `village` and `neighbourhood` count only without a street."""
+class AddressParts:
+    """The parts of an address, independent of its spelling."""
 
     county: str
     name: str
@@ -161,23 +161,23 @@ class House:
     lane: int
     alley: int
     number: int
-    behind: int
+    suffix: int
     floor: int
     room: int
 
-    def written(self, chance: random.Random) -> str:
-        """Draws one of many spellings."""
-        dice = chance.choice
+    def draw_spelling(self, chance: random.Random) -> str:
+        """One of the many spellings of this address, chosen by chance."""
+        choose = chance.choice
         parts = [
-            dice(["", "106", "106 ", "(10650)"]),
-            dice([self.county, self.county.replace("台", "臺"), self.county[:-1]]), dice(["", " "]), self.name,
-            dice(["", "福德里5鄰", "12鄰", "大埔里第三鄰", "龍安里" if self.street in OWN_NAME else ""]),
+            choose(["", "106", "106 ", "(10650)"]),
+            choose([self.county, self.county.replace("台", "臺"), self.county[:-1]]), choose(["", " "]), self.name,
+            choose(["", "福德里5鄰", "12鄰", "大埔里第三鄰", "龍安里" if self.street in STREETS_AFTER_VILLAGE else ""]),
             self._street(chance),
         ]  # fmt: skip
         for value, unit in ((self.section, "段"), (self.lane, "巷"), (self.alley, "弄")):
             if value:
-                parts += [_numeral(value, chance), unit, dice(["", " "])]
-        parts += [self._number(chance), dice(["", " ", "，"]), self._floor(chance)]
+                parts += [_numeral(value, chance), unit, choose(["", " "])]
+        parts += [self._number(chance), choose(["", " ", "，"]), self._floor(chance)]
         return "".join(parts)
 
     def _street(self, chance: random.Random) -> str:
@@ -185,10 +185,10 @@ class House:
         return self.street if ordinal not in "一二三" else f"{name}{_numeral('一二三'.index(ordinal) + 1, chance)}路"
 
     def _number(self, chance: random.Random) -> str:
-        number, behind = _numeral(self.number, chance), _numeral(self.behind, chance)
-        if not self.behind:
+        number, suffix = _numeral(self.number, chance), _numeral(self.suffix, chance)
+        if not self.suffix:
             return f"{number}號"
-        ways = [f"{number}號之{behind} ", f"{number}-{behind}號", f"{number}之{behind}號", f"{number} 之 {behind} 號"]
+        ways = [f"{number}號之{suffix} ", f"{number}-{suffix}號", f"{number}之{suffix}號", f"{number} 之 {suffix} 號"]
         return chance.choice(ways)
 
     def _floor(self, chance: random.Random) -> str:
@@ -200,30 +200,31 @@ class House:
 
 
 def _numeral(value: int, chance: random.Random) -> str:
-    """`12`, `１２`, `十二`."""
+    """One of the spellings `12`, `１２` and `十二`, chosen by chance."""
     plain = str(value)
     wide = plain.translate({ord("0") + digit: ord("０") + digit for digit in range(10)})
     digits = "零一二三四五六七八九"
     if value < 100:
         tens, ones = divmod(value, 10)
-        words = ("" if tens == 1 else digits[tens]) + "十" if tens else ""
-        words += digits[ones] if ones else ""
+        numeral = ("" if tens == 1 else digits[tens]) + "十" if tens else ""
+        numeral += digits[ones] if ones else ""
     else:
-        words = "".join(digits[int(digit)] for digit in plain)
-    return chance.choice([plain, wide, words or digits[0]])
+        numeral = "".join(digits[int(digit)] for digit in plain)
+    return chance.choice([plain, wide, numeral or digits[0]])
 
 
-# Names with numerals, with 里 and with the letters of units.
-OWN_NAME = [
+# Street names that can follow a 里 without 鄰.
+STREETS_AFTER_VILLAGE = [
     "三民路", "五權路", "八德路", "十全一路", "十全二路", "中正一路", "中正路", "二十張路", "市民大道", "中山北路",
     "百福街",
 ]  # fmt: skip
+# Street names with numerals, with 里, and with characters that are also units.
 STREETS = [
-    *OWN_NAME, "民路", "一心一路", "里仁街", "中里街", "東里街", "三里一路", "東里一路", "八里大道", "七里路",
-    "德里二路",
+    *STREETS_AFTER_VILLAGE, "民路", "一心一路", "里仁街", "中里街", "東里街", "三里一路", "東里一路", "八里大道",
+    "七里路", "德里二路",
 ]  # fmt: skip
-HOUSES = st.builds(
-    House, st.just("台中市"), st.sampled_from(["東區", "東勢區", "大里區", "北屯區"]), st.sampled_from(STREETS),
+ADDRESSES = st.builds(
+    AddressParts, st.just("台中市"), st.sampled_from(["東區", "東勢區", "大里區", "北屯區"]), st.sampled_from(STREETS),
     st.sampled_from([0, 1, 2]), st.sampled_from([0, 1, 12, 106]), st.sampled_from([0, 5]),
     st.sampled_from([1, 2, 5, 15, 51, 105]), st.sampled_from([0, 1, 5, 15]), st.sampled_from([0, 1, 5, 11, 12]),
     st.sampled_from([0, 1, 2]),
@@ -231,31 +232,31 @@ HOUSES = st.builds(
 SEEDS = st.integers(0, 2**32).map(random.Random)
 
 
-@given(HOUSES, SEEDS)
-def test_generated_spellings_compare_equal(house: House, chance: random.Random) -> None:
-    ways = {normalized(house.written(chance)) for _ in range(20)}
+@given(ADDRESSES, SEEDS)
+def test_generated_spellings_compare_equal(address: AddressParts, chance: random.Random) -> None:
+    ways = {address_key(address.draw_spelling(chance)) for _ in range(20)}
     assert len(ways) == 1
 
 
 def test_generated_addresses_compare_unequal() -> None:
     chance = random.Random(20261130)
-    dice = chance.choice
-    found: dict[str, House] = {}
+    choose = chance.choice
+    found: dict[str, AddressParts] = {}
     for _ in range(10_000):
-        floor = dice([0, 1, 5, 15])
-        house = House(
-            "台中市", dice(["東區", "大里區"]), dice(STREETS), section=dice([0, 1, 2]), lane=dice([0, 1, 12]),
-            alley=dice([0, 5]), number=dice([1, 5, 15, 51]), behind=dice([0, 1, 5, 15]), floor=floor,
-            room=dice([0, 1, 5]) if floor else 0,
+        floor = choose([0, 1, 5, 15])
+        address = AddressParts(
+            "台中市", choose(["東區", "大里區"]), choose(STREETS), section=choose([0, 1, 2]), lane=choose([0, 1, 12]),
+            alley=choose([0, 5]), number=choose([1, 5, 15, 51]), suffix=choose([0, 1, 5, 15]), floor=floor,
+            room=choose([0, 1, 5]) if floor else 0,
         )  # fmt: skip
-        written = house.written(chance)
-        assert found.setdefault(normalized(written), house) == house, written
+        written = address.draw_spelling(chance)
+        assert found.setdefault(address_key(written), address) == address, written
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_accepted(text: str) -> None:
     assert district(text) in {"", *(name for _county, name in ALL)}
-    normalized(text)
+    address_key(text)
 
 
 @pytest.mark.django_db

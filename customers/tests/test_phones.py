@@ -62,7 +62,7 @@ from customers import phones
         ("04-412-8178", "+88644128178"),
     ],
 )
-def test_normalise(typed: str, stored: str) -> None:
+def test_number_is_normalised(typed: str, stored: str) -> None:
     assert phones.normalise(typed) == stored
 
 
@@ -87,7 +87,7 @@ def test_every_area_code_is_known_in_every_spelling(code: str, number: str) -> N
 
 @pytest.mark.parametrize(("code", "number"), AREAS)
 def test_wrong_number_of_digits_is_refused(code: str, number: str) -> None:
-    # Taichung has eight and Changhua seven.
+    # After 04, numbers have eight digits in Taichung and seven in Changhua.
     wrong = [number[:-1], f"{number}0"] if code != "04" else ["222000", "222200010"]
     for digits in wrong:
         with pytest.raises(phones.InvalidPhone):
@@ -101,7 +101,7 @@ def test_wrong_number_of_digits_is_refused(code: str, number: str) -> None:
         "0912-345-678 分機5", "1", "+886", "0" * 200, "0912\x00345678", "+999123456789",
     ],
 )  # fmt: skip
-def test_normalise_refuses(typed: str) -> None:
+def test_invalid_number_is_refused(typed: str) -> None:
     with pytest.raises(phones.InvalidPhone):
         phones.normalise(typed)
 
@@ -164,7 +164,7 @@ def test_range_of_numbers_is_refused(number: str, between: str) -> None:
         "0912ooo136", "0912345OOO", "02-2365-OOO3", "0912-34s-678",
     ],
 )  # fmt: skip
-def test_digits_are_never_invented(typed: str) -> None:
+def test_number_with_missing_or_misread_digits_is_refused(typed: str) -> None:
     with pytest.raises(phones.InvalidPhone):
         phones.normalise(typed)
 
@@ -190,7 +190,7 @@ def test_extra_digits_never_change_the_number(local: str, between: str, more: in
         ("67", []), ("", []), ("王小明", []), ("信義路4段123號", []), ("+886 9", []), ("()-", []), ("王 678", []),
     ],
 )  # fmt: skip
-def test_search_digits_of_every_spelling(typed: str, parts: list[str]) -> None:
+def test_search_digits_are_found_in_every_spelling(typed: str, parts: list[str]) -> None:
     assert phones.search_digits(typed) == parts
 
 
@@ -236,7 +236,7 @@ def test_only_mobiles_can_get_sms(typed: str, mobile: bool) -> None:
         ("0991234567", "0991-234-567", "0991-***-567"),
     ],
 )
-def test_display_and_mask(typed: str, shown: str, masked: str) -> None:
+def test_number_is_displayed_and_masked(typed: str, shown: str, masked: str) -> None:
     stored = phones.normalise(typed)
     assert phones.display(stored) == shown
     assert phones.mask(stored) == masked
@@ -250,7 +250,7 @@ def test_mask_of_empty_text_is_empty() -> None:
     assert phones.mask("") == ""
 
 
-def test_split_cell() -> None:
+def test_cell_is_split_into_numbers() -> None:
     assert phones.split_cell("0900-000-003/02-2365-0003") == ["0900-000-003", "02-2365-0003"]
     assert phones.split_cell("0900-000-003、 ") == ["0900-000-003"]
     assert phones.split_cell(" ") == []

@@ -62,8 +62,8 @@ def test_ready_is_open_and_names_its_parts(client: Client) -> None:
 def test_ready_without_redis_is_degraded_with_200(
     client: Client, settings: Settings, listens: bool, detail: str
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        settings.REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1] if listens else free_port()}/0"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        settings.REDIS_URL = f"redis://127.0.0.1:{listener.getsockname()[1] if listens else free_port()}/0"
         answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     assert answer.json()["redis"]["detail"] == detail
@@ -88,7 +88,7 @@ def test_dead_redis_degrades(client: Client, settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("part", ["", *PARTS])
-def test_only_staff_and_monitors_read_parts(client: Client, settings: Settings, part: str) -> None:
+def test_parts_are_open_to_monitors_and_closed_to_others(client: Client, settings: Settings, part: str) -> None:
     settings.MONITORING_TOKEN = "a-monitor's-own"
     wrong = {"Authorization": "Bearer nonsense"}
     right = {"Authorization": "Bearer a-monitor's-own"}
@@ -110,15 +110,15 @@ def test_the_summary_has_every_part(office: Client) -> None:
     assert set(office.get("/health/").json()) == {"status", "migrations", *PARTS}
 
 
-def test_websocket_figures(office: Client) -> None:
+def test_websocket_check_has_the_figures(office: Client) -> None:
     answer = office.get("/health/websocket").json()
     assert {"status", "connections", "redis", "bell_missed", "hub_lag_ms", "by_role", "error_rate"} <= set(answer)
     assert answer["redis"] == "healthy"
 
 
 def test_stuck_hub_is_unhealthy(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = SimpleNamespace(pulse=SimpleNamespace(seconds_since_look=6.0, misses_bells=False))
-    monkeypatch.setattr(Hub, "running", lambda: [hub])
+    hub = SimpleNamespace(pulse=SimpleNamespace(seconds_since_round=6.0, misses_bells=False))
+    monkeypatch.setattr(Hub, "instances", lambda: [hub])
     answer = office.get("/health/websocket")
     assert (answer.status_code, answer.json()["hub_stuck"]) == (503, True)
 
@@ -133,14 +133,14 @@ def test_missed_bells_degrade_although_redis_answers(
     pulse, now = Pulse(), timezone.now()
     pulse.record_round([now] * by_bell)
     pulse.record_round([now] * missed, by_bell=False)
-    monkeypatch.setattr(Hub, "running", lambda: [SimpleNamespace(pulse=pulse)])
+    monkeypatch.setattr(Hub, "instances", lambda: [SimpleNamespace(pulse=pulse)])
     answer = office.get("/health/websocket").json()
     assert (answer["status"], answer["redis"]) == (status, "healthy")
 
 
 @pytest.mark.parametrize(("servers", "seconds", "waits"), [(1, 40, 40), (1, 10, 10), (1, 3, 0), (0, 40, 0)])
 @pytest.mark.servers
-def test_unnumbered_change_is_unhealthy_while_a_server_runs(
+def test_change_without_id_is_unhealthy_while_a_server_runs(
     office: Client, servers: int, seconds: int, waits: int
 ) -> None:
     Outbox.objects.all().delete()
@@ -152,17 +152,17 @@ def test_unnumbered_change_is_unhealthy_while_a_server_runs(
 
 
 @pytest.mark.servers
-def test_old_change_that_is_being_numbered_is_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_change_that_gets_its_id_is_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     now, looks = timezone.now(), iter((50, 50, 50, 49))
-    monkeypatch.setattr(log, "oldest_waiting", lambda: now - timedelta(seconds=next(looks)))
-    assert parts.unnumbered_seconds() == 0
+    monkeypatch.setattr(log, "oldest_waiting_time", lambda: now - timedelta(seconds=next(looks)))
+    assert parts.seconds_without_id() == 0
 
 
 def make_message(status: str, **fields: Any) -> None:
     NotificationHistory.objects.create(customer=make_customer(), kind="order_confirmed", status=status, **fields)
 
 
-def test_notification_figures(office: Client) -> None:
+def test_notification_check_counts_messages(office: Client) -> None:
     now = timezone.now()
     make_message("sent", sent_at=now)
     make_message("delivered", sent_at=now, delivered_at=now)
@@ -179,7 +179,7 @@ def test_notification_figures(office: Client) -> None:
     assert answer["sms_provider"]["name"] == configured.SMS_GATEWAY
 
 
-def test_message_of_the_night_waits_since_the_morning(office: Client) -> None:
+def test_deferred_message_waits_from_the_time_when_it_is_due(office: Client) -> None:
     now = timezone.now()
     make_message("pending", created_at=now - timedelta(hours=11), send_after=now - timedelta(seconds=30))
     answer = office.get("/health/notifications").json()
@@ -196,13 +196,13 @@ def test_provider_busy_for_hours_degrades(office: Client) -> None:
     assert (answer["status"], answer["oldest_pending_seconds"] > 10_000) == ("degraded", True)
 
 
-def test_health_check_does_not_wait_for_sendings_after_new_credit(
+def test_health_check_does_not_wait_for_messages_after_new_credit(
     office: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    over = threading.Event()
+    release = threading.Event()
 
     def transmit(self: Mitake, message: Message) -> Accepted:
-        over.wait(20)
+        release.wait(20)
         return Accepted("1", "1")
 
     monkeypatch.setattr(Mitake, "balance", lambda _: Decimal(110))
@@ -215,7 +215,7 @@ def test_health_check_does_not_wait_for_sendings_after_new_credit(
         assert (answer["status"], answer["sms_provider"]["stopped_because"]) == ("healthy", "")
         assert answer["ms"] < 2000
     finally:
-        over.set()
+        release.set()
         assert sender.pool().drain(10)
 
 
@@ -226,7 +226,7 @@ def test_unreachable_provider_is_unhealthy(office: Client, settings: Settings) -
     assert answer.json()["sms_provider"]["reachable"] is False
 
 
-def test_hanging_provider_hides_only_itself(
+def test_own_figures_are_reported_while_the_provider_hangs(
     office: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
 ) -> None:
     settings.SMS_GATEWAY, settings.SMS_PROVIDER_URL, settings.SMS_API_KEY = "http", f"{sandbox.url}/sms", "sandbox-key"
@@ -235,7 +235,7 @@ def test_hanging_provider_hides_only_itself(
     sandbox.operator.faults.set(SandboxFault(FaultKind.HANG, on=On.ASK))
     answer = office.get("/health/notifications")
     assert (answer.status_code, 300 <= answer.json()["ms"] < 2000) == (503, True)
-    assert answer.json()["sms_provider"]["detail"] == "no answer within 0.3 s"
+    assert answer.json()["sms_provider"]["detail"] == "no response within 0.3 s"
     assert answer.json()["oldest_pending_seconds"] > 590
     sandbox.operator.faults.set(None)
 
@@ -262,23 +262,23 @@ def test_stopped_provider_is_reported_with_its_reason(office: Client, settings: 
     assert (answer.json()["status"], answer.json()["sms_fallback"]["name"]) == ("degraded", "console")
 
 
-def test_balance_is_queried_every_five_minutes(
+def test_balance_is_queried_again_only_after_five_minutes(
     office: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Mitake] = []
+    queries: list[Mitake] = []
 
     def balance(self: Mitake) -> Decimal:
-        asked.append(self)
+        queries.append(self)
         return Decimal(110)
 
     monkeypatch.setattr(Mitake, "balance", balance)
     settings.SMS_GATEWAY = "mitake"
     for _ in range(3):
         assert office.get("/health/notifications").json()["balance"] == 110
-    assert len(asked) == 1
+    assert len(queries) == 1
     long_ago = timezone.now() - timedelta(minutes=6)
     parts.provider_cache.clear()
-    # What it learns of new credit is not lost to the channel that waits for it.
+    # The new balance also starts the gateway that was stopped without credit.
     GatewayState.objects.update(balance_at=long_ago, balance=9, stopped_at=long_ago, stopped_because="no credit")
     assert office.get("/health/notifications").json()["sms_provider"]["stopped_because"] == ""
-    assert len(asked) == 2
+    assert len(queries) == 2

@@ -13,17 +13,17 @@ from django.test import Client
 from django.utils import timezone, translation
 
 from health import history
-from health.parts import ask_notifications
+from health.parts import check_notifications
 from health.verdict import faults
 from health.views import figure, milliseconds
 from luckygas.testing.servers import free_port
 from notifications.models import NotificationHistory
-from orders.tests.factories import make_customer, make_driver, make_office, make_order, turn
+from orders.tests.factories import make_customer, make_driver, make_office, make_order, set_switch
 from pages import office as office_pages
 from web import flags
 from web.models import SystemMetric
 from web.system_metrics import MINUTE
-from web.tests.metrics_rows import lags, make_minute, nothing_unwritten
+from web.tests.metrics_rows import lags, make_minute, reset_counts
 
 PAGE = "/health/dashboard/"
 
@@ -39,7 +39,7 @@ def plots(page: str) -> list[str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_dashboard_is_for_staff(client: Client) -> None:
+def test_dashboard_is_closed_to_drivers_and_strangers(client: Client) -> None:
     assert client.get(PAGE).headers["Location"].startswith("/accounts/login/")
     client.force_login(make_driver().user)
     for path in (PAGE, "/health/dashboard/hour/events.svg"):
@@ -50,7 +50,7 @@ def test_dashboard_is_for_staff(client: Client) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_dashboard_shows_faults_and_figures(office: Client, settings: Any) -> None:
     make_order()
-    nothing_unwritten()
+    reset_counts()
     headers = {"Accept-Language": "en"}
     page = office.get(PAGE, headers=headers).content.decode()
     assert "Everything works." in page
@@ -62,13 +62,13 @@ def test_dashboard_shows_faults_and_figures(office: Client, settings: Any) -> No
         office.raise_request_exception = False
         assert office.get("/").status_code == 500
     page = office.get(PAGE, headers=headers).content.decode()
-    assert "Redis does not answer." in page
+    assert "Redis does not respond." in page
     assert "3 requests failed in the last ten minutes." in page
 
 
 @pytest.mark.django_db(transaction=True)
 def test_url_of_plot_changes_with_its_content(office: Client) -> None:
-    # A minute later there is one more minute in it.
+    # The clock stands still, because a new minute would also change the plots.
     with mock.patch.object(timezone, "now", return_value=timezone.now()):
         before = plots(office.get(PAGE).content.decode())
         assert plots(office.get(PAGE).content.decode()) == before
@@ -101,37 +101,37 @@ def test_menus_link_to_the_dashboard(office: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(None, "–"), (0, "0"), (1234567, "1,234,567"), (Decimal("991.00"), "991"), (2.525, "2.525")]
+    ("value", "text"), [(None, "–"), (0, "0"), (1234567, "1,234,567"), (Decimal("991.00"), "991"), (2.525, "2.525")]
 )
-def test_figure_is_short(value: Any, said: str) -> None:
-    assert figure(value) == said
+def test_figure_is_short(value: Any, text: str) -> None:
+    assert figure(value) == text
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(None, "–"), (0.4321, "0.432 ms"), (19.54, "19.5 ms"), (5000.0, "5,000 ms"), (123.4, "123 ms")]
+    ("value", "text"), [(None, "–"), (0.4321, "0.432 ms"), (19.54, "19.5 ms"), (5000.0, "5,000 ms"), (123.4, "123 ms")]
 )
-def test_duration_is_short(value: float | None, said: str) -> None:
-    assert milliseconds(value) == said
+def test_duration_is_short(value: float | None, text: str) -> None:
+    assert milliseconds(value) == text
 
 
-WELL: dict[str, Any] = {"status": "healthy", "ms": 1.0}
+HEALTHY: dict[str, Any] = {"status": "healthy", "ms": 1.0}
 PROVIDER = {"name": "mitake", "status": "healthy", "reachable": True, "stopped_because": ""}
 ANSWERS: dict[str, dict[str, Any]] = {
-    "database": WELL,
-    "migrations": WELL,
-    "redis": WELL,
-    "websocket": WELL | {
+    "database": HEALTHY,
+    "migrations": HEALTHY,
+    "redis": HEALTHY,
+    "websocket": HEALTHY | {
         "connections": 3, "hub_stuck": False, "bells_are_missed": False, "waiting_seconds": 0.0, "hub_lag_p99_ms": 12.0,
     },
-    "notifications": WELL | {
+    "notifications": HEALTHY | {
         "pending": 0, "unknown": 0, "oldest_pending_seconds": 0.0, "success_rate_24h": 0.99, "sms_provider": PROVIDER,
         "sms_fallback": None,
     },
 }  # fmt: skip
 STOPPED = PROVIDER | {"status": "unhealthy", "stopped_because": "no credit"}
-DOUBTED = PROVIDER | {"status": "degraded", "not_understood": "~: ?"}
-AWAY = {"name": "http", "status": "unhealthy", "detail": "no answer within 3 s"}
-DOWN = {"status": "unhealthy", "detail": "no answer within 1 s"}
+DOUBTFUL = PROVIDER | {"status": "degraded", "not_understood": "~: ?"}
+UNREACHABLE = {"name": "http", "status": "unhealthy", "detail": "no response within 3 s"}
+DOWN = {"status": "unhealthy", "detail": "no response within 1 s"}
 
 
 @pytest.fixture
@@ -140,57 +140,57 @@ def english() -> Any:
         yield
 
 
-def said(part: str = "database", failed: int = 0, **answer: Any) -> list[str]:
+def fault_texts(part: str = "database", failed: int = 0, **answer: Any) -> list[str]:
     found = faults(ANSWERS | {part: ANSWERS[part] | answer}, failed)
     assert all(fault.remedy for fault in found)
-    return [fault.said for fault in found]
+    return [fault.text for fault in found]
 
 
 @pytest.mark.usefixtures("english")
 def test_healthy_parts_give_no_fault() -> None:
-    assert said() == []
+    assert fault_texts() == []
 
 
 @pytest.mark.usefixtures("english")
 @pytest.mark.parametrize(
-    ("part", "answer", "words"),
+    ("part", "answer", "text"),
     [
         ("migrations", {"status": "unhealthy"}, "does not have this version's tables"),
-        ("redis", {"status": "degraded"}, "Redis does not answer"),
+        ("redis", {"status": "degraded"}, "Redis does not respond"),
         ("websocket", {"hub_stuck": True}, "no longer sends changes"),
         ("websocket", {"waiting_seconds": 45.3}, "No screen has received a change for 45 seconds"),
-        ("websocket", {"bells_are_missed": True}, "most messages through it are lost"),
+        ("websocket", {"bells_are_missed": True}, "most messages sent through Redis are lost"),
         ("websocket", {"hub_lag_p99_ms": 2500.0}, "more than two seconds late"),
         ("notifications", {"sms_provider": STOPPED}, "SMS through mitake are stopped: no credit"),
-        ("notifications", {"sms_provider": DOUBTED}, "The SMS provider mitake answers with an unknown code: ~: ?"),
-        ("notifications", {"sms_fallback": AWAY}, "The SMS provider http cannot be reached."),
+        ("notifications", {"sms_provider": DOUBTFUL}, "The SMS provider mitake responded with an unknown code: ~: ?"),
+        ("notifications", {"sms_fallback": UNREACHABLE}, "The SMS provider http cannot be reached."),
         ("notifications", {"oldest_pending_seconds": 601.0}, "has waited for 10 minutes"),
         ("notifications", {"unknown": 2}, "Delivery status unknown for 2 SMS"),
         ("notifications", {"success_rate_24h": 0.9}, "The provider accepted 90 % of the SMS"),
     ],
 )
-def test_each_fault_has_its_sentence(part: str, answer: dict[str, Any], words: str) -> None:
-    (found,) = said(part, **answer)
-    assert words in found
+def test_each_fault_has_its_sentence(part: str, answer: dict[str, Any], text: str) -> None:
+    (found,) = fault_texts(part, **answer)
+    assert text in found
 
 
 @pytest.mark.usefixtures("english")
 @pytest.mark.parametrize("part", ["websocket", "notifications"])
 def test_part_without_answer_is_a_fault(part: str) -> None:
     (found,) = faults(ANSWERS | {part: DOWN}, 0)
-    assert "cannot be read" in found.said
+    assert "cannot be read" in found.text
 
 
 @pytest.mark.usefixtures("english")
 def test_dead_database_is_the_only_fault() -> None:
     (found,) = faults(dict.fromkeys(ANSWERS, DOWN), 7)
-    assert (found.said, found.is_bad) == ("The database does not answer.", True)
+    assert (found.text, found.is_bad) == ("The database does not respond.", True)
 
 
 @pytest.mark.usefixtures("english")
 def test_broken_parts_come_before_degraded_ones() -> None:
-    found = said("redis", failed=1, status="degraded")
-    assert found == ["1 request failed in the last ten minutes.", "Redis does not answer."]
+    found = fault_texts("redis", failed=1, status="degraded")
+    assert found == ["1 request failed in the last ten minutes.", "Redis does not respond."]
 
 
 @pytest.mark.usefixtures("english")
@@ -198,8 +198,8 @@ def test_switched_off_feature_is_a_fault_with_its_meaning() -> None:
     flags.forget()
     flags.remember(flags.SwitchesRead(1e18, frozenset({flags.SMS})))
     (fault,) = faults(ANSWERS, 0)
-    assert fault.said == "“sms_notifications” is turned off."
-    assert "they wait" in fault.remedy
+    assert fault.text == "The switch “sms_notifications” is turned off."
+    assert "messages wait" in fault.remedy
 
 
 NOW = datetime(2026, 11, 23, 4, 10, 30, tzinfo=UTC)
@@ -238,9 +238,9 @@ def test_hour_has_sixty_minutes_with_gaps_for_missing_ones() -> None:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("clock")
 def test_day_has_snapshots_and_the_unfinished_hour() -> None:
-    summed = history.summed([make_minute(HOUR, COUNTS, GAUGES)]) | {"orders": {"pending": 9}}
+    figures = history.sum_minutes([make_minute(HOUR, COUNTS, GAUGES)]) | {"orders": {"pending": 9}}
     for back in (1, 23, 24):
-        SystemMetric.objects.create(span="hour", at=HOUR - timedelta(hours=back), metrics_json=summed)
+        SystemMetric.objects.create(span="hour", at=HOUR - timedelta(hours=back), metrics_json=figures)
     make_minute(HOUR + MINUTE, {}, {"luckygas_websocket_connections office ws": 11})
     make_order("confirmed")
     make_message(HOUR - timedelta(minutes=30), "delivered")
@@ -264,8 +264,8 @@ def test_number_of_queries_does_not_grow_with_data(django_assert_max_num_queries
 
 @pytest.mark.django_db(transaction=True)
 def test_switched_off_messages_degrade() -> None:
-    told = ask_notifications()
-    assert (told["status"], told["switched_on"]) == ("healthy", True)
-    turn(flags.SMS, False)
-    told = ask_notifications()
-    assert (told["status"], told["switched_on"]) == ("degraded", False)
+    answer = check_notifications()
+    assert (answer["status"], answer["switched_on"]) == ("healthy", True)
+    set_switch(flags.SMS, False)
+    answer = check_notifications()
+    assert (answer["status"], answer["switched_on"]) == ("degraded", False)

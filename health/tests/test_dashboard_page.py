@@ -28,16 +28,16 @@ DRAWN = "() => [...document.querySelectorAll('figure img')].every((img) => img.c
 
 
 @pytest.fixture
-def said(page: Page) -> list[str]:
-    """The browser's errors, such as a policy violation or a missing file."""
-    complaints: list[str] = []
+def console_errors(page: Page) -> list[str]:
+    """The browser's errors and warnings, such as a policy violation or a missing file."""
+    errors: list[str] = []
 
-    def hear(message: ConsoleMessage) -> None:
+    def record(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            complaints.append(message.text)
+            errors.append(message.text)
 
-    page.on("console", hear)
-    return complaints
+    page.on("console", record)
+    return errors
 
 
 @make
@@ -56,7 +56,7 @@ def open_orders(page: Page) -> Locator:
     return tile(page, "未完成訂單")
 
 
-async def test_page_follows_events_and_keeps_the_rest(page: Page, site: Site, said: list[str]) -> None:
+async def test_page_follows_events_and_leaves_tables_open(page: Page, site: Site, console_errors: list[str]) -> None:
     await sign_in(page, site, await make(make_office)(), PAGE)
     await expect(open_orders(page)).to_have_text("0")
     await until(page, "() => document.querySelector('connection-status').dataset.state === 'live'")
@@ -69,7 +69,7 @@ async def test_page_follows_events_and_keeps_the_rest(page: Page, site: Site, sa
     assert "23" in (await page.locator("[data-live=hour-connections]").get_attribute("alt") or "")
     assert await page.locator("details[open] tbody tr").count() == 60
     await until(page, DRAWN)
-    assert said == []
+    assert console_errors == []
 
 
 async def test_page_counts_its_own_connection(page: Page, site: Site) -> None:
@@ -77,19 +77,19 @@ async def test_page_counts_its_own_connection(page: Page, site: Site) -> None:
     await expect(tile(page, "即時連線")).to_have_text("1")
 
 
-async def test_many_events_cause_one_request_per_second(page: Page, site: Site) -> None:
+async def test_many_events_cause_few_requests(page: Page, site: Site) -> None:
     await sign_in(page, site, await make(make_office)(), PAGE)
     await until(page, "() => document.querySelector('connection-status').dataset.state === 'live'")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url) if request.resource_type == "fetch" else None)
     for _ in range(10):
         await make(make_order)()
     await expect(open_orders(page)).to_have_text("10")
-    assert 1 <= len(asked) <= 4
+    assert 1 <= len(urls) <= 4
 
 
-async def later(page: Page, shown: Locator) -> None:
-    """Advances the page's clock by ten seconds until it shows this. Time during a request causes no second one."""
+async def advance_until_visible(page: Page, shown: Locator) -> None:
+    """Advances the page's clock by 11 s until `shown` is visible. During a request that causes no second request."""
     async with asyncio.timeout(WAIT_MS / 1000):
         while not await shown.is_visible():
             await page.clock.fast_forward(11_000)
@@ -99,62 +99,62 @@ async def later(page: Page, shown: Locator) -> None:
 async def test_page_shows_when_the_site_is_down_and_back(page: Page, site: Site) -> None:
     await page.clock.install()
     await sign_in(page, site, await make(make_office)(), PAGE)
-    away, failing, verdict = map(page.locator, ("#unreachable", "#failing", "#verdict"))
-    await expect(away).to_be_hidden()
+    unreachable, failing, verdict = map(page.locator, ("#unreachable", "#failing", "#verdict"))
+    await expect(unreachable).to_be_hidden()
     site.kill()
-    await later(page, away)
+    await advance_until_visible(page, unreachable)
     await expect(failing).to_be_hidden()
     await make(site.start)()
-    await later(page, verdict)
-    await expect(away).to_be_hidden()
+    await advance_until_visible(page, verdict)
+    await expect(unreachable).to_be_hidden()
 
 
 @pytest.fixture
-def house() -> Iterator[Cluster]:
+def servers() -> Iterator[Cluster]:
     """A site with its own database and the account `boss`."""
-    with cluster.running(["uvicorn"]) as made:
+    with cluster.running(["uvicorn"]) as servers:
         boss = "--username=boss", "--email=boss@example.com"
-        manage("createsuperuser", "--noinput", *boss, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **made.environment)
-        yield made
+        manage("createsuperuser", "--noinput", *boss, DJANGO_SUPERUSER_PASSWORD=PASSWORD, **servers.environment)
+        yield servers
 
 
-def execute(house: Cluster, sql: str) -> None:
-    with psycopg.connect(house.postgres.url, autocommit=True) as connection:
+def execute(servers: Cluster, sql: str) -> None:
+    with psycopg.connect(servers.postgres.url, autocommit=True) as connection:
         connection.execute(sql)
 
 
 @pytest.mark.long
-async def test_pages_say_when_the_database_is_down(page: Page, house: Cluster) -> None:
-    (site,) = house.sites
+async def test_pages_say_when_the_database_is_down(page: Page, servers: Cluster) -> None:
+    (site,) = servers.sites
     await page.clock.install()
     await page.goto(f"{site.url}/accounts/login/?next={PAGE}")
     await page.fill("[name=username]", "boss")
     await page.fill("[name=password]", PASSWORD)
     await page.click("form.card button[type=submit]")
-    down, failing, away, verdict = map(page.locator, ("#database-down", "#failing", "#unreachable", "#verdict"))
+    down, failing, unreachable, verdict = map(page.locator, ("#database-down", "#failing", "#unreachable", "#verdict"))
     await expect(verdict).to_be_visible()
     await until(page, "() => document.querySelector('connection-status').dataset.state === 'live'")
     await until(page, DRAWN)
     await expect(down).to_be_hidden()
-    execute(house, "ALTER TABLE system_metrics RENAME TO elsewhere")
-    await later(page, failing)
-    assert [await wrong.is_visible() for wrong in (down, away, verdict)] == [False, False, False]
-    execute(house, "ALTER TABLE elsewhere RENAME TO system_metrics")
-    await later(page, verdict)
+    execute(servers, "ALTER TABLE system_metrics RENAME TO elsewhere")
+    await advance_until_visible(page, failing)
+    assert [await wrong.is_visible() for wrong in (down, unreachable, verdict)] == [False, False, False]
+    execute(servers, "ALTER TABLE elsewhere RENAME TO system_metrics")
+    await advance_until_visible(page, verdict)
     await expect(failing).to_be_hidden()
-    house.postgres.kill(signal.SIGQUIT)
-    await later(page, down)
+    servers.postgres.kill(signal.SIGQUIT)
+    await advance_until_visible(page, down)
     await expect(down).to_contain_text("資料庫沒有回應。")
-    assert [await wrong.is_visible() for wrong in (failing, away, verdict)] == [False, False, False]
-    afresh = await page.context.new_page()
-    for path, words in ((PAGE, "資料庫沒有回應。"), ("/", "資料庫忙碌或無法連線")):
-        answer = await afresh.goto(site.url + path)
+    assert [await wrong.is_visible() for wrong in (failing, unreachable, verdict)] == [False, False, False]
+    new_page = await page.context.new_page()
+    for path, text in ((PAGE, "資料庫沒有回應。"), ("/", "資料庫忙碌或無法連線")):
+        answer = await new_page.goto(site.url + path)
         assert answer is not None
-        assert (answer.status, words in await afresh.inner_text("main")) == (503, True)
-        assert await serious_faults(afresh) == []
-    house.postgres.start()
-    await later(page, verdict)
-    assert (await away.is_visible(), await down.is_visible()) == (False, False)
+        assert (answer.status, text in await new_page.inner_text("main")) == (503, True)
+        assert await serious_faults(new_page) == []
+    servers.postgres.start()
+    await advance_until_visible(page, verdict)
+    assert (await unreachable.is_visible(), await down.is_visible()) == (False, False)
 
 
 @pytest.mark.long

@@ -19,11 +19,11 @@ from orders.tests.factories import make_office, make_order, make_user
 
 TOKEN = "the-monitors-own-token"
 MONITOR = {"Authorization": f"Bearer {TOKEN}"}
-# Prometheus's default limit for a scrape is ten seconds.
+# Less than Prometheus's default time limit for a scrape, ten seconds.
 PATIENCE_SECONDS = 8.0
 
 
-def told(text: str) -> dict[tuple[str, ...], float]:
+def parse_metrics(text: str) -> dict[tuple[str, ...], float]:
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
 
@@ -57,11 +57,11 @@ def test_prometheus_gets_the_format_it_accepts(client: Client, accept: str, cont
 
 
 @pytest.mark.django_db(transaction=True)
-def test_metrics_hold_counters_and_database_gauges(client: Client) -> None:
+def test_metrics_have_counters_and_database_gauges(client: Client) -> None:
     make_order()
     client.force_login(make_office())
     client.get("/health/live")
-    found = told(client.get("/health/metrics").text)
+    found = parse_metrics(client.get("/health/metrics").text)
     assert found["luckygas_http_requests_total", "GET", "/health/live", "200"] >= 1
     assert found["luckygas_orders", "pending"] == 1
     assert found["luckygas_part_healthy", "figures"] == 1
@@ -70,42 +70,42 @@ def test_metrics_hold_counters_and_database_gauges(client: Client) -> None:
 
 
 def test_newest_backup_is_reported_if_configured(settings: Settings, tmp_path: Path) -> None:
-    def made() -> list[float]:
+    def times() -> list[float]:
         return [sample.value for family in api.last_backup() for sample in family.samples]
 
-    assert made() == []
+    assert times() == []
     settings.BACKUP_DIR = str(tmp_path)
-    assert made() == [0]
+    assert times() == [0]
     (tmp_path / "latest").symlink_to("2026-11-22T190000Z")
     os.utime(tmp_path / "latest", (5, 7), follow_symlinks=False)
-    assert made() == [7]
+    assert times() == [7]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failing_gauges_leave_the_other_metrics(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_metrics_are_served_if_the_gauges_fail(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> Iterator[Metric]:
         raise RuntimeError
 
     monkeypatch.setattr(api, "GAUGES", [broken])
     client.force_login(make_office())
-    found = told(client.get("/health/metrics").text)
+    found = parse_metrics(client.get("/health/metrics").text)
     assert (found["luckygas_part_healthy", "figures"], found["luckygas_ready",]) == (0, 1)
 
 
 @pytest.mark.servers
 def test_counters_are_served_while_the_database_hangs(tmp_path: Path) -> None:
-    with running(Postgres()) as postgres, running(HalfOpenProxy(postgres)) as link:
-        url = f"postgres://postgres@127.0.0.1:{link.port}/postgres"
+    with running(Postgres()) as postgres, running(HalfOpenProxy(postgres)) as proxy:
+        url = f"postgres://postgres@127.0.0.1:{proxy.port}/postgres"
         extra = {"DATABASE_URL": url, "MONITORING_TOKEN": TOKEN, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
         with running(Site("uvicorn", **extra)) as site:
             assert requests.get(f"{site.url}/health/live", timeout=5).ok
-            assert ask(site)["luckygas_part_healthy", "database"] == 1
-            link.drop_data()
-            found = ask(site)
+            assert scrape(site)["luckygas_part_healthy", "database"] == 1
+            proxy.drop_data()
+            found = scrape(site)
     assert found["luckygas_http_requests_total", "GET", "/health/live", "200"] == 1
     assert (found["luckygas_ready",], found["luckygas_part_healthy", "database"]) == (0, 0)
     assert not any(name.startswith("luckygas_orders") for name, *_labels in found)
 
 
-def ask(site: Site) -> dict[tuple[str, ...], float]:
-    return told(requests.get(f"{site.url}/health/metrics", headers=MONITOR, timeout=PATIENCE_SECONDS).text)
+def scrape(site: Site) -> dict[tuple[str, ...], float]:
+    return parse_metrics(requests.get(f"{site.url}/health/metrics", headers=MONITOR, timeout=PATIENCE_SECONDS).text)

@@ -13,15 +13,15 @@ from orders.tests.api.client import codes, make_api
 from orders.tests.factories import make_order
 from web import flags, metrics
 from web.caching import shared_cache
-from web.tests.metrics_rows import make_minute, nothing_unwritten
+from web.tests.metrics_rows import make_minute, reset_counts
 
 pytestmark = pytest.mark.django_db
 PATHS = ["performance/", "performance/cache-stats/"]
 
 
 @pytest.fixture(autouse=True)
-def _nothing_unwritten(db: None) -> None:
-    nothing_unwritten()
+def _reset_counts(db: None) -> None:
+    reset_counts()
 
 
 @pytest.mark.parametrize("role", ["driver", "customer", "anonymous"])
@@ -31,8 +31,8 @@ def test_performance_is_for_the_office(role: str) -> None:
     assert refused == ({401} if role == "anonymous" else {403})
 
 
-def took(operation: str, milliseconds: list[int]) -> dict[str, float]:
-    """Returns counts as of another process."""
+def operation_counts(operation: str, milliseconds: list[int]) -> dict[str, float]:
+    """The counts that another process would write for calls of these durations."""
     name = "luckygas_operation_seconds"
     found = {f"{name}_count {operation}": len(milliseconds), f"{name}_sum {operation}": sum(milliseconds) / 1000}
     bounds = {str(step): sum(ms <= step * 1000 for ms in milliseconds) for step in metrics.STEPS}
@@ -42,8 +42,8 @@ def took(operation: str, milliseconds: list[int]) -> dict[str, float]:
 def test_operations_of_all_processes_are_summed() -> None:
     for ms in (1, 2, 3):
         metrics.OPERATIONS.labels("a").observe(ms / 1000)
-    make_minute(timezone.now(), took("a", [4]) | took("b", [1]))
-    make_minute(timezone.now() - timedelta(minutes=62), took("b", [1]))
+    make_minute(timezone.now(), operation_counts("a", [4]) | operation_counts("b", [1]))
+    make_minute(timezone.now() - timedelta(minutes=62), operation_counts("b", [1]))
     body = make_api("office").get("performance/").json()
     assert (body["measuring"], body["processes"]) == (True, 1)
     found = {row["operation"]: row for row in body["operations"]}
@@ -53,7 +53,7 @@ def test_operations_of_all_processes_are_summed() -> None:
 
 
 def test_operation_without_duration_is_listed() -> None:
-    counts = {name: count for name, count in took("a", [0]).items() if "_sum " not in name}
+    counts = {name: count for name, count in operation_counts("a", [0]).items() if "_sum " not in name}
     make_minute(timezone.now(), counts)
     (row,) = (row for row in make_api("office").get("performance/").json()["operations"] if row["operation"] == "a")
     assert (row["count"], row["total_ms"]) == (1, 0)
@@ -61,9 +61,9 @@ def test_operation_without_duration_is_listed() -> None:
 
 def test_queries_are_timed_unless_switched_off(switch_off: Callable[..., None]) -> None:
     api = make_api("office")
-    nothing_unwritten()
+    reset_counts()
     switch_off(flags.PERFORMANCE)
-    nothing_unwritten()
+    reset_counts()
     body = api.get("performance/").json()
     assert (body["measuring"], [row["operation"] for row in body["operations"]]) == (False, [])
     switch_off()
@@ -71,7 +71,7 @@ def test_queries_are_timed_unless_switched_off(switch_off: Callable[..., None]) 
     assert (sql["operation"], sql["count"] > 0) == ("sql", True)
 
 
-def test_hits_and_misses_of_each_cache() -> None:
+def test_hits_and_misses_are_counted_for_each_cache() -> None:
     metrics.MISSES.labels("statistics").inc()
     make_minute(timezone.now(), {"luckygas_cache_hits_total statistics": 3})
     rows = make_api("office").get("performance/cache-stats/").json()["caches"]

@@ -20,14 +20,14 @@ from orders.tests.factories import make_customer, make_office, make_order, make_
 from realtime.tests.client import open_client, token_for
 from web.models import SystemMetric, WrittenCounts
 from web.system_metrics import HOUR, MINUTE, write
-from web.tests.metrics_rows import lags, make_minute, nothing_unwritten
+from web.tests.metrics_rows import lags, make_minute, reset_counts
 from web.timings import instance
 
 pytestmark = pytest.mark.django_db
 
 
 NOW = datetime(2026, 11, 23, 4, 10, 3, tzinfo=UTC)
-THIS = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+THIS_HOUR = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 EVENTS, ERRORS = "luckygas_events_numbered_total", "luckygas_websocket_errors_total forbidden"
 OFFICE, DRIVERS = "luckygas_websocket_connections office ws", "luckygas_websocket_connections driver driver"
 FAILED = "luckygas_http_requests_total GET / 500"
@@ -39,7 +39,7 @@ def clock() -> Iterator[time_machine.Traveller]:
         yield travelled
 
 
-def run() -> str:
+def take_snapshot() -> str:
     out = StringIO()
     with translation.override("en"):
         call_command("record_metrics", stdout=out)
@@ -55,19 +55,19 @@ def hours() -> list[datetime]:
 
 
 def test_snapshot_has_present_figures_and_the_last_hour() -> None:
-    make_minute(THIS - 60 * MINUTE, {EVENTS: 60, ERRORS: 1} | lags(ms_5=95, ms_500=5), {OFFICE: 7, DRIVERS: 3})
-    make_minute(THIS - 59 * MINUTE, {EVENTS: 180, FAILED: 3} | lags(ms_5=100), {OFFICE: 20})
-    make_minute(THIS - 61 * MINUTE, {EVENTS: 99}, {OFFICE: 99})
-    make_minute(THIS, {EVENTS: 99}, {OFFICE: 99})
+    make_minute(THIS_HOUR - 60 * MINUTE, {EVENTS: 60, ERRORS: 1} | lags(ms_5=95, ms_500=5), {OFFICE: 7, DRIVERS: 3})
+    make_minute(THIS_HOUR - 59 * MINUTE, {EVENTS: 180, FAILED: 3} | lags(ms_5=100), {OFFICE: 20})
+    make_minute(THIS_HOUR - 61 * MINUTE, {EVENTS: 99}, {OFFICE: 99})
+    make_minute(THIS_HOUR, {EVENTS: 99}, {OFFICE: 99})
     make_order("confirmed")
     fields = {"customer": make_customer(), "kind": "order_confirmed"}
     NotificationHistory.objects.all().unannounced().delete()
     NotificationHistory.objects.create(**fields, status="sent", sent_at=timezone.now())
     NotificationHistory.objects.create(**fields, status="failed")
-    run()
-    made = SystemMetric.objects.get(span="hour")
-    assert (made.at, made.created_at) == (THIS - HOUR, NOW)
-    assert made.metrics_json == {
+    take_snapshot()
+    row = SystemMetric.objects.get(span="hour")
+    assert (row.at, row.created_at) == (THIS_HOUR - HOUR, NOW)
+    assert row.metrics_json == {
         "websocket_connections": 0, "notifications_sent_today": 1, "notifications_failed_today": 1, "pending": 0,
         "unknown": 0, "orders": {"confirmed": 1}, "minutes": 2, "connections": 15.0, "connections_most": 20,
         "events_per_second": 2.0, "latency_p50_ms": 3.5, "latency_p99_ms": 380.0, "errors": 1, "failed_requests": 3,
@@ -75,27 +75,27 @@ def test_snapshot_has_present_figures_and_the_last_hour() -> None:
 
 
 def test_a_second_run_within_the_hour_changes_nothing(clock: time_machine.Traveller) -> None:
-    assert "taken." in run()
+    assert "taken." in take_snapshot()
     clock.shift(timedelta(minutes=45))
-    assert "already" in run()
+    assert "already" in take_snapshot()
     assert SystemMetric.objects.get().created_at == NOW
     clock.shift(timedelta(minutes=5))
-    assert "taken." in run()
+    assert "taken." in take_snapshot()
     assert len(hours()) == 2
 
 
 def test_hour_without_servers_has_empty_figures() -> None:
-    run()
+    take_snapshot()
     figures = SystemMetric.objects.get().metrics_json
     assert (figures["minutes"], figures["connections"], figures["latency_p99_ms"]) == (0, None, None)
 
 
 def test_old_rows_are_deleted() -> None:
-    for age in (history.KEPT_HOURS + HOUR, history.KEPT_HOURS - 2 * HOUR):
-        make_hour(THIS - age)
-    for age in (history.KEPT_MINUTES + MINUTE, history.KEPT_MINUTES - MINUTE):
+    for age in (history.MAX_HOUR_AGE + HOUR, history.MAX_HOUR_AGE - 2 * HOUR):
+        make_hour(THIS_HOUR - age)
+    for age in (history.MAX_MINUTE_AGE + MINUTE, history.MAX_MINUTE_AGE - MINUTE):
         make_minute(NOW - age)
-    run()
+    take_snapshot()
     assert (len(hours()), SystemMetric.objects.filter(span="minute").count()) == (2, 1)
 
 
@@ -104,25 +104,25 @@ def test_written_counts_expire_by_process_or_directory() -> None:
     for name, age in {instance(): 3, "host:1:abcdef": 3, "host:2:abcdef": 1, directory: 300, "f" * 32: 401}.items():
         WrittenCounts.objects.update_or_create(pk=name, defaults={"at": NOW - timedelta(days=age)})
     write(every=0)
-    run()
+    take_snapshot()
     assert set(WrittenCounts.objects.values_list("name", flat=True)) == {instance(), "host:2:abcdef", directory}
 
 
-def test_fast_clock_does_not_delete_history(clock: time_machine.Traveller) -> None:
+def test_fast_clock_deletes_at_most_two_hours_of_figures(clock: time_machine.Traveller) -> None:
     for number in range(1, 31):
-        make_hour(THIS - number * HOUR)
+        make_hour(THIS_HOUR - number * HOUR)
     for number in range(1, 301):
         make_minute(NOW - number * MINUTE)
     clock.shift(timedelta(days=500))
-    run()
+    take_snapshot()
     assert (len(hours()), SystemMetric.objects.filter(span="minute").count()) == (29, 180)
 
 
-def test_the_first_minute_of_an_hour_takes_the_snapshot() -> None:
-    nothing_unwritten()
+def test_first_write_of_a_minute_takes_a_missing_snapshot() -> None:
+    reset_counts()
     write(every=0)
     write(every=0)
-    assert hours() == [THIS - HOUR]
+    assert hours() == [THIS_HOUR - HOUR]
 
 
 @pytest.mark.parametrize(
@@ -132,14 +132,14 @@ def test_the_first_minute_of_an_hour_takes_the_snapshot() -> None:
         ({"GET / 200": 1, "GET / 404": 1, "GET /health/ready 503": 1}, 0),
     ],
 )
-def test_only_5xx_counts_as_failed_request(counts: Mapping[str, int], failed: int) -> None:
+def test_5xx_counts_as_failed_request_except_for_health_checks(counts: Mapping[str, int], failed: int) -> None:
     assert (
         failed_requests({f"luckygas_http_requests_total {labels}": count for labels, count in counts.items()}) == failed
     )
 
 
 def test_admin_shows_hours_read_only(client: Client) -> None:
-    run()
+    take_snapshot()
     make_minute(NOW)
     client.force_login(make_user(is_staff=True, is_superuser=True))
     row = SystemMetric.objects.get(span="hour")
@@ -152,7 +152,7 @@ def test_admin_shows_hours_read_only(client: Client) -> None:
 
 @pytest.mark.django_db(transaction=True)
 async def test_running_site_takes_snapshots_without_a_timer(site: Site) -> None:
-    """Waits for the minute, and with it the snapshot of the last hour."""
+    """The hub of the site writes the first row of a minute, and then takes the snapshot of the last hour."""
     token = await sync_to_async(lambda: token_for(make_office()))()
     async with open_client(f"{site.ws}/office?token={token}"), asyncio.timeout(10):
         while not await SystemMetric.objects.filter(span="hour").aexists():

@@ -1,4 +1,4 @@
-"""Sheets for the tests of the import."""
+"""Builds sheets for the tests of the import."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def make_sheet(*rows: str) -> bytes:
 
 
 def row(number: object = "", **cells: str) -> str:
-    """A valid row, in which the named cells are replaced."""
+    """A line of CSV with a valid order. `cells` replaces cells of it."""
     usual = {
         "customer": "洪小姐", "phone": "0912-345-678", "address": HOME, "product": "20公斤", "quantity": "2",
         "date": "2026-11-23", "slot": "上午", "priority": "", "notes": "",
@@ -36,10 +36,10 @@ def make_20kg() -> Product:
     return make_product(code="LPG20", name="20kg 瓦斯桶", aliases="20公斤\n20kg\n20公斤瓦斯", price=800)
 
 
-# Workbooks, built as spreadsheets build them.
+# Workbooks, as spreadsheet programs write them.
 
 
-# Cells are texts, numbers, dates, times, or None.
+# Each cell is a text, a number, a date, a time, or None.
 Rows = Sequence[Sequence[Any]]
 SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -53,7 +53,7 @@ def make_xlsx(rows: Rows, *merged: str) -> bytes:
         sheet.append(list(row))
     for cells in merged:
         sheet.merge_cells(cells)
-    return saved(workbook.save)
+    return save_to_bytes(workbook.save)
 
 
 def make_xls(rows: Rows) -> bytes:
@@ -64,7 +64,7 @@ def make_xls(rows: Rows) -> bytes:
         for x, cell in enumerate(row):
             if cell is not None:
                 sheet.write(y, x, cell, formats.get(type(cell), xlwt.Style.default_style))
-    return saved(workbook.save)
+    return save_to_bytes(workbook.save)
 
 
 def make_ods(rows: Rows) -> bytes:
@@ -119,7 +119,7 @@ def make_zip(files: dict[str, str]) -> bytes:
     return data.getvalue()
 
 
-def saved(save: Callable[[io.BytesIO], object]) -> bytes:
+def save_to_bytes(save: Callable[[io.BytesIO], object]) -> bytes:
     data = io.BytesIO()
     save(data)
     return data.getvalue()

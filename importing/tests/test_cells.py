@@ -7,7 +7,7 @@ from django.utils import translation
 
 from importing import cells
 from importing.cells import CellError
-from importing.columns import Column, SheetLine, UnreadableSheet, locate
+from importing.columns import Column, SheetLine, UnreadableSheet, locate_columns
 from importing.dates import parse_date
 
 
@@ -19,16 +19,16 @@ from importing.dates import parse_date
     ],
 )  # fmt: skip
 def test_quantity_is_parsed(text: str, count: int) -> None:
-    assert cells.quantity(text) == count
+    assert cells.parse_quantity(text) == count
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "0", "-1", "－１", "1.5", "1000", "99999999999999999999", "零", "半", "1e3", "nan", "2+1", "2桶桶"],
 )
-def test_quantity_is_refused(text: str) -> None:
+def test_invalid_quantity_is_refused(text: str) -> None:
     with pytest.raises(CellError):
-        cells.quantity(text)
+        cells.parse_quantity(text)
 
 
 @pytest.mark.parametrize(
@@ -43,15 +43,15 @@ def test_quantity_is_refused(text: str) -> None:
     ],
 )
 def test_telephones_are_normalised_mobile_first(text: str, phones: tuple[str, ...]) -> None:
-    assert cells.telephones(text) == phones
+    assert cells.parse_phones(text) == phones
 
 
 @pytest.mark.parametrize(
     "text", ["請打家裡", "09000000", "0912345678/請打家裡", "0912345678/0912345679/0912345670", "0" * 501]
 )
-def test_telephones_are_refused(text: str) -> None:
+def test_invalid_telephones_are_refused(text: str) -> None:
     with pytest.raises(CellError):
-        cells.telephones(text)
+        cells.parse_phones(text)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_telephones_are_refused(text: str) -> None:
     ],
 )  # fmt: skip
 def test_slot_is_parsed(text: str, slot: str) -> None:
-    assert cells.slot(text) == slot
+    assert cells.parse_slot(text) == slot
 
 
 @pytest.mark.parametrize(
@@ -82,36 +82,38 @@ def test_slot_is_parsed(text: str, slot: str) -> None:
 )  # fmt: skip
 def test_unknown_slot_error_lists_known_slots(text: str) -> None:
     with pytest.raises(CellError, match="上午"):
-        cells.slot(text)
+        cells.parse_slot(text)
 
 
 @pytest.mark.parametrize(
     ("text", "priority"), [("", "normal"), ("一般", "normal"), ("急件", "urgent"), ("Urgent", "urgent")]
 )
 def test_priority_is_parsed(text: str, priority: str) -> None:
-    assert cells.priority(text) == priority
+    assert cells.parse_priority(text) == priority
 
 
 def test_unknown_priority_error_lists_known_priorities() -> None:
     with pytest.raises(CellError, match="急件"):
-        cells.priority("很急很急")
+        cells.parse_priority("很急很急")
 
 
 @pytest.mark.parametrize(("text", "number"), [("", ""), ("００７", "7"), ("7", "7"), ("000", "0"), (" A-07 ", "A-07")])
 def test_number_ignores_leading_zeros(text: str, number: str) -> None:
-    assert cells.number(text) == number
+    assert cells.parse_number(text) == number
 
 
 def test_too_long_number_is_refused() -> None:
     with pytest.raises(CellError, match="40"):
-        cells.number("x" * 41)
+        cells.parse_number("x" * 41)
 
 
 def test_free_text_keeps_characters_and_joins_spaces() -> None:
     assert cells.free_text(" 瓦斯沒了，\n 急 ") == "瓦斯沒了， 急"
 
 
-@pytest.mark.parametrize("parse", [cells.number, cells.free_text, cells.quantity, cells.slot, cells.priority])
+@pytest.mark.parametrize(
+    "parse", [cells.parse_number, cells.free_text, cells.parse_quantity, cells.parse_slot, cells.parse_priority]
+)
 def test_too_long_cell_is_refused(parse: object) -> None:
     with pytest.raises(CellError):
         parse("1" * 501)  # type: ignore[operator]
@@ -149,7 +151,7 @@ def test_date_is_parsed(text: str) -> None:
         "2026/11/10:00", "2026-11-23 08:30", "2026-11-23-24", "9" * 501, "٢٠٢٦-١١-٢٣x",
     ],
 )  # fmt: skip
-def test_date_is_refused(text: str) -> None:
+def test_invalid_date_is_refused(text: str) -> None:
     with pytest.raises(CellError):
         parse_date(text, TODAY)
 
@@ -223,7 +225,7 @@ USUAL = ["客戶", "電話", "地址", "商品", "數量", "配送日期"]
 
 
 def test_columns_are_found_in_any_order_and_by_aliases() -> None:
-    layout = locate(SheetLine(1, ["日期", "單號", "姓名", "手機", "送貨地址", "品名", "數量(桶)", "Note "]))
+    layout = locate_columns(SheetLine(1, ["日期", "單號", "姓名", "手機", "送貨地址", "品名", "數量(桶)", "Note "]))
     line = SheetLine(2, ["11/23", "7", "洪小姐", "0912", "大安", "20公斤", "2", "後門"])
     assert {column: layout.text(line, column) for column in Column} == {
         "number": "7", "customer": "洪小姐", "phone": "0912", "address": "大安", "product": "20公斤",
@@ -233,30 +235,30 @@ def test_columns_are_found_in_any_order_and_by_aliases() -> None:
 
 def test_error_lists_all_missing_columns() -> None:
     with pytest.raises(UnreadableSheet, match="電話、數量.*客戶、地址"):
-        locate(SheetLine(1, ["客戶", "地址", "商品", "日期"]))
+        locate_columns(SheetLine(1, ["客戶", "地址", "商品", "日期"]))
 
 
 def test_duplicate_columns_are_refused() -> None:
     with pytest.raises(UnreadableSheet, match="地址"):
-        locate(SheetLine(1, [*USUAL, "送貨地址"]))
+        locate_columns(SheetLine(1, [*USUAL, "送貨地址"]))
 
 
 def test_two_telephone_columns_are_joined() -> None:
-    layout = locate(SheetLine(1, [*USUAL, "手機"]))
+    layout = locate_columns(SheetLine(1, [*USUAL, "手機"]))
     line = SheetLine(2, ["", "02-2365-0003", "", "", "", "", "0912-345-678"])
     assert layout.text(line, Column.PHONE) == "02-2365-0003/0912-345-678"
     assert layout.title(Column.PHONE) == "電話/手機"
 
 
 def test_unknown_headings_are_listed() -> None:
-    assert locate(SheetLine(1, [*USUAL, "業務員", ""])).unused == ["業務員"]
+    assert locate_columns(SheetLine(1, [*USUAL, "業務員", ""])).unused == ["業務員"]
 
 
 def test_short_row_has_empty_cells() -> None:
-    assert locate(SheetLine(1, USUAL)).text(SheetLine(2, ["洪小姐"]), Column.DATE) == ""
+    assert locate_columns(SheetLine(1, USUAL)).text(SheetLine(2, ["洪小姐"]), Column.DATE) == ""
 
 
 def test_cells_beyond_the_headings_are_found() -> None:
-    layout = locate(SheetLine(1, USUAL))
+    layout = locate_columns(SheetLine(1, USUAL))
     assert layout.beyond(SheetLine(2, ["", "", "", "", "", "", "", " x"])) == "x"
     assert layout.beyond(SheetLine(2, ["a"] * 6 + [" "])) == ""

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.utils import translation
 
 from catalogue.models import Product
-from importing.report import Created, Finding, Mode, Remark, Report, findings
+from importing.report import CreatedOrder, Finding, Mode, Remark, Report, findings
 from importing.tests.sheets import make_20kg, make_sheet, make_xlsx, row
 from orders.models import Order
 
@@ -49,7 +49,7 @@ def test_dry_run_and_all_or_nothing_import_nothing(file: Path, flag: str) -> Non
 
 
 @pytest.mark.sqlite
-def test_encoding_option(file: Path) -> None:
+def test_encoding_option_sets_encoding(file: Path) -> None:
     file.write_bytes(make_sheet(row(1)).decode().encode("cp950"))
     call_command("import_orders", file, "--encoding", "big5")
     assert Order.objects.get().customer.name == "洪小姐"
@@ -101,7 +101,7 @@ WRONG = [Remark(5, "電話", "…"), Remark(3, "數量", "…"), Remark(5, "數�
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_summary_counts_rows_and_not_problems(mode: Mode) -> None:
-    report = Report(mode, "utf-8", 9, created=[Created(2)] * 4, known=[7], problems=list(WRONG))
+    report = Report(mode, "utf-8", 9, created=[CreatedOrder(2)] * 4, known=[7], problems=list(WRONG))
     with translation.override("en"):
         summary = report.summary()
     assert "of 9 rows" in summary.lower()

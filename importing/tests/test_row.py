@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalogue.models import Product
-from importing.columns import Column, SheetLine, UnreadableSheet, locate
+from importing.columns import Column, SheetLine, UnreadableSheet, locate_columns
 from importing.importer import import_orders
 from importing.report import Report
 from importing.row import OrderDraft, RowReader
@@ -25,18 +25,18 @@ PRODUCTS = [
     Product(pk=4, code="LPG5", name="5kg", price=300, is_active=False),
     Product(pk=5, code="DEAR", name="dear", price=2**31 - 1),
 ]
-READER = RowReader(locate(SheetLine(1, TITLES)), PRODUCTS, DAY)
+READER = RowReader(locate_columns(SheetLine(1, TITLES)), PRODUCTS, DAY)
 
 
-def read(**changed: str) -> OrderDraft | list[str]:
-    """The draft of the usual row with the changed cells, or the headings of its invalid columns."""
+def read_row(**changed: str) -> OrderDraft | list[str]:
+    """The draft of the usual row with these changed cells, or the headings of its invalid columns."""
     cells = [changed.get(column.value, cell) for column, cell in zip(Column, CELLS, strict=True)]
     found = READER.read(SheetLine(2, cells))
     return found if isinstance(found, OrderDraft) else [problem.column for problem in found]
 
 
 def test_row_becomes_draft() -> None:
-    assert read() == OrderDraft(
+    assert read_row() == OrderDraft(
         row=2, number="7", customer="洪小姐", phone=("+886912345678",), address="台北市大安區信義路四段7號",
         product=PRODUCTS[0], quantity=2, date=DAY, slot=TimeSlot.MORNING, priority=Priority.URGENT, notes="後門，進",
     )  # fmt: skip
@@ -44,28 +44,28 @@ def test_row_becomes_draft() -> None:
 
 @pytest.mark.parametrize("name", ["20kg 瓦斯桶", "20公斤", "２０公斤瓦斯", "20 KG", "lpg20"])
 def test_product_is_found_by_every_name(name: str) -> None:
-    draft = read(product=name)
+    draft = read_row(product=name)
     assert isinstance(draft, OrderDraft)
     assert draft.product.pk == 1
 
 
 @pytest.mark.parametrize("name", ["", "30公斤", "大桶", "5kg"])
 def test_missing_unknown_ambiguous_or_inactive_product_is_reported(name: str) -> None:
-    assert read(product=name) == ["商品"]
+    assert read_row(product=name) == ["商品"]
 
 
 def test_every_invalid_cell_is_reported() -> None:
-    wrong = read(phone="請打家裡", quantity="0", date="2026-02-30", slot="半夜", priority="!", notes="x" * 501)
+    wrong = read_row(phone="請打家裡", quantity="0", date="2026-02-30", slot="半夜", priority="!", notes="x" * 501)
     assert wrong == ["電話", "數量", "配送日期", "時段", "優先", "備註"]
 
 
 def test_too_long_name_and_address_are_reported() -> None:
-    assert read(customer="x" * 101, address="x" * 201) == ["客戶", "地址"]
+    assert read_row(customer="x" * 101, address="x" * 201) == ["客戶", "地址"]
 
 
 def test_too_large_amount_is_reported() -> None:
-    assert read(product="dear", quantity="2") == ["數量"]
-    assert isinstance(read(product="dear", quantity="1"), OrderDraft)
+    assert read_row(product="dear", quantity="2") == ["數量"]
+    assert isinstance(read_row(product="dear", quantity="1"), OrderDraft)
 
 
 def test_cells_beyond_the_headings_are_reported() -> None:
@@ -74,7 +74,7 @@ def test_cells_beyond_the_headings_are_reported() -> None:
 
 
 def draft(**fields: object) -> OrderDraft:
-    found = read()
+    found = read_row()
     assert isinstance(found, OrderDraft)
     return replace(found, **fields)  # type: ignore[arg-type]
 
@@ -91,7 +91,7 @@ def test_other_content_of_numbered_row_changes_digest(fields: dict[str, object])
 
 
 @pytest.mark.parametrize("fields", [{"row": 99}, {"address": "臺北市大安區信義路四段 ７號"}, {"customer": "洪太太"}])
-def test_other_spelling_of_content_keeps_digest(fields: dict[str, object]) -> None:
+def test_digest_ignores_spelling_row_number_and_name(fields: dict[str, object]) -> None:
     assert draft(**fields).digest() == draft().digest()
 
 
@@ -111,11 +111,11 @@ def test_any_cells_give_draft_or_problems(cells: list[str]) -> None:
 
 @given(st.sampled_from(list(Column)), st.text(max_size=600))
 def test_any_single_cell_gives_draft_or_problems(column: Column, text: str) -> None:
-    found = read(**{column.value: text})
+    found = read_row(**{column.value: text})
     assert isinstance(found, OrderDraft) or found
 
 
-# Rows that are not orders are skipped and noted. No order is ever skipped.
+# The import skips rows that are not orders, and notes them in the report. It never skips an order.
 
 
 @pytest.fixture

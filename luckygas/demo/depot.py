@@ -1,6 +1,6 @@
 """The data of `manage.py demo`: a small depot on an ordinary day, with orders in every status.
 
-The passwords are public, and each run prints them. So the command refuses if other machines can reach the site.
+The passwords are public, and each run prints them. So the command needs `--force` if other machines can reach the site.
 """
 
 from __future__ import annotations
@@ -91,18 +91,18 @@ DISTRICTS = {
     "文山區": (24.9890, 121.5700), "永和區": (25.0095, 121.5160), "中和區": (24.9990, 121.4985),
     "新店區": (24.9680, 121.5410), "板橋區": (25.0115, 121.4620), "三重區": (25.0615, 121.4880),
 }  # fmt: skip
-# Degrees; about a kilometre.
+# How far a customer may be from the centre, in degrees; about a kilometre.
 SPREAD = 0.009
 
 
 def place_customers() -> None:
-    """Gives each customer a position in its district, the same in every demo."""
+    """Gives each customer without a position one near the centre of its district; the same one in every demo."""
     customers = list(Customer.objects.filter(area__in=DISTRICTS, latitude=None).order_by("id"))
     for customer in customers:
         chance = Random(customer.address)  # noqa: S311  (a demo, not a secret)
         middle = DISTRICTS[customer.area]
         customer.latitude, customer.longitude = (place + chance.uniform(-SPREAD, SPREAD) for place in middle)
-    # No screen is open yet that needs the event.
+    # Sends no events, because no screen is open yet.
     Customer.objects.unannounced().bulk_update(customers, ["latitude", "longitude"])
 
 
@@ -114,43 +114,44 @@ SECOND = ("orders-2026-11-24-big5.csv", "cp950", "%Y/%m/%d", date(2026, 11, 24))
 
 def import_sheets(today: date, track: Track) -> list[Report]:
     reports = []
-    for (name, encoding, written, own_day), day in ((FIRST, today), (SECOND, today + timedelta(days=1))):
+    for (name, encoding, date_format, own_day), day in ((FIRST, today), (SECOND, today + timedelta(days=1))):
         text = (HERE / name).read_bytes().decode(encoding)
-        moved = text.replace(own_day.strftime(written), day.strftime(written))
+        moved = text.replace(own_day.strftime(date_format), day.strftime(date_format))
         reports.append(import_orders(moved.encode(encoding), track=track))
     return reports
 
 
-ON_THE_WAY = (OrderStatus.DELIVERING, OrderStatus.ARRIVING, OrderStatus.DELIVERED)
+# The statuses that a driver reports, in order.
+REPORTED = (OrderStatus.DELIVERING, OrderStatus.ARRIVING, OrderStatus.DELIVERED)
 # Name of the route and the status of each stop. Few stops, because each confirmed order sends an SMS.
 ROUTES = [
     ("大安", [OrderStatus.DELIVERED, OrderStatus.ARRIVING, OrderStatus.DELIVERING, OrderStatus.ASSIGNED]),
     ("中正", [OrderStatus.FAILED, OrderStatus.ASSIGNED, OrderStatus.ASSIGNED]),
 ]
-# Near 大安, 中正 and 信義, in degrees WGS 84.
+# Each driver's position in degrees WGS 84: near 大安, 中正 and 信義.
 POSITIONS = [(25.0330, 121.5436), (25.0324, 121.5180), (25.0339, 121.5645)]
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class DemoStaff:
     office: User
     drivers: Sequence[Driver]
 
 
-def play(crew: Crew, today: date) -> None:
-    """Gives some of today's orders a later status, and gives one customer an account."""
-    for driver, (latitude, longitude) in zip(crew.drivers, POSITIONS, strict=True):
+def advance_orders(staff: DemoStaff, today: date) -> None:
+    """Gives drivers positions and routes, some of today's orders a later status, and one customer an account."""
+    for driver, (latitude, longitude) in zip(staff.drivers, POSITIONS, strict=True):
         DriverLocation.objects.create(driver=driver, latitude=latitude, longitude=longitude, recorded_at=timezone.now())
-    for driver, (area, stops) in zip(crew.drivers, ROUTES, strict=False):
-        _drive(crew, driver, Route(date=today, name=area, driver=driver, status=RouteStatus.ACTIVE), stops)
+    for driver, (area, stops) in zip(staff.drivers, ROUTES, strict=False):
+        _drive_route(staff, driver, Route(date=today, name=area, driver=driver, status=RouteStatus.ACTIVE), stops)
     waiting = Order.objects.filter(scheduled_date=today, status=OrderStatus.PENDING).order_by("-id")
     confirmed, cancelled = waiting[:2]
-    confirmed.transition_to(OrderStatus.CONFIRMED, by=crew.office)
-    cancelled.transition_to(OrderStatus.CANCELLED, by=crew.office, reason="客戶改日再訂")
-    _give_account()
+    confirmed.transition_to(OrderStatus.CONFIRMED, by=staff.office)
+    cancelled.transition_to(OrderStatus.CANCELLED, by=staff.office, reason="客戶改日再訂")
+    _create_customer_account()
 
 
-def _drive(crew: Crew, driver: Driver, route: Route, stops: Sequence[OrderStatus]) -> None:
+def _drive_route(staff: DemoStaff, driver: Driver, route: Route, stops: Sequence[OrderStatus]) -> None:
     route.save()
     orders = Order.objects.filter(scheduled_date=route.date, area=f"{route.name}區", status=OrderStatus.PENDING)
     # Customers with a mobile number, urgent orders first.
@@ -158,23 +159,23 @@ def _drive(crew: Crew, driver: Driver, route: Route, stops: Sequence[OrderStatus
     for number, (order, status) in enumerate(zip(reachable, stops, strict=True), 1):
         order.route, order.stop_sequence = route, number
         order.save()
-        order.transition_to(OrderStatus.CONFIRMED, by=crew.office)
-        order.assign(driver, by=crew.office)
-        _bring(order, driver, status)
+        order.transition_to(OrderStatus.CONFIRMED, by=staff.office)
+        order.assign(driver, by=staff.office)
+        _report(order, driver, status)
 
 
-def _bring(order: Order, driver: Driver, status: OrderStatus) -> None:
-    """Changes an assigned order to `status` by the driver's reports."""
+def _report(order: Order, driver: Driver, status: OrderStatus) -> None:
+    """Makes the driver's reports that lead an assigned order to `status`; none for an order that stays assigned."""
     if status == OrderStatus.FAILED:
         order.transition_to(OrderStatus.DELIVERING, by=driver.user)
         order.transition_to(OrderStatus.FAILED, by=driver.user, reason="按鈴無人應門")
-    elif status in ON_THE_WAY:
-        for step in ON_THE_WAY[: ON_THE_WAY.index(status) + 1]:
+    elif status in REPORTED:
+        for step in REPORTED[: REPORTED.index(status) + 1]:
             proof = Proof(parts={"amount_collected": order.amount_due}) if step == OrderStatus.DELIVERED else None
             order.transition_to(step, by=driver.user, proof=proof)
 
 
-def _give_account() -> None:
+def _create_customer_account() -> None:
     """Gives an account to the customer whose driver is arriving, so that the tracking page shows movement."""
     customer = Order.objects.get(status=OrderStatus.ARRIVING).customer
     customer.user = make_user(CUSTOMER)

@@ -1,1 +1,1 @@
-"""Formats of our own, before those of Django."""
+"""Our own formats of dates and numbers, which take precedence over Django's."""

@@ -35,20 +35,20 @@ FLAGS = (
     # Chromium treats a page that a test fulfils itself as remote and could block its requests to loopback.
     "--disable-features=LocalNetworkAccessChecks",
 )  # fmt: skip
-# The time limit for anything on a page. It allows for one failed try.
+# The time limit for anything on a page, which allows for one failed try.
 WAIT_MS = PATIENCE_SECONDS * 1_000
-# Removes what a page on plain http lacks, because it is not a secure context.
+# Removes the interfaces that browsers hide from pages on plain http, because those are not secure contexts.
 INSECURE = """
 delete Crypto.prototype.randomUUID;
 for (const name of ["locks", "serviceWorker", "storage", "mediaDevices"]) delete Navigator.prototype[name];
 delete window.caches;
 """
-# A browser that takes longer for an empty page is broken and gets restarted.
+# A browser that needs longer to open an empty page is broken, and the fixture `page` restarts it.
 OPEN_SECONDS = 15
 
 
 class Chromium(Server):
-    """Controlled over its debugging port. `debugger` is the connection that all tests share."""
+    """A browser that tests control over its debugging port. `debugger` is the connection that all tests share."""
 
     debugger: Browser | None = None
 
@@ -59,7 +59,7 @@ class Chromium(Server):
     def command(self) -> list[str]:
         found = next(filter(None, map(shutil.which, NAMES)), None)
         if found is None:
-            raise Unavailable("No Chromium: run luckygas/testing/install_browser.sh, or install `chromium`.")
+            raise Unavailable("Chromium was not found: run luckygas/testing/install_browser.sh, or install `chromium`.")
         where = [f"--remote-debugging-port={self.port}", f"--user-data-dir={self.directory}/profile"]
         return [found, *FLAGS, *where, "about:blank"]
 
@@ -125,7 +125,7 @@ async def _open(playwright: Playwright, chromium: Chromium) -> Page:
 
 
 async def until(page: Page, expression: str, argument: Any = None) -> Any:
-    """Waits until a JavaScript expression is true, and returns its value. Uses our clock, as a page's may be paused."""
+    """Waits until a JavaScript expression is true, and returns its value. Works while the page's clock is paused."""
     async with asyncio.timeout(WAIT_MS / 1000):
         while not (value := await page.evaluate(expression, argument)):  # noqa: ASYNC110  (the page sends no event)
             await asyncio.sleep(0.03)

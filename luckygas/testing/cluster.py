@@ -13,25 +13,25 @@ MONITOR = "the-monitors-own-token"
 
 
 class Cluster:
-    """The sites reach `redis` through the proxy `link`, so that a test can break the connection or the server."""
+    """The sites reach `redis` through `redis_proxy`, so that a test can break the connection or the server."""
 
     def __init__(self, kinds: list[str]) -> None:
         self.postgres, self.redis = Postgres(KILLABLE), Redis()
-        self.link = HalfOpenProxy(self.redis)
+        self.redis_proxy = HalfOpenProxy(self.redis)
         self._kinds = kinds
         self.sites: list[Site] = []
 
     @property
     def environment(self) -> dict[str, str]:
-        redis = f"redis://127.0.0.1:{self.link.port}/0"
-        # With production's throttle rates.
+        redis = f"redis://127.0.0.1:{self.redis_proxy.port}/0"
+        # No overrides, so production's throttle rates apply.
         own = {"MONITORING_TOKEN": MONITOR, "THROTTLE_RATES": ""}
         return {"DATABASE_URL": self.postgres.url, "REDIS_URL": redis} | own
 
     def start(self) -> None:
-        """Starts all but Redis, which a test starts itself."""
+        """Starts everything except Redis, which a test starts itself."""
         self.postgres.start()
-        self.link.start()
+        self.redis_proxy.start()
         manage("migrate", "--verbosity", "0", **self.environment)
         self.sites = [Site(kind, **self.environment) for kind in self._kinds]
         for site in self.sites:
@@ -40,7 +40,7 @@ class Cluster:
             site.wait()
 
     def stop(self) -> None:
-        servers: list[Server] = [*self.sites, self.link, self.redis, self.postgres]
+        servers: list[Server] = [*self.sites, self.redis_proxy, self.redis, self.postgres]
         for server in servers:
             if server.process is not None:
                 server.kill()

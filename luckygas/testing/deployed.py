@@ -1,4 +1,4 @@
-"""The site as `deploy/` installs it: app servers of its unit file behind a real nginx with its configuration.
+"""The site as `deploy/` installs it: app servers of the unit file behind a real nginx with the shipped configuration.
 
 Only ports and paths differ, so that it does not disturb other programs on this machine.
 """
@@ -21,9 +21,9 @@ from luckygas.testing.servers import Server, Unavailable, free_port, running, wa
 from luckygas.testing.site import ROOT, environment
 
 DEPLOY = ROOT / "deploy"
-# systemd's own limit, TimeoutStopSec of the unit.
+# How long an app server may take to stop: TimeoutStopSec of the unit.
 STOP_SECONDS = 30
-MAIN = """
+MAIN_CONFIGURATION = """
 daemon off;
 {user}
 pid {home}/pid;
@@ -42,11 +42,13 @@ http {{
 
 
 def nginx() -> str:
-    """Raises Unavailable."""
+    """Returns the path of nginx. Raises Unavailable."""
     unpacked = Path(sys.prefix) / "deployment/usr/sbin"
     found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:{unpacked}")
     if found is None:
-        raise Unavailable("No nginx: luckygas/testing/prepare_deployment.sh .venv/deployment, or install it.")
+        raise Unavailable(
+            "nginx was not found: run luckygas/testing/prepare_deployment.sh .venv/deployment, or install nginx."
+        )
     return found
 
 
@@ -84,7 +86,7 @@ class Nginx(Server):
             assert shipped in text, f"nginx.conf has no {shipped!r}"
             text = text.replace(shipped, here)
         (self.directory / "luckygas.conf").write_text(text)
-        main = MAIN.format(home=self.directory, user="user root;" if os.geteuid() == 0 else "")
+        main = MAIN_CONFIGURATION.format(home=self.directory, user="user root;" if os.geteuid() == 0 else "")
         (self.directory / "nginx.conf").write_text(main)
         return [nginx(), "-c", str(self.directory / "nginx.conf"), "-e", "stderr"]
 
@@ -123,9 +125,9 @@ class AppServer(Server):
 
     def wait(self) -> None:
         assert self.process is not None
-        wait_until(lambda: self.says() == b"READY=1", self.process, self.log)
+        wait_until(lambda: self.next_notification() == b"READY=1", self.process, self.log)
 
-    def says(self) -> bytes:
+    def next_notification(self) -> bytes:
         """Returns the next unread message to systemd (sd_notify); empty if there is none."""
         try:
             return self.supervisor.recv(64)
@@ -149,6 +151,8 @@ class AppServer(Server):
 
 
 class Deployed:
+    """nginx and its two app servers."""
+
     def __init__(self, sockets: Path, **extra: str) -> None:
         self.nginx = Nginx(sockets)
         secure = {"HTTPS": "true", "PROXIES": "1", "ALLOWED_HOSTS": "127.0.0.1"} | extra

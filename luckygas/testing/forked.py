@@ -1,7 +1,7 @@
 """Starts sites fast, by forking processes that have already imported their modules.
 
 There are two fork servers of multiprocessing. One has imported the whole site with the usual settings. The other has
-imported libraries only; the site imports the rest with its own environment.
+only imported libraries; a site that is forked from it imports the rest with its own environment.
 """
 
 from __future__ import annotations
@@ -32,25 +32,26 @@ LIBRARIES = [
     "phonenumbers", "environ", "jwt", "csp.middleware", "yaml", "inflection", "uritemplate", "jsonschema",
 ]  # fmt: skip
 multiprocessing.get_context("forkserver").set_forkserver_preload(LIBRARIES)
-# Differs from test to test, and no site reads it.
-OF_THE_TEST = {"PYTEST_CURRENT_TEST"}
+# Variables that differ from test to test and that no site reads.
+IGNORED_VARIABLES = {"PYTEST_CURRENT_TEST"}
 
 
 class WholeSite:
-    """The fork server that has imported the whole site. The first site decides about its environment."""
+    """The fork server that has imported the whole site. It gets the environment of the first site."""
 
     def __init__(self) -> None:
         self._server = ForkServer()
         self._server.set_forkserver_preload([*LIBRARIES, "luckygas.testing.whole_site"])
         self._environment: dict[str, str] | None = None
 
-    def serves(self, environment: dict[str, str]) -> bool:
-        asked = {name: value for name, value in environment.items() if name not in OF_THE_TEST}
+    def has_environment(self, environment: dict[str, str]) -> bool:
+        """Whether the fork server runs with this environment. The first call starts it with the given one."""
+        wanted = {name: value for name, value in environment.items() if name not in IGNORED_VARIABLES}
         if self._environment is None:
-            self._environment = asked
-            with mock.patch.dict(os.environ, asked, clear=True):
+            self._environment = wanted
+            with mock.patch.dict(os.environ, wanted, clear=True):
                 self._server.ensure_running()
-        return self._environment == asked
+        return self._environment == wanted
 
     def start(self, process: ForkServerProcess) -> None:
         # multiprocessing itself supports one fork server only.
@@ -64,14 +65,14 @@ one_at_a_time = threading.Lock()
 
 
 class Forked:
-    """Like subprocess.Popen, with the methods that servers use. `usual`: the site has the usual environment."""
+    """Like subprocess.Popen, with the methods that servers use. `usual`: the site has no variables of its own."""
 
     def __init__(self, arguments: list[str], environment: dict[str, str], log: Path, *, usual: bool) -> None:
         self.args = arguments
-        # A daemon ends at the latest with its parent, which does not wait for it.
+        # As a daemon it ends with its parent at the latest, and the parent does not wait for it.
         self.process = ForkServerProcess(target=serve, args=(arguments, environment, log), daemon=True)
         with one_at_a_time:
-            if usual and whole_site.serves(environment):
+            if usual and whole_site.has_environment(environment):
                 whole_site.start(self.process)
             else:
                 self.process.start()
@@ -96,7 +97,7 @@ class Forked:
 
 
 def serve(arguments: list[str], environment: dict[str, str], log: Path) -> None:
-    """Runs in the child: does the same as `python -m …` in this environment."""
+    """Runs in the child process: does the same as `python -m …` in this environment."""
     os.setpgid(0, 0)
     die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,6 +1,6 @@
-"""A TCP proxy that can simulate a half-open connection: it stays up and drops all data.
+"""A TCP proxy that can simulate a half-open connection, which stays up while its data get lost.
 
-SIGUSR1 starts dropping. SIGUSR2 ends it and resets all connections.
+SIGUSR1 makes it drop data. SIGUSR2 makes it forward data again and resets all connections.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ class HalfOpenProxy(Server):
 
     def __init__(self, server: Server) -> None:
         super().__init__()
-        self._to = server.port
+        self._target_port = server.port
 
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "luckygas.testing.half_open_proxy", str(self._to), str(self.port)]
+        return [sys.executable, "-m", "luckygas.testing.half_open_proxy", str(self._target_port), str(self.port)]
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
@@ -35,40 +35,40 @@ class HalfOpenProxy(Server):
 
 
 class Proxy:
-    def __init__(self, to: int) -> None:
-        self._to = to
-        self._flows = asyncio.Event()
-        self._flows.set()
-        self._links: set[asyncio.StreamWriter] = set()
+    def __init__(self, target_port: int) -> None:
+        self._target_port = target_port
+        self._forwards = asyncio.Event()
+        self._forwards.set()
+        self._connections: set[asyncio.StreamWriter] = set()
 
     async def serve(self, port: int) -> None:
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGUSR1, self._flows.clear)
+        loop.add_signal_handler(signal.SIGUSR1, self._forwards.clear)
         loop.add_signal_handler(signal.SIGUSR2, self.recover)
-        async with await asyncio.start_server(self.link, "127.0.0.1", port) as server:
+        async with await asyncio.start_server(self.handle, "127.0.0.1", port) as server:
             await server.serve_forever()
 
     def recover(self) -> None:
-        self._flows.set()
-        for link in self._links:
-            link.transport.abort()
+        self._forwards.set()
+        for connection in self._connections:
+            connection.transport.abort()
 
-    async def link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            there, back = await asyncio.open_connection("127.0.0.1", self._to)
+            target_reader, target_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
         except OSError:  # refuse the connection, as without a proxy
             writer.transport.abort()
             return
-        pair = {writer, back}
-        self._links |= pair
-        await asyncio.gather(self.pipe(reader, back), self.pipe(there, writer), return_exceptions=True)
-        self._links -= pair
+        pair = {writer, target_writer}
+        self._connections |= pair
+        await asyncio.gather(self.pipe(reader, target_writer), self.pipe(target_reader, writer), return_exceptions=True)
+        self._connections -= pair
         for end in pair:
             end.close()
 
     async def pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
-            if self._flows.is_set():
+            if self._forwards.is_set():
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()

@@ -1,4 +1,4 @@
-"""The site with `GET /inspect`, which shows tests the inside of its process."""
+"""The site with `GET /inspect`, which returns counts of the process's objects for tests of leaks."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         await site(scope, receive, send)
         return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": json.dumps(inside()).encode()})
+    await send({"type": "http.response.body", "body": json.dumps(count_objects()).encode()})
 
 
-def inside() -> dict[str, int]:
-    """Counts what a closed connection must not leave behind."""
+def count_objects() -> dict[str, int]:
+    """Counts the objects that a closed connection must not leave behind."""
     gc.collect()  # uncollected cycles are not a leak
-    hubs = Hub.running()
+    hubs = Hub.instances()
     readers = [hub.readers for hub in hubs]
     return {
         "readers": sum(len(each.open) for each in readers),

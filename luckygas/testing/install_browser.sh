@@ -1,5 +1,6 @@
 #!/bin/sh
-# A headless Chromium and a font with Chinese for the tests, on Debian 12 or later. Leaves what is installed alone.
+# Installs a headless Chromium and a font with Chinese for the tests, on Debian 12 or later. Does nothing if a Chromium is
+# installed.
 set -eu
 
 have() { command -v "$1" >/dev/null; }

@@ -28,16 +28,16 @@ from luckygas.testing.site import Site
 
 pytest_plugins = ["luckygas.testing.browser", "luckygas.testing.database_reset", "luckygas.testing.leaks"]
 SETTINGS = Path(__file__).resolve().parents[1] / "settings.py"
-# Variables of the developer's shell must not change the tests.
-FORGOTTEN = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text())
+# All variables that the settings read. They are removed, so that the developer's shell does not change the tests.
+VARIABLES = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text())
 OWN = {"SMS_GATEWAY": "memory", "SECRET_KEY": "the-tests-own-key-" + "x" * 40}
-# Nor must the time of day.
+# No quiet hours, so that the time of day does not change the tests.
 OWN["SMS_QUIET_HOURS"] = ""
-# A test's transaction stays open while other processes work; on a busy machine a minute.
+# A test's transaction stays open while other processes work, on a busy machine for a minute.
 OWN["DATABASE_IDLE_SECONDS"] = "120"
-# Threads of one test wait for each other while each renders its first page.
+# Threads of one test wait for each other's locks while each renders its first page.
 OWN["DATABASE_LOCK_SECONDS"] = "50"
-# Nor must requests of earlier tests. Tests of throttles set their own rates (`rates`).
+# No throttles, so that requests of earlier tests do not count. Tests of throttles set rates with the fixture `rates`.
 OWN["THROTTLE_RATES"] = ",".join(f"{scope}=" for scope in THROTTLE_RATES)
 # A test with one of these fixtures uses the database.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
@@ -59,17 +59,21 @@ def start(server: Server) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
-def test_on() -> str:
+def run_name() -> str:
+    """Returns the value of TEST_ON: "sqlite", "servers" or "browser"."""
     return os.environ.get("TEST_ON", "sqlite")
 
 
-def on_servers() -> bool:
-    return test_on() == "servers"
+def is_on_servers() -> bool:
+    return run_name() == "servers"
 
 
 def prepare_worker() -> None:
-    """Starts the worker's own Redis, so that it gets no bells of other workers. The main process did all else."""
-    if on_servers():
+    """Starts a Redis for this worker alone, so that it gets no wake-up messages of other workers.
+
+    The main process has prepared everything else.
+    """
+    if is_on_servers():
         redis = Redis()
         start(redis)
         os.environ["REDIS_URL"] = redis.url
@@ -79,13 +83,13 @@ def prepare() -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
         prepare_worker()
         return
-    for name in FORGOTTEN:
+    for name in VARIABLES:
         os.environ.pop(name, None)
         os.environ.pop(f"{name}_FILE", None)
     os.environ.update(OWN)
     os.environ["MEDIA_ROOT"] = media = tempfile.mkdtemp(prefix="luckygas-")
     atexit.register(shutil.rmtree, media, ignore_errors=True)
-    if not on_servers():
+    if not is_on_servers():
         directory = tempfile.mkdtemp(prefix="luckygas-")
         atexit.register(shutil.rmtree, directory, ignore_errors=True)
         os.environ["TEST_SQLITE"] = f"{directory}/test.sqlite3"
@@ -100,25 +104,25 @@ prepare()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    # Daemon threads may log after the streams are closed; that needs no traceback.
+    # Daemon threads may log after pytest closed the streams. Without this, logging would print a traceback.
     logging.raiseExceptions = False
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Skips the import of other tests in the browser's run, which would double its time per worker."""
-    is_other = test_on() == "browser" and collection_path.match("test_*.py") and not names_browser(collection_path)
+    """In the browser's run, skips files without browser tests: importing them would double the time per worker."""
+    is_other = run_name() == "browser" and collection_path.match("test_*.py") and not mentions_browser(collection_path)
     return is_other or None
 
 
-def names_browser(path: Path) -> bool:
-    """Whether the file may hold browser tests: they import a module with “browser” in its name."""
+def mentions_browser(path: Path) -> bool:
+    """Whether the file may hold browser tests: files that do import a module with “browser” in its name."""
     return "browser" in path.read_text()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselects tests of the other runs."""
-    run = test_on()
-    assert [item.nodeid for item in items if in_browser(item) and not names_browser(item.path)] == []
+    run = run_name()
+    assert [item.nodeid for item in items if in_browser(item) and not mentions_browser(item.path)] == []
     left_out = [item for item in items if run not in runs(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if run in runs(item)]
@@ -128,13 +132,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def runs(item: pytest.Item) -> set[str]:
-    """Returns the values of TEST_ON with which the test runs. Long tests run on the servers only."""
+    """Returns the values of TEST_ON with which the test runs. Long tests outside the browser need the servers."""
     if in_browser(item):
         return {"browser"}
-    if marked(item, "servers") or marked(item, "long"):
+    if has_marker(item, "servers") or has_marker(item, "long"):
         return {"servers"}
-    if touches_database(item):
-        return {"servers", "sqlite"} if marked(item, "sqlite") else {"servers"}
+    if uses_database(item):
+        return {"servers", "sqlite"} if has_marker(item, "sqlite") else {"servers"}
     return {"sqlite"}
 
 
@@ -143,11 +147,11 @@ def in_browser(item: pytest.Item) -> bool:
     return "chromium" in getattr(item, "fixturenames", ())
 
 
-def touches_database(item: pytest.Item) -> bool:
-    return marked(item, "django_db") or not DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+def uses_database(item: pytest.Item) -> bool:
+    return has_marker(item, "django_db") or not DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
-def marked(item: pytest.Item, name: str) -> bool:
+def has_marker(item: pytest.Item, name: str) -> bool:
     return item.get_closest_marker(name) is not None
 
 

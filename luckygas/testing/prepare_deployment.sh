@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the tests of deploy/ need, on Debian 12 or later. nginx is unpacked into a directory from Debian's package: it is not
-# installed, and nothing is started. Leaves what is installed alone. Usage: prepare_deployment.sh DIRECTORY
+# Installs the programs that the tests of deploy/ need, unless they are there, on Debian 12 or later. Unpacks nginx from
+# Debian's package into DIRECTORY instead, because an installation would start it. Usage: prepare_deployment.sh DIRECTORY
 set -eu
 
 have() { PATH=$PATH:/usr/sbin command -v "$1" >/dev/null; }

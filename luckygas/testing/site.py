@@ -26,7 +26,7 @@ def database_url() -> str:
 def environment(**extra: str) -> dict[str, str]:
     """Returns the environment for a process of the product on the test's database and Redis."""
     own = {"DATABASE_URL": database_url(), "PYTHONPATH": str(ROOT)}
-    # Production's limits; the tests' own connections have longer ones.
+    # Production's limits. The tests' own connections have longer ones.
     limits = {"DATABASE_LOCK_SECONDS": "5", "DATABASE_IDLE_SECONDS": "10"}
     return os.environ | own | limits | extra
 

@@ -10,6 +10,6 @@ sys.modules["daphne.server"] = ModuleType("daphne.server")
 import luckygas.asgi  # noqa: E402, F401
 import luckygas.urls  # noqa: E402, F401
 
-# Each site imports these again: a server sets up its logging first, and then the application sets up the site's.
+# Each site imports these modules again, because a server sets up its logging before the application sets up its own.
 del sys.modules["luckygas.asgi"], sys.modules["daphne.server"]
 assert "twisted.internet.reactor" not in sys.modules

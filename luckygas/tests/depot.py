@@ -1,4 +1,4 @@
-"""A small depot for tests that try every API call: one of everything, with its ids and names."""
+"""A small depot for tests that try every API call: orders in each status and one object of each other kind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from orders.tests.factories import (
     make_route,
     make_user,
 )
-from orders.tests.test_proof_images import encoded, sent
+from orders.tests.test_proof_images import make_image, make_upload
 from realtime import log
 
 SECRET = "the-secret-of-receipts"
@@ -35,7 +35,7 @@ AWAITED, PHONE = "#13", "+886912345678"
 
 @dataclass(frozen=True)
 class Depot:
-    """`users` by role; `names`: values that find something, by field or parameter name."""
+    """`users`: by role. `names`: values of existing objects, by field or parameter name."""
 
     users: dict[str, User]
     names: dict[str, list[Any]]
@@ -63,8 +63,8 @@ def make_depot() -> Depot:
         sent_at=timezone.now(),
     )
     delivered = Order.objects.filter(status=OrderStatus.DELIVERED)
-    image = proof.store(delivered, ProofImageKind.PHOTO, sent(encoded()), by=office)
-    events = log.number()
+    image = proof.store(delivered, ProofImageKind.PHOTO, make_upload(make_image()), by=office)
+    events = log.assign_event_ids()
     today = timezone.localdate()
     ids: dict[str, list[Any]] = {
         "orders": [order.pk for order in orders], "customers": [customer.pk], "drivers": [driver.pk],
@@ -86,7 +86,7 @@ def make_depot() -> Depot:
     return Depot(users, names, ids, by_status)  # type: ignore[arg-type]
 
 
-# One successful request for each API call, for roles that may make it.
+# A valid request for each API call, which succeeds for the roles that may make it.
 
 
 V1 = "/api/v1/"
@@ -125,13 +125,15 @@ def good_request(depot: Depot, role: str, label: str) -> dict[str, Any]:
     """Returns arguments of a schemathesis case for a call such as `GET /api/v1/orders/`."""
     path = label.partition(" ")[2]
     parts = {"id": depot.ids.get(path.split("/")[3], [None])[0], "image": depot.names["image"][0]}
-    wanted = {name: value for name, value in parts.items() if f"{{{name}}}" in path}
-    usual: dict[str, Any] = {"path_parameters": wanted}
-    said = usual | special(depot, role).get(label.replace(V1, ""), {})
-    return said | ({"media_type": "application/json"} if "body" in said and "media_type" not in said else {})
+    path_parameters = {name: value for name, value in parts.items() if f"{{{name}}}" in path}
+    usual: dict[str, Any] = {"path_parameters": path_parameters}
+    arguments = usual | special_arguments(depot, role).get(label.replace(V1, ""), {})
+    return arguments | (
+        {"media_type": "application/json"} if "body" in arguments and "media_type" not in arguments else {}
+    )
 
 
-def special(depot: Depot, role: str) -> dict[str, dict[str, Any]]:
+def special_arguments(depot: Depot, role: str) -> dict[str, dict[str, Any]]:
     """Returns arguments of calls that need special values, by method and path below V1."""
     names, user = depot.names, depot.users.get(role) or depot.users["office"]
     driver, item = names["driver"][0], {"product": names["product"][0], "quantity": 1}
@@ -160,7 +162,7 @@ def special(depot: Depot, role: str) -> dict[str, dict[str, Any]]:
             "path_parameters": {"id": depot.orders[OrderStatus.ARRIVING].pk}, "body": {"confirmation_type": "manual"},
         },
         "POST orders/{id}/proof-images/": delivered
-        | {"body": {"kind": "photo", "image": encoded()}, "media_type": "multipart/form-data"},
+        | {"body": {"kind": "photo", "image": make_image()}, "media_type": "multipart/form-data"},
         "GET orders/{id}/proof-images/{image}/": {
             "path_parameters": delivered["path_parameters"] | {"image": names["image"][0]}
         },

@@ -21,7 +21,7 @@ class Block:
 
 
 def text(page: str) -> str:
-    """Reads `docs/settings.md` for "settings"."""
+    """Returns the text of a page: of `docs/settings.md` for "settings"."""
     return (ROOT / f"docs/{page}.md").read_text()
 
 

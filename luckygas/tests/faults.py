@@ -1,4 +1,4 @@
-"""Faults as context managers: each lasts for its block and ends after it. They check the health checks meanwhile."""
+"""Faults as context managers: a fault begins before the block and ends after it. Some verify the health checks too."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from luckygas.testing.cluster import MONITOR, Cluster
 from luckygas.testing.site import ROOT, Site, environment
 from luckygas.testing.waiting import wait_for
 
-# A probe may take a second, and health checks are polled.
-NOTICED_SECONDS = 6
+# How soon every health check must show a fault or its end. A probe may take a second, and health checks are polled.
+DETECTION_SECONDS = 6
 
 
 @dataclass
@@ -55,22 +55,22 @@ def health(site: Site, part: str) -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.json()
 
 
-def until_all_say(scene: Scene, status: int, word: str) -> None:
-    """Waits until every running server has this readiness."""
+def wait_for_readiness(scene: Scene, status: int, word: str) -> None:
+    """Waits until `/health/ready` of every running server answers with this status and word."""
 
-    def say() -> list[tuple[int, str]]:
-        said = [health(site, "ready") for site in living(scene)]
-        return [(code, answer["status"]) for code, answer in said]
+    def readiness() -> list[tuple[int, str]]:
+        responses = [health(site, "ready") for site in running_sites(scene)]
+        return [(code, answer["status"]) for code, answer in responses]
 
-    wait_for(lambda: set(say()) == {(status, word)}, NOTICED_SECONDS, say)
+    wait_for(lambda: set(readiness()) == {(status, word)}, DETECTION_SECONDS, readiness)
 
 
-def living(scene: Scene) -> list[Site]:
+def running_sites(scene: Scene) -> list[Site]:
     return [site for site in scene.cluster.sites if site.process is not None and site.process.poll() is None]
 
 
 def sockets_connect(scene: Scene) -> None:
-    for site in living(scene):
+    for site in running_sites(scene):
         with connect(f"{site.ws}/office?token={scene.token}", open_timeout=3, proxy=None) as socket:
             assert '"connected"' in str(socket.recv(timeout=3))
 
@@ -78,12 +78,12 @@ def sockets_connect(scene: Scene) -> None:
 @contextmanager
 def without_redis(scene: Scene, fail: Callable[[], object], recover: Callable[[], None]) -> Iterator[None]:
     fail()
-    until_all_say(scene, 200, "degraded")
-    assert {health(site, "redis")[1]["status"] for site in living(scene)} == {"degraded"}
+    wait_for_readiness(scene, 200, "degraded")
+    assert {health(site, "redis")[1]["status"] for site in running_sites(scene)} == {"degraded"}
     sockets_connect(scene)
     yield
     recover()
-    until_all_say(scene, 200, "healthy")
+    wait_for_readiness(scene, 200, "healthy")
 
 
 def redis_killed(scene: Scene) -> AbstractContextManager[None]:
@@ -95,7 +95,7 @@ def redis_restarted(scene: Scene) -> Iterator[None]:
     scene.cluster.redis.kill()
     scene.cluster.redis.start()
     yield
-    until_all_say(scene, 200, "healthy")
+    wait_for_readiness(scene, 200, "healthy")
 
 
 def redis_frozen(scene: Scene) -> AbstractContextManager[None]:
@@ -104,7 +104,7 @@ def redis_frozen(scene: Scene) -> AbstractContextManager[None]:
 
 
 def redis_half_open(scene: Scene) -> AbstractContextManager[None]:
-    return without_redis(scene, scene.cluster.link.drop_data, scene.cluster.link.recover)
+    return without_redis(scene, scene.cluster.redis_proxy.drop_data, scene.cluster.redis_proxy.recover)
 
 
 @contextmanager
@@ -136,11 +136,11 @@ def killed_between_commit_and_bell(scene: Scene) -> Iterator[None]:
 def postgres_restarted(scene: Scene) -> Iterator[None]:
     postgres = scene.cluster.postgres
     postgres.kill(signal.SIGQUIT)  # immediate shutdown: no checkpoint, recovery from the WAL at start
-    until_all_say(scene, 503, "unhealthy")
+    wait_for_readiness(scene, 503, "unhealthy")
     yield
     postgres.start()
     scene.returned.append(time.time())
-    until_all_say(scene, 200, "healthy")
+    wait_for_readiness(scene, 200, "healthy")
 
 
 FAULTS: list[Fault] = [

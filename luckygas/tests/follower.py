@@ -1,4 +1,4 @@
-"""A client that reconnects like `client.js`: with its cursor, and to the next server if one does not answer."""
+"""A client that reconnects with its cursor, each time to the next server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from websockets.exceptions import WebSocketException
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One received event. `at` and `connected` are Unix seconds."""
+    """One received event: when it came (`at`) and when its connection began (`connected`), in Unix seconds."""
 
     id: int
     at: float
@@ -46,7 +46,7 @@ class Follower:
     async def _listen(self, root: str) -> None:
         since = f"&since={self.cursor}&epoch={self.epoch}" if self.epoch else ""
         async with connect(root + self.path + since, open_timeout=5, compression=None, proxy=None) as socket:
-            self._greeted(json.loads(await socket.recv()))
+            self._handle_welcome(json.loads(await socket.recv()))
             connected = time.time()
             async for text in socket:
                 frame = json.loads(text)
@@ -54,7 +54,7 @@ class Follower:
                     self.cursor = frame["id"]
                     self.arrivals.append(Arrival(frame["id"], time.time(), connected))
 
-    def _greeted(self, frame: dict[str, Any]) -> None:
+    def _handle_welcome(self, frame: dict[str, Any]) -> None:
         assert frame["type"] == "connection", frame
         self.connections += 1
         self.channels = frozenset(frame["channels"])

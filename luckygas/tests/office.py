@@ -1,4 +1,4 @@
-"""REST clients of clerks on a running site, with time limits."""
+"""A clerk's REST client for tests with a running site."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from orders.models import Order
 from orders.tests.factories import make_office
 from realtime.tests.client import token_for
 
-Ask = Callable[[], requests.Response]
+SendRequest = Callable[[], requests.Response]
 
 
 class Office:
-    """A clerk's REST client on the running site."""
+    """A REST client with a clerk's token. Each request has a time limit."""
 
     def __init__(self, site: Site) -> None:
         self.url = f"{site.url}/api/v1/"
@@ -26,5 +26,5 @@ class Office:
     def call(self, method: str, path: str, data: Any = None) -> requests.Response:
         return requests.request(method, self.url + path, json=data, headers=self.headers, timeout=PATIENCE_SECONDS)
 
-    def confirms(self, order: Order) -> requests.Response:
+    def confirm(self, order: Order) -> requests.Response:
         return self.call("PATCH", f"orders/{order.pk}/status/", {"status": "confirmed"})

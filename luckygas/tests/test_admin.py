@@ -11,7 +11,7 @@ from django.db.models import DateField, Field, Model
 from django.test import Client
 from django.urls import reverse
 
-from luckygas.tests.test_imports import HOUSE
+from luckygas.tests.test_imports import APPS
 from notifications.tests.factories import make_message
 from orders.tests.admin.browser import Browser, Forms, sign_in
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_route, make_staff
@@ -20,7 +20,7 @@ from web.admin import BaseListAdmin
 pytestmark = pytest.mark.django_db
 
 
-OURS = [app for app in HOUSE if app != "luckygas"]
+OURS = [app for app in APPS if app != "luckygas"]
 FOUND = [model for app in OURS for model in apps.get_app_config(app).get_models()]
 MODELS: list[type[Model]] = [User, *(model for model in FOUND if admin.site.is_registered(model))]
 DAYS = [(model, field.name) for model in MODELS for field in model._meta.fields if isinstance(field, DateField)]
@@ -29,27 +29,27 @@ DAYS = [(model, field.name) for model in MODELS for field in model._meta.fields 
 @pytest.mark.sqlite
 @pytest.mark.filterwarnings("ignore:DateTimeField .* received a naive datetime")
 @pytest.mark.parametrize(("model", "name"), DAYS)
-def test_list_accepts_dates_at_the_end_of_time(admin_client: Client, model: type[Model], name: str) -> None:
+def test_list_with_extreme_dates_gives_no_500(admin_client: Client, model: type[Model], name: str) -> None:
     page = reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist")
     queries: list[dict[str, Any]] = [
         {"gte": "0001-01-01"}, {"lt": "9999-12-31 23:59-08:00"}, {"year": 9999}, {"year": 1, f"{name}__month": 1},
     ]  # fmt: skip
     for query in queries:
-        said = {key if "__" in key else f"{name}__{key}": value for key, value in query.items()}
-        assert admin_client.get(page, said).status_code < 500
+        parameters = {key if "__" in key else f"{name}__{key}": value for key, value in query.items()}
+        assert admin_client.get(page, parameters).status_code < 500
 
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize("model", MODELS)
-def test_action_without_selection_is_answered(admin_client: Client, model: type[Model]) -> None:
+def test_action_with_an_invalid_selection_gives_no_500(admin_client: Client, model: type[Model]) -> None:
     page = reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist")
     names = admin.site.get_model_admin(model).actions
     for name in filter(None, [*(str(name) for name in names or ()), "delete_selected"]):
-        said = {"action": name, "_selected_action": "abc"}
-        assert admin_client.post(page, said).status_code < 500
+        form_data = {"action": name, "_selected_action": "abc"}
+        assert admin_client.post(page, form_data).status_code < 500
 
 
-# The query of an admin list may use the columns that the list shows or filters by, and no others.
+# The query of an admin list may only use columns that the list shows or filters by.
 
 
 LISTS = sorted(admin.site._registry.items(), key=lambda item: item[0]._meta.label)
@@ -65,7 +65,7 @@ def columns(model: type[Model]) -> list[Field[Any, Any]]:
     return [field for field in model._meta.get_fields() if isinstance(field, Field)]
 
 
-def paths(model: type[Model]) -> Iterator[str]:
+def column_paths(model: type[Model]) -> Iterator[str]:
     """Yields every column of the table and of related tables in both directions, at most two joins away."""
     for field in model._meta.get_fields():
         name = field.name
@@ -77,13 +77,13 @@ def paths(model: type[Model]) -> Iterator[str]:
                     yield from (f"{name}__{other.name}__{far.name}" for far in columns(other.related_model))  # type: ignore[arg-type]
 
 
-def shown(one: BaseListAdmin) -> set[str]:
-    """Returns the columns that the list shows or filters by, and those in our links."""
-    named = {part[0] if isinstance(part, tuple) else part for part in one.list_filter}
+def visible_columns(one: BaseListAdmin) -> set[str]:
+    """Returns the columns that the list shows or filters by, and those that our links use."""
+    filters = {part[0] if isinstance(part, tuple) else part for part in one.list_filter}
     found: set[str] = {
-        *map(str, named),
+        *map(str, filters),
         *map(str, one.list_display),
-        *one.asked_for,
+        *one.filtered_by_links,
         str(one.date_hierarchy),
         one.opts.pk.name,
         "id",
@@ -95,9 +95,9 @@ def shown(one: BaseListAdmin) -> set[str]:
 @pytest.mark.parametrize(("model", "one"), LISTS, ids=NAMES)
 def test_list_refuses_lookups_of_hidden_columns(model: type[Model], one: Any) -> None:
     assert isinstance(one, BaseListAdmin)
-    asked = set(paths(model))
-    assert asked
-    for path in asked - shown(one):
+    all_paths = set(column_paths(model))
+    assert all_paths
+    for path in all_paths - visible_columns(one):
         for lookup in ("", "__exact", "__startswith", "__contains", "__gte", "__isnull", "__in", "__regex"):
             assert not one.lookup_allowed(path + lookup, "x"), path + lookup
 
@@ -136,12 +136,12 @@ def test_every_offered_filter_works(model: type[Model], superuser: Browser) -> N
 def test_links_to_filtered_lists_work(superuser: Browser) -> None:
     order = make_order()
     row = make_message("sent", order=order)
-    for page, query, wanted in (
+    for page, query, text in (
         ("orders_order", f"customer__id__exact={order.customer_id}", order.order_number),
         ("notifications_notificationhistory", f"customer__id__exact={order.customer_id}", str(row.pk)),
         ("notifications_notificationhistory", f"order__id__exact={order.pk}", str(row.pk)),
     ):
-        assert wanted in superuser.get(reverse(f"admin:{page}_changelist") + "?" + query)
+        assert text in superuser.get(reverse(f"admin:{page}_changelist") + "?" + query)
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""The alert rules use metrics that a running site has."""
+"""The alert rules use only metrics that a running site has."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def scrape(site: Site) -> dict[str, list[tuple[dict[str, str], float]]]:
     return found
 
 
-async def traffic(site: Site) -> None:
-    """Makes every series appear."""
+async def make_traffic(site: Site) -> None:
+    """Makes requests after which every series exists."""
     office, order = await sync_to_async(make_office)(), await sync_to_async(make_order)()
     token = await sync_to_async(token_for)(office)
     await GatewayState.objects.acreate(gateway="memory", balance=500, last_receipt_at=timezone.now())
@@ -94,32 +94,32 @@ def selectors(expr: Expr) -> list[VectorSelector]:
     return found
 
 
-def grouped(expr: Expr) -> list[tuple[list[str], list[VectorSelector]]]:
-    """Returns the labels `by (…)` of each aggregation with its selectors."""
+def aggregations(expr: Expr) -> list[tuple[list[str], list[VectorSelector]]]:
+    """Returns the labels in `by (…)` of each aggregation, and its selectors."""
     found: list[AggregateExpr] = []
     promql_parser.walk(expr, pre_visit=lambda one: found.append(one) if isinstance(one, AggregateExpr) else None)
     return [(one.modifier.labels, selectors(one.expr)) for one in found if one.modifier]
 
 
-def missing(rule: dict[str, Any], told: dict[str, set[str]]) -> set[str]:
+def missing_series(rule: dict[str, Any], existing: dict[str, set[str]]) -> set[str]:
     """Returns the series and labels that a rule names and the site does not have."""
     expr = promql_parser.parse(rule["expr"])
-    asked = {(str(one.name), match.name) for one in selectors(expr) for match in one.matchers.matchers}
-    asked |= {(str(one.name), label) for labels, inside in grouped(expr) for one in inside for label in labels}
-    wrong = {str(one.name) for one in selectors(expr) if one.name not in told}
-    wrong |= {f"{name}{{{label}}}" for name, label in asked if label not in told.get(name, {label})}
-    known = {label for labels, _inside in grouped(expr) for label in labels}
+    named = {(str(one.name), match.name) for one in selectors(expr) for match in one.matchers.matchers}
+    named |= {(str(one.name), label) for labels, inside in aggregations(expr) for one in inside for label in labels}
+    wrong = {str(one.name) for one in selectors(expr) if one.name not in existing}
+    wrong |= {f"{name}{{{label}}}" for name, label in named if label not in existing.get(name, {label})}
+    known = {label for labels, _inside in aggregations(expr) for label in labels}
     return wrong | set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"]))) - known
 
 
 @pytest.mark.long
 async def test_alert_rules_use_existing_metrics(workers: Site) -> None:
-    await traffic(workers)
-    await asyncio.to_thread(wait_for, lambda: {"true", "false"} <= appeared(scrape(workers)))
+    await make_traffic(workers)
+    await asyncio.to_thread(wait_for, lambda: {"true", "false"} <= counted_outcomes(scrape(workers)))
     samples = await asyncio.to_thread(scrape, workers)
-    told = {name: set().union(*(labels for labels, _value in found)) for name, found in samples.items()}
-    assert {rule["alert"]: wrong for rule in RULES if (wrong := missing(rule, told | OF_PROMETHEUS))} == {}
-    # Counts of both workers, whichever answers.
+    existing = {name: set().union(*(labels for labels, _value in found)) for name, found in samples.items()}
+    assert {rule["alert"]: wrong for rule in RULES if (wrong := missing_series(rule, existing | OF_PROMETHEUS))} == {}
+    # Either worker returns the sum of both workers' counts.
     live = [value for labels, value in samples["luckygas_http_requests_total"] if labels["route"] == "/health/live"]
     assert live == [REQUESTS]
     assert samples["luckygas_sms_send_seconds_count"] == [
@@ -127,18 +127,18 @@ async def test_alert_rules_use_existing_metrics(workers: Site) -> None:
     ]
     ((_none, lags),) = samples["luckygas_hub_lag_seconds_count"]
     assert lags > 0
-    ours = {re.sub("_(bucket|sum|count)$", "", name) for name in told if name.startswith("luckygas_")}
+    ours = {re.sub("_(bucket|sum|count)$", "", name) for name in existing if name.startswith("luckygas_")}
     assert {name for name in ours if f"`{name}`" not in docs.text("operations")} == set()
 
 
-def appeared(samples: dict[str, list[tuple[dict[str, str], float]]]) -> set[str]:
-    """Returns the names of the series. Hubs add their counts once a second."""
+def counted_outcomes(samples: dict[str, list[tuple[dict[str, str], float]]]) -> set[str]:
+    """Returns the values of the label `recovered` with a count. Hubs add their counts once a second."""
     return {labels["recovered"] for labels, value in samples["luckygas_websocket_reconnects_total"] if value}
 
 
 def test_rule_with_unknown_metric_is_found() -> None:
     rule = {"expr": "sum by (le) (rate(a_bucket{x='1'}[5m])) > b", "annotations": {"summary": "{{ $labels.part }}"}}
-    assert missing(rule, {"a_bucket": {"le"}}) == {"a_bucket{x}", "b", "part"}
+    assert missing_series(rule, {"a_bucket": {"le"}}) == {"a_bucket{x}", "b", "part"}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))

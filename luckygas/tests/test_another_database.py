@@ -1,6 +1,6 @@
-"""The database is replaced by another one: no client that would miss an event gets `recovered`.
+"""Replaces the database by another one. A client that would miss an event must not get `recovered: true`.
 
-A real standby, dumps and copies of the data directory, under servers that go on running.
+The tests use a real standby, dumps and copies of the data directory, while the servers go on running.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(240)]
 
 
 class Office:
-    """A site on its own PostgreSQL, and a clerk (with `token`) who publishes events."""
+    """Two servers on their own PostgreSQL, and a clerk (with `token`) who publishes events."""
 
     def __init__(self, token: str = "") -> None:
         self.postgres = Postgres(KILLABLE)
@@ -42,12 +42,12 @@ class Office:
         self.postgres.start()
         with psycopg.connect(self.postgres.url, autocommit=True) as admin:
             admin.execute("CREATE DATABASE gas")
-        named = {"DATABASE_URL": self.url}
-        manage("migrate", "--verbosity", "0", **named)
-        made = subprocess.run(
-            [*WRITER, "prepare", "1"], cwd=ROOT, env=environment(**named), check=True, capture_output=True
+        variables = {"DATABASE_URL": self.url}
+        manage("migrate", "--verbosity", "0", **variables)
+        prepared = subprocess.run(
+            [*WRITER, "prepare", "1"], cwd=ROOT, env=environment(**variables), check=True, capture_output=True
         )
-        self.token = json.loads(made.stdout)["offices"][0]
+        self.token = json.loads(prepared.stdout)["offices"][0]
         self.postgres.kill(signal.SIGINT)
 
     def start(self) -> None:
@@ -68,16 +68,16 @@ class Office:
         for server in [*self.sites, *filter(None, [self.copy]), self.postgres]:
             server.stop()
 
-    def tell(self, *numbers: int) -> None:
+    def publish(self, *numbers: int) -> None:
         """Publishes one event per number. Retries while the database restarts."""
         for number in numbers:
-            wait_for(partial(self._told, number))
+            wait_for(partial(self._try_publish, number))
 
-    def _told(self, number: int) -> bool:
-        body = {"type": "custom.told", "channel": "staff", "data": {"number": number}}
-        right = {"Authorization": f"Bearer {self.token}"}
+    def _try_publish(self, number: int) -> bool:
+        body = {"type": "custom.number", "channel": "staff", "data": {"number": number}}
+        headers = {"Authorization": f"Bearer {self.token}"}
         answer = requests.post(
-            f"{self.sites[0].url}/api/v1/events/", json=body, headers=right, timeout=PATIENCE_SECONDS
+            f"{self.sites[0].url}/api/v1/events/", json=body, headers=headers, timeout=PATIENCE_SECONDS
         )
         assert answer.status_code in (201, 503), answer.text
         return answer.status_code == 201
@@ -94,13 +94,13 @@ class Office:
             assert ran.returncode == 0 or "deadlock" in ran.stderr, ran.stderr
             return ran.returncode == 0
 
-        # The servers keep reading meanwhile.
+        # Retries after deadlocks, because the servers read the tables meanwhile.
         wait_for(done)
 
     # --- replacements of the database -------------------------------------------------------------------------------
 
     def copy_data(self, *options: str) -> None:
-        """Takes a base backup of the running server."""
+        """Copies the data directory of the running server (pg_basebackup)."""
         self.copy = Postgres(KILLABLE)
         os.chmod(self.copy.directory, 0o777)
         where = ["-D", str(self.copy.data), "-h", "127.0.0.1", "-p", str(self.postgres.port), "-U", "postgres"]
@@ -177,7 +177,7 @@ def dump_over_the_tables(office: Office) -> Iterator[None]:
 
 
 def dump_in_a_new_database(office: Office) -> Iterator[None]:
-    """In one transaction, as `deploy/restore` does: else a running server writes into tables before their rows."""
+    """Restores in one transaction, as `deploy/restore` does. Otherwise servers would write into tables without rows."""
     dump = office.dump()
     yield
     with psycopg.connect(office.postgres.url, autocommit=True) as admin:
@@ -187,45 +187,45 @@ def dump_in_a_new_database(office: Office) -> Iterator[None]:
 
 
 def dump_of_the_rows_alone(office: Office) -> Iterator[None]:
-    """Restores only the rows, in one transaction. Only a server that had read further can notice."""
+    """Restores only the rows, in one transaction. Only a server that had read later events can notice this."""
     dump = office.dump()
     yield
     with psycopg.connect(office.url) as database:
         tables = database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
     rows = office.file("rows")
     office.tool("pg_restore", "--data-only", "--disable-triggers", f"--file={rows}", str(dump))
-    emptied = f"TRUNCATE {', '.join(name for (name,) in tables)}"
-    whole = ("--single-transaction", "--set=ON_ERROR_STOP=1", "--quiet", "--no-psqlrc", f"--dbname={office.url}")
-    office.tool("psql", *whole, f"--command={emptied}", f"--file={rows}")
+    truncate = f"TRUNCATE {', '.join(name for (name,) in tables)}"
+    options = ("--single-transaction", "--set=ON_ERROR_STOP=1", "--quiet", "--no-psqlrc", f"--dbname={office.url}")
+    office.tool("psql", *options, f"--command={truncate}", f"--file={rows}")
 
 
 @pytest.fixture(scope="module")
 def prepared() -> Iterator[Office]:
-    made = Office()
+    office = Office()
     try:
-        made.prepare()
-        yield made
+        office.prepare()
+        yield office
     finally:
-        made.stop()
+        office.stop()
 
 
 @pytest.fixture
 def office(prepared: Office) -> Iterator[Office]:
-    made = Office(prepared.token)
+    office = Office(prepared.token)
     try:
-        subprocess.run(["cp", "-a", str(prepared.postgres.data), str(made.postgres.data)], check=True)
-        made.start()
-        yield made
+        subprocess.run(["cp", "-a", str(prepared.postgres.data), str(office.postgres.data)], check=True)
+        office.start()
+        yield office
     finally:
-        made.stop()
+        office.stop()
 
 
-def numbers(frames: list[dict[str, Any]]) -> list[int]:
-    return [frame["data"]["number"] for frame in frames if frame["type"] == "custom.told"]
+def received_numbers(frames: list[dict[str, Any]]) -> list[int]:
+    return [frame["data"]["number"] for frame in frames if frame["type"] == "custom.number"]
 
 
 @pytest.mark.parametrize(
-    ("change", "keeps"),
+    ("change", "expected"),
     [
         (standby_with_a_lag, [True, False]), (standby_without_a_lag, [True, True]),
         (copied_directory, [True, False]), (copied_directory_under_new_servers, [True, False]),
@@ -234,44 +234,44 @@ def numbers(frames: list[dict[str, Any]]) -> list[int]:
     ],
 )  # fmt: skip
 async def test_client_that_would_miss_an_event_gets_a_snapshot(
-    office: Office, change: Callable[[Office], Iterator[None]], keeps: list[bool]
+    office: Office, change: Callable[[Office], Iterator[None]], expected: list[bool]
 ) -> None:
-    """`keeps`: whether a client resumes that saw only shared events, and one that saw possibly lost events."""
-    here, there = (f"{site.ws}/office?token={office.token}" for site in office.sites)
-    async with open_client(here) as client, open_client(there) as other:
+    """`expected`: whether two clients can resume: one that saw only events of both databases, and one that saw more."""
+    first_url, second_url = (f"{site.ws}/office?token={office.token}" for site in office.sites)
+    async with open_client(first_url) as client, open_client(second_url) as other:
         first = client.welcome
-        await make(office.tell)(1, 2)
-        shared = [await client.until("custom.told") for _ in range(2)]
+        await make(office.publish)(1, 2)
+        shared = [await client.until("custom.number") for _ in range(2)]
         changing = change(office)
         await make(lambda: next(changing))()
-        await make(office.tell)(3, 4, 5)
-        lost = [await client.until("custom.told") for _ in range(3)]
-        assert numbers([await other.until("custom.told") for _ in range(5)]) == [1, 2, 3, 4, 5]
+        await make(office.publish)(3, 4, 5)
+        lost = [await client.until("custom.number") for _ in range(3)]
+        assert received_numbers([await other.until("custom.number") for _ in range(5)]) == [1, 2, 3, 4, 5]
         await make(lambda: list(changing))()
-        await make(office.tell)(6, 7, 8, 9)
+        await make(office.publish)(6, 7, 8, 9)
         assert {await client.closed(), await other.closed()} <= {1012, 1006}  # 1006: its server was killed
-    told = [6, 7, 8, 9]
-    for event, resumes, before in ((shared[0], keeps[0], [2]), (lost[2], keeps[1], [])):
-        for url in (here, there):
+    later = [6, 7, 8, 9]
+    for event, resumes, before in ((shared[0], expected[0], [2]), (lost[2], expected[1], [])):
+        for url in (first_url, second_url):
             cursor = f"{url}&since={event['id']}&epoch={first['epoch']}"
             async with open_client(cursor) as client:
                 assert client.welcome["recovered"] is resumes, (change, event)
                 assert client.welcome["epoch"] != first["epoch"]
-                missed = numbers(await client.everything())
-                survived = [3, 4, 5] if keeps[1] and before else []
-                assert missed == (before + survived + told if resumes else [])
-        asked = {"since": event["id"], "epoch": first["epoch"], "channel": "staff"}
-        right = {"Authorization": f"Bearer {office.token}"}
-        answer = requests.get(f"{office.sites[1].url}/api/v1/events/", asked, headers=right, timeout=PATIENCE_SECONDS)  # noqa: ASYNC210
+                missed = received_numbers(await client.everything())
+                survived = [3, 4, 5] if expected[1] and before else []
+                assert missed == (before + survived + later if resumes else [])
+        query = {"since": event["id"], "epoch": first["epoch"], "channel": "staff"}
+        headers = {"Authorization": f"Bearer {office.token}"}
+        answer = requests.get(f"{office.sites[1].url}/api/v1/events/", query, headers=headers, timeout=PATIENCE_SECONDS)  # noqa: ASYNC210
         assert answer.status_code == (200 if resumes else 410)
 
 
 async def test_restart_of_postgresql_closes_no_socket(office: Office) -> None:
     url = f"{office.sites[0].ws}/office?token={office.token}"
     async with open_client(url) as client:
-        await make(office.tell)(1)
-        await client.until("custom.told")
+        await make(office.publish)(1)
+        await client.until("custom.number")
         await make(office.postgres.kill)(signal.SIGQUIT)
         await make(office.postgres.start)()
-        await make(office.tell)(2, 3)
-        assert numbers([await client.until("custom.told") for _ in range(2)]) == [2, 3]
+        await make(office.publish)(2, 3)
+        assert received_numbers([await client.until("custom.number") for _ in range(2)]) == [2, 3]

@@ -1,4 +1,4 @@
-"""`/api/v1/docs/`: each operation has a summary, valid examples and its errors."""
+"""`/api/v1/docs/`: each operation has a summary, and the examples of fields are valid."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from luckygas.api_reference import SUMMARIES
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
     with translation.override("en"):
-        made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    return made
+        document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return document
 
 
 @pytest.fixture
@@ -30,11 +30,11 @@ def test_each_operation_has_a_summary(operations: list[dict[str, Any]]) -> None:
 
 
 def test_examples_are_valid_values(schema: dict[str, Any]) -> None:
-    shown = 0
+    examples = 0
     for name, component in schema["components"]["schemas"].items():
         for field, described in component.get("properties", {}).items():
             if "example" in described and "$ref" not in str(described):
-                shown += 1
+                examples += 1
                 wrong = list(Draft202012Validator(described).iter_errors(described["example"]))
                 assert wrong == [], f"{name}.{field}"
-    assert shown > 200
+    assert examples > 200

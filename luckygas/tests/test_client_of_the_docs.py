@@ -1,4 +1,4 @@
-"""The client in `docs/realtime.md`: prints events, also those it missed."""
+"""The client in `docs/realtime.md` prints events, also those that it missed while disconnected."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def printed(site: Site, tmp_path: Path) -> Iterator[Path]:
+def client_output(site: Site, tmp_path: Path) -> Iterator[Path]:
     """The file with the client's output so far."""
     User.objects.create_user("office", password="office-demo", is_staff=True)  # noqa: S106
     (client,) = [block.text for block in blocks(ROOT / "docs/realtime.md") if block.language == "python"]
@@ -35,19 +35,19 @@ def printed(site: Site, tmp_path: Path) -> Iterator[Path]:
         process.wait()
 
 
-def count(printed: Path, status: str) -> int:
-    moves = [line for line in printed.read_text().splitlines() if line.startswith("order.status_changed ")]
+def count(client_output: Path, status: str) -> int:
+    moves = [line for line in client_output.read_text().splitlines() if line.startswith("order.status_changed ")]
     return sum(f"'status': '{status}'" in line for line in moves)
 
 
-async def test_client_prints_each_event_once_despite_a_killed_server(site: Site, printed: Path) -> None:
+async def test_client_prints_each_event_once_despite_a_killed_server(site: Site, client_output: Path) -> None:
     order = await make(make_order)()
-    await asyncio.to_thread(wait_for, lambda: "connection" in printed.read_text())
+    await asyncio.to_thread(wait_for, lambda: "connection" in client_output.read_text())
     await make(order.transition_to)(OrderStatus.CONFIRMED)
-    await asyncio.to_thread(wait_for, lambda: count(printed, "confirmed") == 1)
+    await asyncio.to_thread(wait_for, lambda: count(client_output, "confirmed") == 1)
     site.kill()
     await make(order.transition_to)(OrderStatus.CANCELLED, reason="missed")
-    await asyncio.to_thread(wait_for, lambda: "disconnected" in printed.read_text())
+    await asyncio.to_thread(wait_for, lambda: "disconnected" in client_output.read_text())
     await asyncio.to_thread(site.start)
-    await asyncio.to_thread(wait_for, lambda: count(printed, "cancelled") > 0)
-    assert (count(printed, "confirmed"), count(printed, "cancelled")) == (1, 1)
+    await asyncio.to_thread(wait_for, lambda: count(client_output, "cancelled") > 0)
+    assert (count(client_output, "confirmed"), count(client_output, "cancelled")) == (1, 1)

@@ -1,4 +1,4 @@
-"""A whole day on the running site: office, driver and customer in browsers, with a server killed midway."""
+"""A whole day on a running site: office, driver and customer in browsers. The server is killed and restarted midway."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def all_orders() -> list[Order]:
     return list(Order.objects.select_related("customer").order_by("id"))
 
 
-async def imported(board: Board) -> list[Order]:
-    """Imports the sheet on the office's page."""
+async def import_sheet(board: Board) -> list[Order]:
+    """Imports SHEET on the office's page. Returns its orders."""
     await make(make_product)(name="20kg 瓦斯桶", price=800)
     await board.page.goto(f"{board.site.url}/admin/orders/order/import/")
     sheet = SHEET.format(day=timezone.localdate()).encode()
@@ -44,7 +44,7 @@ async def imported(board: Board) -> list[Order]:
     return await all_orders()
 
 
-async def another(page: Page) -> Page:
+async def new_page(page: Page) -> Page:
     """Opens a page in another browser context, for another user."""
     browser = page.context.browser
     assert browser is not None
@@ -68,21 +68,21 @@ async def kill_and_start(site: Site) -> None:
 async def test_day_from_import_to_receipt(page: Page, site: Site) -> None:
     board = await Board(page, site).open()
     driver = await make(make_driver)(name="陳志明")
-    orders = first, second = await imported(board)
+    orders = first, second = await import_sheet(board)
     await board.page.reload()
     await board.wait_for_cards(*orders)
     for order in orders:
         await confirm_and_assign(board, driver, order)
 
-    phone = Phone(await another(page), site, driver)
+    phone = Phone(await new_page(page), site, driver)
     await phone.open()
     await phone.wait_until_installed()
     await phone.wait_for_text("#next h2", first.customer.name)
-    customer = await another(page)
+    customer = await new_page(page)
     await customer.goto(f"{site.url}/t/{first.tracking_token}/")
     await expect(customer.locator("#state")).to_have_attribute("data-status", "assigned")
 
-    # The driver leaves online and delivers offline; meanwhile the server dies and restarts.
+    # The driver leaves online and delivers offline. Meanwhile the server is killed and restarted.
     await phone.go("delivering")
     await board.wait_for_column(first, "delivering")
     await expect(customer.locator("#state")).to_have_attribute("data-status", "delivering")
@@ -98,7 +98,7 @@ async def test_day_from_import_to_receipt(page: Page, site: Site) -> None:
 
     await board.wait_for_column(first, "delivered")
     await expect(customer.locator(".receipt")).to_be_visible()
-    await is_delivered_once(first)
+    await check_delivered_once(first)
 
     # The driver delivers the second order online, and the clerk looks at the proof.
     for step in ("delivering", "arriving"):
@@ -107,16 +107,16 @@ async def test_day_from_import_to_receipt(page: Page, site: Site) -> None:
     await phone.confirm()
     await phone.wait_for_server(second, "delivered")
     await board.wait_for_column(second, "delivered")
-    await is_delivered_once(second)
+    await check_delivered_once(second)
     await board.page.goto(f"{site.url}/?order={first.pk}")
     await expect(board.page.locator("#drawer .proofs")).to_contain_text("CYL-1")
 
 
-async def is_delivered_once(order: Order) -> None:
-    """Checks that retries left one step in the history, one proof and one message."""
+async def check_delivered_once(order: Order) -> None:
+    """Checks that despite retries each status is in the history once, with one proof and no message twice."""
     await make(order.refresh_from_db)()
-    said = [row.to_status for row in await driver_reports(order)]
-    assert said == ["delivering", "arriving", "delivered"]
+    statuses = [row.to_status for row in await driver_reports(order)]
+    assert statuses == ["delivering", "arriving", "delivered"]
     assert await make(order.confirmations.count)() == 1
     kinds = NotificationHistory.objects.filter(order=order).values_list("kind", flat=True)
     expected = {"order_confirmed", "driver_on_the_way", "driver_arriving", "order_delivered"}
@@ -127,10 +127,10 @@ async def is_delivered_once(order: Order) -> None:
 
 
 async def test_boards_match_the_database_after_a_restart(page: Page, site: Site) -> None:
-    """Two clerks and a restart: no board loses a change or shows one twice."""
+    """Two clerks work during a restart. Neither board loses a change or shows an order twice."""
     board = await Board(page, site).open()
     driver = await make(make_driver)(name="陳志明")
-    orders = await imported(board)
+    orders = await import_sheet(board)
     other = await board.open_for_second_clerk()
     await board.card(orders[0]).drag_to(board.target("driver", driver.pk))
     await other.wait_for_column(orders[0], "assigned")

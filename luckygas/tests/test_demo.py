@@ -26,13 +26,13 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _on_this_machine(settings: Any) -> None:
+def _private_site(settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
-def demo() -> date:
-    """Runs the demo as on SQLite, where it needs no `--force`. Returns its day."""
+def run_demo() -> date:
+    """Runs the command as if on SQLite, where it needs no `--force`. Returns the demo's day."""
     with mock.patch.object(command, "connection", vendor="sqlite"):
         call_command("demo")
     return timezone.localdate()
@@ -40,7 +40,7 @@ def demo() -> date:
 
 @pytest.mark.sqlite
 def test_demo_has_orders_routes_and_an_arriving_delivery() -> None:
-    today = demo()
+    today = run_demo()
     assert Order.objects.filter(scheduled_date=today).count() == 149
     assert Order.objects.filter(scheduled_date=today + timedelta(days=1)).count() == 109
     assert set(Order.objects.values_list("status", flat=True)) == set(OrderStatus)
@@ -54,7 +54,7 @@ def test_demo_has_orders_routes_and_an_arriving_delivery() -> None:
 
 
 def test_printed_accounts_work_and_second_run_prints_them_again(capsys: pytest.CaptureFixture[str]) -> None:
-    demo()
+    run_demo()
     printed = capsys.readouterr().out
     for account in ACCOUNTS:
         user = authenticate(HttpRequest(), username=account.username, password=account.password)
@@ -65,7 +65,7 @@ def test_printed_accounts_work_and_second_run_prints_them_again(capsys: pytest.C
     # The second run only checks the accounts, so it is fast.
     before = (Order.objects.count(), Product.objects.count())
     with CaptureQueriesContext(connection) as queries:
-        demo()
+        run_demo()
     assert len(queries) == 1
     assert (Order.objects.count(), Product.objects.count()) == before
     assert "office-demo" in capsys.readouterr().out
@@ -84,5 +84,5 @@ def test_demo_refuses_a_public_site(settings: Any, database: str, hosts: list[st
 def test_demo_refuses_existing_accounts() -> None:
     make_user(username="office")
     with pytest.raises(CommandError, match="office"):
-        demo()
+        run_demo()
     assert not Product.objects.exists()

@@ -1,4 +1,7 @@
-"""Files in `deploy/` that cannot run here refer to existing things only. `make check` has linters for their syntax."""
+"""Files in `deploy/` that cannot run here name only existing settings, commands and files.
+
+Linters in `make check` check their syntax.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ from luckygas.testing.servers import running
 from luckygas.testing.site import ROOT
 from luckygas.testing.waiting import PATIENCE_SECONDS
 from luckygas.tests import docs
-from luckygas.tests.test_docs import settings_read
-from luckygas.tests.test_imports import HOUSE, files
+from luckygas.tests.test_docs import settings_in_code
+from luckygas.tests.test_imports import APPS, files
 from notifications.management.commands.send_pending_sms import NICENESS
 
 UNITS = sorted(path.name for path in (DEPLOY / "systemd").glob("luckygas*.*") if path.is_file())
@@ -33,32 +36,32 @@ REQUIRED = {
 }  # fmt: skip
 
 # Read by uvicorn and `install.sh`, not by the settings.
-OF_UVICORN, OF_INSTALL = {"UVICORN_LOG_CONFIG"}, {"SERVERS"}
+UVICORN_VARIABLES, INSTALL_VARIABLES = {"UVICORN_LOG_CONFIG"}, {"SERVERS"}
 
 
-def named(text: str) -> set[str]:
+def setting_names(text: str) -> set[str]:
     """Returns the settings in NAME=value lines, also commented-out ones. NAME_FILE counts as NAME."""
     found = re.findall(r"^#?([A-Z][A-Z_0-9]+)=", text, re.MULTILINE)
     return {name.removesuffix("_FILE") for name in found}
 
 
 def test_example_environment_has_known_and_all_required_settings() -> None:
-    settings = named((DEPLOY / "env.example").read_text())
-    assert settings - settings_read() == OF_UVICORN | OF_INSTALL
+    settings = setting_names((DEPLOY / "env.example").read_text())
+    assert settings - settings_in_code() == UVICORN_VARIABLES | INSTALL_VARIABLES
     assert REQUIRED - settings == set()
 
 
 def test_example_environment_passes_checks(tmp_path: Path) -> None:
-    """`check --deploy` with it finds no error; secrets are files, as `install.sh` makes them."""
+    """`check --deploy` finds no error in it. Secrets are in files, as `install.sh` creates them."""
     text = (DEPLOY / "env.example").read_text()
-    said = dict(re.findall(r"^([A-Z][A-Z_0-9]+)='?([^'\n]*)'?$", text, re.MULTILINE))
-    for name in [name for name in said if name.endswith("_FILE")]:
-        said[name] = str(tmp_path / name)
+    variables = dict(re.findall(r"^([A-Z][A-Z_0-9]+)='?([^'\n]*)'?$", text, re.MULTILINE))
+    for name in [name for name in variables if name.endswith("_FILE")]:
+        variables[name] = str(tmp_path / name)
         (tmp_path / name).write_text(token_hex(32))
-    said["PROMETHEUS_MULTIPROC_DIR"] = str(tmp_path / "metrics")
+    variables["PROMETHEUS_MULTIPROC_DIR"] = str(tmp_path / "metrics")
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "ERROR"]
     checked = subprocess.run(
-        command, cwd=ROOT, env=said, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
     assert checked.returncode == 0, checked.stderr
 
@@ -66,8 +69,8 @@ def test_example_environment_passes_checks(tmp_path: Path) -> None:
 def test_compose_has_known_and_all_required_settings() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
     settings = {name.removesuffix("_FILE") for name in services["app1"]["environment"]}
-    settings |= named((DEPLOY / "compose.env").read_text())
-    assert settings - settings_read() == OF_UVICORN
+    settings |= setting_names((DEPLOY / "compose.env").read_text())
+    assert settings - settings_in_code() == UVICORN_VARIABLES
     assert REQUIRED - settings == set()
 
 
@@ -80,10 +83,10 @@ def test_compose_runs_existing_commands() -> None:
 
 
 @pytest.mark.parametrize(("file", "root"), [("env.example", "/opt/luckygas/current"), ("compose.yml", "/opt/luckygas")])
-def test_uvicorn_uses_our_log_settings(file: str, root: str) -> None:
-    told = re.search(r"UVICORN_LOG_CONFIG[=:] ?(.+)", (DEPLOY / file).read_text())
-    assert told is not None
-    assert (ROOT / Path(told[1]).relative_to(root)).exists()
+def test_log_settings_for_uvicorn_exist(file: str, root: str) -> None:
+    found = re.search(r"UVICORN_LOG_CONFIG[=:] ?(.+)", (DEPLOY / file).read_text())
+    assert found is not None
+    assert (ROOT / Path(found[1]).relative_to(root)).exists()
 
 
 def test_prometheus_scrapes_every_server_through_nginx() -> None:
@@ -99,27 +102,27 @@ def test_prometheus_scrapes_every_server_through_nginx() -> None:
     assert len({target["labels"]["instance"] for target in server["static_configs"]}) == len(paths)
 
 
-def made(function: str, **variables: str) -> str:
+def function_output(function: str, **variables: str) -> str:
     """Returns the output of one function of `install.sh`."""
     script = (DEPLOY / "install.sh").read_text()
     found = [re.search(rf"^{name}\(\) {{.+?^}}$", script, re.MULTILINE | re.DOTALL) for name in ("hosts", function)]
-    here = {"PATH": "/usr/bin:/bin"} | variables
+    environment = {"PATH": "/usr/bin:/bin"} | variables
     command = ["bash", "-euc", "\n".join([*(one[0] for one in found if one), function])]
-    return subprocess.run(command, cwd=ROOT, env=here, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
 
 
 def test_install_of_two_servers_keeps_shipped_files() -> None:
     variables = {"servers": "2", "domain": "gas.example.tw", "names": "gas.example.tw"}
-    assert made("nginx_conf", **variables) == (DEPLOY / "nginx.conf").read_text()
-    assert made("target", **variables) == (DEPLOY / "systemd/luckygas.target").read_text()
+    assert function_output("nginx_conf", **variables) == (DEPLOY / "nginx.conf").read_text()
+    assert function_output("target", **variables) == (DEPLOY / "systemd/luckygas.target").read_text()
 
 
 @pytest.mark.parametrize(("servers", "expected"), [("1", ["1"]), ("3", ["1", "2", "3"])])
-def test_install_uses_the_number_of_servers(servers: str, expected: list[str]) -> None:
-    conf = made("nginx_conf", servers=servers, domain="gas.tw", names="gas.tw www.gas.tw")
+def test_installed_files_have_the_wanted_number_of_servers(servers: str, expected: list[str]) -> None:
+    conf = function_output("nginx_conf", servers=servers, domain="gas.tw", names="gas.tw www.gas.tw")
     assert re.findall(r"^    server unix:/run/luckygas/(\d+)\.sock max_fails=0;$", conf, re.MULTILINE) == expected
     assert ("gas.example.tw" in conf, conf.count("server_name gas.tw www.gas.tw;")) == (False, 2)
-    assert re.findall(r"luckygas-app@(\d+)\.service", made("target", servers=servers)) == expected
+    assert re.findall(r"luckygas-app@(\d+)\.service", function_output("target", servers=servers)) == expected
 
 
 @pytest.mark.parametrize(
@@ -133,7 +136,7 @@ def test_install_uses_the_number_of_servers(servers: str, expected: list[str]) -
 )
 def test_nginx_serves_every_allowed_host(tmp_path: Path, written: str, names: str) -> None:
     (tmp_path / "env").write_text(f"HTTPS=true\nALLOWED_HOSTS={written}\nSERVERS=2\n")
-    assert made("all_hosts", settings=str(tmp_path)) == f"{names}\n"
+    assert function_output("all_hosts", settings=str(tmp_path)) == f"{names}\n"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +144,7 @@ def test_nginx_serves_every_allowed_host(tmp_path: Path, written: str, names: st
 )
 def test_first_allowed_host_is_the_canonical_name(tmp_path: Path, written: str) -> None:
     (tmp_path / "env").write_text(f"HTTPS=true\nALLOWED_HOSTS={written}\nSERVERS=2\n")
-    assert made("first_host", settings=str(tmp_path)) == "gas.tw\n"
+    assert function_output("first_host", settings=str(tmp_path)) == "gas.tw\n"
 
 
 def test_sender_unit_has_the_senders_niceness() -> None:
@@ -175,8 +178,8 @@ def test_operations_page_names_existing_files() -> None:
 
 
 @pytest.fixture
-def analyze(tmp_path: Path) -> list[str]:
-    """The command systemd-analyze on a root with these units and programs; empty if not installed."""
+def systemd_analyze(tmp_path: Path) -> list[str]:
+    """The command systemd-analyze for a directory with our units and programs; empty if it is not installed."""
     program = shutil.which("systemd-analyze")
     units, release = tmp_path / "etc/systemd/system", tmp_path / "opt/luckygas/current"
     shutil.copytree(DEPLOY / "systemd", units)
@@ -184,37 +187,37 @@ def analyze(tmp_path: Path) -> list[str]:
     return [program, f"--root={tmp_path}"] if program else []
 
 
-def test_systemd_accepts_the_units(analyze: list[str]) -> None:
+def test_systemd_accepts_the_units(systemd_analyze: list[str]) -> None:
     names = [name.replace("@.", "@1.") for name in UNITS]
-    if analyze:
-        said = subprocess.run(
-            [*analyze, "verify", *names], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    if systemd_analyze:
+        done = subprocess.run(
+            [*systemd_analyze, "verify", *names], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
         )
-        # Messages about Debian's own units, which this root lacks.
-        lines = [line for line in said.stderr.splitlines() if "not found" not in line]
+        # Leaves out messages about Debian's own units, which the directory does not have.
+        lines = [line for line in done.stderr.splitlines() if "not found" not in line]
         assert lines == []
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_service_is_sandboxed(service: str, analyze: list[str]) -> None:
+def test_service_is_sandboxed(service: str, systemd_analyze: list[str]) -> None:
     """`systemd-analyze security` rates an unrestricted service 10; about 2 is “OK”."""
-    if analyze:
+    if systemd_analyze:
         name = service.replace("@.", "@1.")
-        judge = [*analyze, "security", "--offline=true", "--threshold=20", name]
-        said = subprocess.run(judge, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
-        assert said.returncode == 0, said.stdout[-300:]
+        command = [*systemd_analyze, "security", "--offline=true", "--threshold=20", name]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+        assert done.returncode == 0, done.stdout[-300:]
 
 
 @pytest.mark.servers
 def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
     server = Nginx(tmp_path)
     try:
-        said = subprocess.run(
+        done = subprocess.run(
             [*server.command(), "-t"], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
         )
     finally:
         server.stop()
-    assert (said.returncode, "warn" in said.stderr) == (0, False), said.stderr
+    assert (done.returncode, "warn" in done.stderr) == (0, False), done.stderr
     assert nginx()
 
 
@@ -233,55 +236,55 @@ def test_nginx_closes_connections_for_other_hosts(tmp_path: Path) -> None:
                 with pytest.raises(requests.ConnectionError):
                     ask(root, host)
         for host in ("127.0.0.1", f"127.0.0.1:{server.plain}", "127.0.0.1:6666"):
-            led = ask(plain, host)
-            assert (led.status_code, led.headers["Location"]) == (308, "https://127.0.0.1/x?y=1")
+            redirect = ask(plain, host)
+            assert (redirect.status_code, redirect.headers["Location"]) == (308, "https://127.0.0.1/x?y=1")
         assert ask(server.root, "127.0.0.1").status_code == 502  # there is no app server here
 
 
 @pytest.mark.servers
 def test_nginx_throttles_sign_ins_by_address(tmp_path: Path) -> None:
-    """There is no server behind nginx: requests that it lets through are 502."""
+    """No server runs behind nginx, so each request that nginx forwards gets 502."""
     with running(Nginx(tmp_path)) as server:
         client = requests.Session()
         client.verify, client.trust_env = str(server.certificate), False
         token, page = f"{server.root}/api/v1/auth/token/", f"{server.root}/accounts/login/"
-        said = [client.post(token, json={}, timeout=PATIENCE_SECONDS).status_code for _ in range(20)]
-        said += [client.post(page, timeout=PATIENCE_SECONDS).status_code for _ in range(11)]
-        in_shape, in_words = (
+        statuses = [client.post(token, json={}, timeout=PATIENCE_SECONDS).status_code for _ in range(20)]
+        statuses += [client.post(page, timeout=PATIENCE_SECONDS).status_code for _ in range(11)]
+        api_response, page_response = (
             client.post(token, json={}, timeout=PATIENCE_SECONDS),
             client.post(page, timeout=PATIENCE_SECONDS),
         )
-        looked = [client.get(page, timeout=PATIENCE_SECONDS).status_code for _ in range(40)]
-    assert set(said) == {502}
-    assert (in_shape.status_code, in_shape.headers["Retry-After"]) == (429, "10")
-    assert in_shape.json()["errors"][0]["code"] == "throttled"
-    assert (in_words.status_code, in_words.headers["Content-Type"]) == (429, "text/html; charset=utf-8")
-    assert "請等 10 秒再試一次" in in_words.text
-    assert set(looked) == {502}
+        read_statuses = [client.get(page, timeout=PATIENCE_SECONDS).status_code for _ in range(40)]
+    assert set(statuses) == {502}
+    assert (api_response.status_code, api_response.headers["Retry-After"]) == (429, "10")
+    assert api_response.json()["errors"][0]["code"] == "throttled"
+    assert (page_response.status_code, page_response.headers["Content-Type"]) == (429, "text/html; charset=utf-8")
+    assert "請等 10 秒再試一次" in page_response.text
+    assert set(read_statuses) == {502}
 
 
 def test_rolling_restart_stops_at_first_failure(tmp_path: Path) -> None:
     """Uses a fake systemctl that fails for the second server."""
-    stand_in = tmp_path / "systemctl"
-    stand_in.write_text(f"""#!/bin/sh
-echo "$*" >>{tmp_path}/told
+    fake_systemctl = tmp_path / "systemctl"
+    fake_systemctl.write_text(f"""#!/bin/sh
+echo "$*" >>{tmp_path}/commands
 case $* in
     list-units*) for n in 1 2 3; do echo "luckygas-app@$n.service loaded active running Lucky Gas"; done ;;
     *@2.service) exit 1 ;;
 esac
 """)
-    stand_in.chmod(0o755)
+    fake_systemctl.chmod(0o755)
     script = [str(DEPLOY / "rolling-restart")]
     done = subprocess.run(script, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, check=False)
     assert done.returncode == 1
-    told = (tmp_path / "told").read_text().splitlines()[1:]
-    assert told == ["restart luckygas-app@1.service", "restart luckygas-app@2.service"]
+    commands = (tmp_path / "commands").read_text().splitlines()[1:]
+    assert commands == ["restart luckygas-app@1.service", "restart luckygas-app@2.service"]
 
 
 def test_image_has_production_packages_only() -> None:
     left_out = (ROOT / ".dockerignore").read_text().split()
     assert "luckygas/testing" in left_out
     importing = {
-        str(path.relative_to(ROOT)) for app in HOUSE for path in files(app) if "luckygas.testing" in path.read_text()
+        str(path.relative_to(ROOT)) for app in APPS for path in files(app) if "luckygas.testing" in path.read_text()
     }
     assert importing - set(left_out) == set()

@@ -12,20 +12,20 @@ from django.apps import apps
 from django.core.management import get_commands, load_command_class
 
 from luckygas.tests.docs import PAGES, README, ROOT, blocks, prose, text
-from luckygas.tests.test_imports import HOUSE, files
+from luckygas.tests.test_imports import APPS, files
 
 DESIGN, SETTINGS = text("design"), text("settings")
-OURS = set(HOUSE)
+OUR_APPS = set(APPS)
 LANGUAGES = {"": "a drawing", "sh": "", "bash": "", "python": "", "js": "", "json": "", "yaml": ""}
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
-def settings_read() -> set[str]:
+def settings_in_code() -> set[str]:
     return set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "luckygas/settings.py").read_text()))
 
 
 def commands() -> set[str]:
-    return {name for name, app in get_commands().items() if app in OURS}
+    return {name for name, app in get_commands().items() if app in OUR_APPS}
 
 
 def dependencies() -> set[str]:
@@ -33,12 +33,12 @@ def dependencies() -> set[str]:
     return set(npm) | set(re.findall(r"^([\w-]+)[\[=]", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
 
 
-def test_documented_items_are_found() -> None:
-    assert len(settings_read()) > 10
+def test_settings_and_commands_of_the_code_are_found() -> None:
+    assert len(settings_in_code()) > 10
     assert {"import_orders", "resend_sms", "demo"} <= commands()
 
 
-@pytest.mark.parametrize("name", sorted(settings_read()))
+@pytest.mark.parametrize("name", sorted(settings_in_code()))
 def test_every_setting_is_described(name: str) -> None:
     assert re.search(rf"^\|[^|]*`{name}`[^|]*\|", SETTINGS, re.MULTILINE)
 
@@ -70,23 +70,23 @@ def test_browser_example_names_all_client_options() -> None:
 def test_only_settings_read_the_environment() -> None:
     readers = {
         path.name
-        for app in HOUSE
+        for app in APPS
         for path in files(app)
         if re.search(r"os\.environ(?!\.setdefault)|getenv", path.read_text())
     }
     assert readers == set()
 
 
-def test_realtime_comes_before_notifications() -> None:
+def test_realtime_comes_before_notifications_in_installed_apps() -> None:
     order = [config.name for config in apps.get_app_configs()]
     assert order.index("realtime") < order.index("notifications")
 
 
-@pytest.mark.parametrize("app", HOUSE)
+@pytest.mark.parametrize("app", APPS)
 def test_every_app_is_described(app: str) -> None:
     for page in (DESIGN, README.read_text()):
         assert re.search(rf"^\| `{app}/` \| \w", page, re.MULTILINE)
-        assert " ← ".join(HOUSE) in page
+        assert " ← ".join(APPS) in page
 
 
 def test_readme_is_short() -> None:
@@ -98,11 +98,11 @@ def test_readme_is_short() -> None:
 @by_page
 def test_links_resolve(page: Path) -> None:
     links = re.findall(r"\]\(([^)]+)\)|<img src=\"([^\"]+)\"", prose(page))
-    broken = [link for link in map("".join, links) if not is_there(page, link)]
+    broken = [link for link in map("".join, links) if not link_resolves(page, link)]
     assert broken == []
 
 
-def is_there(page: Path, link: str) -> bool:
+def link_resolves(page: Path, link: str) -> bool:
     path, _hash, heading = link.partition("#")
     target = page.parent / path if path else page
     return link.startswith("https://") or (target.exists() and (not heading or heading in headings(target)))
@@ -114,7 +114,7 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_readme_lists_every_page_and_pages_every_picture() -> None:
+def test_readme_links_every_page_and_pages_show_every_picture() -> None:
     readme, everything = README.read_text(), "".join(page.read_text() for page in PAGES)
     assert [page.name for page in PAGES if page != README and f"(docs/{page.name})" not in readme] == []
     assert [
@@ -124,7 +124,7 @@ def test_readme_lists_every_page_and_pages_every_picture() -> None:
 
 @by_page
 def test_named_files_exist(page: Path) -> None:
-    named = re.findall(rf"`((?:{'|'.join(HOUSE)}|docs|deploy|bench|templates|types)/[\w./-]+\.\w+)`", page.read_text())
+    named = re.findall(rf"`((?:{'|'.join(APPS)}|docs|deploy|bench|templates|types)/[\w./-]+\.\w+)`", page.read_text())
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
@@ -145,36 +145,36 @@ def test_named_commands_exist(page: Path) -> None:
 
 @by_page
 def test_code_blocks_have_a_language(page: Path) -> None:
-    """The language decides about the test: `sh` runs on the demo, and of `bash` the shell checks the syntax."""
+    """The language selects the test: `sh` blocks run on the demo (test_run), `bash` blocks get a syntax check here."""
     assert {block.language for block in blocks(page)} <= LANGUAGES.keys()
     for block in blocks(page):
         if block.language == "bash":
-            read = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True, check=False)
-            assert (read.returncode, read.stderr) == (0, ""), block.text
+            checked = subprocess.run(["bash", "-n"], input=block.text, capture_output=True, text=True, check=False)
+            assert (checked.returncode, checked.stderr) == (0, ""), block.text
         if not block.language:
             assert not re.search(r"^(?:curl|make|\$) ", block.text, re.MULTILINE), block.text
 
 
 def test_make_help_describes_every_target() -> None:
-    said = subprocess.run(
+    output = subprocess.run(
         ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     phony = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split()
-    assert {line.split()[1] for line in said.splitlines()} == set(phony)
-    assert all(len(line.split(maxsplit=2)) == 3 for line in said.splitlines())
+    assert {line.split()[1] for line in output.splitlines()} == set(phony)
+    assert all(len(line.split(maxsplit=2)) == 3 for line in output.splitlines())
 
 
 @pytest.mark.parametrize("page", ["README", "docs/office"])
 def test_bold_labels_exist_on_pages(page: str) -> None:
-    """Labels that the docs tell readers to press exist in English on the page."""
+    """Bold texts in the docs are labels of pages, so the catalogues contain them in English."""
     catalogues = (ROOT / "locale/zh_Hant/LC_MESSAGES").glob("*.po")
     known = {label for one in catalogues for label in re.findall(r'^msgid "(.+)"$', one.read_text(), re.MULTILINE)}
-    pressed = re.findall(r"(?<=[ :(])\*\*([^*]+)\*\*(?=[ ,.;:)])", (ROOT / f"{page}.md").read_text())
-    assert len(pressed) > 5
-    assert {label for label in pressed if label not in known} == set()
+    bold = re.findall(r"(?<=[ :(])\*\*([^*]+)\*\*(?=[ ,.;:)])", (ROOT / f"{page}.md").read_text())
+    assert len(bold) > 5
+    assert {label for label in bold if label not in known} == set()
 
 
-def test_path_of_a_change_has_at_most_nine_files() -> None:
+def test_path_of_a_change_has_six_to_nine_files_with_the_named_code() -> None:
     (path,) = re.findall(r"^## The path of one change\n(.*?)^## ", DESIGN, re.MULTILINE | re.DOTALL)
     steps = re.findall(r"^\d+\. `([\w./]+)` — ", path, re.MULTILINE)
     assert 5 < len(steps) <= 9

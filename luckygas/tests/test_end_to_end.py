@@ -1,4 +1,4 @@
-"""The whole path of a change with a real site, client and provider."""
+"""The whole path of a change, with a running site, a WebSocket client and an SMS provider."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from notifications.models import NotificationHistory
 from orders.models import Order
 from orders.tests.factories import make_customer, make_office, make_order, make_product, make_user
 from orders.tests.threads import in_thread
-from realtime.tests.client import Client, on_orders, open_client
+from realtime.tests.client import Client, open_client, order_frames
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 PASSWORD = "correct horse"
 
 
-class Hanging:
-    """A provider that accepts requests and answers only when released."""
+class HangingProvider:
+    """A provider that accepts requests and answers only after `released` is set."""
 
     def __init__(self) -> None:
-        self.let_go = threading.Event()
+        self.released = threading.Event()
         self.answered = 0
 
     def __call__(self, request: Request) -> Response:
-        self.let_go.wait(PATIENCE_SECONDS)
+        self.released.wait(PATIENCE_SECONDS)
         self.answered += 1
         return Response("too late")
 
@@ -63,16 +63,16 @@ def site(transactional_db: None, httpserver: HTTPServer) -> Iterator[Site]:
 
 
 @pytest.fixture
-def hanging(site: Site, httpserver: HTTPServer) -> Iterator[Hanging]:
-    provider = Hanging()
+def hanging(site: Site, httpserver: HTTPServer) -> Iterator[HangingProvider]:
+    provider = HangingProvider()
     httpserver.clear()
     httpserver.expect_request("/send").respond_with_handler(provider)
     yield provider
-    provider.let_go.set()
+    provider.released.set()
 
 
 class Rest:
-    """A REST client with its own JWT."""
+    """A REST client that signs in for its own JWT."""
 
     def __init__(self, site: Site, username: str) -> None:
         self.root = f"{site.url}/api/v1/"
@@ -102,7 +102,7 @@ async def test_order_confirmed_over_rest_reaches_screens(site: Site) -> None:
             "POST",
             "orders/",
             customer=customer.pk,
-            scheduled_date=future(),
+            scheduled_date=tomorrow(),
             items=[{"product": product.pk, "quantity": 2}],
         )
         assert created.status_code == 201, created.text
@@ -116,7 +116,7 @@ async def test_order_confirmed_over_rest_reaches_screens(site: Site) -> None:
         assert (event["type"], event["data"]["status"]) == ("order.status_changed", "confirmed")
 
 
-def future() -> str:
+def tomorrow() -> str:
     return str(timezone.localdate() + timedelta(days=1))
 
 
@@ -136,18 +136,20 @@ async def test_confirm_sends_sms_and_updates_history_and_screens(site: Site, htt
     assert order.order_number in sent["message"]
 
 
-async def test_hanging_provider_delays_no_screen_and_fails_no_order(site: Site, hanging: Hanging) -> None:
+async def test_hanging_provider_delays_no_screen_and_fails_no_order(site: Site, hanging: HangingProvider) -> None:
     orders = [await sync_to_async(make_order)() for _ in range(3)]
     async with signed_in(site) as (rest, client):
         calls = [asyncio.create_task(confirm(rest, order.pk)) for order in orders]
         events = await client.orders(3)
         assert hanging.answered == 0, "the screens waited for the provider"
         assert {event["data"]["order_id"] for event in events} == {order.pk for order in orders}
-        hanging.let_go.set()
+        hanging.released.set()
         assert [answer.status_code for answer in await asyncio.gather(*calls)] == [200] * 3
 
 
-async def test_hanging_provider_does_not_block_the_commanding_socket(site: Site, hanging: Hanging) -> None:
+async def test_hanging_provider_does_not_block_the_socket_that_sends_commands(
+    site: Site, hanging: HangingProvider
+) -> None:
     orders = [await sync_to_async(make_order)() for _ in range(6)]
     async with signed_in(site) as (rest, client), open_client(f"{site.ws}/office?token={rest.token}") as board:
         for order in orders:
@@ -156,15 +158,15 @@ async def test_hanging_provider_does_not_block_the_commanding_socket(site: Site,
         assert len(await board.orders(6)) == 6
         assert (await client.answer("heartbeat", type="heartbeat"))["type"] == "heartbeat"
         assert hanging.answered == 0, "somebody waited for the provider"
-        hanging.let_go.set()
+        hanging.released.set()
     assert acknowledged == ["confirmed"] * 6
 
 
 @pytest.mark.servers
-async def test_slow_query_in_a_command_delays_no_screen(site: Site) -> None:
+async def test_command_that_waits_for_a_lock_delays_no_screen(site: Site) -> None:
     slow, quick = [await sync_to_async(make_order)() for _ in range(2)]
     async with signed_in(site) as (rest, client), open_client(f"{site.ws}/office?token={rest.token}") as board:
-        async with locked(slow):
+        async with row_lock(slow):
             await client.send(type="order_update", order_id=slow.pk, status="confirmed", ref="slow")
             assert (await board.answer("heartbeat", type="heartbeat"))["type"] == "heartbeat"
             done = await board.answer("ack", type="order_update", order_id=quick.pk, status="confirmed")
@@ -174,52 +176,52 @@ async def test_slow_query_in_a_command_delays_no_screen(site: Site) -> None:
 
 
 async def test_commands_waiting_for_a_locked_order_do_not_block_reads(site: Site) -> None:
-    """Also holds on SQLite: its readers do not wait for the writer."""
+    """This is also true on SQLite, whose readers do not wait for the writer."""
     order = await sync_to_async(make_order)()
-    async with signed_in(site) as (rest, _client), locked(order):
+    async with signed_in(site) as (rest, _client), row_lock(order):
         answers: list[requests.Response] = []
-        telephones = [in_thread(lambda: answers.append(confirmed(rest, order.pk))) for _ in range(12)]
-        await asyncio.sleep(0.5)  # until all of them wait
+        threads = [in_thread(lambda: answers.append(send_confirm(rest, order.pk))) for _ in range(12)]
+        await asyncio.sleep(0.5)  # by then all threads wait
         ready = await asyncio.to_thread(requests.get, f"{site.url}/health/ready", timeout=PATIENCE_SECONDS)
         read = await asyncio.to_thread(rest.call, "GET", "orders/")
         async with open_client(f"{site.ws}/office?token={rest.token}") as board:
             assert board.welcome["status"] == "connected"
         assert (ready.status_code, read.status_code) == (200, 200)
         assert 200 not in [answer.status_code for answer in answers]
-    for telephone in telephones:
-        await asyncio.to_thread(telephone.join)
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
     assert [answer.status_code for answer in answers].count(200) == 1
     assert {answer.status_code for answer in answers} <= {200, 409, 503}
 
 
 @asynccontextmanager
-async def locked(order: Order) -> AsyncIterator[None]:
+async def row_lock(order: Order) -> AsyncIterator[None]:
     """Locks the order within the block."""
-    begun, done = threading.Event(), threading.Event()
+    is_locked, released = threading.Event(), threading.Event()
 
     def hold() -> None:
         try:
             with transaction.atomic():
                 Order.objects.select_for_update().get(pk=order.pk)
-                begun.set()
-                done.wait(PATIENCE_SECONDS)
+                is_locked.set()
+                released.wait(PATIENCE_SECONDS)
         finally:
             connection.close()
 
     holding = asyncio.create_task(asyncio.to_thread(hold))
-    await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
+    await asyncio.to_thread(is_locked.wait, PATIENCE_SECONDS)
     try:
         yield
     finally:
-        done.set()
+        released.set()
         await holding
 
 
 async def confirm(rest: Rest, pk: int) -> requests.Response:
-    return await asyncio.to_thread(confirmed, rest, pk)
+    return await asyncio.to_thread(send_confirm, rest, pk)
 
 
-def confirmed(rest: Rest, pk: int) -> requests.Response:
+def send_confirm(rest: Rest, pk: int) -> requests.Response:
     return rest.call("PATCH", f"orders/{pk}/status/", status="confirmed")
 
 
@@ -227,7 +229,7 @@ async def test_import_and_admin_changes_reach_screens(site: Site, tmp_path: Any)
     await sync_to_async(make_product)(code="20", aliases="20公斤")
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(
-        f"編號,客戶,電話,地址,商品,數量,配送日期\n1,王小姐,0912-345-678,台北市大安區信義路四段1號,20公斤,1,{future()}\n"
+        f"編號,客戶,電話,地址,商品,數量,配送日期\n1,王小姐,0912-345-678,台北市大安區信義路四段1號,20公斤,1,{tomorrow()}\n"
     )
     async with signed_in(site) as (_, client):
         await asyncio.to_thread(manage, "import_orders", str(sheet))
@@ -266,7 +268,7 @@ async def test_last_event_id_leaves_no_gap_between_page_and_socket(site: Site) -
         since = state.headers["Last-Event-Id"]
         async with open_client(f"{site.ws}/office?token={rest.token}&since={since}") as page:
             assert page.welcome["recovered"] is True
-            seen = on_orders(await page.everything())
+            seen = order_frames(await page.everything())
             while not any(event["data"]["status"] == "confirmed" for event in seen):
                 seen += await page.orders(1)
         polled = (await asyncio.to_thread(rest.call, "GET", f"events/?since={since}&channel=orders")).json()

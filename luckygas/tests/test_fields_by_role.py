@@ -1,4 +1,4 @@
-"""Each field of each call, and the roles that may send it. A field that is missing in these tables fails."""
+"""Each field of each call, and the roles that may send it. The tests fail for a field that these tables lack."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.api.client import Api, codes
 from orders.tests.factories import make_driver, make_office
-from orders.tests.test_proof_images import encoded, sent
+from orders.tests.test_proof_images import make_image, make_upload
 from realtime import commands
 from realtime.channels import Identity
 from realtime.commands import HANDLERS
@@ -45,7 +45,7 @@ REST: dict[str, dict[str, set[str]]] = {
         "route": NEITHER, "stop_sequence": NEITHER,
     },
 }  # fmt: skip
-# Customers have no socket commands. A driver's field `driver` is ignored like any unknown field.
+# Customers have no socket commands. The hub ignores the field `driver` from a driver, like any unknown field.
 SOCKET: dict[str, dict[str, set[str]]] = {
     "order_update": {
         "status": DRIVER, "reason": DRIVER, "at": DRIVER, "ref": DRIVER, "version": DRIVER, "notes": DRIVER,
@@ -54,7 +54,7 @@ SOCKET: dict[str, dict[str, set[str]]] = {
     "delivery.confirmed": REST["POST orders/{id}/confirm-delivery/"],
 }  # fmt: skip
 # Commands about the connection, not about an order.
-OWN = {"heartbeat", "subscribe", "unsubscribe", "location_update", "authenticate"}
+CONNECTION_COMMANDS = {"heartbeat", "subscribe", "unsubscribe", "location_update", "authenticate"}
 
 
 def bodies() -> Iterator[tuple[str, set[str]]]:
@@ -80,7 +80,7 @@ def values(depot: Depot) -> dict[str, Any]:
         "reason": "moved away", "at": timezone.now().isoformat(), "ref": "r1", "driver": make_driver().pk,
         "confirmation_type": "manual", "cylinder_serials": ["CYL1"], "quantities": {str(item["product"]): 1},
         "amount_collected": 800, "confirmed_at": timezone.now().isoformat(), "latitude": 25.0, "longitude": 121.5,
-        "kind": "photo", "image": sent(encoded()), "items": [item], "time_slot": "morning",
+        "kind": "photo", "image": make_upload(make_image()), "items": [item], "time_slot": "morning",
         "scheduled_date": str(timezone.localdate()), "delivery_address": "台北市大安區和平東路1號", "notes": "x",
         "priority": "urgent", "customer": depot.names["customer"][0], "route": depot.names["route"][0],
         "new_customer": {"name": "王", "address": "台北市"}, "eta": timezone.now().isoformat(), "stop_sequence": 3,
@@ -100,19 +100,19 @@ def order_of(label: str, role: str, depot: Depot) -> Order:
 @pytest.mark.parametrize("role", ["driver", "customer"])
 def test_api_accepts_fields_only_from_roles_of_the_table(role: str) -> None:
     depot = make_depot()
-    api, said = Api(depot.users[role]), values(depot)
+    api, values_by_name = Api(depot.users[role]), values(depot)
     for label, fields in REST.items():
         method, path = label.split()
         order = order_of(label, role, depot)
-        usual = good_request(depot, role, f"{method} {V1}{path}")["body"]
-        usual.pop("customer", None)
+        valid_body = good_request(depot, role, f"{method} {V1}{path}")["body"]
+        valid_body.pop("customer", None)
         for name, roles in fields.items():
-            value = order.version if name == "version" else usual.get(name, said.get(name))
+            value = order.version if name == "version" else valid_body.get(name, values_by_name.get(name))
             with transaction.atomic():
                 url = V1 + path.replace("{id}", str(order.pk))
-                body = {name: value} if label == "PATCH orders/{id}/" else usual | {name: value}
+                body = {name: value} if label == "PATCH orders/{id}/" else valid_body | {name: value}
                 if "image" in body:
-                    body = body | {"image": sent(encoded())}
+                    body = body | {"image": make_upload(make_image())}
                 form = "multipart" if "image" in body else "json"
                 answer = getattr(api.client, method.lower())(url, body, format=form)
                 transaction.set_rollback(True)
@@ -145,7 +145,7 @@ def test_office_may_name_a_driver_in_a_move() -> None:
 
 
 def test_table_has_every_socket_command() -> None:
-    assert {*SOCKET, *OWN} == set(HANDLERS)
+    assert {*SOCKET, *CONNECTION_COMMANDS} == set(HANDLERS)
     assert set(SOCKET["order_update"]) == {*StatusInput().fields, *MoveDetails().fields}
     assert set(SOCKET["delivery.confirmed"]) == set(ConfirmationInput().fields)
 
@@ -161,11 +161,11 @@ def message(command: str, name: str, value: Any, order: Order) -> dict[str, Any]
 @pytest.mark.parametrize("role", [Side.DRIVER, Side.CUSTOMER])
 def test_socket_accepts_fields_only_from_roles_of_the_table(role: Side) -> None:
     depot = make_depot()
-    identity, said = Identity.of(depot.users[role]), values(depot)
+    identity, values_by_name = Identity.of(depot.users[role]), values(depot)
     for command, fields in SOCKET.items():
         order = order_of(command, role, depot)
         for name in fields:
-            value = {"status": "delivering", "version": order.version}.get(name, said.get(name))
+            value = {"status": "delivering", "version": order.version}.get(name, values_by_name.get(name))
             with transaction.atomic():
                 answer = outcome(identity, message(command, name, value, order))
                 driver = Order.objects.get(pk=order.pk).driver_id
@@ -174,8 +174,8 @@ def test_socket_accepts_fields_only_from_roles_of_the_table(role: Side) -> None:
             assert driver == order.driver_id
 
 
-def outcome(identity: Identity, said: dict[str, Any]) -> str:
+def outcome(identity: Identity, message: dict[str, Any]) -> str:
     try:
-        return str(commands.carry_out(identity, said)["type"])
+        return str(commands.execute(identity, message)["type"])
     except Refusal as refusal:
         return refusal.code

@@ -1,4 +1,4 @@
-"""A server freezes while it holds a lock that all need (a paused container, a swapping machine): others go on."""
+"""A server freezes (a paused container, a swapping machine) while it holds a lock that others need. They go on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from orders.tests.factories import make_office
 from realtime.models import Event
 from realtime.outbox import announce
 from realtime.tests.client import Client, open_client, token_for
-from web.database import is_away
+from web.database import is_unavailable
 
 pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 NAMES = ("one", "two")
@@ -30,14 +30,16 @@ NAMES = ("one", "two")
 def sites(transactional_db: None) -> Iterator[dict[str, Site]]:
     """Two sites by their application_name in PostgreSQL."""
     with ExitStack() as stack:
-        made = {name: Site("uvicorn", DATABASE_URL=f"{database_url()}?application_name={name}") for name in NAMES}
-        for site in made.values():
+        sites_by_name = {
+            name: Site("uvicorn", DATABASE_URL=f"{database_url()}?application_name={name}") for name in NAMES
+        }
+        for site in sites_by_name.values():
             stack.enter_context(running(site))
-        yield made
+        yield sites_by_name
 
 
-def tell(number: int) -> None:
-    announce("custom.told", "published:staff", {"data": {"number": number}})
+def publish(number: int) -> None:
+    announce("custom.number", "published:staff", {"data": {"number": number}})
 
 
 def waits_for(table: str) -> str | None:
@@ -52,10 +54,10 @@ def waits_for(table: str) -> str | None:
 
 @contextmanager
 def frozen_with_the_log(sites: dict[str, Site]) -> Iterator[str]:
-    """Freezes the numbering site while it waits for the events table, and then lets it get the lock."""
+    """Freezes the site that publishes events while it waits for a lock, and then lets it get the lock."""
     with psycopg.connect(database_url()) as other:
         other.execute("LOCK TABLE realtime_event IN SHARE ROW EXCLUSIVE MODE")
-        tell(1)
+        publish(1)
         name = wait_for(lambda: waits_for("realtime_event")) or ""
         sites[name].send(signal.SIGSTOP)
         other.rollback()
@@ -65,11 +67,11 @@ def frozen_with_the_log(sites: dict[str, Site]) -> Iterator[str]:
         sites[name].send(signal.SIGCONT)
 
 
-async def told(client: Client, count: int) -> list[int]:
-    return [(await client.until("custom.told"))["data"]["number"] for _ in range(count)]
+async def received_numbers(client: Client, count: int) -> list[int]:
+    return [(await client.until("custom.number"))["data"]["number"] for _ in range(count)]
 
 
-async def test_another_server_numbers_while_the_lock_holder_is_frozen(sites: dict[str, Site]) -> None:
+async def test_another_server_publishes_while_the_lock_holder_is_frozen(sites: dict[str, Site]) -> None:
     token = await make(lambda: token_for(make_office()))()
     urls = {name: f"{site.ws}/office?token={token}" for name, site in sites.items()}
     async with open_client(urls["one"]) as first, open_client(urls["two"]) as second:
@@ -77,14 +79,14 @@ async def test_another_server_numbers_while_the_lock_holder_is_frozen(sites: dic
         freezing = frozen_with_the_log(sites)
         name = await make(freezing.__enter__)()
         frozen, awake = clients.pop(name), clients.popitem()[1]
-        await make(tell)(2)
-        assert await told(awake, 2) == [1, 2]
+        await make(publish)(2)
+        assert await received_numbers(awake, 2) == [1, 2]
         await make(freezing.__exit__)(None, None, None)
-        await make(tell)(3)
-        assert (await told(frozen, 3), await told(awake, 1)) == ([1, 2, 3], [3])
+        await make(publish)(3)
+        assert (await received_numbers(frozen, 3), await received_numbers(awake, 1)) == ([1, 2, 3], [3])
     events: list[Any] = await make(lambda: list(Event.objects.order_by("seq")))()
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    assert [event.data["number"] for event in events if event.type == "custom.told"] == [1, 2, 3]
+    assert [event.data["number"] for event in events if event.type == "custom.number"] == [1, 2, 3]
 
 
 def test_ended_idle_transaction_counts_as_database_away() -> None:
@@ -93,4 +95,4 @@ def test_ended_idle_transaction_counts_as_database_away() -> None:
         time.sleep(0.2)
         cursor.execute("SELECT 1")
     connection.close()
-    assert is_away(raised.value)
+    assert is_unavailable(raised.value)

@@ -1,4 +1,4 @@
-"""An app imports only itself and the apps to its left, in Python and in JavaScript."""
+"""An app imports only itself and the apps to its left in APPS, in Python and in JavaScript."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ import pytest
 from django.urls import URLResolver, get_resolver
 
 ROOT = Path(__file__).resolve().parents[2]
-HOUSE = [
+APPS = [
     "web", "accounts", "customers", "catalogue", "dispatch", "orders", "importing", "notifications", "realtime",
     "pages", "health", "luckygas",
 ]  # fmt: skip
-APPS = pytest.mark.parametrize("app", HOUSE)
+each_app = pytest.mark.parametrize("app", APPS)
 RELATIONS = {"ForeignKey", "OneToOneField", "ManyToManyField", "get_model"}
-REVERSED = {"reverse", "reverse_lazy", "redirect"}
+URL_FUNCTIONS = {"reverse", "reverse_lazy", "redirect"}
 JS_IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']""")
 
 
 def files(app: str, suffix: str = ".py") -> list[Path]:
+    """Returns the app's files, without tests and migrations."""
     skipped = {"tests", "migrations", "testing"}
     found = (ROOT / app).rglob(f"*{suffix}")
     return [path for path in found if not skipped.intersection(path.relative_to(ROOT).parts)]
 
 
-def named(node: ast.AST) -> Iterator[str]:
+def imported_modules(node: ast.AST) -> Iterator[str]:
     """Yields the modules that this statement imports. A name after `from … import` may be a module too."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
@@ -49,33 +50,37 @@ def url_names(resolver: URLResolver | None = None) -> dict[str, str]:
     return found
 
 
-def called(node: ast.AST, names: dict[str, str]) -> Iterator[str]:
-    """Yields apps in text arguments: relations like `"orders.Order"`, URLs like `"admin:orders_order_change"`."""
+def apps_in_calls(node: ast.AST, names: dict[str, str]) -> Iterator[str]:
+    """Yields the apps in relations like "orders.Order" and in URL names like "admin:orders_order_change"."""
     if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
         return
     function, text = node.func, str(node.args[0].value)
     name = getattr(function, "attr", getattr(function, "id", ""))
     if name in RELATIONS:
         yield text.partition(".")[0]
-    elif name in REVERSED:
+    elif name in URL_FUNCTIONS:
         yield text.removeprefix("admin:").partition("_")[0] if text.startswith("admin:") else names.get(text, "")
 
 
-def imported(source: str, names: dict[str, str] | None = None) -> set[str]:
-    """The apps that a module of ours asks for, wherever in it."""
+def imported_apps(source: str, names: dict[str, str] | None = None) -> set[str]:
+    """Returns the apps that a module's imports, relations and URL names refer to."""
     nodes = list(ast.walk(ast.parse(source)))
-    return {name.partition(".")[0] for node in nodes for name in (*named(node), *called(node, names or {}))}
+    return {
+        name.partition(".")[0]
+        for node in nodes
+        for name in (*imported_modules(node), *apps_in_calls(node, names or {}))
+    }
 
 
-def to_the_right(app: str) -> set[str]:
-    return set(HOUSE[HOUSE.index(app) + 1 :])
+def apps_to_the_right(app: str) -> set[str]:
+    return set(APPS[APPS.index(app) + 1 :])
 
 
-@APPS
-def test_imports_point_left(app: str) -> None:
-    names, right = url_names(), to_the_right(app)
+@each_app
+def test_modules_import_only_apps_to_the_left(app: str) -> None:
+    names, right = url_names(), apps_to_the_right(app)
     assert files(app)
-    found = {str(path.relative_to(ROOT)): imported(path.read_text(), names) & right for path in files(app)}
+    found = {str(path.relative_to(ROOT)): imported_apps(path.read_text(), names) & right for path in files(app)}
     assert {path: apps for path, apps in found.items() if apps} == {}
 
 
@@ -84,21 +89,21 @@ def static_imports(path: Path, source: str) -> set[str]:
     parts = path.relative_to(ROOT).parts
     here = Path(*parts[parts.index("static") + 1 : -1])
     found = set()
-    for target in JS_IMPORT.findall(source):
-        steps = (here / target).parts if target.startswith(".") else Path(target.removeprefix("/static/")).parts
-        kept: list[str] = []
+    for imported in JS_IMPORT.findall(source):
+        steps = (here / imported).parts if imported.startswith(".") else Path(imported.removeprefix("/static/")).parts
+        resolved: list[str] = []
         for step in steps:
             if step == "..":
-                kept.pop()
+                resolved.pop()
             else:
-                kept.append(step)
-        found.add(kept[0])
+                resolved.append(step)
+        found.add(resolved[0])
     return found
 
 
-@APPS
-def test_scripts_import_to_the_left(app: str) -> None:
-    right = to_the_right(app)
+@each_app
+def test_scripts_import_only_apps_to_the_left(app: str) -> None:
+    right = apps_to_the_right(app)
     found = {str(path.relative_to(ROOT)): static_imports(path, path.read_text()) & right for path in files(app, ".js")}
     assert {path: apps for path, apps in found.items() if apps} == {}
 
@@ -108,23 +113,25 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def at_run_time(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def statements_at_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Yields the statements that run when the module is imported."""
     for node in body:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            yield from at_run_time(node.orelse)
+            yield from statements_at_import(node.orelse)
             continue
         yield node
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             for inner in ("body", "orelse", "finalbody"):
-                yield from at_run_time(getattr(node, inner, []))
+                yield from statements_at_import(getattr(node, inner, []))
 
 
 def test_no_import_cycles() -> None:
-    sources = {module_of(path): path for app in HOUSE for path in files(app)}
+    sources = {module_of(path): path for app in APPS for path in files(app)}
     graph: dict[str, set[str]] = {}
     for module, path in sources.items():
-        wanted = (name for node in at_run_time(ast.parse(path.read_text()).body) for name in named(node))
+        wanted = (
+            name for node in statements_at_import(ast.parse(path.read_text()).body) for name in imported_modules(node)
+        )
         graph[module] = {name for name in wanted if name in sources and name != module}
     try:
         TopologicalSorter(graph).prepare()
@@ -132,17 +139,17 @@ def test_no_import_cycles() -> None:
         pytest.fail(" → ".join(error.args[1]))
 
 
-def inside_functions(tree: ast.Module) -> Iterator[str]:
+def imports_in_functions(tree: ast.Module) -> Iterator[str]:
     for function in ast.walk(tree):
         if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield from (name for node in ast.walk(function) for name in named(node))
+            yield from (name for node in ast.walk(function) for name in imported_modules(node))
 
 
 def test_imports_are_at_module_level() -> None:
-    """Except in `AppConfig.ready`, before which models cannot be imported."""
+    """Leaves out `apps.py`: only `AppConfig.ready` can import models there."""
     found: dict[str, list[Any]] = {}
-    for path in (path for app in HOUSE for path in files(app) if path.name != "apps.py"):
-        ours = [name for name in inside_functions(ast.parse(path.read_text())) if name.partition(".")[0] in HOUSE]
+    for path in (path for app in APPS for path in files(app) if path.name != "apps.py"):
+        ours = [name for name in imports_in_functions(ast.parse(path.read_text())) if name.partition(".")[0] in APPS]
         if ours:
             found[module_of(path)] = ours
     assert found == {}
@@ -154,10 +161,10 @@ def is_page(module: str) -> bool:
 
 def test_pages_do_not_import_the_api() -> None:
     """Shared code belongs next to the model or in `web/`."""
-    sources = {module_of(path): path for app in HOUSE for path in files(app)}
+    sources = {module_of(path): path for app in APPS for path in files(app)}
     found: dict[str, list[str]] = {}
     for module, path in sources.items():
-        wanted = [name for node in ast.walk(ast.parse(path.read_text())) for name in named(node)]
-        if is_page(module) and (asked := [name for name in wanted if name in sources and "api" in name.split(".")]):
-            found[module] = asked
+        wanted = [name for node in ast.walk(ast.parse(path.read_text())) for name in imported_modules(node)]
+        if is_page(module) and (imported := [name for name in wanted if name in sources and "api" in name.split(".")]):
+            found[module] = imported
     assert found == {}

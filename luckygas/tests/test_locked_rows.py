@@ -1,4 +1,4 @@
-"""A hanging transaction locks one row, and sixty clerks wait for it: everybody else can work."""
+"""A hanging transaction locks one row, and sixty clerks wait for it. Everybody else can work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from luckygas.lock_waiters import Blockers, Watch
 from luckygas.testing.servers import running
 from luckygas.testing.site import Site
 from luckygas.testing.waiting import wait_for
-from luckygas.tests.office import Ask, Office
+from luckygas.tests.office import Office, SendRequest
 from orders import services
 from orders.models import Change, Order
 from orders.tests.factories import (
@@ -38,7 +38,7 @@ from orders.tests.factories import (
     make_route,
     make_user,
 )
-from orders.tests.threads import forgotten, in_thread, sessions_waiting
+from orders.tests.threads import in_thread, open_transaction, sessions_waiting
 from realtime.tests.client import open_client, token_for
 from web import database
 from web.actors import Actor
@@ -50,19 +50,19 @@ CLERKS = 60
 
 
 class Clerks:
-    """Clients that repeat the same request as long as the answer tells them to wait."""
+    """Clients that repeat the same request as long as the response is 503."""
 
-    def __init__(self, ask: Ask, count: int = CLERKS) -> None:
+    def __init__(self, send_request: SendRequest, count: int = CLERKS) -> None:
         self.answers: list[requests.Response] = []
         self._done = threading.Event()
-        self._ask = ask
+        self._send_request = send_request
         self._threads = [threading.Thread(target=self._run) for _ in range(count)]
         for thread in self._threads:
             thread.start()
 
     def _run(self) -> None:
         while not self._done.is_set():
-            answer = self._ask()
+            answer = self._send_request()
             self.answers.append(answer)
             if answer.status_code != 503:
                 return
@@ -82,20 +82,20 @@ def patient_site() -> Iterator[Site]:
         yield server
 
 
-def locked_order(office: Office) -> tuple[str, int, Ask]:
+def locked_order(office: Office) -> tuple[str, int, SendRequest]:
     order = make_order()
-    return "orders_order", order.pk, lambda: office.confirms(order)
+    return "orders_order", order.pk, lambda: office.confirm(order)
 
 
-def locked_product(office: Office) -> tuple[str, int, Ask]:
-    """A row with a foreign key waits for the locked row at COMMIT."""
+def locked_product(office: Office) -> tuple[str, int, SendRequest]:
+    """The lock delays a new row with a foreign key to the product, at COMMIT."""
     customer, product = make_customer(), make_product()
     items = [{"product": product.pk, "quantity": 1}]
-    wanted = {"customer": customer.pk, "scheduled_date": str(timezone.localdate()), "items": items}
-    return "catalogue_product", product.pk, lambda: office.call("POST", "orders/", wanted)
+    body = {"customer": customer.pk, "scheduled_date": str(timezone.localdate()), "items": items}
+    return "catalogue_product", product.pk, lambda: office.call("POST", "orders/", body)
 
 
-def locked_customer(office: Office) -> tuple[str, int, Ask]:
+def locked_customer(office: Office) -> tuple[str, int, SendRequest]:
     customer = make_customer()
     return (
         "customers_customer",
@@ -111,17 +111,17 @@ def test_waiting_for_a_locked_row_does_not_block_others(patient_site: Site, case
     office = Office(patient_site)
     table, pk, ask = case(office)
     others = [make_order() for _ in range(10)]
-    with forgotten(f"SELECT 1 FROM {table} WHERE id = %s FOR UPDATE", pk):
+    with open_transaction(f"SELECT 1 FROM {table} WHERE id = %s FOR UPDATE", pk):
         clerks = Clerks(ask)
         wait_for(sessions_waiting)
         for other in others:
             answers = [requests.get(f"{patient_site.url}/health/ready", timeout=30), office.call("GET", "orders/")]
-            assert {answer.status_code for answer in [*answers, office.confirms(other)]} == {200}
-        most = settings.DATABASE_POOL // 4
-        wait_for(lambda: len(clerks.answers) >= CLERKS - most)
-        wait_for(lambda: sessions_waiting() <= most)
+            assert {answer.status_code for answer in [*answers, office.confirm(other)]} == {200}
+        limit = settings.DATABASE_POOL // 4
+        wait_for(lambda: len(clerks.answers) >= CLERKS - limit)
+        wait_for(lambda: sessions_waiting() <= limit)
     refused = [answer for answer in clerks.stop() if answer.status_code == 503]
-    assert len(refused) >= CLERKS - most
+    assert len(refused) >= CLERKS - limit
     assert {answer.json()["errors"][0]["code"] for answer in refused} == {"row_locked"}
     assert {answer.headers["Retry-After"] for answer in refused} == {"2"}
 
@@ -138,12 +138,12 @@ def token_of_office() -> str:
     return token_for(make_office())
 
 
-async def test_socket_commands_on_other_orders_go_on(site: Site) -> None:
+async def test_socket_command_on_another_order_succeeds_during_a_lock(site: Site) -> None:
     locked, free = [await make(make_order)() for _ in range(2)]
     urls = [f"{site.ws}/office?token={await make(token_of_office)()}" for _ in range(12)]
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(open_client(url)) for url in urls]
-        stack.enter_context(forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", locked.pk))
+        stack.enter_context(open_transaction("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", locked.pk))
         for client in clients[1:]:
             await client.send(type="order_update", order_id=locked.pk, status="confirmed", ref="mine")
         await make(wait_for)(sessions_waiting)
@@ -152,14 +152,14 @@ async def test_socket_commands_on_other_orders_go_on(site: Site) -> None:
     assert (refused["code"], refused["ref"]) == ("row_locked", "mine")
 
 
-def test_admin_says_that_a_row_is_locked(client: Client, settings: Any) -> None:
+def test_admin_answers_503_for_a_locked_row(client: Client, settings: Any) -> None:
     client.force_login(make_user(is_staff=True, is_superuser=True))
     client.raise_request_exception = False
     customer = make_customer()
     url = reverse("admin:customers_customer_change", args=[customer.pk])
     with (
-        forgotten("SELECT 1 FROM customers_customer WHERE id = %s FOR UPDATE", customer.pk),
-        limited("lock_timeout", "50ms"),
+        open_transaction("SELECT 1 FROM customers_customer WHERE id = %s FOR UPDATE", customer.pk),
+        local_setting("lock_timeout", "50ms"),
     ):
         answer = client.post(url, {"name": "王"}, headers={"Accept-Language": "en"})
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
@@ -167,20 +167,20 @@ def test_admin_says_that_a_row_is_locked(client: Client, settings: Any) -> None:
 
 
 @contextmanager
-def limited(name: str, value: str) -> Iterator[None]:
-    """Changes a limit of the test's own connection."""
+def local_setting(name: str, value: str) -> Iterator[None]:
+    """Changes a PostgreSQL setting of the test's own connection, such as `lock_timeout`."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config(%s, %s, false)", [name, value])
     try:
         yield
     finally:
-        # Resets the same connection, or it would return to the pool with this limit.
+        # Without the reset the connection would return to the pool with this setting.
         with connection.cursor() as cursor:
             cursor.execute(f"RESET {name}")
 
 
-def ours() -> int:
-    """Counts sessions of this process in a transaction."""
+def count_long_work() -> int:
+    """Counts the sessions with long work that are not idle."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity"
@@ -190,67 +190,69 @@ def ours() -> int:
         return int(cursor.fetchone()[0])
 
 
-def in_vain(statement: str, *values: Any, work: Callable[[], Any]) -> Any:
-    """Runs `work` while the statement blocks it for several attempts. Checks that it holds no connection meanwhile."""
-    with forgotten(statement, *values):
-        returned: list[Any] = []
-        waiting = in_thread(lambda: returned.append(work()))
-        wait_for(lambda: ours() == 1)
-        # Attempts are short, and the pauses between them, without a connection, grow.
-        held = [ours() for _ in range(100) if not waiting.wait(0.02)]
-        assert len(held) == 100
-        assert sum(held) < 50
+def run_while_blocked(statement: str, *values: Any, work: Callable[[], Any]) -> Any:
+    """Runs `work` while the statement blocks it for several attempts. Returns its result.
+
+    Checks that it has a connection in less than half of the samples: attempts are short, the pauses between them grow.
+    """
+    with open_transaction(statement, *values):
+        results: list[Any] = []
+        waiting = in_thread(lambda: results.append(work()))
+        wait_for(lambda: count_long_work() == 1)
+        samples = [count_long_work() for _ in range(100) if not waiting.wait(0.02)]
+        assert len(samples) == 100
+        assert sum(samples) < 50
     waiting.join()
-    return returned[0]
+    return results[0]
 
 
-def test_bulk_update_waits_for_a_lock_without_a_connection() -> None:
+def test_bulk_update_mostly_waits_for_a_lock_without_a_connection() -> None:
     office, orders = make_office(), [make_order() for _ in range(3)]
     ids = [order.pk for order in orders]
-    outcome = in_vain(
+    outcome = run_while_blocked(
         "SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", ids[1],
         work=lambda: services.bulk_update(ids, {"status": "confirmed"}, Actor(office)),
     )  # fmt: skip
     assert (outcome.updated, outcome.failed) == (ids, [])
 
 
-def test_single_move_on_board_waits_as_long_as_a_command(settings: Any) -> None:
+def test_single_move_on_board_fails_after_the_lock_timeout(settings: Any) -> None:
     settings.DATABASE_LOCK_SECONDS = 0.3
     office, order = make_office(), make_order()
-    locked = forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk)
+    locked = open_transaction("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk)
     with locked, pytest.raises(OperationalError) as raised:
         services.bulk_update([order.pk], {"status": "confirmed"}, Actor(office))
     assert database.is_row_locked(raised.value)
 
 
-def test_route_waits_for_a_lock_without_a_connection() -> None:
+def test_route_mostly_waits_for_a_lock_without_a_connection() -> None:
     office, driver, route = make_office(), make_driver(), make_route()
     order = make_order("confirmed", route=route)
-    outcome = in_vain(
+    outcome = run_while_blocked(
         "SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk,
         work=lambda: services.assign_route(route.pk, driver, Actor(office)),
     )  # fmt: skip
     assert outcome.updated == [order.pk]
 
 
-def test_import_waits_for_another_without_a_connection() -> None:
+def test_import_mostly_waits_for_another_without_a_connection() -> None:
     make_20kg()
-    report = in_vain(
+    report = run_while_blocked(
         "SELECT pg_advisory_xact_lock(%s)", ADVISORY_LOCK,
         work=lambda: import_orders(make_sheet(row(1, date=str(timezone.localdate())))),
     )  # fmt: skip
     assert len(report.created) == 1
 
 
-def test_long_work_in_a_transaction_waits_too() -> None:
-    """Like the demo, which imports two sheets in one transaction."""
+def test_long_work_in_a_transaction_waits_for_a_lock() -> None:
+    """The demo works so: it imports two sheets in one transaction."""
     order = make_order()
 
     def work() -> None:
         with transaction.atomic(), database.long_work(order.lock):
             pass
 
-    with forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk):
+    with open_transaction("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", order.pk):
         waiting = in_thread(work)
         wait_for(sessions_waiting)
         assert not waiting.wait(3 * database.ATTEMPT_SECONDS)
@@ -258,23 +260,23 @@ def test_long_work_in_a_transaction_waits_too() -> None:
 
 
 def test_checked_sheet_survives_another_import(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "LONGEST_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(database, "MAX_WAIT_SECONDS", 0.3)
     client.raise_request_exception = False
     make_20kg()
     clerk = make_office(is_superuser=True)
     client.force_login(clerk)
-    kept = CheckedSheet.store(clerk, make_sheet(row(1, date=str(timezone.localdate()))), name="a.csv", encoding="")
-    url, said = reverse("import_orders"), {"token": kept.token}
-    with forgotten("SELECT pg_advisory_xact_lock(%s)", ADVISORY_LOCK):
-        assert client.post(url, said).status_code == 503
-    assert client.post(url, said).status_code == 200
+    sheet = CheckedSheet.store(clerk, make_sheet(row(1, date=str(timezone.localdate()))), name="a.csv", encoding="")
+    url, form_data = reverse("import_orders"), {"token": sheet.token}
+    with open_transaction("SELECT pg_advisory_xact_lock(%s)", ADVISORY_LOCK):
+        assert client.post(url, form_data).status_code == 503
+    assert client.post(url, form_data).status_code == 200
     assert Order.objects.count() == 1
 
 
-def test_long_work_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "LONGEST_WAIT_SECONDS", 0.3)
+def test_long_work_fails_after_the_longest_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "MAX_WAIT_SECONDS", 0.3)
     orders = [make_order().pk for _ in range(2)]
-    locked = forgotten("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", orders[0])
+    locked = open_transaction("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", orders[0])
     with locked, pytest.raises(OperationalError) as raised:
         services.bulk_update(orders, {"status": "confirmed"}, Actor(make_office()))
     assert database.is_row_locked(raised.value)
@@ -298,10 +300,10 @@ def test_database_ends_idle_transaction() -> None:
             order.save(change=Change(items="瓦斯"))
         assert isinstance(temporary_failure(raised.value), Busy)
 
-    forgetting = in_thread(freeze)
+    frozen_thread = in_thread(freeze)
     frozen.wait()
     Order.objects.get(pk=order.pk).transition_to("confirmed")
-    forgetting.join()
+    frozen_thread.join()
 
 
 def test_long_work_may_be_idle_longer_than_a_request() -> None:
@@ -311,53 +313,55 @@ def test_long_work_may_be_idle_longer_than_a_request() -> None:
         assert cursor.fetchone() == ("0", "1min")
 
 
-def test_moving_queue_is_not_cancelled() -> None:
-    blockers = Blockers(most=1)
+def test_waiters_of_changing_blockers_are_not_cancelled() -> None:
+    blockers = Blockers(limit=1)
     # Each session holds the row for 0.2 s, and three wait behind it for a second or longer.
     moments = [({ahead + n: [ahead + n - 1] for n in (1, 2, 3)}, ahead * 0.2) for ahead in range(10)]
-    assert [blockers.too_many(waiting, now) for waiting, now in moments] == [[]] * 10
+    assert [blockers.sessions_to_cancel(waiting, now) for waiting, now in moments] == [[]] * 10
 
 
-def test_blocker_keeps_at_most_a_quarter_of_the_pool_waiting() -> None:
-    blockers = Blockers(most=2)
+def test_waiters_of_lasting_blockers_are_cancelled_beyond_the_limit() -> None:
+    blockers = Blockers(limit=2)
     waiting = {2: [1], 3: [2], 4: [3, 2], 5: [9], 6: [4]}
-    assert blockers.too_many(waiting, 0.0) == []
-    assert blockers.too_many(waiting, 0.3) == [4, 5, 6]
-    assert blockers.too_many({5: [7]}, 0.4) == []
+    assert blockers.sessions_to_cancel(waiting, 0.0) == []
+    assert blockers.sessions_to_cancel(waiting, 0.3) == [4, 5, 6]
+    assert blockers.sessions_to_cancel({5: [7]}, 0.4) == []
 
 
-def test_thread_survives_missing_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watching_thread_survives_missing_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that restores its settings removes them for a moment."""
     watch, looks = Watch(), list[int]()
 
-    def at_work() -> list[int]:
+    def busy_sessions() -> list[int]:
         looks.append(1)
         return []
 
-    monkeypatch.setattr(watch, "at_work", at_work)
+    monkeypatch.setattr(watch, "busy_sessions", busy_sessions)
     del settings.DATABASE_POOL
     connection.ensure_connection()
-    watch.took(connection)
+    watch.register(connection)
     wait_for(lambda: len(looks) > 2)
 
 
 def test_idle_connections_do_not_count() -> None:
-    """Such as those of a hub; in a small pool they are more than may wait."""
-    watch, held, done = Watch(), threading.Barrier(4), threading.Event()
+    """A hub has idle connections. In a small pool they are more than the connections that may wait."""
+    watch, all_hold, done = Watch(), threading.Barrier(4), threading.Event()
 
-    def keep(*, begun: bool) -> None:
-        with transaction.atomic() if begun else nullcontext():
+    def hold_connection(*, in_transaction: bool) -> None:
+        with transaction.atomic() if in_transaction else nullcontext():
             sessions_waiting()
-            watch.took(connection)
-            held.wait()
+            watch.register(connection)
+            all_hold.wait()
             done.wait()
         connection.close()
 
-    kept = [in_thread(partial(keep, begun=begun)) for begun in (False, False, True)]
-    held.wait()
-    at_work = watch.at_work()
+    threads = [
+        in_thread(partial(hold_connection, in_transaction=in_transaction)) for in_transaction in (False, False, True)
+    ]
+    all_hold.wait()
+    busy = watch.busy_sessions()
     done.set()
-    for thread in kept:
+    for thread in threads:
         thread.join()
-    assert len(at_work) == 1
-    assert watch.at_work() == []
+    assert len(busy) == 1
+    assert watch.busy_sessions() == []

@@ -40,15 +40,15 @@ PATH = "/api/v1/websocket/ws"
 NUMBER = "+886912345678"
 
 
-def record(line: str, *args: object, exc_info: Any = None, **extra: object) -> logging.LogRecord:
-    made = logging.LogRecord("some.library", logging.WARNING, "", 0, line, args, exc_info)
-    vars(made).update(extra)
-    return made
+def make_record(line: str, *args: object, exc_info: Any = None, **extra: object) -> logging.LogRecord:
+    new_record = logging.LogRecord("some.library", logging.WARNING, "", 0, line, args, exc_info)
+    vars(new_record).update(extra)
+    return new_record
 
 
-def as_json(made: logging.LogRecord) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(logs.formatter("json").format(made))
-    return said
+def as_json(record: logging.LogRecord) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(logs.formatter("json").format(record))
+    return fields
 
 
 @pytest.mark.parametrize("form", logs.FORMATS)
@@ -76,20 +76,20 @@ def as_json(made: logging.LogRecord) -> dict[str, Any]:
     ],
 )
 def test_secrets_and_numbers_are_masked(form: str, line: str, args: tuple[object, ...], shown: str) -> None:
-    assert shown in logs.formatter(form).format(record(line, *args))
+    assert shown in logs.formatter(form).format(make_record(line, *args))
 
 
 def test_record_is_masked_for_other_handlers() -> None:
-    made = record("called %s", NUMBER)
-    assert logs.MaskSecrets().filter(made)
-    assert made.getMessage() == "called 0912-***-678"
+    record = make_record("called %s", NUMBER)
+    assert logs.MaskSecrets().filter(record)
+    assert record.getMessage() == "called 0912-***-678"
 
 
 def test_line_of_another_library_is_json_with_context() -> None:
     with bound_contextvars(request_id="abc-123"):
-        said = as_json(record("Not “%s”", "found", request=object(), status=404))
-    assert said.pop("timestamp").endswith("Z")
-    assert said == {
+        fields = as_json(make_record("Not “%s”", "found", request=object(), status=404))
+    assert fields.pop("timestamp").endswith("Z")
+    assert fields == {
         "event": "Not “found”", "level": "warning", "logger": "some.library", "request_id": "abc-123", "status": 404,
     }  # fmt: skip
 
@@ -100,21 +100,21 @@ NUMBERS = ("+886912345678", "0912345678", "0912.345.678", "0223456789", "02-2345
 @pytest.mark.parametrize("form", logs.FORMATS)
 @pytest.mark.parametrize("before", ["", "; call ", "\n", "\t", "客戶"])
 def test_exceptions_are_masked(form: str, before: str) -> None:
-    said = "".join(f"{before or ' '}{number}" for number in NUMBERS)
+    text = "".join(f"{before or ' '}{number}" for number in NUMBERS)
     try:
-        raise ValueError(f"{said}, token=abc\\def 4821-7736")
+        raise ValueError(f"{text}, token=abc\\def 4821-7736")
     except ValueError:
-        line = logs.formatter(form).format(record("Broken\n%s", said, exc_info=sys.exc_info(), path=said))
+        line = logs.formatter(form).format(make_record("Broken\n%s", text, exc_info=sys.exc_info(), path=text))
     assert "Traceback" in line
     assert "4821-7736" in line
     assert not [secret for secret in (*NUMBERS, "345678", "token=abc") if secret in line]
 
 
-def test_exception_stays_on_one_line() -> None:
+def test_exception_in_json_stays_on_one_line() -> None:
     try:
         raise ValueError(NUMBER)
     except ValueError:
-        line = logs.formatter("json").format(record("Broken", exc_info=sys.exc_info()))
+        line = logs.formatter("json").format(make_record("Broken", exc_info=sys.exc_info()))
     assert "\n" not in line
     assert "Traceback" in json.loads(line)["exception"]
 
@@ -127,16 +127,16 @@ FORGED = "2026-11-30 12:00:00 [info] request [luckygas.access] status=200"
 @pytest.mark.parametrize("form", logs.FORMATS)
 @pytest.mark.parametrize("field", ["path", "route", "user_id", "event", "exception", "bound", "args"])
 def test_control_characters_cannot_forge_lines(form: str, field: str) -> None:
-    said, error = f"/x{ODD}\n{FORGED}\u2028{FORGED}", None
+    text, error = f"/x{ODD}\n{FORGED}\u2028{FORGED}", None
     if field == "exception":
         try:
-            raise ValueError(said)
+            raise ValueError(text)
         except ValueError:
             error = sys.exc_info()
-    words: tuple[Any, ...] = {"event": (said,), "args": ("Not Found: %s", said)}.get(field, ("Broken",))
-    extra = {field: said} if field in ("path", "route", "user_id") else {}
-    with bound_contextvars(**({"request_id": said} if field == "bound" else {})):
-        line = logs.formatter(form).format(record(*words, exc_info=error, **extra))
+    arguments: tuple[Any, ...] = {"event": (text,), "args": ("Not Found: %s", text)}.get(field, ("Broken",))
+    extra = {field: text} if field in ("path", "route", "user_id") else {}
+    with bound_contextvars(**({"request_id": text} if field == "bound" else {})):
+        line = logs.formatter(form).format(make_record(*arguments, exc_info=error, **extra))
     assert [letter for letter in line if letter != "\n" and not letter.isprintable()] == []
     assert [part for part in line.split("\n")[1:] if not part.startswith("  ")] == []
     line.encode()
@@ -145,10 +145,10 @@ def test_control_characters_cannot_forge_lines(form: str, field: str) -> None:
         assert json.loads(line)["logger"] == "some.library"
 
 
-def test_letters_and_blanks_of_all_scripts_are_unchanged() -> None:
-    said = "王小姐　大安區\u00a0é 👍 “x”"
+def test_printable_letters_and_blanks_are_unchanged() -> None:
+    text = "王小姐　大安區\u00a0é 👍 “x”"
     for form in logs.FORMATS:
-        assert said in logs.formatter(form).format(record(said))
+        assert text in logs.formatter(form).format(make_record(text))
 
 
 def test_structlog_lines_are_masked() -> None:
@@ -159,22 +159,22 @@ def test_structlog_lines_are_masked() -> None:
     logger.propagate = False
     logger.addHandler(handler)
     structlog.get_logger("of-this-test").warning("sms", to=NUMBER, order_id=5)
-    said = json.loads(lines.getvalue())
-    assert (said["event"], said["to"], said["order_id"], said["level"]) == ("sms", "0912-***-678", 5, "warning")
+    fields = json.loads(lines.getvalue())
+    assert (fields["event"], fields["to"], fields["order_id"], fields["level"]) == ("sms", "0912-***-678", 5, "warning")
 
 
 def test_text_line_begins_with_its_time() -> None:
-    line = logs.formatter("text").format(record("Hello", status=200))
+    line = logs.formatter("text").format(make_record("Hello", status=200))
     assert line[:2] == "20"
     assert line.endswith("[warning] Hello [some.library] status=200")
 
 
-def test_no_library_has_its_own_handler() -> None:
+def test_only_uvicorn_has_its_own_handler() -> None:
     redis.Redis().pubsub()  # type: ignore[no-untyped-call]
     loggers = [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
-    # Exactly this type, because pytest's handlers are subclasses.
-    ways_out = {one.name for one in loggers for handler in one.handlers if type(handler) is logging.StreamHandler}
-    assert ways_out - {"of-this-test"} == {"uvicorn.error"}
+    # Compares the exact type, because pytest's handlers are subclasses.
+    with_handlers = {one.name for one in loggers for handler in one.handlers if type(handler) is logging.StreamHandler}
+    assert with_handlers - {"of-this-test"} == {"uvicorn.error"}
 
 
 @pytest.mark.servers
@@ -190,7 +190,7 @@ async def test_server_logs_no_token(either_site: Site) -> None:
     assert either_site.server == "daphne" or "token=***" in log
 
 
-# A search for one request id finds everything that a click caused.
+# A search for one request id finds everything that a click caused: log lines, events and messages.
 
 
 CLICK = "click-0001"
@@ -224,18 +224,18 @@ async def test_request_id_links_events_sms_and_logs(site: Site, admin_client: Br
     token = await sync_to_async(token_for)(office)
     async with open_client(f"{site.ws}/office?token={token}") as client:
         await asyncio.to_thread(confirm, site, order, token)
-        told = await client.until("notification.sent")
-        assert CLICK not in str(told)
+        notification = await client.until("notification.sent")
+        assert CLICK not in str(notification)
     ids = {event.type: event.request_id async for event in Event.objects.all()}
     assert (ids["order.created"], ids["order.status_changed"], ids["notification.sent"]) == ("", CLICK, CLICK)
     message = await NotificationHistory.objects.aget()
     assert message.request_id == CLICK
-    # Log lines follow the answer or commit, so screens may be faster.
+    # Log lines are written after the response or the commit, so screens may be faster.
     await asyncio.to_thread(wait_for, lambda: loggers(site, CLICK) == {"luckygas.access", "notifications.sender"})
-    numbered = [line for line in lines(site) if line["event"] == "numbered"]
-    assert any(line["requests"] == [CLICK] for line in numbered)
-    # The hub started with that socket, but does not carry its id.
-    assert not any({"connection_id", "request_id"} & line.keys() for line in numbered)
+    hub_lines = [line for line in lines(site) if line["event"] == "numbered"]
+    assert any(line["requests"] == [CLICK] for line in hub_lines)
+    # The hub started in the socket's context, but its log lines must not have the socket's ids.
+    assert not any({"connection_id", "request_id"} & line.keys() for line in hub_lines)
     event = await Event.objects.aget(type="notification.sent")
     pages = [
         reverse("admin:notifications_notificationhistory_change", args=[message.pk]),
@@ -246,7 +246,7 @@ async def test_request_id_links_events_sms_and_logs(site: Site, admin_client: Br
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_socket_message_has_its_id_and_its_lines_the_connections(site: Site) -> None:
+async def test_socket_command_is_logged_with_request_and_connection_id(site: Site) -> None:
     driver = await sync_to_async(make_driver)()
     order = await sync_to_async(make_order)(OrderStatus.ASSIGNED, driver=driver)
     token = await sync_to_async(token_for)(driver.user)
@@ -257,39 +257,39 @@ async def test_socket_message_has_its_id_and_its_lines_the_connections(site: Sit
     assert done["connection_id"] == refused["connection_id"] == client.welcome["connection_id"]
     assert (done["outcome"], refused["outcome"], done["user_id"]) == ("ack", "invalid_message", driver.user_id)
     assert done["request_id"] != refused["request_id"]
-    # The hub numbers the change a little later.
+    # The hub publishes the change a little later.
     while not await Event.objects.filter(type="order.status_changed", request_id=done["request_id"]).aexists():
         await asyncio.sleep(0.01)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_command_has_a_request_id(tmp_path: Path) -> None:
+def test_events_of_one_import_command_share_a_request_id(tmp_path: Path) -> None:
     make_20kg()
     file = tmp_path / "orders.csv"
     tomorrow = str(timezone.localdate() + timedelta(days=1))
     file.write_bytes(make_sheet(*(row(number, date=tomorrow) for number in (1, 2))))
     manage("import_orders", str(file))
-    log.number()
+    log.assign_event_ids()
     ids = set(Event.objects.filter(type="order.created").values_list("request_id", flat=True))
     assert len(ids) == 1
     assert len(ids.pop()) == 32
 
 
-def queries() -> float:
+def count_queries() -> float:
     return REGISTRY.get_sample_value("luckygas_sql_query_seconds_count", {"alias": "default"}) or 0.0
 
 
 @pytest.mark.django_db
 def test_each_query_is_counted_once_after_reconnecting() -> None:
     connection_created.send(type(connection), connection=connection)
-    before = queries()
+    before = count_queries()
     Order.objects.count()
-    assert queries() == before + 1
+    assert count_queries() == before + 1
 
 
 @pytest.mark.django_db
 def test_failed_query_is_timed() -> None:
-    before = queries()
+    before = count_queries()
     with pytest.raises(Exception, match="nowhere"), connection.cursor() as cursor:
         cursor.execute("SELECT * FROM nowhere")
-    assert queries() == before + 1
+    assert count_queries() == before + 1

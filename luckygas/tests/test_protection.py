@@ -84,19 +84,19 @@ def test_personal_data_is_not_cached() -> None:
         "/api/v1/orders/", f"/api/v1/orders/{order.pk}/", "/api/v1/customers/", "/api/v1/events/", "/api/v1/nowhere/",
         "/api/v1/notifications/", "/health/", "/health/ready", "/health/dashboard/", "/health/metrics",
     ):  # fmt: skip
-        said = client.get(path).headers["Cache-Control"]
-        assert {"private", "no-store"} <= set(said.replace(" ", "").split(",")), path
+        header = client.get(path).headers["Cache-Control"]
+        assert {"private", "no-store"} <= set(header.replace(" ", "").split(",")), path
     assert "no-store" in Client().get("/api/v1/orders/").headers["Cache-Control"]
 
 
 def test_translations_and_static_files_may_be_cached() -> None:
-    words = Client().get("/words.js")
-    assert "no-store" not in words.headers["Cache-Control"]
-    again = Client().get("/words.js", headers={"if-none-match": words.headers["ETag"]})
+    catalogue = Client().get("/words.js")
+    assert "no-store" not in catalogue.headers["Cache-Control"]
+    again = Client().get("/words.js", headers={"if-none-match": catalogue.headers["ETag"]})
     assert again.status_code == 304
 
 
-SITES = [
+SITE_URLS = [
     ({}, "http://127.0.0.1:8000"),
     ({"TRACKING_URL": "http://127.0.0.1:9000/t/"}, "http://127.0.0.1:9000"),
     ({"HTTPS": "true", "ALLOWED_HOSTS": ".gas.example.tw,lg.tw"}, "https://gas.example.tw"),
@@ -105,8 +105,8 @@ SITES = [
 ]
 
 
-@pytest.mark.parametrize(("said", "expected"), SITES)
-def test_site_url_comes_from_settings(said: dict[str, str], expected: str) -> None:
-    hosts = said.get("ALLOWED_HOSTS", "127.0.0.1").split(",")
-    tracking = said.get("TRACKING_URL", "http://127.0.0.1:8000/t/")
-    assert site_url(said.get("SITE_URL", ""), "HTTPS" in said, hosts, tracking) == expected
+@pytest.mark.parametrize(("values", "expected"), SITE_URLS)
+def test_site_url_comes_from_settings(values: dict[str, str], expected: str) -> None:
+    hosts = values.get("ALLOWED_HOSTS", "127.0.0.1").split(",")
+    tracking = values.get("TRACKING_URL", "http://127.0.0.1:8000/t/")
+    assert site_url(values.get("SITE_URL", ""), "HTTPS" in values, hosts, tracking) == expected

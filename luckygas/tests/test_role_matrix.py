@@ -1,4 +1,4 @@
-"""The permissions of each role, written out by hand, and every access path tried in every role."""
+"""The permissions of each role, written out by hand. The tests try every access path in every role."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from pytest_django import Settings
 
 from accounts import roles
 from accounts.roles import ALL, NO, OWN, RIGHTS, Reach, Role, Row, Side, reach
-from luckygas.tests import role_surfaces as asked
-from luckygas.tests.role_surfaces import PEOPLE, ROLES, SERVED, STAFF_ROLES, Ask, House, Outcome
-from luckygas.tests.test_imports import HOUSE
+from luckygas.tests import role_surfaces
+from luckygas.tests.role_surfaces import CALLERS, ROLES, SERVED, STAFF_ROLES, Attempt, Outcome, RoleClients
+from luckygas.tests.test_imports import APPS
 from orders.tests.factories import make_staff
 from pages.page_data import moves_of
 from realtime.channels import Identity
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
 
-# The specification again: for each permission owner, manager, clerk, driver, customer; A all rows, o own rows.
+# A second copy of the specification. Columns: permission, owner, manager, clerk, driver, customer. Cells: A (all rows),
+# o (own rows), - (none).
 TABLE = """
 orders.view_order                         A A A o o
 orders.view_proofimage                    A A A o -
@@ -76,19 +77,19 @@ realtime.publish_event                    A A - - -
 CELLS = {"A": ALL, "o": OWN, "-": NO}
 EXPECTED = {right: Row(*(CELLS[cell] for cell in cells)) for right, *cells in map(str.split, TABLE.split("\n")[1:-1])}
 
-OFFICE, BOSSES, OWNER = set(STAFF_ROLES), {"owner", "manager"}, {"owner"}
+OFFICE, MANAGERS, OWNER = set(STAFF_ROLES), {"owner", "manager"}, {"owner"}
 NOBODY, DRIVER, CUSTOMER = set[str](), {"driver"}, {"customer"}
-DRIVERS, EVERYBODY, ANY_ROLE = OFFICE | DRIVER, set(PEOPLE), set(ROLES)
+DRIVERS, EVERYBODY, ANY_ROLE = OFFICE | DRIVER, set(CALLERS), set(ROLES)
 SIGNED_IN = ANY_ROLE | {"none"}
 API = {
     "POST auth/logout/": EVERYBODY, "POST auth/token/": EVERYBODY - {"none"},
     "POST auth/token/refresh/": EVERYBODY - {"none"},
     "GET customers/": DRIVERS, "POST customers/": OFFICE, "GET customers/{id}/": DRIVERS,
     "PATCH customers/{id}/": OFFICE,
-    "GET drivers/": DRIVERS, "POST drivers/": BOSSES, "GET drivers/{id}/": DRIVERS, "PATCH drivers/{id}/": BOSSES,
+    "GET drivers/": DRIVERS, "POST drivers/": MANAGERS, "GET drivers/{id}/": DRIVERS, "PATCH drivers/{id}/": MANAGERS,
     "GET drivers/locations/": OFFICE,
-    "GET events/": ANY_ROLE, "POST events/": BOSSES,
-    "GET notifications/": OFFICE, "GET notifications/{id}/": OFFICE, "POST notifications/{id}/resend/": BOSSES,
+    "GET events/": ANY_ROLE, "POST events/": MANAGERS,
+    "GET notifications/": OFFICE, "GET notifications/{id}/": OFFICE, "POST notifications/{id}/resend/": MANAGERS,
     "POST notifications/all-reported/": DRIVER, "GET notifications/statistics/": OFFICE,
     "GET notifications/callbacks/{gateway}/{secret}/": EVERYBODY,
     "POST notifications/callbacks/{gateway}/{secret}/": EVERYBODY,
@@ -97,53 +98,53 @@ API = {
     "POST orders/{id}/proof-images/": DRIVERS, "GET orders/{id}/proof-images/{image}/": DRIVERS,
     "PATCH orders/{id}/status/": ANY_ROLE, "POST orders/bulk-update/": OFFICE, "GET orders/statistics/": OFFICE,
     "GET orders/urgent/": OFFICE, "GET orders/warnings/": OFFICE,
-    "GET performance/": OFFICE, "GET performance/cache-stats/": OFFICE, "POST performance/cache-clear/": BOSSES,
-    "GET products/": ANY_ROLE, "POST products/": BOSSES, "GET products/{id}/": ANY_ROLE,
-    "PATCH products/{id}/": BOSSES,
+    "GET performance/": OFFICE, "GET performance/cache-stats/": OFFICE, "POST performance/cache-clear/": MANAGERS,
+    "GET products/": ANY_ROLE, "POST products/": MANAGERS, "GET products/{id}/": ANY_ROLE,
+    "PATCH products/{id}/": MANAGERS,
     "GET routes/": DRIVERS, "POST routes/": OFFICE, "GET routes/{id}/": DRIVERS, "PATCH routes/{id}/": OFFICE,
     "POST routes/{id}/assign-driver/": OFFICE,
-    "GET websocket/stats/": BOSSES, "POST websocket/ticket/": ANY_ROLE,
-    "the stock of a product": BOSSES, "the account of a customer": BOSSES,
-    "a manager's account for a customer": OWNER, "a delivery that was none": BOSSES,
-    "a whole telephone number": BOSSES, "a message again": OFFICE, "an order of a new customer": OFFICE,
+    "GET websocket/stats/": MANAGERS, "POST websocket/ticket/": ANY_ROLE,
+    "the stock of a product": MANAGERS, "the account of a customer": MANAGERS,
+    "a manager's account for a customer": OWNER, "a correction of a delivery": MANAGERS,
+    "a whole telephone number": MANAGERS, "a message again": OFFICE, "an order of a new customer": OFFICE,
 }  # fmt: skip
 # For each model in the admin: who may view, add, change, delete.
 MODELS = {
-    "waffle.switch": (BOSSES, NOBODY, BOSSES, NOBODY),
-    "axes.accessattempt": (BOSSES, NOBODY, NOBODY, BOSSES),
-    "auth.user": (BOSSES, BOSSES, BOSSES, NOBODY),
+    "waffle.switch": (MANAGERS, NOBODY, MANAGERS, NOBODY),
+    "axes.accessattempt": (MANAGERS, NOBODY, NOBODY, MANAGERS),
+    "auth.user": (MANAGERS, MANAGERS, MANAGERS, NOBODY),
     "customers.customer": (OFFICE, OFFICE, OFFICE, NOBODY),
-    "catalogue.product": (OFFICE, BOSSES, BOSSES, NOBODY),
-    "dispatch.driver": (OFFICE, BOSSES, BOSSES, NOBODY),
+    "catalogue.product": (OFFICE, MANAGERS, MANAGERS, NOBODY),
+    "dispatch.driver": (OFFICE, MANAGERS, MANAGERS, NOBODY),
     "dispatch.route": (OFFICE, OFFICE, OFFICE, NOBODY),
     "orders.order": (OFFICE, OFFICE, OFFICE, NOBODY),
-    "realtime.event": (BOSSES, NOBODY, NOBODY, NOBODY),
-    "realtime.websocketconnection": (BOSSES, NOBODY, NOBODY, NOBODY),
-    "notifications.gatewaystate": (OFFICE, NOBODY, BOSSES, NOBODY),
+    "realtime.event": (MANAGERS, NOBODY, NOBODY, NOBODY),
+    "realtime.websocketconnection": (MANAGERS, NOBODY, NOBODY, NOBODY),
+    "notifications.gatewaystate": (OFFICE, NOBODY, MANAGERS, NOBODY),
     "notifications.notificationhistory": (OFFICE, NOBODY, NOBODY, NOBODY),
-    "notifications.messagetemplate": (OFFICE, NOBODY, BOSSES, NOBODY),
+    "notifications.messagetemplate": (OFFICE, NOBODY, MANAGERS, NOBODY),
     "web.systemmetric": (OFFICE, NOBODY, NOBODY, NOBODY),
 }
 ADMIN = {
-    "admin:index": OFFICE, "admin:customers_customer_choose": OFFICE, "admin:customers_customer_account": BOSSES,
-    "admin:customers_customer_account, open": BOSSES, "admin:catalogue_product_stock": BOSSES,
-    "admin:dispatch_driver_password": BOSSES, "admin:auth_user_link": BOSSES,
+    "admin:index": OFFICE, "admin:customers_customer_choose": OFFICE, "admin:customers_customer_account": MANAGERS,
+    "admin:customers_customer_account, open": MANAGERS, "admin:catalogue_product_stock": MANAGERS,
+    "admin:dispatch_driver_password": MANAGERS, "admin:auth_user_link": MANAGERS,
     "admin:auth_user_link, a manager's": OWNER, "admin:orders_order_statistics": OFFICE,
-    "admin:orders_order_statistics, csv": BOSSES, "admin:orders_order_move": OFFICE,
-    "admin:orders_order_move, a correction": BOSSES, "admin:dispatch_route_assign": OFFICE,
-    "admin:notifications_gateway_start": BOSSES, "admin:notifications_resend": OFFICE,
-    "admin:notifications_resend, overruled": BOSSES, "admin:notifications_export": BOSSES,
-    "admin:notifications_text_preview": OFFICE, "admin:notifications_text_default": BOSSES,
+    "admin:orders_order_statistics, csv": MANAGERS, "admin:orders_order_move": OFFICE,
+    "admin:orders_order_move, a correction": MANAGERS, "admin:dispatch_route_assign": OFFICE,
+    "admin:notifications_gateway_start": MANAGERS, "admin:notifications_resend": OFFICE,
+    "admin:notifications_resend, overruled": MANAGERS, "admin:notifications_export": MANAGERS,
+    "admin:notifications_text_preview": OFFICE, "admin:notifications_text_default": MANAGERS,
 }  # fmt: skip
 # Pages that Django opens to all signed-in staff.
 OPEN_IN_ADMIN = {"login", "logout", "password_change_done", "autocomplete", "jsi18n", "view_on_site", "app_list"}
 PAGES = {
     "home": SIGNED_IN - DRIVER, "password_change": SIGNED_IN, "new_order": OFFICE, "import_orders": OFFICE,
-    "driver": DRIVER, "ws_test": BOSSES, "health_dashboard": OFFICE, "health_plot": OFFICE, "health": OFFICE,
+    "driver": DRIVER, "ws_test": MANAGERS, "health_dashboard": OFFICE, "health_plot": OFFICE, "health": OFFICE,
     "health_database": OFFICE, "health_redis": OFFICE, "health_websocket": OFFICE, "health_notifications": OFFICE,
     "health_metrics": OFFICE,
 }  # fmt: skip
-# Open to anybody: they hold no business data, or need a secret in the URL.
+# Pages that are open to anybody: they hold no business data, or need a secret in the URL.
 OPEN_PAGES = {
     "login", "logout", "password_change_done", "password_reset", "password_reset_done", "password_reset_confirm",
     "password_reset_complete", "driver_worker", "driver_manifest", "track", "set_language", "words", "health_live",
@@ -156,7 +157,7 @@ SOCKETS = {
     "order:{own}": ANY_ROLE, "order:{another's}": OFFICE, "customer:{the customer}": CUSTOMER,
     "user:{another}": NOBODY, "order_update": DRIVERS, "delivery.confirmed": DRIVERS, "location_update": DRIVER,
 }  # fmt: skip
-# Commands of the system for administrators with a shell; none acts for a user.
+# Commands for administrators with a shell. No command acts for a user.
 COMMANDS = {
     "record_metrics", "import_orders", "demo", "query_sms_status", "resend_sms", "send_pending_sms", "sms_sandbox",
     "after_restore", "prune_events",
@@ -166,15 +167,15 @@ COMMANDS = {
 # Actions on selected rows of a list.
 ACTIONS = {
     "customers.customer": {"deactivate": OFFICE},
-    "catalogue.product": {"deactivate": BOSSES},
-    "dispatch.driver": {"deactivate": BOSSES},
+    "catalogue.product": {"deactivate": MANAGERS},
+    "dispatch.driver": {"deactivate": MANAGERS},
     "orders.order": dict.fromkeys(("confirm", "assign", "cancel", "mark_urgent"), OFFICE),
     "notifications.notificationhistory": {"send_again": OFFICE},
-    "axes.accessattempt": {"delete_selected": BOSSES},
+    "axes.accessattempt": {"delete_selected": MANAGERS},
 }
 
 
-def expected() -> dict[str, set[str]]:
+def expected_roles() -> dict[str, set[str]]:
     """Returns the served roles by access path."""
     table = dict(API)
     for name, (seen, added, changed, deleted) in MODELS.items():
@@ -185,34 +186,36 @@ def expected() -> dict[str, set[str]]:
 
 
 @pytest.fixture
-def house(settings: Settings) -> House:
-    settings.SMS_CALLBACK_SECRET, settings.SHOP_AREA_CODE = asked.SECRET, "02"
-    return House()
+def clients(settings: Settings) -> RoleClients:
+    settings.SMS_CALLBACK_SECRET, settings.SHOP_AREA_CODE = role_surfaces.SECRET, "02"
+    return RoleClients()
 
 
-def by_doors(house: House) -> dict[str, list[Any]]:
-    """Returns the reach of each permission by Django's check, ours, and the sockets'."""
-    users = [house.depot.users[role] for role in ROLES]
-    people = [(user, Identity.of(user)) for user in users]
+def reach_by_check(clients: RoleClients) -> dict[str, list[Any]]:
+    """Returns the reach of each permission for each role, according to Django's check, ours and that of sockets."""
+    users = [clients.depot.users[role] for role in ROLES]
+    users_and_identities = [(user, Identity.of(user)) for user in users]
     return {
-        right: [(user.has_perm(right), reach(user, right), who.reach(right)) for user, who in people]
+        right: [
+            (user.has_perm(right), reach(user, right), identity.reach(right)) for user, identity in users_and_identities
+        ]
         for right in EXPECTED
     }
 
 
-def doors_expected() -> dict[str, list[Any]]:
+def expected_reach_by_check() -> dict[str, list[Any]]:
     return {right: [(cell is ALL, cell, cell) for cell in row] for right, row in EXPECTED.items()}
 
 
-def test_permissions_match_the_specification(house: House) -> None:
+def test_permissions_match_the_specification(clients: RoleClients) -> None:
     assert set(RIGHTS) == set(EXPECTED)
-    assert by_doors(house) == doors_expected()
-    assert not house.depot.users["clerk"].has_perm("orders.delete_order")
-    assert not any(reach(house.depot.users[who], right) for who in ("none",) for right in RIGHTS)
+    assert reach_by_check(clients) == expected_reach_by_check()
+    assert not clients.depot.users["clerk"].has_perm("orders.delete_order")
+    assert not any(reach(clients.depot.users[role], right) for role in ("none",) for right in RIGHTS)
 
 
-def cells() -> Iterator[tuple[str, str, Reach]]:
-    """Yields each cell with each value that differs from its own."""
+def changed_cells() -> Iterator[tuple[str, str, Reach]]:
+    """Yields each cell of the table with each value other than the specified one."""
     yield from (
         (right, role, value)
         for right, row in EXPECTED.items() for role in ROLES for value in Reach if value is not getattr(row, role)
@@ -220,70 +223,77 @@ def cells() -> Iterator[tuple[str, str, Reach]]:
 
 
 @pytest.mark.long
-def test_any_other_value_in_the_table_is_detected(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    unseen, wanted = [], doors_expected()
-    for right, role, value in cells():
+def test_any_other_value_in_the_table_is_detected(clients: RoleClients, monkeypatch: pytest.MonkeyPatch) -> None:
+    undetected, wanted = [], expected_reach_by_check()
+    for right, role, value in changed_cells():
         with monkeypatch.context() as patched:
             patched.setitem(RIGHTS, right, RIGHTS[right]._replace(**{role: value}))
-            if by_doors(house) == wanted:
-                unseen.append((right, role, value))
-    assert unseen == []
+            if reach_by_check(clients) == wanted:
+                undetected.append((right, role, value))
+    assert undetected == []
 
 
-class Recorded(dict[str, Row]):
-    """The table; records its lookups."""
+class RecordedRights(dict[str, Row]):
+    """The table of rights. Records which rights are looked up."""
 
     def __init__(self) -> None:
         super().__init__(RIGHTS)
-        self.asked: set[str] = set()
+        self.lookups: set[str] = set()
 
     def get(self, right: str, default: Any = None) -> Any:
-        self.asked.add(right)
+        self.lookups.add(right)
         return super().get(right, default)
 
 
 Outcomes = dict[str, dict[str, Outcome]]
 
 
-def tried(surfaces: dict[str, Ask], house: House, monkeypatch: pytest.MonkeyPatch) -> tuple[Outcomes, Any]:
-    """Tries every access path in every role. Returns the outcomes, and the paths by checked permission and role."""
+def try_all(
+    attempts: dict[str, Attempt], clients: RoleClients, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Outcomes, Any]:
+    """Tries every access path in every role. Returns the outcomes, and the paths that check a permission for a role."""
     outcomes: Outcomes = defaultdict(dict)
-    asking: defaultdict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
+    paths_by_permission: defaultdict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
     with monkeypatch.context() as patched:
-        patched.setattr(roles, "RIGHTS", table := Recorded())
-        for name, who in itertools.product(surfaces, PEOPLE):
-            table.asked.clear()
-            outcomes[name][who] = surfaces[name](house, who)
-            for right in table.asked:
-                asking[right, who].append((len(table.asked), name))
-    # First the paths with few other checks: they are about this permission.
-    return outcomes, {key: [name for _many, name in sorted(found)] for key, found in asking.items()}
+        patched.setattr(roles, "RIGHTS", table := RecordedRights())
+        for name, caller in itertools.product(attempts, CALLERS):
+            table.lookups.clear()
+            outcomes[name][caller] = attempts[name](clients, caller)
+            for right in table.lookups:
+                paths_by_permission[right, caller].append((len(table.lookups), name))
+    # Paths that check few other permissions come first, because they depend on this permission most.
+    return outcomes, {key: [name for _many, name in sorted(found)] for key, found in paths_by_permission.items()}
 
 
 @pytest.mark.long
-def test_every_surface_serves_exactly_the_specified_roles(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    surfaces, wanted = asked.surfaces(), expected()
-    outcomes, asking = tried(surfaces, house, monkeypatch)
-    known = (asked.SERVED, asked.REFUSED)
+def test_every_access_path_serves_exactly_the_specified_roles(
+    clients: RoleClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts, wanted = role_surfaces.access_paths(), expected_roles()
+    outcomes, paths_by_permission = try_all(attempts, clients, monkeypatch)
+    known = (role_surfaces.SERVED, role_surfaces.REFUSED)
     assert [one for name in outcomes for one in outcomes[name].items() if not one[1].startswith(known)] == []
-    served = {name: {who for who in PEOPLE if outcomes[name][who].startswith(SERVED)} for name in outcomes}
+    served = {name: {who for who in CALLERS if outcomes[name][who].startswith(SERVED)} for name in outcomes}
     assert {name: who for name, who in served.items() if who != wanted.get(name)} == {}
     assert set(served) == set(wanted)
-    # Each permission is checked somewhere for each role that it affects.
-    unseen = set()
-    for right, role, value in turned():
+    # For each permission and role, a changed cell must change the outcome of a path.
+    undetected = set()
+    for right, role, value in flipped_cells():
         with monkeypatch.context() as patched:
             patched.setitem(RIGHTS, right, RIGHTS[right]._replace(**{role: value}))
-            if all(surfaces[name](house, role) == outcomes[name][role] for name in asking.get((right, role), ())):
-                unseen.add((right, role))
-    assert unseen == set()
+            if all(
+                attempts[name](clients, role) == outcomes[name][role]
+                for name in paths_by_permission.get((right, role), ())
+            ):
+                undetected.add((right, role))
+    assert undetected == set()
 
 
-def turned() -> Iterator[tuple[str, str, Reach]]:
-    """Each cell given or taken away, where that makes a difference.
+def flipped_cells() -> Iterator[tuple[str, str, Reach]]:
+    """Yields cells with the opposite value, where that must change an outcome.
 
-    Drivers and customers do not come into the admin, where most rights are asked; who may change something in the
-    admin may see it there.
+    Leaves out rights that drivers and customers do not have, because most are checked in the admin, which they cannot
+    open. Leaves out rights to view what the role may change, because the admin also shows what a user may change.
     """
     for right, row in EXPECTED.items():
         changing = EXPECTED.get(right.replace(".view_", ".change_"), row)
@@ -297,12 +307,12 @@ def turned() -> Iterator[tuple[str, str, Reach]]:
 def test_table_has_every_admin_page() -> None:
     ours = {f"admin:{name}" for name in names_in_admin()} - {f"admin:{name}" for name in OPEN_IN_ADMIN}
     assert ours == {name.partition(",")[0] for name in ADMIN}
-    assert set(asked.models()) == set(MODELS)
+    assert set(role_surfaces.models()) == set(MODELS)
 
 
 def names_in_admin() -> set[str]:
     crud = ("_changelist", "_add", "_change", "_delete", "_history")
-    ours = map(admin.site.get_model_admin, asked.models().values())
+    ours = map(admin.site.get_model_admin, role_surfaces.models().values())
     named = {pattern.name for one in ours for pattern in one.get_urls()}
     named |= {getattr(pattern, "name", None) for pattern in admin.site.urls[0]}
     return {name for name in named if name and not name.endswith(crud) and name != "password_change"}
@@ -320,16 +330,16 @@ def test_table_has_every_page() -> None:
     assert set(names(get_resolver())) == OPEN_PAGES | set(PAGES)
 
 
-def test_no_command_acts_for_a_user() -> None:
-    assert {name for name, app in get_commands().items() if app in HOUSE} == COMMANDS
+def test_list_of_commands_is_complete() -> None:
+    assert {name for name, app in get_commands().items() if app in APPS} == COMMANDS
 
 
-def test_superuser_is_always_an_owner(house: House) -> None:
+def test_superuser_is_always_an_owner(clients: RoleClients) -> None:
     boss = make_staff("clerk", is_superuser=True)
     assert [reach(boss, right) for right in RIGHTS] == [row.owner for row in RIGHTS.values()]
 
 
-def test_refusals_name_the_roles_that_may() -> None:
+def test_each_set_of_roles_in_the_table_has_a_refusal_text() -> None:
     holders = {
         frozenset(role for role, cell in zip(Role, row, strict=True) if cell is not NO) for row in RIGHTS.values()
     }
@@ -337,36 +347,36 @@ def test_refusals_name_the_roles_that_may() -> None:
 
 
 @pytest.mark.parametrize("role", STAFF_ROLES)
-def test_admin_offers_only_permitted_buttons(house: House, role: str) -> None:
-    client = house.browsers[role]
-    for name, model in asked.models().items():
-        path = f"/admin/{name.replace('.', '/')}/{house.row(model).pk}/change/"
+def test_admin_offers_only_permitted_buttons(clients: RoleClients, role: str) -> None:
+    client = clients.browsers[role]
+    for name, model in role_surfaces.models().items():
+        path = f"/admin/{name.replace('.', '/')}/{clients.row(model).pk}/change/"
         answer = client.get(path)
         for button in (getattr(answer, "context_data", None) or {}).get("buttons", []):
             reply = client.get(button.url)
             assert reply.status_code != 403, (role, button.url)
 
 
-def test_lists_offer_the_specified_actions(house: House, rf: RequestFactory) -> None:
+def test_lists_offer_the_specified_actions(clients: RoleClients, rf: RequestFactory) -> None:
     offered: dict[str, dict[str, set[str]]] = {}
     for role in STAFF_ROLES:
         request = rf.get("/")
-        request.user = house.depot.users[role]
-        for name, model in asked.models().items():
+        request.user = clients.depot.users[role]
+        for name, model in role_surfaces.models().items():
             for action in admin.site.get_model_admin(model).get_actions(request):
                 offered.setdefault(name, {}).setdefault(action, set()).add(role)
     assert offered == ACTIONS
 
 
 @pytest.mark.parametrize("role", STAFF_ROLES)
-def test_board_offers_only_permitted_moves(house: House, role: str) -> None:
-    offered = moves_of(Side.OFFICE, house.depot.users[role])
-    assert ("cancelled" in [move["to"] for move in offered["delivered"]]) is (role in BOSSES)
+def test_board_offers_only_permitted_moves(clients: RoleClients, role: str) -> None:
+    offered = moves_of(Side.OFFICE, clients.depot.users[role])
+    assert ("cancelled" in [move["to"] for move in offered["delivered"]]) is (role in MANAGERS)
     assert [move["to"] for move in offered["pending"]] == ["confirmed", "cancelled"]
 
 
-def test_deactivated_users_have_no_role(house: House) -> None:
+def test_deactivated_users_have_no_role(clients: RoleClients) -> None:
     for role in ROLES:
-        user = house.depot.users[role]
+        user = clients.depot.users[role]
         user.is_active = False
         assert list(roles.roles(user)) == []

@@ -1,4 +1,4 @@
-"""`make run` for newcomers: README's ten minutes and the commands in `docs/`, over HTTP."""
+"""`make run`: the ten minutes of README, over HTTP, and the commands in `docs/`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from luckygas.testing.waiting import PATIENCE_SECONDS, wait_for
 from luckygas.tests.docs import PAGES, README, Block, blocks
 
 # Separates the output of two blocks.
-BETWEEN = "--- next block ---"
+SEPARATOR = "--- next block ---"
 # The addresses of site and sandbox in the docs.
 ADDRESS, PHONES = "127.0.0.1:8000", "http://127.0.0.1:8025"
 
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[DemoSite]:
-    """Shared, because a day of orders takes a while. Checks at the end that Ctrl-C leaves no process."""
+    """The demo site. Tests share it, because its start takes a while. Checks that Ctrl-C leaves no process behind."""
     with running(DemoSite()) as server:
         yield server
         assert server.process is not None
@@ -37,23 +37,23 @@ def run() -> Iterator[DemoSite]:
         assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
 
 
-class Person:
+class DemoUser:
     """A user of the demo with an API client."""
 
     def __init__(self, run: DemoSite, name: str) -> None:
         self.root = f"{run.url}/api/v1"
         self.session = requests.Session()
-        said = {"username": name, "password": f"{name}-demo"}
-        self.session.headers["Authorization"] = f"Bearer {self.ask('post', 'auth/token', said)['access']}"
+        form_data = {"username": name, "password": f"{name}-demo"}
+        self.session.headers["Authorization"] = f"Bearer {self.request('post', 'auth/token', form_data)['access']}"
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
+    def request(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
         url = f"{self.root}/{path}/"
         answer = self.session.request(method, url, json=body, params=query, timeout=PATIENCE_SECONDS)
         assert answer.ok, answer.text
         return answer.json()
 
     def move(self, order: int, status: str, **more: Any) -> None:
-        self.ask("patch", f"orders/{order}/status", {"status": status, **more})
+        self.request("patch", f"orders/{order}/status", {"status": status, **more})
 
 
 def texts(run: DemoSite) -> dict[str, dict[str, Any]]:
@@ -62,9 +62,9 @@ def texts(run: DemoSite) -> dict[str, dict[str, Any]]:
     return {message["text"]: message for message in shown}
 
 
-def arrived(run: DemoSite, *words: str) -> str:
+def wait_for_sms(run: DemoSite, *parts: str) -> str:
     """Waits for the SMS with these words and returns its text."""
-    found = wait_for(lambda: [text for text in texts(run) if all(word in text for word in words)])
+    found = wait_for(lambda: [text for text in texts(run) if all(word in text for word in parts)])
     return str(found[0])
 
 
@@ -74,56 +74,59 @@ def page(url: str) -> str:
     return answer.text
 
 
-def test_readme_ten_minutes(run: DemoSite) -> None:
-    said = README.read_text()
-    office, driver = Person(run, "office"), Person(run, "driver3")
-    searched = re.findall(r"Type `(.+?)`", said)[0]
-    (order,) = office.ask("get", "orders", q=searched, status="pending")["results"]
+def test_ten_minutes_of_readme_work(run: DemoSite) -> None:
+    readme = README.read_text()
+    office, driver = DemoUser(run, "office"), DemoUser(run, "driver3")
+    search_text = re.findall(r"Type `(.+?)`", readme)[0]
+    (order,) = office.request("get", "orders", q=search_text, status="pending")["results"]
     office.move(order["id"], "confirmed")
-    confirmed = arrived(run, order["order_number"])
+    confirmed = wait_for_sms(run, order["order_number"])
     wait_for(lambda: texts(run)[confirmed]["state"] == "delivered")
     receipts = {"order": order["id"], "status": "delivered"}
-    wait_for(lambda: office.ask("get", "notifications", **receipts)["count"] == 1)
+    wait_for(lambda: office.request("get", "notifications", **receipts)["count"] == 1)
 
-    name = re.findall(r"to the driver (\w+)", said)[0]
-    (free,) = [one for one in office.ask("get", "drivers")["results"] if one["name"] == name]
+    name = re.findall(r"to the driver (\w+)", readme)[0]
+    (free,) = [one for one in office.request("get", "drivers")["results"] if one["name"] == name]
     office.move(order["id"], "assigned", driver=free["id"])
-    assert order["id"] in [stop["id"] for stop in driver.ask("get", "orders", status="assigned")["results"]]
+    assert order["id"] in [stop["id"] for stop in driver.request("get", "orders", status="assigned")["results"]]
     driver.move(order["id"], "delivering")
-    link = re.findall(r"https?://\S+", arrived(run, order["order_number"], "/t/"))[0]
+    link = re.findall(r"https?://\S+", wait_for_sms(run, order["order_number"], "/t/"))[0]
     assert 'data-status="delivering"' in page(link)
     driver.move(order["id"], "arriving")
-    driver.ask("post", f"orders/{order['id']}/confirm-delivery", {"confirmation_type": "manual"})
+    driver.request("post", f"orders/{order['id']}/confirm-delivery", {"confirmation_type": "manual"})
     assert 'class="card receipt"' in page(link)
 
     day = order["scheduled_date"]
-    figures = office.ask("get", "orders/statistics", **{"from": day, "to": day})
+    figures = office.request("get", "orders/statistics", **{"from": day, "to": day})
     assert {one["name"]: one["delivered"] for one in figures["by_driver"]}[name] == 1
 
 
-def with_commands(languages: str = "sh") -> list[Path]:
+def pages_with_commands(languages: str = "sh") -> list[Path]:
     return [page for page in PAGES if page != README and any(block.language == languages for block in blocks(page))]
 
 
-@pytest.mark.parametrize("page", with_commands(), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", pages_with_commands(), ids=lambda page: page.name)
 def test_commands_in_docs_run_and_answer_as_shown(run: DemoSite, page: Path) -> None:
-    """Runs them in order in one shell, like a reader."""
+    """Runs the commands of a page in order in one shell, as a reader would."""
     shown = [block for block in blocks(page) if block.language in ("sh", "json")]
-    script = f"echo '{BETWEEN}'\n".join(block.text for block in shown if block.language == "sh")
-    here = script.replace(ADDRESS, run.address).replace(PHONES, run.phones)
-    said = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", here],
+    script = f"echo '{SEPARATOR}'\n".join(block.text for block in shown if block.language == "sh")
+    script_here = script.replace(ADDRESS, run.address).replace(PHONES, run.phones)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script_here],
         env=os.environ | {"no_proxy": "127.0.0.1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (said.returncode, said.stderr) == (0, "")
-    printed = iter(said.stdout.split(f"{BETWEEN}\n"))
+    assert (done.returncode, done.stderr) == (0, "")
+    printed = iter(done.stdout.split(f"{SEPARATOR}\n"))
     for block, after in zip(shown, [*shown[1:], None], strict=True):
         if block.language == "sh":
             check(next(printed), after)
 
 
 def check(printed: str, after: Block | None) -> None:
-    """Checks that every line is JSON without an error, and that the last has the shape shown on the page."""
+    """Checks the JSON lines of one block. The last must have the shape of the example that follows on the page.
+
+    Without an example no line may report an error.
+    """
     answers = [json.loads(line) for line in printed.splitlines() if line]
     assert answers
     if after is not None and after.language == "json":
@@ -133,7 +136,7 @@ def check(printed: str, after: Block | None) -> None:
 
 
 def assert_like(example: Any, answer: Any) -> None:
-    """Checks that names, types and constant texts are the same."""
+    """Checks that the answer has the example's names, types and constant texts."""
     if isinstance(example, dict):
         assert example.keys() <= answer.keys(), (example.keys(), answer.keys())
         for name, value in example.items():
@@ -148,11 +151,11 @@ def assert_like(example: Any, answer: Any) -> None:
 
 
 def test_log_begins_with_accounts_and_masks_secrets(run: DemoSite) -> None:
-    office = Person(run, "office")
-    order = office.ask("get", "orders", status="pending", q="0900")["results"][0]
+    office = DemoUser(run, "office")
+    order = office.request("get", "orders", status="pending", q="0900")["results"][0]
     office.move(order["id"], "confirmed")
-    arrived(run, order["order_number"])
-    # The access log and the logs of all processes.
+    wait_for_sms(run, order["order_number"])
+    # The log has the lines of all processes. Waits for the callback's line in the access log.
     wait_for(lambda: "/callbacks/<slug:gateway>/<str:secret>/" in run.log.read_text())
     log = run.log.read_text()
     assert "office-demo" in log.split("Ctrl-C stops it.")[0]

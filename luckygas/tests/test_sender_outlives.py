@@ -18,11 +18,11 @@ from luckygas.testing.sandbox.server import Sandbox
 from luckygas.testing.servers import KILLABLE, Postgres
 from luckygas.testing.site import ROOT, environment, manage
 from luckygas.testing.waiting import wait_for
-from notifications.tests.on_sandbox import values
+from notifications.tests.on_sandbox import sandbox_settings
 
 pytestmark = [pytest.mark.long, pytest.mark.servers]
 # One message that is due, and one that is postponed.
-OWE = """
+CREATE_MESSAGES = """
 from datetime import timedelta
 from django.utils import timezone
 from notifications.tests.factories import make_message
@@ -33,19 +33,19 @@ make_message(send_after=now + timedelta(hours=1))
 """
 
 
-class Books:
-    """A separate PostgreSQL with pending messages, and queries on them."""
+class PendingMessages:
+    """Two pending messages in a separate PostgreSQL."""
 
     def __init__(self, postgres: Postgres, sandbox: Sandbox) -> None:
         self.postgres, self.sandbox = postgres, sandbox
-        # EVERY8D is not idempotent, so a second sending would arrive.
-        named = values(sandbox, "every8d") | {"SMS_TIMEOUT_SECONDS": 20, "DATABASE_URL": postgres.url}
-        self.named = {name: str(value) for name, value in named.items()}
+        # EVERY8D is not idempotent, so a message that is sent twice would arrive twice.
+        settings = sandbox_settings(sandbox, "every8d") | {"SMS_TIMEOUT_SECONDS": 20, "DATABASE_URL": postgres.url}
+        self.variables = {name: str(value) for name, value in settings.items()}
 
-    def owe(self) -> None:
-        manage("shell", "-v", "0", "-c", OWE, **self.named)
+    def create(self) -> None:
+        manage("shell", "-v", "0", "-c", CREATE_MESSAGES, **self.variables)
 
-    def hurry(self) -> None:
+    def make_due(self) -> None:
         """Makes the postponed message due."""
         with psycopg.connect(self.postgres.url) as database:
             database.execute("UPDATE notification_history SET send_after = now() WHERE status = 'pending'")
@@ -56,7 +56,7 @@ class Books:
                 "SELECT status, attempts FROM notification_history ORDER BY created_at, id"
             ).fetchall()
 
-    def telephones(self) -> int:
+    def count_sent(self) -> int:
         return len(self.sandbox.operator.telephones.all())
 
     @contextmanager
@@ -64,7 +64,7 @@ class Books:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "manage.py", "send_pending_sms", "--loop"],
-                cwd=ROOT, env=environment(**self.named), stdout=output, stderr=output,
+                cwd=ROOT, env=environment(**self.variables), stdout=output, stderr=output,
             )  # fmt: skip
         try:
             yield process
@@ -75,31 +75,31 @@ class Books:
 
 
 @pytest.fixture
-def books(sandbox: Sandbox) -> Iterator[Books]:
+def messages(sandbox: Sandbox) -> Iterator[PendingMessages]:
     postgres = Postgres(KILLABLE)
     try:
         postgres.start()
-        books = Books(postgres, sandbox)
-        manage("migrate", "--verbosity", "0", **books.named)
-        books.owe()
-        yield books
+        messages = PendingMessages(postgres, sandbox)
+        manage("migrate", "--verbosity", "0", **messages.variables)
+        messages.create()
+        yield messages
     finally:
         postgres.stop()
 
 
-def test_service_survives_a_database_restart(books: Books, tmp_path: Path) -> None:
-    """One thread waits for the provider, while another queries for pending messages."""
-    books.sandbox.operator.faults.set(SandboxFault(FaultKind.SLOW, times=1, seconds=1))
+def test_service_survives_a_database_restart(messages: PendingMessages, tmp_path: Path) -> None:
+    """Two processes run. One waits for the slow provider, the other queries for pending messages."""
+    messages.sandbox.operator.faults.set(SandboxFault(FaultKind.SLOW, times=1, seconds=1))
     logs = [tmp_path / "one", tmp_path / "other"]
-    with books.service(logs[0]) as one, books.service(logs[1]) as other:
-        wait_for(lambda: books.telephones() == 1)
-        books.postgres.kill(signal.SIGQUIT)
-        wait_for(lambda: any("The database does not answer" in log.read_text() for log in logs))
-        books.postgres.start()
-        wait_for(lambda: books.rows() == [("sent", 1), ("pending", 0)])
-        books.hurry()
-        wait_for(lambda: books.rows() == [("sent", 1)] * 2)
-        assert books.telephones() == 2
+    with messages.service(logs[0]) as one, messages.service(logs[1]) as other:
+        wait_for(lambda: messages.count_sent() == 1)
+        messages.postgres.kill(signal.SIGQUIT)
+        wait_for(lambda: any("The database does not respond" in log.read_text() for log in logs))
+        messages.postgres.start()
+        wait_for(lambda: messages.rows() == [("sent", 1), ("pending", 0)])
+        messages.make_due()
+        wait_for(lambda: messages.rows() == [("sent", 1)] * 2)
+        assert messages.count_sent() == 2
         for service in (one, other):
             service.send_signal(signal.SIGTERM)
         assert [service.wait(20) for service in (one, other)] == [0, 0]

@@ -1,4 +1,4 @@
-"""`make serve` as a process: its workers, and what clients see when one dies and when all stop."""
+"""`make serve` and `deploy/serve.py` as processes, and requests to the ASGI application."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from realtime.tests.client import Client, open_client, token_for
 SOCKETS = 12
 
 
-class Served(Server):
+class ServedSite(Server):
     """`make serve` on the test run's PostgreSQL and Redis."""
 
     def command(self) -> list[str]:
@@ -42,7 +42,7 @@ class Served(Server):
 
     @property
     def workers(self) -> set[int]:
-        """Returns uvicorn's worker processes, without its resource tracker."""
+        """The ids of uvicorn's worker processes, without its resource tracker."""
         assert self.process is not None
         found = {grandchild for child in children(self.process.pid) for grandchild in children(child)}
         return {pid for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
@@ -57,69 +57,70 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.fixture
-def served(transactional_db: None) -> Iterator[Served]:
-    with running(Served()) as server:
+def served_site(transactional_db: None) -> Iterator[ServedSite]:
+    with running(ServedSite()) as server:
         yield server
 
 
 @asynccontextmanager
-async def sockets(served: Served, count: int) -> AsyncIterator[list[Client]]:
+async def sockets(served_site: ServedSite, count: int) -> AsyncIterator[list[Client]]:
     """Opens sockets with separate accounts, because of the limit per user."""
-    url = f"ws://127.0.0.1:{served.port}/api/v1/websocket/ws/office?token="
+    url = f"ws://127.0.0.1:{served_site.port}/api/v1/websocket/ws/office?token="
     tokens = [await make(token_for)(await make(make_office)()) for _ in range(count)]
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(open_client(url + jwt)) for jwt in tokens]
 
 
-async def until_workers(served: Served, count: int, other_than: int = 0) -> set[int]:
+async def wait_for_workers(served_site: ServedSite, count: int, other_than: int = 0) -> set[int]:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(present := served.workers - {other_than}) < count:
+        while len(present := served_site.workers - {other_than}) < count:
             await asyncio.sleep(0.05)
     return present
 
 
-async def last_words(client: Client) -> tuple[list[dict[str, Any]], int | None]:
-    said = []
+async def read_until_closed(client: Client) -> tuple[list[dict[str, Any]], int | None]:
+    """Returns the remaining messages of a socket and its close code."""
+    frames = []
     try:
         while True:
-            said.append(json.loads(await client.socket.recv()))
+            frames.append(json.loads(await client.socket.recv()))
     except ConnectionClosed:
-        return said, client.socket.close_code
+        return frames, client.socket.close_code
 
 
 @pytest.mark.long
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-async def test_workers_share_a_port_restart_and_close_sockets_politely(served: Served) -> None:
-    before = await until_workers(served, 2)
+async def test_killed_worker_is_replaced_and_stop_asks_clients_to_reconnect(served_site: ServedSite) -> None:
+    before = await wait_for_workers(served_site, 2)
     victim = min(before)
-    async with sockets(served, 4):
+    async with sockets(served_site, 4):
         os.kill(victim, signal.SIGKILL)
-        after = await until_workers(served, 2, other_than=victim)
+        after = await wait_for_workers(served_site, 2, other_than=victim)
         assert len(after - before) == 1
     order = await make(make_order)()
-    async with sockets(served, SOCKETS) as clients:
+    async with sockets(served_site, SOCKETS) as clients:
         await make(order.transition_to)(OrderStatus.CONFIRMED)
         for client in clients:
             while (await client.orders(1))[0]["data"]["status"] != "confirmed":
                 pass
-        served.send(signal.SIGTERM)
-        ends = await asyncio.gather(*map(last_words, clients))
+        served_site.send(signal.SIGTERM)
+        ends = await asyncio.gather(*map(read_until_closed, clients))
     assert [code for _, code in ends] == [1012] * SOCKETS
-    assert all(said[-1]["type"] == "restart" for said, _ in ends)
-    assert served.process is not None
-    assert await asyncio.to_thread(served.process.wait, PATIENCE_SECONDS) == 0
+    assert all(frames[-1]["type"] == "restart" for frames, _ in ends)
+    assert served_site.process is not None
+    assert await asyncio.to_thread(served_site.process.wait, PATIENCE_SECONDS) == 0
     assert not any(map(is_alive, after))
 
 
-# `deploy/serve.py`: when nginx can reach an app server.
+# `deploy/serve.py`: nginx can reach an app server as long as its Unix socket exists.
 
 
 WAIT_SECONDS = 20
 
 
 @contextmanager
-def launched(directory: Path, **extra: str) -> Iterator[AppServer]:
+def running_app_server(directory: Path, **extra: str) -> Iterator[AppServer]:
     server = AppServer(1, directory, **extra)
     try:
         server.launch()
@@ -129,33 +130,33 @@ def launched(directory: Path, **extra: str) -> Iterator[AppServer]:
         server.stop()
 
 
-def until_logged(server: AppServer, words: str) -> None:
-    wait_for(lambda: words in server.log.read_text(), say=server.log.read_text)
+def wait_for_log(server: AppServer, text: str) -> None:
+    wait_for(lambda: text in server.log.read_text(), describe=server.log.read_text)
 
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_server_that_is_not_ready_has_no_socket(tmp_path: Path) -> None:
-    with launched(tmp_path, DATABASE_URL="postgres://nobody@127.0.0.1:1/none") as server:
-        until_logged(server, "/health/ready")
+def test_server_that_is_not_ready_has_no_unix_socket(tmp_path: Path) -> None:
+    with running_app_server(tmp_path, DATABASE_URL="postgres://nobody@127.0.0.1:1/none") as server:
+        wait_for_log(server, "/health/ready")
         assert not (tmp_path / "1.sock").exists()
-        assert server.says() == b""
+        assert server.next_notification() == b""
         assert server.end() == 0
 
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_server_has_a_socket_until_it_stops(tmp_path: Path) -> None:
+def test_server_has_a_unix_socket_until_it_stops(tmp_path: Path) -> None:
     (tmp_path / "1.sock").touch()  # left by a killed server
     (tmp_path / "hosts").write_text("gas.example.tw,www.gas.example.tw\n")
-    with launched(tmp_path, ALLOWED_HOSTS_FILE=str(tmp_path / "hosts")) as server:
+    with running_app_server(tmp_path, ALLOWED_HOSTS_FILE=str(tmp_path / "hosts")) as server:
         server.wait()
         assert (tmp_path / "1.sock").is_socket()
         assert server.process is not None
         server.process.send_signal(signal.SIGTERM)
         while (tmp_path / "1.sock").exists():
             time.sleep(0.01)
-        # Requests already sent by nginx are still answered.
+        # The process still runs, so that it can answer requests that nginx has already sent.
         assert server.process.poll() is None
         assert server.process.wait(WAIT_SECONDS) == 0
 
@@ -164,7 +165,7 @@ def test_server_has_a_socket_until_it_stops(tmp_path: Path) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.long
 def test_server_ends_when_uvicorn_dies(tmp_path: Path) -> None:
-    with launched(tmp_path) as server:
+    with running_app_server(tmp_path) as server:
         server.wait()
         assert server.process is not None
         (uvicorn,) = children(server.process.pid)
@@ -173,21 +174,21 @@ def test_server_ends_when_uvicorn_dies(tmp_path: Path) -> None:
         assert not (tmp_path / "1.sock").exists()
 
 
-# Requests to the ASGI application, as a server makes them.
+# Requests to the ASGI application, as an ASGI server makes them.
 
 
-async def get(where: str, **headers: str) -> tuple[int, dict[str, str]]:
+async def get(path: str, **headers: str) -> tuple[int, dict[str, str]]:
     scope: dict[str, Any] = {
-        "type": "http", "method": "GET", "path": where, "query_string": b"", "http_version": "1.1",
+        "type": "http", "method": "GET", "path": path, "query_string": b"", "http_version": "1.1",
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }  # fmt: skip
     scope["headers"].append((b"host", b"localhost"))
-    asked = ApplicationCommunicator(application, scope)
-    await asked.send_input({"type": "http.request", "body": b"", "more_body": False})
-    start = await asked.receive_output(10)
-    while (await asked.receive_output(10)).get("more_body"):
+    communicator = ApplicationCommunicator(application, scope)
+    await communicator.send_input({"type": "http.request", "body": b"", "more_body": False})
+    start = await communicator.receive_output(10)
+    while (await communicator.receive_output(10)).get("more_body"):
         pass
-    await asked.wait()
+    await communicator.wait()
     return start["status"], {name.decode().title(): value.decode() for name, value in start["headers"]}
 
 

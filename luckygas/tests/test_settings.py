@@ -10,7 +10,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from luckygas import settings as module
-from luckygas.checks import settings_are_sound
+from luckygas.checks import check_settings
 from luckygas.environment import Environment, Variables
 from luckygas.libraries import THROTTLE_RATES, throttle_rates
 
@@ -37,8 +37,8 @@ def test_concurrent_processes_share_the_secret_key(tmp_path: Path, monkeypatch: 
     assert keys[0] == keys[1] != ""
 
 
-def test_reading_settings_writes_nothing(tmp_path: Path) -> None:
-    """The tree may be read-only if the environment has the key."""
+def test_settings_write_no_file_if_the_environment_has_the_key(tmp_path: Path) -> None:
+    """With SECRET_KEY in the environment the directory may be read-only."""
     copy = tmp_path / "luckygas" / "settings.py"
     copy.parent.mkdir()
     shutil.copy(str(module.__file__), copy)
@@ -48,17 +48,17 @@ def test_reading_settings_writes_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def env(monkeypatch: pytest.MonkeyPatch) -> Environment:
-    """An environment without cached files."""
+    """An environment that has not cached any file."""
     monkeypatch.setattr(Environment, "ENVIRON", Variables())
     return Environment()
 
 
-@pytest.mark.parametrize("written", ["s3cret-key", "s3cret-key\n", "s3cret-key\r\n"])
+@pytest.mark.parametrize("content", ["s3cret-key", "s3cret-key\n", "s3cret-key\r\n"])
 def test_value_may_come_from_a_file(
-    env: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: str
+    env: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
 ) -> None:
     file = tmp_path / "key"
-    file.write_bytes(written.encode())
+    file.write_bytes(content.encode())
     monkeypatch.setenv("SMS_API_KEY_FILE", str(file))
     monkeypatch.setenv("SMS_API_KEY", "of the environment")
     assert env.str("SMS_API_KEY", default="") == "s3cret-key"
@@ -95,7 +95,7 @@ def test_invalid_url_is_reported_without_its_value(
 ) -> None:
     monkeypatch.setenv(name, url)
     read = {"DATABASE_URL": env.db_url, "EMAIL_URL": env.email_url}[name]
-    with pytest.raises(ImproperlyConfigured, match=rf"^{name} is no URL") as refused:
+    with pytest.raises(ImproperlyConfigured, match=rf"^{name} is not a URL") as refused:
         read(name, default="")
     assert "s3cret" not in str(refused.value)
 
@@ -126,7 +126,7 @@ MAIL = "django.core.mail.backends"
 def ids(settings: Any, **values: Any) -> list[str]:
     for name, value in values.items():
         setattr(settings, name, value)
-    found = settings_are_sound(None)
+    found = check_settings(None)
     assert all(message.hint for message in found)
     return [str(message.id) for message in found]
 
@@ -207,7 +207,7 @@ def test_demo_and_short_links_pass_checks(settings: Any, url: str) -> None:
 @pytest.mark.parametrize("setting", ["SMS_CALLBACK_SECRET", "SMS_API_KEY"])
 def test_check_does_not_reveal_the_secret(settings: Any, setting: str) -> None:
     setattr(settings, setting, "top/secret/of/the/site\n")
-    (message,) = settings_are_sound(None)
+    (message,) = check_settings(None)
     assert "top" not in str(message)
 
 
@@ -216,7 +216,7 @@ def test_setting_overrides_rates() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "override",
     [
         "office=many",
         "office=5",
@@ -230,9 +230,9 @@ def test_setting_overrides_rates() -> None:
         "",
     ],
 )
-def test_wrong_rate_is_reported_and_prevents_start(said: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match=f"THROTTLE_RATES.*{said.partition('=')[0]}"):
-        throttle_rates(["order=1/min", said])
+def test_wrong_rate_raises_an_error_that_names_the_setting(override: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"THROTTLE_RATES.*{override.partition('=')[0]}"):
+        throttle_rates(["order=1/min", override])
 
 
 def test_default_rates_are_valid() -> None:

@@ -1,4 +1,4 @@
-"""Every gateway with every fault of the sandbox: the row's status, the delivered messages, the events on screens."""
+"""Every gateway with every fault of the sandbox: the message's status, the delivered texts, the events on screens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from luckygas.testing.waiting import PATIENCE_SECONDS
 from notifications import sender
 from notifications.models import GatewayState, NotificationHistory
 from notifications.states import MessageStatus, Reason
-from notifications.tests.on_sandbox import GATEWAYS, OUTCOMES, REFUSAL, SENT, UNKNOWN, outcome, use
+from notifications.tests.on_sandbox import GATEWAYS, OUTCOMES, REFUSAL, SENT, UNKNOWN, outcome, use_sandbox
 from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_order
@@ -27,7 +27,7 @@ PHONE = "0912-345-678"
 
 @pytest.fixture(params=GATEWAYS)
 def gateway(request: pytest.FixtureRequest, sandbox: Sandbox, settings: Any) -> Iterator[str]:
-    use(settings, sandbox, request.param)
+    use_sandbox(settings, sandbox, request.param)
     yield request.param
     sandbox.stop()
     assert sender.pool().drain(PATIENCE_SECONDS)
@@ -36,17 +36,17 @@ def gateway(request: pytest.FixtureRequest, sandbox: Sandbox, settings: Any) -> 
 @pytest.fixture(autouse=True)
 def nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     caplog.set_level("DEBUG")
-    # It logs whole SQL statements, at a level that production does not use.
+    # At DEBUG this logger writes whole SQL statements. Production does not use that level.
     caplog.set_level("INFO", "django.db.backends")
     yield
-    said = " ".join(record.getMessage() for record in caplog.records).replace("-", "")
-    assert "sandboxkey" not in said
-    assert "sandboxpassword" not in said
-    assert "912345678" not in said
+    logged = " ".join(record.getMessage() for record in caplog.records).replace("-", "")
+    assert "sandboxkey" not in logged
+    assert "sandboxpassword" not in logged
+    assert "912345678" not in logged
 
 
 def confirm() -> NotificationHistory:
-    """Confirms an order; returns the row of its message."""
+    """Confirms an order. Returns the row of the message about it."""
     order = make_order(customer=make_customer(phone=PHONE))
     order.transition_to(OrderStatus.CONFIRMED)
     now = Order.objects.get(pk=order.pk)
@@ -54,43 +54,45 @@ def confirm() -> NotificationHistory:
     return NotificationHistory.objects.get(order=order)
 
 
-def telephones(sandbox: Sandbox) -> list[str]:
+def delivered_texts(sandbox: Sandbox) -> list[str]:
     return [sent.text for sent in sandbox.operator.telephones.all()]
 
 
-def told(row: NotificationHistory) -> list[tuple[str, str]]:
+def events_about(row: NotificationHistory) -> list[tuple[str, str]]:
     """Returns the events about a row."""
     rows = Outbox.objects.filter(subject=f"notification:{row.pk}").order_by("id")
     return [(each.type, each.delta["status"]) for each in rows]
 
 
 @pytest.mark.parametrize("kind", FaultKind)
-def test_permanent_fault(gateway: str, kind: FaultKind, sandbox: Sandbox) -> None:
+def test_permanent_fault_leads_to_the_expected_status(gateway: str, kind: FaultKind, sandbox: Sandbox) -> None:
     code = REFUSAL[gateway] if kind == FaultKind.REFUSE else ""
     sandbox.operator.faults.set(SandboxFault(kind, code=code, seconds=0.1 if kind == FaultKind.SLOW else 30))
     row = confirm()
     expected, count = outcome(gateway, kind)
     assert (row.status, row.status_reason) == expected
-    assert telephones(sandbox) == [row.content] * count
+    assert delivered_texts(sandbox) == [row.content] * count
     type_ = "notification.sent" if row.status == MessageStatus.SENT else "notification.failed"
-    assert told(row)[-1] == (type_, row.status)
+    assert events_about(row)[-1] == (type_, row.status)
     assert len(row.error_message) <= 500
 
 
 @pytest.mark.parametrize("kind", [FaultKind.HANG, FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER])
-def test_temporary_fault_is_retried_with_a_key(gateway: str, kind: FaultKind, sandbox: Sandbox) -> None:
+def test_temporary_fault_is_retried_only_with_an_idempotency_key(
+    gateway: str, kind: FaultKind, sandbox: Sandbox
+) -> None:
     sandbox.operator.faults.set(SandboxFault(kind, times=1))
     row = confirm()
     reached = 1 if gateway != "every8d" else OUTCOMES[kind][1]
     assert (row.status, row.status_reason) == (UNKNOWN if gateway == "every8d" else SENT)
-    assert telephones(sandbox) == [row.content] * reached
+    assert delivered_texts(sandbox) == [row.content] * reached
 
 
-def test_unreachable_provider(gateway: str, sandbox: Sandbox) -> None:
+def test_message_stays_pending_while_the_provider_is_unreachable(gateway: str, sandbox: Sandbox) -> None:
     sandbox.stop()
     row = confirm()
     assert (row.status, row.status_reason, row.attempts) == (MessageStatus.PENDING, Reason.UNREACHABLE, 0)
-    assert (told(row), row.send_after is None) == ([], False)
+    assert (events_about(row), row.send_after is None) == ([], False)
 
 
 def test_message_is_sent_without_faults(gateway: str, sandbox: Sandbox) -> None:
@@ -98,16 +100,16 @@ def test_message_is_sent_without_faults(gateway: str, sandbox: Sandbox) -> None:
     assert (row.status, row.gateway, row.segments, row.attempts) == (MessageStatus.SENT, gateway, 1, 1)
     assert row.provider_message_id
     assert [step.status for step in row.trail.all()] == [MessageStatus.SENDING, MessageStatus.SENT]
-    assert telephones(sandbox) == [row.content]
+    assert delivered_texts(sandbox) == [row.content]
 
 
-# Refusals of the providers: the row, the delivered messages, and the events on screens.
+# Refusals of the providers: the message's status, the delivered texts, and the events on screens.
 
 
 REFUSED, NO_NUMBER = (MessageStatus.FAILED, Reason.REFUSED), (MessageStatus.FAILED, Reason.NO_SUCH_NUMBER)
 PAUSES, STOPPED = (MessageStatus.PENDING, Reason.BUSY), (MessageStatus.PENDING, Reason.CHANNEL_STOPPED)
 DOUBTED = (MessageStatus.PENDING, Reason.UNKNOWN_CODE)
-# Gateway → one code of each sort → the resulting status of the row.
+# Gateway → one error code of each kind → the message's status and its reason.
 CODES: dict[str, dict[str, tuple[str, str]]] = {
     "http": {"400": REFUSED, "401": STOPPED, "404": DOUBTED, "429": PAUSES, "500": UNKNOWN},
     "mitake": {"a": PAUSES, "e": STOPPED, "u": REFUSED, "v": NO_NUMBER, "*": UNKNOWN, "?": DOUBTED},
@@ -123,71 +125,76 @@ CODES: dict[str, dict[str, tuple[str, str]]] = {
         "-99": UNKNOWN,
     },
 }
-# Faults after which the client cannot know whether the message was accepted.
-EITHER = (FaultKind.HANG, FaultKind.DROP_AFTER, FaultKind.GARBAGE, FaultKind.HTML, FaultKind.HUGE)
+# Faults after which the site cannot know whether the provider accepted the message.
+AMBIGUOUS_FAULTS = (FaultKind.HANG, FaultKind.DROP_AFTER, FaultKind.GARBAGE, FaultKind.HTML, FaultKind.HUGE)
 
 
 @pytest.fixture
-def nothing_outlives_the_test(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Any:
+def drained_sender(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("notifications.gateways.base.PAUSE_SECONDS", 0)
     yield
     sandbox.stop()
     assert sender.pool().drain(PATIENCE_SECONDS)
 
 
-def screens(row: NotificationHistory) -> tuple[list[tuple[str, str]], list[str]]:
-    """Returns the events about the row, and the warnings to the office."""
+def events_and_alerts(row: NotificationHistory) -> tuple[list[tuple[str, str]], list[str]]:
+    """Returns the events about the row, and the severities of alerts to the office."""
     warnings = Outbox.objects.filter(type="maintenance.alert").order_by("id")
-    return told(row), [each.delta["data"]["severity"] for each in warnings]
+    return events_about(row), [each.delta["data"]["severity"] for each in warnings]
 
 
 @pytest.mark.servers
-@pytest.mark.usefixtures("nothing_outlives_the_test")
+@pytest.mark.usefixtures("drained_sender")
 @pytest.mark.parametrize(("gateway", "code"), [(gateway, code) for gateway, codes in CODES.items() for code in codes])
-def test_a_refusal(gateway: str, code: str, sandbox: Sandbox, settings: Any) -> None:
-    use(settings, sandbox, gateway)
+def test_error_code_decides_status_events_and_alerts(gateway: str, code: str, sandbox: Sandbox, settings: Any) -> None:
+    use_sandbox(settings, sandbox, gateway)
     sandbox.operator.faults.set(SandboxFault(FaultKind.REFUSE, code=code))
     row, (status, reason) = confirm(), CODES[gateway][code]
-    assert (row.status, row.status_reason, telephones(sandbox)) == (status, reason, [])
+    assert (row.status, row.status_reason, delivered_texts(sandbox)) == (status, reason, [])
     if reason == Reason.BUSY:
-        assert (screens(row), row.send_after is None) == (([], []), False)
+        assert (events_and_alerts(row), row.send_after is None) == (([], []), False)
     elif status == MessageStatus.PENDING:
-        assert screens(row) == ([], ["error"])
+        assert events_and_alerts(row) == ([], ["error"])
         state = GatewayState.objects.get()
         assert row.error_message in (state.stopped_because or state.doubted_because)
         assert (state.stopped_at is None) == (row.send_after is not None) == (reason == Reason.UNKNOWN_CODE)
     else:
-        assert screens(row) == ([("notification.failed", status)], [])
+        assert events_and_alerts(row) == ([("notification.failed", status)], [])
         assert not GatewayState.objects.filter(stopped_at__isnull=False).exists()
 
 
 @pytest.mark.servers
-@pytest.mark.usefixtures("nothing_outlives_the_test")
+@pytest.mark.usefixtures("drained_sender")
 @pytest.mark.parametrize("gateway", GATEWAYS)
-def test_no_credit(gateway: str, sandbox: Sandbox, settings: Any) -> None:
-    use(settings, sandbox, gateway)
+def test_message_without_credit_waits_until_the_gateway_is_started(
+    gateway: str, sandbox: Sandbox, settings: Any
+) -> None:
+    use_sandbox(settings, sandbox, gateway)
     sandbox.operator.telephones.balance = 0
     row = confirm()
     reason = Reason.NO_CREDIT
-    assert (row.status, row.status_reason, screens(row)) == (MessageStatus.PENDING, reason, ([], ["error"]))
-    assert telephones(sandbox) == []
-    # The office has paid and starts the channel: waiting messages go out once.
+    assert (row.status, row.status_reason, events_and_alerts(row)) == (MessageStatus.PENDING, reason, ([], ["error"]))
+    assert delivered_texts(sandbox) == []
+    # The office has paid and starts the gateway. The pending message is sent once.
     sandbox.operator.telephones.balance = 9
     assert GatewayState.objects.get().start()
     row.refresh_from_db()
-    assert (row.status, screens(row)) == (MessageStatus.SENT, ([("notification.sent", "sent")], ["error", "success"]))
-    assert telephones(sandbox) == [row.content]
+    assert (row.status, events_and_alerts(row)) == (
+        MessageStatus.SENT,
+        ([("notification.sent", "sent")], ["error", "success"]),
+    )
+    assert delivered_texts(sandbox) == [row.content]
 
 
 @pytest.mark.servers
-@pytest.mark.usefixtures("nothing_outlives_the_test")
-@pytest.mark.parametrize("kind", EITHER)
+@pytest.mark.usefixtures("drained_sender")
+@pytest.mark.parametrize("kind", AMBIGUOUS_FAULTS)
 @pytest.mark.parametrize("gateway", GATEWAYS)
 def test_unaccepted_message_without_answer_is_unknown(
     gateway: str, kind: FaultKind, sandbox: Sandbox, settings: Any
 ) -> None:
-    use(settings, sandbox, gateway)
+    use_sandbox(settings, sandbox, gateway)
     sandbox.operator.faults.set(SandboxFault(kind, taken=False, code="500", seconds=30))
     row = confirm()
     assert (row.status, row.status_reason) == UNKNOWN
-    assert (telephones(sandbox), told(row)) == ([], [("notification.failed", row.status)])
+    assert (delivered_texts(sandbox), events_about(row)) == ([], [("notification.failed", row.status)])

@@ -1,4 +1,4 @@
-"""Switches across processes: a change in one takes effect in all within a second, with or without Redis."""
+"""Switches across processes: a change in one process takes effect in all, with or without Redis."""
 
 from __future__ import annotations
 
@@ -21,38 +21,40 @@ from luckygas.testing.waiting import SOON_SECONDS, wait_for
 from luckygas.tests.test_end_to_end import PASSWORD, Rest, token_of
 from notifications.models import NotificationHistory
 from orders.models import Order
-from orders.tests.factories import TODAY, make_customer, make_office, make_order, make_product, make_user, turn
+from orders.tests.factories import TODAY, make_customer, make_office, make_order, make_product, make_user, set_switch
 from realtime.tests.client import open_client
 from web import flags
 
 pytestmark = pytest.mark.django_db(transaction=True)
-soon = partial(wait_for, seconds=SOON_SECONDS)
+wait_briefly = partial(wait_for, seconds=SOON_SECONDS)
 
 
 @pytest.mark.sqlite
-@pytest.mark.parametrize(("switch", "log"), [(flags.WEBSOCKETS, 200), (flags.REAL_TIME, 503)])
-async def test_switch_closes_refuses_and_readmits_sockets(either_site: Site, switch: str, log: int) -> None:
+@pytest.mark.parametrize(("switch", "events_status"), [(flags.WEBSOCKETS, 200), (flags.REAL_TIME, 503)])
+async def test_sockets_close_and_are_refused_while_a_switch_is_off(
+    either_site: Site, switch: str, events_status: int
+) -> None:
     user = await make(make_office)()
     rest = await make(Rest)(either_site, user.username)
     url = f"{either_site.ws}/office?token={rest.token}"
     async with open_client(url) as client:
-        await make(turn)(switch, False)
-        # Daphne may not say 1013.
+        await make(set_switch)(switch, False)
+        # Daphne cannot close with 1013, so the hub closes with 4013 there.
         assert await client.closed(SOON_SECONDS) in (1013, 4013)
     async with open_client(url) as refused:
         assert (refused.welcome["type"], refused.welcome["code"]) == ("error", "switched_off")
         assert await refused.closed(SOON_SECONDS) in (1013, 4013)
-    assert (await make(rest.call)("GET", "events/")).status_code == log
+    assert (await make(rest.call)("GET", "events/")).status_code == events_status
     product = await make(make_product)()
-    await make(turn)(switch, True)
-    await let_in(url)
+    await make(set_switch)(switch, True)
+    await wait_until_accepted(url)
     missed = f"&since={client.welcome['last_event_id']}&epoch={client.welcome['epoch']}"
     async with open_client(url + missed) as again:
         assert again.welcome["recovered"] is True
         assert (await again.until("inventory.updated"))["data"]["product_id"] == product.pk
 
 
-async def let_in(url: str) -> None:
+async def wait_until_accepted(url: str) -> None:
     """Reconnects until the server accepts a client."""
     async with asyncio.timeout(SOON_SECONDS):
         while True:
@@ -64,33 +66,34 @@ async def let_in(url: str) -> None:
 @pytest.mark.sqlite
 @pytest.mark.servers
 async def test_two_servers_share_one_cache(site: Site) -> None:
-    """Writes on one server and reads from the other; then switches the cache off."""
+    """Changes a product on one server and reads it from both. Then turns the cache off."""
     other = Site("uvicorn")
     with running(other):
         user = await make(make_office)()
         rests = [await make(Rest)(server, user.username) for server in (site, other)]
-        async with open_client(f"{site.ws}/office?token={rests[0].token}"):  # so a hub runs, which numbers
+        # The socket starts a hub, which assigns event ids.
+        async with open_client(f"{site.ws}/office?token={rests[0].token}"):
             await make(make_order)(product=await make(make_product)())
             await make(check_names)(rests)
-            await make(turn)(flags.CACHING, False)
-            await make(soon)(lambda: not stats(rests[1])["switched_on"])
-            assert await make(name)(rests[1]) == "20 kg"
+            await make(set_switch)(flags.CACHING, False)
+            await make(wait_briefly)(lambda: not cache_stats(rests[1])["switched_on"])
+            assert await make(product_name)(rests[1]) == "20 kg"
 
 
 def check_names(rests: list[Rest]) -> None:
     product = Product.objects.get().pk
     for now in ("16 kg", "18 kg", "20 kg"):
         assert rests[0].call("PATCH", f"products/{product}/", name=now).status_code == 200
-        assert [name(rest) for rest in (*rests, *rests)] == [now] * 4
-    wait_for(lambda: name(rests[1]) == now and sum(row["hits"] for row in stats(rests[1])["caches"]))
+        assert [product_name(rest) for rest in (*rests, *rests)] == [now] * 4
+    wait_for(lambda: product_name(rests[1]) == now and sum(row["hits"] for row in cache_stats(rests[1])["caches"]))
 
 
-def name(rest: Rest) -> Any:
+def product_name(rest: Rest) -> Any:
     answer = rest.call("GET", f"orders/statistics/?from={TODAY}&to={TODAY}").json()
     return answer["by_product"][0]["name"]
 
 
-def stats(rest: Rest) -> Any:
+def cache_stats(rest: Rest) -> Any:
     answer = rest.call("GET", "performance/cache-stats/").json()
     assert answer["shared"]
     return answer
@@ -99,7 +102,7 @@ def stats(rest: Rest) -> Any:
 # Switches that are changed in the admin of a running site take effect at once.
 
 
-READ_BY_HOUR = 3
+READS_PER_HOUR = 3
 
 
 class Admin:
@@ -112,8 +115,8 @@ class Admin:
 
     def send(self, path: str, **fields: str) -> None:
         page = self.session.get(self.root + path, timeout=10)
-        said = fields | {"csrfmiddlewaretoken": token_of(page.text)}
-        answer = self.session.post(page.url, data=said, headers={"Referer": page.url}, timeout=10)
+        form_data = fields | {"csrfmiddlewaretoken": token_of(page.text)}
+        answer = self.session.post(page.url, data=form_data, headers={"Referer": page.url}, timeout=10)
         assert answer.status_code == 200
         assert answer.history, answer.text  # an invalid form does not redirect
 
@@ -122,28 +125,28 @@ class Admin:
         self.send(path, note="", **({"active": "on"} if on else {}))
 
     @contextmanager
-    def off(self, name: str) -> Iterator[None]:
+    def turned_off(self, name: str) -> Iterator[None]:
         self.turn(name, on=False)
         yield
         self.turn(name, on=True)
 
 
 @pytest.fixture
-def limited(transactional_db: None) -> Iterator[Site]:
+def throttled_site(transactional_db: None) -> Iterator[Site]:
     """A site with production's throttle rates, except for polling events."""
     for name in flags.MEANINGS:
-        turn(name, True)
-    with running(Site("uvicorn", THROTTLE_RATES=f"events={READ_BY_HOUR}/h")) as site:
+        set_switch(name, True)
+    with running(Site("uvicorn", THROTTLE_RATES=f"events={READS_PER_HOUR}/h")) as site:
         yield site
 
 
 @pytest.mark.long
 @pytest.mark.servers
-async def test_switches_take_effect_at_once(limited: Site) -> None:
+async def test_switches_take_effect_at_once(throttled_site: Site) -> None:
     office = await make(make_office)()
-    admin, rest = await make(Admin)(limited), await make(Rest)(limited, office.username)
-    url = f"{limited.ws}/office?token={rest.token}"
-    async with open_client(url):  # so a hub runs, which numbers
+    admin, rest = await make(Admin)(throttled_site), await make(Rest)(throttled_site, office.username)
+    url = f"{throttled_site.ws}/office?token={rest.token}"
+    async with open_client(url):  # starts a hub, which assigns event ids
         for check in (check_throttling, check_performance, check_sms, check_caching):
             await make(check)(admin, rest)
 
@@ -152,26 +155,26 @@ def check_throttling(admin: Admin, rest: Rest) -> None:
     def status() -> int:
         return rest.call("GET", "events/").status_code
 
-    assert [status() for _ in range(READ_BY_HOUR + 1)][-1] == 429
-    with admin.off(flags.THROTTLING):
-        soon(lambda: status() == 200)
-        assert {status() for _ in range(READ_BY_HOUR * 2)} == {200}
-    soon(lambda: status() == 429)
+    assert [status() for _ in range(READS_PER_HOUR + 1)][-1] == 429
+    with admin.turned_off(flags.THROTTLING):
+        wait_briefly(lambda: status() == 200)
+        assert {status() for _ in range(READS_PER_HOUR * 2)} == {200}
+    wait_briefly(lambda: status() == 429)
 
 
 def check_performance(admin: Admin, rest: Rest) -> None:
     def figures() -> Any:
         return rest.call("GET", "performance/").json()
 
-    def timed() -> int:
+    def count_timed() -> int:
         rest.call("GET", "products/")
         return sum(row["count"] for row in figures()["operations"])
 
-    with admin.off(flags.PERFORMANCE):
-        soon(lambda: not figures()["measuring"])
-        soon(lambda: timed() == timed())
-    soon(lambda: figures()["measuring"])
-    soon(lambda: timed() < timed())
+    with admin.turned_off(flags.PERFORMANCE):
+        wait_briefly(lambda: not figures()["measuring"])
+        wait_briefly(lambda: count_timed() == count_timed())
+    wait_briefly(lambda: figures()["measuring"])
+    wait_briefly(lambda: count_timed() < count_timed())
 
 
 def check_sms(admin: Admin, rest: Rest) -> None:
@@ -183,14 +186,14 @@ def check_sms(admin: Admin, rest: Rest) -> None:
         assert rest.call("PATCH", f"orders/{order.pk}/status/", status="confirmed").status_code == 200
         return order
 
-    with admin.off(flags.SMS):
+    with admin.turned_off(flags.SMS):
         time.sleep(flags.MEMORY_SECONDS + 0.1)
-        waits = confirm()
+        waiting_order = confirm()
         time.sleep(0.3)  # a sender would have sent it
-        assert status(waits) == "pending"
-    soon(lambda: status(waits) == "sent")
-    goes = confirm()
-    soon(lambda: status(goes) == "sent")
+        assert status(waiting_order) == "pending"
+    wait_briefly(lambda: status(waiting_order) == "sent")
+    later_order = confirm()
+    wait_briefly(lambda: status(later_order) == "sent")
 
 
 def check_caching(admin: Admin, rest: Rest) -> None:
@@ -199,7 +202,7 @@ def check_caching(admin: Admin, rest: Rest) -> None:
         rest.call("GET", f"orders/statistics/?from={TODAY}&to={TODAY}")
         return int(rest.call("GET", "performance/cache-stats/").json()["caches"][0]["size"])
 
-    soon(lambda: size() == 1)
-    with admin.off(flags.CACHING):
-        soon(lambda: size() == 0)
-    soon(lambda: size() == 1)
+    wait_briefly(lambda: size() == 1)
+    with admin.turned_off(flags.CACHING):
+        wait_briefly(lambda: size() == 0)
+    wait_briefly(lambda: size() == 1)

@@ -51,7 +51,7 @@ def write() -> None:
     for order in cycle(orders()):
         try:
             move(order)
-        except (Error, Refusal):  # the database is down, or `die` was faster
+        except (Error, Refusal):  # the database is down, or `die` changed the order first
             connection.close()
         time.sleep(PAUSE_SECONDS)
 
@@ -61,10 +61,10 @@ def orders() -> list[Order]:
 
 
 def die() -> None:
-    """Commits one change and gets killed before it sends the bell."""
+    """Commits one change and kills itself instead of sending the wake-up message."""
     vars(outbox)["ring"] = lambda: os.kill(os.getpid(), signal.SIGKILL)
     while True:
-        with suppress(Refusal):  # `write` was faster
+        with suppress(Refusal):  # `write` changed the order first
             move(orders()[0])
 
 

@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 
 def get_gateway(name: str = "") -> Gateway:
     """Returns a gateway by its name in SMS_GATEWAYS, by default SMS_GATEWAY. Raises KeyError."""
-    return _made(name or settings.SMS_GATEWAY)
+    return _build(name or settings.SMS_GATEWAY)
 
 
 @cache
-def _made(name: str) -> Gateway:
+def _build(name: str) -> Gateway:
     gateway: Gateway = import_string(settings.SMS_GATEWAYS[name])()
     gateway.name, gateway.callback_url = name, callback_url(name)
     gateway.secrets += (settings.SMS_CALLBACK_SECRET,)
@@ -44,50 +44,50 @@ def callback_url(name: str) -> str:
     return f"{settings.SMS_CALLBACK_BASE_URL.rstrip('/')}{path}"
 
 
-def forget(**kwargs: Any) -> None:
+def drop_gateways(**kwargs: Any) -> None:
     """Receiver of `setting_changed`: drops gateways that were built from old settings."""
-    _made.cache_clear()
+    _build.cache_clear()
 
 
 def gateways_for(row: NotificationHistory) -> list[Gateway]:
     """Returns the gateways that may send this message, in order. Empty if SMS is switched off or all are stopped."""
-    if not flags.on(flags.SMS):
+    if not flags.is_on(flags.SMS):
         return []
     if row.type == MessageType.EMAIL:
-        return [] if stopped([Email.name]) else [Email()]
+        return [] if stopped_names([Email.name]) else [Email()]
     # If the message may have gone out, only the same provider can recognise it as a repeat.
-    names = [row.gateway] if row.attempts else in_use()
-    closed = stopped(names)
+    names = [row.gateway] if row.attempts else names_in_use()
+    closed = stopped_names(names)
     return [get_gateway(name) for name in names if name not in closed]
 
 
-def stopped(names: Collection[str]) -> set[str]:
+def stopped_names(names: Collection[str]) -> set[str]:
     """Returns which of these gateways are stopped."""
     found = GatewayState.objects.filter(gateway__in=names, stopped_at__isnull=False)
     return set(found.values_list("gateway", flat=True))
 
 
-def in_use() -> list[str]:
+def names_in_use() -> list[str]:
     """Returns the names of the gateway and its fallback, if there is one."""
     return list(dict.fromkeys(filter(None, [settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY])))
 
 
-def repeatable(row: NotificationHistory) -> bool:
+def is_repeatable(row: NotificationHistory) -> bool:
     """Whether a retry is safe: the provider that may have the message still recognises its id."""
-    if row.gateway not in in_use():
+    if row.gateway not in names_in_use():
         return False
-    return get_gateway(row.gateway).repeatable(row.first_sent_at())
+    return get_gateway(row.gateway).is_repeatable(row.first_sent_at())
 
 
-def record_failure(gateway: Gateway, reason: str, said: str) -> None:
-    """Stops the gateway if the outcome of one message says so. Records an answer with an unknown code."""
+def record_failure(gateway: Gateway, reason: str, error_text: str) -> None:
+    """Stops the gateway if the reason of one failure concerns all messages. Records an unknown code."""
     if reason in STOPPING:
-        stop(gateway, said, reason)
-    elif reason == Reason.UNKNOWN_CODE and GatewayState.of(gateway.name).mark_doubtful(said):
-        log.error("The gateway %s answers with an unknown code; its messages wait: %s", gateway.name, said)
+        stop(gateway, error_text, reason)
+    elif reason == Reason.UNKNOWN_CODE and GatewayState.of(gateway.name).mark_doubtful(error_text):
+        log.error("The gateway %s answers with an unknown code; its messages wait: %s", gateway.name, error_text)
 
 
 def stop(gateway: Gateway, because: str, reason: str = Reason.CHANNEL_STOPPED) -> None:
-    """Sends nothing more by this gateway until it is started again."""
-    if GatewayState.of(gateway.name).stop(because, is_poor=reason == Reason.NO_CREDIT):
+    """Stops the gateway. Until it is started again, its messages use the fallback or wait."""
+    if GatewayState.of(gateway.name).stop(because, no_credit=reason == Reason.NO_CREDIT):
         log.error("The gateway %s is stopped: %s", gateway.name, because)

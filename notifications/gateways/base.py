@@ -1,4 +1,4 @@
-"""The base of all gateways: their input and output types, their error, and the retries."""
+"""The base class of gateways, with their input and output types, their errors, and the retries."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from django.utils import timezone
 from customers import phones
 from notifications.states import LONGEST_ERROR, MessageStatus, Reason
 
-# A failed connection is retried at once: the provider cannot have seen the message.
-CONNECTIONS = 3
+# Maximum tries to connect for one sending, and the pause between tries. A failed connection is retried so soon because
+# the provider cannot have seen the message.
+MAX_CONNECTIONS = 3
 PAUSE_SECONDS = 0.2
 ANY_MOBILE = re.compile(r"(?<![0-9])(?:\+?886[\s-]*0?|0)(9[0-9]{2})[\s-]?[0-9]{3}[\s-]?([0-9]{3})(?![0-9])")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One SMS. `id` is the idempotency key, `phone` is E.164.
+    """One SMS or e-mail. `id` is the idempotency key, `phone` an E.164 number or an e-mail address.
 
-    `valid_until`: the provider stops trying then; None: the provider decides.
+    `valid_until`: the provider stops trying to deliver then; None: the provider decides.
     """
 
     id: UUID
@@ -36,7 +37,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider accepted the message. Holds its id, raw status and charge, as far as the provider names them."""
+    """The provider accepted the message. Holds the provider's id, raw status and charge, as far as they are known."""
 
     provider_message_id: str = ""
     raw_status: str = ""
@@ -85,10 +86,10 @@ class ReceiptError(ValueError):
     """
 
 
-# The account or the channel is at fault, so the provider would refuse every further message.
+# The account or the gateway is at fault, so the provider would refuse every further message.
 STOPPING = frozenset({Reason.CHANNEL_STOPPED, Reason.NO_CREDIT})
-# The message certainly was not sent, and another provider, or this one later, may accept it. An unknown code is among
-# them: a message fails for good only if the fault is certainly its own.
+# The message was certainly not sent, and another provider, or this one later, may accept it. An unknown code is one of
+# these reasons: a message fails for good only if the fault certainly lies in the message.
 WAITING = STOPPING | {Reason.BUSY, Reason.UNREACHABLE, Reason.UNKNOWN_CODE}
 
 
@@ -105,19 +106,19 @@ class GatewayError(Exception):
 
 
 class Gateway:
-    """A provider of SMS. Subclasses make one request in `transmit`; `send` decides about retries."""
+    """A provider of SMS, or the mail server. A subclass makes one request in `transmit`; `send` handles retries."""
 
     name = ""
-    # Whether the provider sends a message once however often it gets the same id, and for how long it remembers ids.
+    # Whether the provider sends a message once, however often it gets its id, and for how long it remembers an id.
     idempotent = False
     remembers: timedelta = timedelta.max
-    # Masked in logs and errors.
+    # Texts that `clean` masks.
     secrets: tuple[str, ...] = ()
     # Names of required settings.
     needs: tuple[str, ...] = ()
     # Concurrent connections that the provider allows; None: no limit.
-    most_connections: int | None = None
-    # Most messages in one `query`; 0: the provider has no queries.
+    max_connections: int | None = None
+    # Maximum messages in one `query`; 0: the provider has no queries.
     query_size = 0
     # URL for receipts, for providers that want it with each message.
     callback_url = ""
@@ -139,13 +140,13 @@ class Gateway:
         return None
 
     def query(self, ids: Sequence[str]) -> list[Receipt]:
-        """Asks in one request for the status of at most `query_size` messages, by the provider's ids.
+        """Requests the status of at most `query_size` messages, named with the provider's ids.
 
-        Leaves out ids that the provider does not know. Raises GatewayError.
+        The result lacks ids that the provider does not know. Raises GatewayError.
         """
         raise NotImplementedError
 
-    def receipt(self, said: Mapping[str, str]) -> Receipt | Reply:
+    def receipt(self, parameters: Mapping[str, str]) -> Receipt | Reply:
         """Parses the parameters of a callback. Raises ReceiptError."""
         raise ReceiptError("This gateway has no receipts.")
 
@@ -157,14 +158,14 @@ class Gateway:
         """Returns all forms in which the provider writes this id."""
         return [provider_message_id]
 
-    def repeatable(self, first_sent: datetime) -> bool:
+    def is_repeatable(self, first_sent: datetime) -> bool:
         """Whether a message first sent at that time can be retried without arriving twice."""
         return self.idempotent and timezone.now() - first_sent < self.remembers
 
     def send(self, message: Message) -> Accepted:
         """Sends a message, with retries where they cannot send it twice. Raises GatewayError."""
         unanswered: GatewayError | None = None
-        connections = CONNECTIONS
+        connections = MAX_CONNECTIONS
         while True:
             try:
                 return self.transmit(message)

@@ -29,7 +29,7 @@ OURS = re.compile(r"5\.(7|1\.[78])\b")
 
 
 class Email(Gateway):
-    """`Message.phone` is an e-mail address; the first line of the text is the subject. Waits at most EMAIL_TIMEOUT."""
+    """`Message.phone` is an e-mail address; the first line of the text is the subject. EMAIL_TIMEOUT limits a step."""
 
     name = "email"
 
@@ -49,11 +49,11 @@ class Email(Gateway):
             connection.send_messages([mail])
         except OSError as error:
             # After a dropped connection the server may or may not have the mail.
-            raise fault(error, Reason.NO_ANSWER if connected else Reason.UNREACHABLE) from error
+            raise to_gateway_error(error, Reason.NO_ANSWER if connected else Reason.UNREACHABLE) from error
         except ValueError as error:  # an address or a header that no mail can have
-            raise GatewayError(said(error), reason=Reason.REFUSED, permanent=True) from error
+            raise GatewayError(describe(error), reason=Reason.REFUSED, permanent=True) from error
         finally:
-            # The server has already answered for the mail; an error in closing changes nothing.
+            # The server has already answered for the mail, so an error in closing does not matter.
             with suppress(OSError):
                 connection.close()
         return Accepted(name)
@@ -62,34 +62,34 @@ class Email(Gateway):
         return super().clean(text.replace(phone, mask(phone)) if phone else text, "")
 
 
-def fault(error: OSError, unanswered: Reason) -> GatewayError:
-    """Converts an error of SMTP. `unanswered`: the reason if the server did not answer."""
+def to_gateway_error(error: OSError, unanswered: Reason) -> GatewayError:
+    """Converts an error of SMTP or of the socket. `unanswered`: the reason if the server did not answer."""
     if not isinstance(error, SMTPException) or isinstance(error, SMTPServerDisconnected):
-        return GatewayError(said(error), reason=unanswered)
-    code, words = reply(error)
-    return GatewayError(said(error), reason=reason(error, code, words), permanent=True, raw_status=str(code or ""))
+        return GatewayError(describe(error), reason=unanswered)
+    code, text = reply(error)
+    return GatewayError(describe(error), reason=reason(error, code, text), permanent=True, raw_status=str(code or ""))
 
 
-def reason(error: SMTPException, code: int, words: str) -> Reason:
-    """REFUSED only if the server refuses this mailbox or this content; otherwise the channel is at fault."""
+def reason(error: SMTPException, code: int, text: str) -> Reason:
+    """Returns REFUSED only if the server refuses this mailbox or content. With any other reason the mail waits."""
     if 400 <= code < 500:
         return Reason.BUSY
     if code in ACCOUNT:
         return Reason.CHANNEL_STOPPED
     of_message = isinstance(error, SMTPRecipientsRefused | SMTPDataError) and code in MAILBOX_OR_CONTENT
-    return Reason.REFUSED if of_message and not OURS.match(words) else Reason.UNKNOWN_CODE
+    return Reason.REFUSED if of_message and not OURS.match(text) else Reason.UNKNOWN_CODE
 
 
 def reply(error: SMTPException) -> tuple[int, str]:
     """Returns the server's code and text; 0 and an empty text if it gave none."""
     if isinstance(error, SMTPResponseException):
-        code, words = error.smtp_code, error.smtp_error
+        code, text = error.smtp_code, error.smtp_error
     elif isinstance(error, SMTPRecipientsRefused):
-        code, words = next(iter(error.recipients.values()))
+        code, text = next(iter(error.recipients.values()))
     else:
         return 0, ""
-    return code, words.decode(errors="replace") if isinstance(words, bytes) else words
+    return code, text.decode(errors="replace") if isinstance(text, bytes) else text
 
 
-def said(error: Exception) -> str:
+def describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"

@@ -15,19 +15,20 @@ from notifications.gateways.base import Accepted, GatewayError, Message, Receipt
 from notifications.gateways.form_gateway import (
     FormGateway,
     amount,
-    by_name,
     code,
-    international,
-    local,
-    moment,
+    parameters_by_name,
+    parse_time,
     price,
     receipt_of,
     refusal,
-    unclear,
+    to_international,
+    to_local,
+    unclear_answer,
 )
 from notifications.gateways.http import HEALTH_SECONDS
 from notifications.states import LONGEST_CODE, MessageStatus, Reason
 
+# The “status” of a callback that holds a customer's reply.
 REPLY = "999"
 # Codes for accepted messages.
 STATUS_OF_CODE: dict[str, tuple[MessageStatus, str]] = {
@@ -42,7 +43,7 @@ STATUS_OF_CODE: dict[str, tuple[MessageStatus, str]] = {
 }  # fmt: skip
 ACCOUNT = (Reason.CHANNEL_STOPPED, _("the provider does not accept our account"))
 # Codes for refused messages. -11, -27, -100, -101 and -300 come from the live API and are not in the specification.
-# -99 is an unknown error at the provider, perhaps after the sending.
+# -99 is an unknown error at the provider, which may have happened after the sending.
 REFUSALS = {
     "-1": (Reason.REFUSED, _("a parameter is invalid")),
     "-2": (Reason.CHANNEL_STOPPED, _("user name or password is wrong")),
@@ -54,9 +55,9 @@ REFUSALS = {
     **dict.fromkeys(["-11", "-100", "-101", "-300"], ACCOUNT),
     "-99": (Reason.NO_ANSWER, _("an error in the provider's system")),
 }
-# CREDIT,SENDED,COST,UNSEND,BATCH_ID
+# The answer to an accepted message: CREDIT,SENDED,COST,UNSEND,BATCH_ID
 ACCEPTED = re.compile(r"[0-9.]+,([0-9]+),([0-9.]+),([0-9]+),([0-9A-Za-z-]{1,80})")
-# A code and its text with any separator. A negative balance is not a code.
+# An error: a code and its text with any separator. A negative balance is not a code.
 ERROR = re.compile(r"(-[0-9]{1,9})(?![0-9.])\W*(.*)", re.DOTALL)
 DAY = timedelta(days=1)
 
@@ -73,54 +74,55 @@ class Every8d(FormGateway):
     def transmit(self, message: Message) -> Accepted:
         left = message.valid_until - timezone.now() if message.valid_until else DAY
         minutes = max(left // timedelta(minutes=1), 1)
-        fields = {"SB": "", "MSG": message.text, "DEST": local(message.phone), "ST": "", "RETRYTIME": str(minutes)}
-        answer = self.ask("sendSMS.ashx", fields).strip()
+        fields = {"SB": "", "MSG": message.text, "DEST": to_local(message.phone), "ST": "", "RETRYTIME": str(minutes)}
+        answer = self.post_form("sendSMS.ashx", fields).strip()
         found = ACCEPTED.fullmatch(answer)
         if not found:
-            raise refused(answer)
+            raise to_gateway_error(answer)
         sent, cost, unsent, batch = found.groups()
         if int(unsent):
             raise GatewayError(
                 f"UNSEND: {Reason.NO_CREDIT.label}", reason=Reason.NO_CREDIT, permanent=True, raw_status=unsent
             )
         if not int(sent):
-            raise unclear(answer)
+            raise unclear_answer(answer)
         return Accepted(batch, "0", price(cost))
 
     def balance(self) -> Decimal:
-        answer = self.ask("getCredit.ashx", {}, HEALTH_SECONDS).strip()
+        answer = self.post_form("getCredit.ashx", {}, HEALTH_SECONDS).strip()
         points = amount(answer)
         if points is None or points < 0:
-            raise refused(answer)
+            raise to_gateway_error(answer)
         return points
 
     def query(self, ids: Sequence[str]) -> list[Receipt]:
         (batch,) = ids
-        answer = self.ask("getDeliveryStatus.ashx", {"BID": batch, "PNO": "1"})
+        answer = self.post_form("getDeliveryStatus.ashx", {"BID": batch, "PNO": "1"})
         if answer.startswith("-"):
-            raise refused(answer.strip())
-        # NAME MOBILE SEND_TIME COST STATUS RECEIVED_TIME, below a line with their number; the last may be missing, and
-        # others may follow.
+            raise to_gateway_error(answer.strip())
+        # The first line is the number of rows. The columns are NAME MOBILE SEND_TIME COST STATUS RECEIVED_TIME.
+        # The last one may be missing, and others may follow.
         rows = [line.split("\t") for line in answer.splitlines()]
         return [
-            told(batch, row[1], row[4], "".join(row[5:6]).strip() or row[2])
+            make_receipt(batch, row[1], row[4], "".join(row[5:6]).strip() or row[2])
             for row in rows
             if len(row) >= 5 and code(row[4])
         ]
 
-    def receipt(self, said: Mapping[str, str]) -> Receipt | Reply:
-        batch, phone, status, at, reply = by_name(said, "BatchID", "RM", "STATUS", "RT", "SM")
+    def receipt(self, parameters: Mapping[str, str]) -> Receipt | Reply:
+        batch, phone, status, at, reply = parameters_by_name(parameters, "BatchID", "RM", "STATUS", "RT", "SM")
         if not batch or not code(status):
             raise ReceiptError("BatchID or STATUS is missing.")
         if code(status) == REPLY:
-            return Reply(batch[:LONGEST_CODE], international(phone), reply, moment(at))
-        return told(batch[:LONGEST_CODE], phone, status, at)
+            return Reply(batch[:LONGEST_CODE], to_international(phone), reply, parse_time(at))
+        return make_receipt(batch[:LONGEST_CODE], phone, status, at)
 
 
-def told(batch: str, phone: str, status: str, at: str) -> Receipt:
-    return receipt_of(STATUS_OF_CODE, batch, international(phone), code(status), at)
+def make_receipt(batch: str, phone: str, status: str, at: str) -> Receipt:
+    return receipt_of(STATUS_OF_CODE, batch, to_international(phone), code(status), at)
 
 
-def refused(answer: str) -> GatewayError:
+def to_gateway_error(answer: str) -> GatewayError:
+    """Converts an answer without success."""
     found = ERROR.fullmatch(answer)
-    return refusal(found[1], found[2], REFUSALS) if found else unclear(answer)
+    return refusal(found[1], found[2], REFUSALS) if found else unclear_answer(answer)

@@ -1,4 +1,4 @@
-"""Shared by Taiwan's providers: form requests, and parsing of their numbers, times, codes and amounts."""
+"""What Taiwan's providers share: form requests, and parsing of telephone numbers, times, codes and amounts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 # The halves of the day as .NET and ICU write them for Taiwan, and in English.
 MORNING = ("上午", "凌晨", "清晨", "早上", "AM")
 AFTERNOON = ("下午", "中午", "傍晚", "晚上", "PM")
-# Twelve o'clock in the evening is ambiguous: it is not noon, and midnight could belong to either day.
+# Twelve o'clock in the evening is ambiguous: it is midnight, which could belong to either day.
 EVENING = ("傍晚", "晚上")
 HALF = "|".join([*MORNING[:-1], *AFTERNOON[:-1], r"[AP]\.?M\.?"])
 COMPACT = re.compile(r"(?P<y>[0-9]{4})(?P<m>[0-9]{2})(?P<d>[0-9]{2})(?P<h>[0-9]{2})(?P<min>[0-9]{2})(?P<s>[0-9]{2})?")
@@ -35,12 +35,12 @@ WRITTEN = re.compile(
 )
 
 
-def local(phone: str) -> str:
+def to_local(phone: str) -> str:
     """Converts E.164 to the form dialled in Taiwan: `0912345678`."""
     return "0" + phone.removeprefix("+886")
 
 
-def international(text: str) -> str:
+def to_international(text: str) -> str:
     """Converts a provider's number to E.164; empty if it is not a number."""
     try:
         return phones.normalise(text)
@@ -48,12 +48,12 @@ def international(text: str) -> str:
         return ""
 
 
-def moment(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
     """Parses `20261122093000`, `2026/11/22 下午 03:00` or ISO 8601, in Taipei's time unless a zone is given.
 
-    None if it is not a time of this century; .NET writes `0001/01/01 00:00:00` for no date.
+    Returns None for anything but a time of this century; .NET writes `0001/01/01 00:00:00` for no date.
     """
-    written = plain(text[:40])
+    written = normalise(text[:40])
     found = WRITTEN.fullmatch(written)
     if found is None and not any(letter.isalpha() for letter in written):
         found = COMPACT.fullmatch(re.sub("[^0-9]", "", written))
@@ -80,19 +80,19 @@ def hour_of_day(hour: int, half: str) -> int:
     return hour % 12 if hour <= 12 else 99
 
 
-def plain(text: str) -> str:
-    """Strips blanks and control characters, and converts full width to half width."""
+def normalise(text: str) -> str:
+    """Removes control characters and outer blanks, and converts full width to half width."""
     return "".join(letter for letter in normalize("NFKC", text) if letter.isprintable()).strip()
 
 
 def code(text: str) -> str:
     """Normalises a provider's code for storage: at most 20 characters."""
-    return plain(text)[:20]
+    return normalise(text)[:20]
 
 
-def by_name(said: Mapping[str, str], *names: str) -> list[str]:
-    """Returns the values of these parameters, ignoring the case of names; empty for missing ones."""
-    folded = {name.strip().casefold(): value.strip() for name, value in said.items()}
+def parameters_by_name(parameters: Mapping[str, str], *names: str) -> list[str]:
+    """Returns the values of the parameters with these names, in any case; an empty text for a missing one."""
+    folded = {name.strip().casefold(): value.strip() for name, value in parameters.items()}
     return [folded.get(name.casefold(), "") for name in names]
 
 
@@ -111,33 +111,33 @@ def price(text: str) -> Decimal | None:
 # --- the gateway ---
 
 
-def unclear(body: str, raw_status: str = "") -> GatewayError:
-    """The error for an answer that is neither success nor refusal: the message may have been sent."""
-    text = f"The provider's answer was not understood: “{body[:100]}”."
+def unclear_answer(body: str, raw_status: str = "") -> GatewayError:
+    """Returns the error for an answer that is neither success nor refusal: the message may have been sent."""
+    text = f"The provider's response has an unknown form: “{body[:100]}”."
     return GatewayError(text, reason=Reason.NO_ANSWER, raw_status=raw_status)
 
 
-def refusal(code: str, words: str, known: Refusals) -> GatewayError:
-    """The error for a refused message: our meaning of `code` (`known`) and the provider's own `words`."""
+def refusal(code: str, detail: str, known: Refusals) -> GatewayError:
+    """Returns the error for a refused message. `known`: the meanings of codes; `detail`: the provider's own text."""
     reason, ours = known.get(code, (Reason.UNKNOWN_CODE, Reason.UNKNOWN_CODE.label))
-    text = f"{code}: {ours} ({words})" if words else f"{code}: {ours}"
+    text = f"{code}: {ours} ({detail})" if detail else f"{code}: {ours}"
     return GatewayError(text, reason=reason, permanent=True, raw_status=code)
 
 
-def receipt_of(known: StatusCodes, known_as: str, phone: str, code: str, at: str) -> Receipt:
-    """Makes a receipt from a provider's `code`. `known_as` is the provider's id, `at` its time as text."""
+def receipt_of(known: StatusCodes, provider_id: str, phone: str, code: str, at: str) -> Receipt:
+    """Makes a receipt from a provider's `code`. `known`: the meanings of codes; `at`: the provider's time as text."""
     status, reason = known.get(code, (None, Reason.UNKNOWN_CODE))
-    return Receipt(known_as, phone, status, reason, raw_status=code, at=moment(at))
+    return Receipt(provider_id, phone, status, reason, raw_status=code, at=parse_time(at))
 
 
 class FormGateway(Gateway):
-    """A provider that takes forms and answers 200 to everything. Only the body tells success from error."""
+    """A provider that gets forms and answers 200 to everything. Only the body distinguishes success from error."""
 
     def __init__(self, url: str, **account: str) -> None:
-        """`account`: user name and password under the provider's field names; they go into each form."""
+        """`account`: user name and password under the provider's field names; each form contains them."""
         self.url, self.account, self.secrets = url.rstrip("/") + "/", account, tuple(account.values())
 
-    def ask(self, path: str, fields: dict[str, str], seconds: float = 0) -> str:
+    def post_form(self, path: str, fields: dict[str, str], seconds: float = 0) -> str:
         """Posts a form and returns the whole body. `seconds`: the timeout, by default SMS_TIMEOUT_SECONDS.
 
         Raises GatewayError.
@@ -146,10 +146,10 @@ class FormGateway(Gateway):
         form = urlencode(self.account | fields).encode()
         answer = exchange("POST", self.url + path, FORM, form, seconds=seconds)
         if answer.status != 200:
-            said = f"HTTP {answer.status}"
-            raise GatewayError(f"{said}: {answer.body}", reason=status_reason(answer.status), raw_status=said)
+            code = f"HTTP {answer.status}"
+            raise GatewayError(f"{code}: {answer.body}", reason=status_reason(answer.status), raw_status=code)
         if not answer.whole:
-            raise unclear(answer.body)
+            raise unclear_answer(answer.body)
         return answer.body
 
     def health(self) -> GatewayHealth:

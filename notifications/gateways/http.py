@@ -1,9 +1,9 @@
-"""One bounded exchange with a provider over HTTP, its faults told apart: was the request ever out? And the generic
-provider: JSON over HTTP; 200 is accepted; 400, 413 and 422 say that this message never will be.
+"""One HTTP request to a provider, with limits of time and size, and the generic provider (JSON over HTTP).
 
-The exchange is by `http.client`, on a socket of our own: what fails before the request is sent is then certain, and a
-timer can cut the socket. (A time limit of a library, of `requests` too, starts anew with every byte.) It follows no
-redirect and takes nothing from the environment: a proxy or a ~/.netrc would see, or replace, the key.
+An error says whether the request may have reached the provider. So the request runs through `http.client` on a socket
+that this module opens. The module then knows whether a fault came before the request, and a timer can shut the socket
+down. (The timeout of a library such as `requests` starts anew with every byte.) The request follows no redirect and
+reads nothing from the environment, because a proxy or a ~/.netrc would see or replace the key.
 """
 
 from __future__ import annotations
@@ -26,29 +26,32 @@ from django.conf import settings
 from notifications.gateways.base import Accepted, Gateway, GatewayError, GatewayHealth, Message
 from notifications.states import Reason
 
+# Timeout for a connection.
 CONNECT_SECONDS = 3.05
-# No provider's answer is longer; what is beyond is not read.
-ANSWER_BYTES = 65_536
+# Maximum bytes that are read of an answer. No provider's answer is longer.
+MAX_ANSWER_BYTES = 65_536
 OWN_HEADERS = {"User-Agent": "luckygas", "Accept": "*/*", "Connection": "close"}
-# Not percent-encoded in a path or query (RFC 3986). `%` is among them: the URL may be encoded already.
+# Characters that are not percent-encoded in a path or query (RFC 3986). `%` is one of them, because the URL may be
+# encoded already.
 URL_CHARACTERS = "!$%&'()*+,/:;=?@[]~"
-# What a status says of the request, whoever the provider is (RFC 9110, 15; RFC 8470): each of these was not obeyed.
+# The meaning of a status for every provider (RFC 9110, 15; RFC 8470). A request with one of these had no effect.
 STATUS_REASONS = {
     **dict.fromkeys([401, 403, 407], Reason.CHANNEL_STOPPED), 402: Reason.NO_CREDIT,
     **dict.fromkeys([408, 425, 429, 503], Reason.BUSY),
 }  # fmt: skip
-# The same key is in use at this moment: the first request may well be obeyed.
+# Another request with the same key is being processed, and may still send the message.
 CONFLICT = 409
-# The generic provider's.
+# With these statuses the generic provider refuses a message for good.
 ABOUT_THE_MESSAGE = frozenset({400, 413, 422})
+# A provider's id that can be stored.
 ID = re.compile(r"[!-~]{1,80}")
-# For a question that a person or a monitor waits for.
+# Timeout of a request for which a person or a monitor waits.
 HEALTH_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderResponse:
-    """The provider's status, as much of the body as came in time, and whether that is all of it."""
+    """The provider's status, as much of the body as came in time, and whether the body is complete."""
 
     status: int
     body: str
@@ -56,10 +59,10 @@ class ProviderResponse:
 
 
 def status_reason(status: int) -> Reason:
-    """Why a request with any status but 200 is not accepted.
+    """Returns why a request with a status other than 200 is not accepted.
 
-    A redirect, or an error of the client that is not named above, is for whoever set the provider up; a fault of the
-    server may come after the sending.
+    A redirect, or a 4xx that is named neither above nor CONFLICT, is an unknown code, so that a person checks the
+    settings. Any other status leaves open whether the message was sent.
     """
     if status in STATUS_REASONS:
         return STATUS_REASONS[status]
@@ -69,37 +72,37 @@ def status_reason(status: int) -> Reason:
 def exchange(
     method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, seconds: float
 ) -> ProviderResponse:
-    """One request and its answer within `seconds` in all. Raises GatewayError, in words without URL and headers."""
+    """Makes one request within `seconds` in all. Raises GatewayError, whose text holds neither URL nor headers."""
     until = time.monotonic() + seconds
     try:
-        request = prepared(method, url, {**OWN_HEADERS, **headers, "Content-Length": str(len(body))})
-        sock = connected(request, until)
+        request = build_request(method, url, {**OWN_HEADERS, **headers, "Content-Length": str(len(body))})
+        sock = connect(request, until)
     except (ValueError, HTTPException) as error:
-        text = f"The settings of the provider make no request ({type(error).__name__})."
+        text = f"The provider's URL or key in the settings is not valid ({type(error).__name__})."
         raise GatewayError(text, reason=Reason.UNREACHABLE, permanent=True) from None
     except OSError:
-        raise GatewayError("No connection to the provider.", reason=Reason.UNREACHABLE) from None
-    with sock, cut_at(until, sock):
+        raise GatewayError("Could not connect to the provider.", reason=Reason.UNREACHABLE) from None
+    with sock, shut_down_at(until, sock):
         if isinstance(sock, ssl.SSLSocket):
             shake_hands(sock)
         request.sock = sock
         try:
             request.endheaders(body)
             response = request.getresponse()
-            text, whole = body_of(response)
+            text, whole = read_body(response)
         except (OSError, HTTPException, ValueError) as error:
-            text = f"No answer from the provider within {seconds:g} s ({type(error).__name__})."
+            text = f"No response from the provider within {seconds:g} s ({type(error).__name__})."
             raise GatewayError(text, reason=Reason.NO_ANSWER) from None
     return ProviderResponse(response.status, text, whole and time.monotonic() < until)
 
 
-def prepared(method: str, url: str, headers: Mapping[str, str]) -> HTTPConnection:
-    """A request that is not sent yet. Raises ValueError or HTTPException where none can be made of these."""
+def build_request(method: str, url: str, headers: Mapping[str, str]) -> HTTPConnection:
+    """Returns a request that is not sent yet. Raises ValueError or HTTPException if an argument is not valid."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\r\n]", "".join(headers.values())):
         raise ValueError
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    request = kind(parts.hostname, parts.port or kind.default_port)
+    class_ = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    request = class_(parts.hostname, parts.port or class_.default_port)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     request.putrequest(method, quote(target, safe=URL_CHARACTERS))
     for name, value in headers.items():
@@ -107,8 +110,8 @@ def prepared(method: str, url: str, headers: Mapping[str, str]) -> HTTPConnectio
     return request
 
 
-def connected(request: HTTPConnection, until: float) -> socket.socket:
-    """A new connection: on one kept from before, which may be dead, nobody knows whether a request was seen."""
+def connect(request: HTTPConnection, until: float) -> socket.socket:
+    """Opens a connection for one request. With a reused one, which may be dead, nobody knows what the provider saw."""
     left = max(until - time.monotonic(), 0.001)
     sock = socket.create_connection((request.host, request.port), min(CONNECT_SECONDS, left))
     sock.settimeout(left)
@@ -119,24 +122,27 @@ def connected(request: HTTPConnection, until: float) -> socket.socket:
 
 
 def shake_hands(sock: ssl.SSLSocket) -> None:
-    """Raises GatewayError: nothing was sent."""
+    """Completes the TLS handshake. Raises GatewayError; then no request was sent."""
     try:
         sock.do_handshake()
     except ssl.SSLCertVerificationError:
         text = "The provider's certificate is not valid."
         raise GatewayError(text, reason=Reason.UNREACHABLE, permanent=True) from None
     except OSError:
-        raise GatewayError("No secure connection to the provider.", reason=Reason.UNREACHABLE) from None
+        raise GatewayError("Could not make a secure connection to the provider.", reason=Reason.UNREACHABLE) from None
 
 
 @contextmanager
-def cut_at(until: float, sock: socket.socket) -> Iterator[None]:
-    def cut() -> None:
-        # Past TLS's own shutdown; an OSError says that it is closed, which is what we want.
+def shut_down_at(until: float, sock: socket.socket) -> Iterator[None]:
+    """Context in which a timer shuts the socket down at `until` (`time.monotonic`), so that no read lasts longer."""
+
+    def shut_down() -> None:
+        # The method of SSLSocket would also drop the TLS state, which another thread uses. An OSError means that the
+        # socket is closed already.
         with suppress(OSError):
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
-    timer = threading.Timer(until - time.monotonic(), cut)
+    timer = threading.Timer(until - time.monotonic(), shut_down)
     timer.daemon = True
     timer.start()
     try:
@@ -145,20 +151,20 @@ def cut_at(until: float, sock: socket.socket) -> Iterator[None]:
         timer.cancel()
 
 
-def body_of(response: HTTPResponse) -> tuple[str, bool]:
-    """What came of the body, and whether it is all: to some providers the status has decided already."""
+def read_body(response: HTTPResponse) -> tuple[str, bool]:
+    """Returns what came of the body, and whether it is complete. For some providers the status alone decides."""
     body, ended = b"", False
-    # In pieces: `read` discards what it has received when the connection is reset.
+    # Reads in pieces, because `read` discards what it has received when the connection is reset.
     with suppress(OSError, HTTPException, ValueError):
-        while len(body) < ANSWER_BYTES and (piece := response.read1(ANSWER_BYTES - len(body))):
+        while len(body) < MAX_ANSWER_BYTES and (piece := response.read1(MAX_ANSWER_BYTES - len(body))):
             body += piece
-        ended = len(body) < ANSWER_BYTES
+        ended = len(body) < MAX_ANSWER_BYTES
     lengths = set(response.headers.get_all("Content-Length", []))
-    return decoded(body), ended and not response.length and len(lengths) < 2
+    return decode(body), ended and not response.length and len(lengths) < 2
 
 
-def decoded(body: bytes) -> str:
-    """UTF-8, perhaps marked so or cut in the middle of a letter; else Big5, in which Mitake says why it refuses."""
+def decode(body: bytes) -> str:
+    """Decodes UTF-8, which may have a byte order mark or end within a letter; else Big5, as in errors of Mitake."""
     try:
         return getincrementaldecoder("utf-8-sig")().decode(body)
     except UnicodeDecodeError:
@@ -166,7 +172,7 @@ def decoded(body: bytes) -> str:
 
 
 class Http(Gateway):
-    """`POST {SMS_PROVIDER_URL}`; an Idempotency-Key lets it be repeated."""
+    """The generic provider: `POST {SMS_PROVIDER_URL}` in JSON. 200 is acceptance. An Idempotency-Key allows retries."""
 
     idempotent = True
     needs = ("SMS_PROVIDER_URL", "SMS_API_KEY")
@@ -177,15 +183,15 @@ class Http(Gateway):
         self.key = {"Authorization": f"Bearer {settings.SMS_API_KEY}"}
 
     def transmit(self, message: Message) -> Accepted:
-        said = {"phone": message.phone, "message": message.text, "sender": settings.SMS_SENDER}
+        fields = {"phone": message.phone, "message": message.text, "sender": settings.SMS_SENDER}
         headers = self.key | {"Content-Type": "application/json", "Idempotency-Key": str(message.id)}
         seconds = settings.SMS_TIMEOUT_SECONDS
-        answer = exchange("POST", self.url, headers, json.dumps(said).encode(), seconds=seconds)
+        answer = exchange("POST", self.url, headers, json.dumps(fields).encode(), seconds=seconds)
         if answer.status != 200:
             reason = Reason.REFUSED if answer.status in ABOUT_THE_MESSAGE else status_reason(answer.status)
             text = answer.body or f"HTTP {answer.status}"
             raise GatewayError(text, reason=reason, permanent=True, raw_status=str(answer.status))
-        return Accepted(message_id(answer), str(answer.status))
+        return Accepted(provider_id(answer), str(answer.status))
 
     def health(self) -> GatewayHealth:
         try:
@@ -195,11 +201,11 @@ class Http(Gateway):
         return GatewayHealth(reachable=answer.status == 200, detail=f"HTTP {answer.status}")
 
 
-def message_id(answer: ProviderResponse) -> str:
-    """The provider's own id, where its answer is a JSON object that has one, fit to be kept."""
+def provider_id(answer: ProviderResponse) -> str:
+    """Returns the provider's id if the answer is a JSON object with one that can be stored; else an empty text."""
     try:
-        said = json.loads(answer.body)
+        body = json.loads(answer.body)
     except (ValueError, RecursionError):
         return ""
-    found = str(said.get("message_id") or said.get("id") or "") if isinstance(said, Mapping) else ""
+    found = str(body.get("message_id") or body.get("id") or "") if isinstance(body, Mapping) else ""
     return found if ID.fullmatch(found) else ""

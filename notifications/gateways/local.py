@@ -21,7 +21,7 @@ class Console(Gateway):
 
 
 class Memory(Gateway):
-    """For tests: appends messages to `Memory.outbox` in the order they come (`list.append` is atomic)."""
+    """For tests: appends each message to `Memory.outbox` (`list.append` is atomic)."""
 
     outbox: ClassVar[list[Message]] = []
 

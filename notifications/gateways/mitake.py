@@ -15,14 +15,14 @@ from notifications.gateways.base import Accepted, GatewayError, Message, Receipt
 from notifications.gateways.form_gateway import (
     FormGateway,
     amount,
-    by_name,
     code,
-    international,
-    local,
+    parameters_by_name,
     price,
     receipt_of,
     refusal,
-    unclear,
+    to_international,
+    to_local,
+    unclear_answer,
 )
 from notifications.gateways.http import HEALTH_SECONDS
 from notifications.states import MessageStatus, Reason
@@ -34,7 +34,7 @@ STATUS_OF_CODE: dict[str, tuple[MessageStatus, str]] = {
     **dict.fromkeys("579", (MessageStatus.FAILED, Reason.REFUSED)),
     "6": (MessageStatus.FAILED, Reason.NO_SUCH_NUMBER), "8": (MessageStatus.EXPIRED, Reason.NOT_REACHED),
 }  # fmt: skip
-TAKEN = frozenset("0124")
+ACCEPTED_CODES = frozenset("0124")
 # Codes for refused messages. A system error (*) may have happened after the sending.
 STOP = Reason.CHANNEL_STOPPED
 REFUSALS = {
@@ -65,11 +65,11 @@ CODE = re.compile(r"[!-~]{1,8}")
 
 
 class Mitake(FormGateway):
-    """Idempotent for twelve hours: Mitake sends the same `clientid` once."""
+    """Idempotent for twelve hours: Mitake sends a message with the same `clientid` once."""
 
     idempotent, remembers = True, timedelta(hours=12)
     needs = ("MITAKE_URL", "MITAKE_USERNAME", "MITAKE_PASSWORD")
-    most_connections = 15
+    max_connections = 15
     query_size = 100
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Mitake(FormGateway):
 
     def transmit(self, message: Message) -> Accepted:
         fields = {
-            "dstaddr": local(message.phone), "smbody": "\x06".join(message.text.splitlines()),
+            "dstaddr": to_local(message.phone), "smbody": "\x06".join(message.text.splitlines()),
             "clientid": str(message.id), "smsPointFlag": "1",
         }  # fmt: skip
         if message.valid_until:
@@ -86,24 +86,26 @@ class Mitake(FormGateway):
         if self.callback_url:
             fields["response"] = f"{self.callback_url}{message.id}/"
         # Without CharsetURL Mitake reads the text as Big5.
-        answer = self.ask("SmSend?CharsetURL=UTF8", fields)
-        lines = pairs(answer)
-        status, known_as = lines.get("statuscode", ""), lines.get("msgid", "")
-        # A duplicate is accepted: its status is queried by its id later.
-        if ID.fullmatch(known_as) and (status in TAKEN or (status in STATUS_OF_CODE and "Duplicate" in lines)):
-            return Accepted(known_as, status, price(lines.get("smsPoint", "")))
-        raise refused(answer)
+        answer = self.post_form("SmSend?CharsetURL=UTF8", fields)
+        lines = parse_pairs(answer)
+        status, provider_id = lines.get("statuscode", ""), lines.get("msgid", "")
+        # A duplicate is accepted too. `statuscode` is the status of the first one; queries find it by this id later.
+        if ID.fullmatch(provider_id) and (
+            status in ACCEPTED_CODES or (status in STATUS_OF_CODE and "Duplicate" in lines)
+        ):
+            return Accepted(provider_id, status, price(lines.get("smsPoint", "")))
+        raise to_gateway_error(answer)
 
     def balance(self) -> Decimal:
-        answer = self.ask("SmQuery", {}, HEALTH_SECONDS)
-        if (points := amount(pairs(answer).get("AccountPoint", ""))) is None:
-            raise refused(answer)
+        answer = self.post_form("SmQuery", {}, HEALTH_SECONDS)
+        if (points := amount(parse_pairs(answer).get("AccountPoint", ""))) is None:
+            raise to_gateway_error(answer)
         return points
 
     def query(self, ids: Sequence[str]) -> list[Receipt]:
-        answer = self.ask("SmQuery", {"msgid": ",".join(ids)})
-        if "statuscode" in pairs(answer):
-            raise refused(answer)
+        answer = self.post_form("SmQuery", {"msgid": ",".join(ids)})
+        if "statuscode" in parse_pairs(answer):
+            raise to_gateway_error(answer)
         rows = [line.split("\t") for line in answer.splitlines()]
         # Columns: msgid, statuscode, time. The time may be missing, and more columns may follow.
         return [
@@ -111,12 +113,12 @@ class Mitake(FormGateway):
             for row in rows if len(row) >= 2 and ID.fullmatch(row[0].strip()) and code(row[1])
         ]  # fmt: skip
 
-    def receipt(self, said: Mapping[str, str]) -> Receipt:
-        # In a receipt `statuscode` only says that the message was sent.
-        known_as, flag, phone, at = by_name(said, "msgid", "StatusFlag", "dstaddr", "donetime")
-        if not ID.fullmatch(known_as) or not code(flag):
+    def receipt(self, parameters: Mapping[str, str]) -> Receipt:
+        # `StatusFlag` holds the outcome. `statuscode` only says that the message was sent.
+        provider_id, flag, phone, at = parameters_by_name(parameters, "msgid", "StatusFlag", "dstaddr", "donetime")
+        if not ID.fullmatch(provider_id) or not code(flag):
             raise ReceiptError("msgid or StatusFlag is missing.")
-        return receipt_of(STATUS_OF_CODE, known_as, international(phone), code(flag), at)
+        return receipt_of(STATUS_OF_CODE, provider_id, to_international(phone), code(flag), at)
 
     def acknowledgement(self, receipt: Receipt | Reply) -> str:
         return f"magicid=sms_gateway_rpack\nmsgid={receipt.provider_message_id}\n"
@@ -126,19 +128,19 @@ class Mitake(FormGateway):
         return [bare, f"#{bare}"]
 
 
-def pairs(answer: str) -> dict[str, str]:
+def parse_pairs(answer: str) -> dict[str, str]:
     """Parses lines of `key=value`."""
     found = (line.partition("=") for line in answer.splitlines())
     return {key.strip(): value.strip() for key, sign, value in found if sign}
 
 
-def refused(answer: str) -> GatewayError:
-    """The error for an answer without success.
+def to_gateway_error(answer: str) -> GatewayError:
+    """Converts an answer without success.
 
     An unknown code counts as a refusal only without an id: with one, the provider may have accepted the message.
     """
-    lines = pairs(answer)
+    lines = parse_pairs(answer)
     status = lines.get("statuscode", "")
-    if status in REFUSALS or (CODE.fullmatch(status) and status not in TAKEN and not lines.get("msgid")):
+    if status in REFUSALS or (CODE.fullmatch(status) and status not in ACCEPTED_CODES and not lines.get("msgid")):
         return refusal(status, lines.get("Error", ""), REFUSALS)
-    return unclear(answer)
+    return unclear_answer(answer)

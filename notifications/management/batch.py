@@ -1,4 +1,4 @@
-"""Shared by the commands: strict arguments, and sending many messages with the outcomes as they come."""
+"""What the commands share: strict parsing of arguments, and sending of many messages."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from notifications import queue, sender
 from notifications.models import NotificationHistory
 from notifications.states import MessageStatus, Reason
 from web.refusals import Refusal
-from web.text import plain
+from web.text import normalize_typed
 
-# Enough rows to keep the senders busy, few enough to hold in memory.
+# Maximum messages that wait for the senders: enough to keep them busy, few enough to hold in memory.
 MAX_IN_FLIGHT = 100
-ALWAYS_SAID = (MessageStatus.SENT.value, MessageStatus.FAILED.value, MessageStatus.UNKNOWN.value)
-# LEFT: another process was faster, or the message must wait. BROKEN: our own error, which is in the log.
+# Outcomes that every summary lists, even if they have no message.
+ALWAYS_LISTED = (MessageStatus.SENT.value, MessageStatus.FAILED.value, MessageStatus.UNKNOWN.value)
+# Outcomes. LEFT: another process was faster, or the message must wait. BROKEN: our own error, which is in the log.
 LEFT, BROKEN = "left", "broken"
 Outcome = tuple[NotificationHistory, str]
 Sending = Future[NotificationHistory | None]
@@ -35,10 +36,10 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 def send_all(rows: Iterable[NotificationHistory], stopped: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
     """Sends rows. Yields each with its outcome: a status, LEFT, BROKEN or the code of a refusal.
 
-    Once `stopped`, finishes only the sendings that have begun.
+    Once `stopped()` is true, finishes only the sendings that have started.
     """
     under_way: dict[Sending, NotificationHistory] = {}
-    # `concurrent.futures.wait` scans all futures each time one finishes: a quarter of the whole work.
+    # `concurrent.futures.wait` would scan all futures each time one finishes, which took a quarter of the whole time.
     finished: SimpleQueue[Sending] = SimpleQueue()
     for row in rows:
         if stopped():
@@ -55,14 +56,14 @@ def send_all(rows: Iterable[NotificationHistory], stopped: Callable[[], bool] = 
             yield under_way.pop(done), outcome(done)
     while under_way:
         if stopped():
-            let_go(under_way)
+            cancel_waiting(under_way)
         # Cancelled futures appear here as well.
         if (done := finished.get()) in under_way:
             yield under_way.pop(done), outcome(done)
 
 
-def let_go(under_way: dict[Sending, NotificationHistory]) -> None:
-    """Cancels what no sender has begun, so that the process stops quickly."""
+def cancel_waiting(under_way: dict[Sending, NotificationHistory]) -> None:
+    """Cancels the messages that no sender has started, so that the process stops quickly."""
     for sending in [sending for sending in under_way if sending.cancel()]:
         del under_way[sending]
 
@@ -74,23 +75,23 @@ def outcome(sending: Sending) -> str:
     return sent.status if sent else LEFT
 
 
-def counted(outcomes: Iterable[Outcome], total: int) -> Counter[str]:
+def count_outcomes(outcomes: Iterable[Outcome], total: int) -> Counter[str]:
     """Counts the outcomes, with a progress bar on a terminal."""
-    return Counter(word for _, word in tqdm(outcomes, total=total, unit="SMS", file=sys.stderr, disable=None))
+    return Counter(name for _, name in tqdm(outcomes, total=total, unit="SMS", file=sys.stderr, disable=None))
 
 
 def summary(outcomes: Counter[str]) -> str:
-    others = sorted(set(outcomes) - set(ALWAYS_SAID))
-    return ", ".join(f"{word} {outcomes[word]}" for word in (*ALWAYS_SAID, *others))
+    others = sorted(set(outcomes) - set(ALWAYS_LISTED))
+    return ", ".join(f"{name} {outcomes[name]}" for name in (*ALWAYS_LISTED, *others))
 
 
-def all_well(outcomes: Counter[str]) -> bool:
-    return not any(outcomes[word] for word in (MessageStatus.FAILED, MessageStatus.UNKNOWN, BROKEN))
+def is_success(outcomes: Counter[str]) -> bool:
+    return not any(outcomes[name] for name in (MessageStatus.FAILED, MessageStatus.UNKNOWN, BROKEN))
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Parses ISO 8601 (in Taipei's time unless it names a zone) or an age: `30m`, `2h`, `7d`."""
-    text = plain(text)
+    text = normalize_typed(text)
     try:
         if ago := re.fullmatch(r"(\d{1,4})([mhd])", text):
             return timezone.now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
@@ -98,14 +99,14 @@ def moment(text: str) -> datetime:
     except ValueError:
         found = None
     if found is None or found.year < 2000:
-        raise ArgumentTypeError(_("“%s” is not a time. Write 2026-11-23T08:00 or 2h.") % text[:40])
+        raise ArgumentTypeError(_("“%s” is not a time. Write, for example, 2026-11-23T08:00 or 2h.") % text[:40])
     if not isinstance(found, datetime):
         found = datetime.combine(found, time.min)
     return found if timezone.is_aware(found) else timezone.make_aware(found)
 
 
-def positive(text: str) -> int:
-    text = plain(text)
+def parse_count(text: str) -> int:
+    text = normalize_typed(text)
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
-        raise ArgumentTypeError(_("“%s” is not a number of messages.") % text[:40])
+        raise ArgumentTypeError(_("“%s” is not a whole number from 1 to 999999999.") % text[:40])
     return int(text)

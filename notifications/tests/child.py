@@ -1,4 +1,4 @@
-"""Starts another process on the test's database."""
+"""Starts another process with the test's database."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from django.db import connection
 from luckygas.testing.waiting import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
-# Settings of the test that the process needs.
-OURS = ("SMS_", "MITAKE_", "EVERY8D_")
+# Prefixes of the settings that the process gets from the test.
+SETTING_PREFIXES = ("SMS_", "MITAKE_", "EVERY8D_")
 
 
 def environment() -> dict[str, str]:
-    """Returns the environment with the test's database and provider."""
+    """Returns environment variables with the test's database and provider."""
     database = connection.settings_dict
     if connection.vendor == "sqlite":
         url = f"sqlite:///{database['NAME']}"
     else:
         url = f"postgres://{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
-    named = {name: getattr(settings, name) for name in dir(settings) if name.startswith(OURS)}
-    said = {name: str(value) for name, value in named.items() if isinstance(value, str | int | float)}
-    return os.environ | {"DATABASE_URL": url} | said
+    values = {name: getattr(settings, name) for name in dir(settings) if name.startswith(SETTING_PREFIXES)}
+    texts = {name: str(value) for name, value in values.items() if isinstance(value, str | int | float)}
+    return os.environ | {"DATABASE_URL": url} | texts
 
 
 def start(*arguments: str, **extra: str) -> subprocess.Popen[str]:
@@ -37,7 +37,7 @@ def start(*arguments: str, **extra: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def confirming(order_id: int, before: str = "") -> subprocess.Popen[str]:
+def start_confirming(order_id: int, before: str = "") -> subprocess.Popen[str]:
     """Starts a process that runs the code `before` and then confirms an order."""
     code = f"""
 import os, django
@@ -53,5 +53,5 @@ Order.objects.get(pk={order_id}).transition_to("confirmed")
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Waits for the process. Returns its exit code and output."""
-    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
-    return process.returncode, said
+    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    return process.returncode, output

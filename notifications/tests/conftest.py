@@ -11,7 +11,7 @@ from django.utils import translation
 from notifications import sender
 from notifications.gateways import base
 from notifications.gateways.local import Memory
-from notifications.tests.provider import Provider, Told
+from notifications.tests.provider import FakeGateway, Provider
 
 
 @pytest.fixture(autouse=True)
@@ -30,35 +30,35 @@ def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]
                 call_command(*arguments)
         except SystemExit as ended:
             code = int(ended.code or 0)
-        said = capsys.readouterr()
-        return code, (said.out + said.err).strip()
+        output = capsys.readouterr()
+        return code, (output.out + output.err).strip()
 
     return run
 
 
 @pytest.fixture
 def fake_provider(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    """A provider that accepts by default, and the `http` gateway on it with short retries."""
+    """A provider that accepts by default. The `http` gateway sends to it, with short pauses between retries."""
     monkeypatch.setattr(base, "PAUSE_SECONDS", 0.01)
-    made = Provider()
-    settings.SMS_GATEWAY, settings.SMS_PROVIDER_URL, settings.SMS_API_KEY = "http", made.url, "top-secret"
+    running = Provider()
+    settings.SMS_GATEWAY, settings.SMS_PROVIDER_URL, settings.SMS_API_KEY = "http", running.url, "top-secret"
     settings.SMS_TIMEOUT_SECONDS = 1
-    yield made
-    made.stop()
+    yield running
+    running.stop()
 
 
 @pytest.fixture
-def told(settings: Any) -> type[Told]:
-    """Uses the gateway `told` with the callback secret `s3cret`."""
-    settings.SMS_GATEWAYS = settings.SMS_GATEWAYS | {"told": "notifications.tests.provider.Told"}
-    settings.SMS_GATEWAY, settings.SMS_CALLBACK_SECRET = "told", "s3cret"
-    Told.fates, Told.points, Told.asked = {}, Decimal(100), []
-    return Told
+def fake_gateway(settings: Any) -> type[FakeGateway]:
+    """Uses the gateway `fake` with the callback secret `s3cret`."""
+    settings.SMS_GATEWAYS = settings.SMS_GATEWAYS | {"fake": "notifications.tests.provider.FakeGateway"}
+    settings.SMS_GATEWAY, settings.SMS_CALLBACK_SECRET = "fake", "s3cret"
+    FakeGateway.receipts, FakeGateway.points, FakeGateway.queries = {}, Decimal(100), []
+    return FakeGateway
 
 
 @pytest.fixture
 def provider(transactional_db: None, fake_provider: Provider) -> Iterator[Provider]:
     """Like `fake_provider`, for tests that commit. No sending outlives the test."""
     yield fake_provider
-    fake_provider.over.set()
+    fake_provider.is_over.set()
     assert sender.pool().drain(20)

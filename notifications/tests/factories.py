@@ -1,4 +1,4 @@
-"""Messages for tests."""
+"""Makes messages, and orders without messages, for tests."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def make_message(status: str = MessageStatus.PENDING, **fields: Any) -> Notifica
         if status == MessageStatus.PENDING
         else {"attempts": 1, "recipient": order.customer.phone, "content": "瓦斯", "segments": 1}
     )
-    usual = {"order": order, "customer": order.customer, "kind": MessageKind.ORDER_CONFIRMED, "status": status}
-    return NotificationHistory.objects.create(**(usual | sent | fields))
+    defaults = {"order": order, "customer": order.customer, "kind": MessageKind.ORDER_CONFIRMED, "status": status}
+    return NotificationHistory.objects.create(**(defaults | sent | fields))

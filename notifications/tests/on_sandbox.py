@@ -1,4 +1,4 @@
-"""The gateways on the sandbox, and the outcome of each of its faults."""
+"""Settings with which the gateways send to the sandbox, and the outcome of each of its faults."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from luckygas.testing.sandbox.server import Sandbox
 from notifications.states import MessageStatus, Reason
 
 GATEWAYS = ("http", "mitake", "every8d")
-SECRET = "the-secret-of-callbacks"  # noqa: S105  (of the tests)
+SECRET = "the-secret-of-callbacks"  # noqa: S105  (a secret of the tests)
 # For each provider a code that refuses only this message.
 REFUSAL = {"http": "400", "mitake": "u", "every8d": "-5"}
 SENT, UNKNOWN, FAILED = (
@@ -31,11 +31,11 @@ ANY_200 = {FaultKind.GARBAGE, FaultKind.HTML, FaultKind.HUGE}
 
 def outcome(gateway: str, kind: FaultKind) -> tuple[tuple[MessageStatus, str], int]:
     """Returns the row's status and reason under a permanent fault, and the number of delivered messages."""
-    said, count = OUTCOMES[kind]
-    return (SENT if gateway == "http" and kind in ANY_200 else said), count
+    status, count = OUTCOMES[kind]
+    return (SENT if gateway == "http" and kind in ANY_200 else status), count
 
 
-def values(sandbox: Sandbox, gateway: str) -> dict[str, Any]:
+def sandbox_settings(sandbox: Sandbox, gateway: str) -> dict[str, Any]:
     """Returns the settings with which a gateway sends to the sandbox."""
     account = sandbox.operator.account
     return {
@@ -47,11 +47,11 @@ def values(sandbox: Sandbox, gateway: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def use(settings: Any, sandbox: Sandbox, gateway: str) -> None:
-    for name, value in values(sandbox, gateway).items():
+def use_sandbox(settings: Any, sandbox: Sandbox, gateway: str) -> None:
+    for name, value in sandbox_settings(sandbox, gateway).items():
         setattr(settings, name, value)
 
 
-def callback(site_url: str, gateway: str) -> str:
+def callback_url(site_url: str, gateway: str) -> str:
     """Returns the URL for a provider's receipts."""
     return f"{site_url}/api/v1/notifications/callbacks/{gateway}/{SECRET}/"

@@ -1,4 +1,4 @@
-"""An SMS provider for tests: a real HTTP server with scripted behaviour that records its requests."""
+"""SMS providers for tests: an HTTP server with scripted behaviour that records requests, and a gateway in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from notifications.states import MessageStatus, Reason
 
 
 @dataclass
-class Asked:
+class ReceivedRequest:
     method: str
     path: str
     headers: dict[str, str]
@@ -35,11 +35,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         provider = self.server.provider
-        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         form = (self.headers.get("Content-Type") or "").startswith("application/x-www-form-urlencoded")
-        body = dict(parse_qsl(sent.decode(), keep_blank_values=True)) if form else json.loads(sent or "{}")
+        body = dict(parse_qsl(data.decode(), keep_blank_values=True)) if form else json.loads(data or "{}")
         with provider.lock:
-            provider.asked.append(Asked(self.command, self.path, dict(self.headers), body))
+            provider.requests.append(ReceivedRequest(self.command, self.path, dict(self.headers), body))
             behaviour = provider.behaviours.pop(0) if len(provider.behaviours) > 1 else provider.behaviours[0]
         behaviour(self)
 
@@ -49,8 +49,8 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def pause(self, seconds: float | None = None) -> None:
-        """Waits so long, or until the test ends."""
-        self.server.provider.over.wait(seconds)
+        """Waits for `seconds`, or until the test ends."""
+        self.server.provider.is_over.wait(seconds)
 
 
 class Server(ThreadingHTTPServer):
@@ -65,16 +65,16 @@ class Server(ThreadingHTTPServer):
 Behaviour = Callable[[Handler], None]
 
 
-def says(status: int, body: str | bytes = "", **headers: str) -> Behaviour:
-    sent = body.encode() if isinstance(body, str) else body
+def answers(status: int, body: str | bytes = "", **headers: str) -> Behaviour:
+    data = body.encode() if isinstance(body, str) else body
 
     def behave(handler: Handler) -> None:
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(sent)))
+        handler.send_header("Content-Length", str(len(data)))
         handler.end_headers()
-        handler.wfile.write(sent)
+        handler.wfile.write(data)
 
     return behave
 
@@ -107,7 +107,7 @@ def writes(answer: bytes, *, reset: bool = False) -> Behaviour:
 def slow(seconds: float) -> Behaviour:
     def behave(handler: Handler) -> None:
         handler.pause(seconds)
-        says(200)(handler)
+        answers(200)(handler)
 
     return behave
 
@@ -130,7 +130,7 @@ def drips_status(handler: Handler) -> None:
     drip(handler)
 
 
-def says_no_status(handler: Handler) -> None:
+def answers_invalid_status(handler: Handler) -> None:
     handler.wfile.write(b"HTTP/1.1 abc\r\n\r\n")
 
 
@@ -141,7 +141,7 @@ def drips_body(handler: Handler) -> None:
 
 
 def drip(handler: Handler) -> None:
-    while not handler.server.provider.over.is_set():
+    while not handler.server.provider.is_over.is_set():
         handler.wfile.write(b"x")
         handler.pause(0.05)
 
@@ -149,20 +149,20 @@ def drip(handler: Handler) -> None:
 def floods(handler: Handler) -> None:
     handler.send_response(500)
     handler.end_headers()
-    while not handler.server.provider.over.is_set():
+    while not handler.server.provider.is_over.is_set():
         handler.wfile.write(b"x" * 65_536)
 
 
-ACCEPTS = says(200, '{"message_id": "m-1"}')
+ACCEPTS = answers(200, '{"message_id": "m-1"}')
 
 
 @dataclass
 class Provider:
-    """`behaviours` are used in turn; the last one stays."""
+    """Behaves once as each of `behaviours` in turn, and then always as the last one."""
 
     behaviours: list[Behaviour] = field(default_factory=lambda: [ACCEPTS])
-    asked: list[Asked] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
+    requests: list[ReceivedRequest] = field(default_factory=list)
+    is_over: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -178,44 +178,49 @@ class Provider:
         self.behaviours = list(behaviours)
 
     def stop(self) -> None:
-        self.over.set()
+        self.is_over.set()
         self.server.shutdown()
         self.server.server_close()
 
 
-def error(gateway: Gateway, message: Message) -> GatewayError:
+def sending_error(gateway: Gateway, message: Message) -> GatewayError:
     """Sends a message and returns the error that it raises."""
     with pytest.raises(GatewayError) as failed:
         gateway.send(message)
     return failed.value
 
 
-# A provider in memory with queries, whose receipts have `id`, `to`, `status` and perhaps `reply`.
+class FakeGateway(Memory):
+    """A gateway in memory with queries. Its callbacks have the parameters `id`, `to`, `status`, `at` and `reply`."""
 
-
-class Told(Memory):
     query_size = 2
-    # Its statuses by id, its balance, and the queries that it received.
-    fates: ClassVar[dict[str, Receipt]] = {}
+    # Its answers to queries by id, its balance, and the ids of each query that it received.
+    receipts: ClassVar[dict[str, Receipt]] = {}
     points: ClassVar[Decimal | None] = None
-    asked: ClassVar[list[list[str]]] = []
+    queries: ClassVar[list[list[str]]] = []
 
-    def receipt(self, said: Mapping[str, str]) -> Receipt | Reply:
-        at = datetime.fromisoformat(said["at"]) if "at" in said else None
-        if "reply" in said:
-            return Reply(said.get("id", ""), said.get("to", ""), said["reply"], at)
-        if said.get("status") not in MessageStatus.values:
+    def receipt(self, parameters: Mapping[str, str]) -> Receipt | Reply:
+        at = datetime.fromisoformat(parameters["at"]) if "at" in parameters else None
+        if "reply" in parameters:
+            return Reply(parameters.get("id", ""), parameters.get("to", ""), parameters["reply"], at)
+        if parameters.get("status") not in MessageStatus.values:
             raise ReceiptError("status is missing or unknown.")
-        return Receipt(said.get("id", ""), said.get("to", ""), MessageStatus(said["status"]), raw_status="r", at=at)
+        return Receipt(
+            parameters.get("id", ""),
+            parameters.get("to", ""),
+            MessageStatus(parameters["status"]),
+            raw_status="r",
+            at=at,
+        )
 
     def acknowledgement(self, receipt: Receipt | Reply) -> str:
         return f"read={receipt.provider_message_id}\n"
 
     def query(self, ids: Sequence[str]) -> list[Receipt]:
-        self.asked.append(list(ids))
-        return [self.fates[known_as] for known_as in ids if known_as in self.fates]
+        self.queries.append(list(ids))
+        return [self.receipts[id_] for id_ in ids if id_ in self.receipts]
 
     def balance(self) -> Decimal | None:
         if self.points is None:
-            raise GatewayError("No connection to the provider.", reason=Reason.UNREACHABLE)
+            raise GatewayError("Could not connect to the provider.", reason=Reason.UNREACHABLE)
         return self.points

@@ -26,7 +26,7 @@ def message(status: str = MessageStatus.SENT, **fields: Any) -> NotificationHist
 
 
 @pytest.mark.parametrize(("role", "shown"), [("clerk", "0912-***-678"), ("manager", "+886912345678")])
-def test_whole_number_needs_permission_and_single_message(role: str, shown: str) -> None:
+def test_whole_number_is_shown_to_managers_in_a_single_message(role: str, shown: str) -> None:
     row, api = message(), Api(make_staff(role))
     assert api.get("notifications/").json()["results"][0]["recipient"] == "0912-***-678"
     assert api.get(f"notifications/{row.pk}/").json()["recipient"] == shown
@@ -75,9 +75,9 @@ def test_the_list_can_be_filtered_by_order_and_customer() -> None:
     [{"status": "lost"}, {"kind": "x"}, {"order": "x"}, {"order": 2**64}, {"created_at_from": "2026-02-30"},
      {"created_at_from": "0001-01-01"}, {"created_at_to": "9999-12-31"}],
 )  # fmt: skip
-def test_senseless_filter_is_no_500(query: dict[str, Any]) -> None:
-    odd = {"0001-01-01", "9999-12-31"}.isdisjoint(query.values())
-    assert make_api("office").get("notifications/", **query).status_code in ({400} if odd else {200, 400})
+def test_invalid_filter_is_no_500(query: dict[str, Any]) -> None:
+    is_invalid = {"0001-01-01", "9999-12-31"}.isdisjoint(query.values())
+    assert make_api("office").get("notifications/", **query).status_code in ({400} if is_invalid else {200, 400})
 
 
 @pytest.mark.parametrize("pk", [uuid.uuid4(), "1", "x", "0" * 36, "-" * 36])
@@ -126,7 +126,7 @@ def test_message_has_cost_and_cause() -> None:
     assert (one["trail"][0]["at"] is None, one["trail"][1]["reply"]) == (False, "謝謝")
 
 
-def test_statistics() -> None:
+def test_statistics_sum_by_day_gateway_and_status() -> None:
     today = timezone.localdate()
     for status, gateway, segments in [("sent", "http", 1), ("delivered", "http", 2), ("failed", "http", 1),
                                       ("unknown", "console", 1), ("suppressed", "", 0)]:  # fmt: skip
@@ -148,7 +148,7 @@ def test_statistics_use_days_of_taipei() -> None:
     assert (found["messages"], found["days"][0]["day"]) == (1, "2026-11-23")
 
 
-def test_statistics_without_messages() -> None:
+def test_statistics_without_messages_are_zero() -> None:
     found = make_api("office").get("notifications/statistics/").json()
     assert (found["messages"], found["segments"], found["taken_share"], found["days"]) == (0, 0, None, [])
     assert (found["delivered_share"], found["points"], found["gateways"]) == (None, 0, [])
@@ -161,8 +161,8 @@ def test_statistics_refuse_invalid_period(query: dict[str, str]) -> None:
 
 def test_the_schema_has_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("spectacular", "--urlconf", "notifications.urls", "--validate", "--fail-on-warn")
-    said = capsys.readouterr().out
-    assert "/notifications/{id}/resend/" in said
+    schema = capsys.readouterr().out
+    assert "/notifications/{id}/resend/" in schema
 
 
 @pytest.mark.django_db(transaction=True)

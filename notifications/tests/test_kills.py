@@ -1,4 +1,4 @@
-"""Kills a process at each step between commit and receipt: what is left, and how the status is settled."""
+"""Kills a process at each step between commit and receipt, and then settles the status of its message."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from notifications import queue, sender
 from notifications.models import NotificationHistory
 from notifications.states import MessageStatus, Reason
 from notifications.tests import child
-from notifications.tests.on_sandbox import GATEWAYS, SECRET, callback, use
+from notifications.tests.on_sandbox import GATEWAYS, SECRET, callback_url, use_sandbox
 from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_order
@@ -47,7 +47,7 @@ STEPS: dict[str, tuple[str, MessageStatus, int]] = {
         0),
     "after_the_claim": ("kill_at('sending', lambda: transaction.on_commit(kill))", MessageStatus.SENDING, 0),
     # Killed from outside while the provider does not answer.
-    "on_the_wire": ("", MessageStatus.SENDING, 1),
+    "before_the_answer": ("", MessageStatus.SENDING, 1),
     "before_the_outcome": ("kill_at('sent', kill)", MessageStatus.SENDING, 1),
     "before_the_receipt": ("kill_at('sent', lambda: transaction.on_commit(kill))", MessageStatus.SENT, 1),
 }  # fmt: skip
@@ -57,43 +57,43 @@ STEPS: dict[str, tuple[str, MessageStatus, int]] = {
 def telephones(live_server: Any, settings: Any) -> Iterator[Sandbox]:
     """A sandbox that sends receipts to this site on demand."""
     settings.SMS_CALLBACK_SECRET, settings.SMS_CALLBACK_BASE_URL = SECRET, live_server.url
-    with Sandbox(callbacks={"every8d": callback(live_server.url, "every8d")}) as running:
+    with Sandbox(callbacks={"every8d": callback_url(live_server.url, "every8d")}) as running:
         running.operator.receipts.policy = ReceiptPolicy(outcome=None)
         yield running
     assert sender.pool().drain(10)
 
 
-def killed(step: str, sandbox: Sandbox, order: Order) -> NotificationHistory:
-    """Returns the row of a process that confirmed the order and was killed at this step."""
+def kill_at_step(step: str, sandbox: Sandbox, order: Order) -> NotificationHistory:
+    """Runs a process that confirms the order and is killed at this step. Returns the row of its message."""
     before, status, reached = STEPS[step]
     if not before:
         sandbox.operator.faults.set(SandboxFault(FaultKind.HANG, times=1))
-    process = child.confirming(order.pk, PRELUDE + before)
+    process = child.start_confirming(order.pk, PRELUDE + before)
     if not before:
-        wait_for(lambda: count(sandbox) == reached)
+        wait_for(lambda: count_delivered(sandbox) == reached)
         process.kill()
     assert child.end(process) == (-signal.SIGKILL, "")
     row = Rows.get(order=order)
-    assert (row.status, count(sandbox)) == (status, reached)
+    assert (row.status, count_delivered(sandbox)) == (status, reached)
     return row
 
 
-def count(sandbox: Sandbox) -> int:
+def count_delivered(sandbox: Sandbox) -> int:
     return len(sandbox.operator.telephones.all())
 
 
-def settled(row: NotificationHistory) -> tuple[MessageStatus, str]:
+def settle(row: NotificationHistory) -> tuple[MessageStatus, str]:
     """Runs the service on a row whose process died long ago. Returns its status and reason."""
     Rows.filter(pk=row.pk, status=MessageStatus.SENDING).unannounced().update(
         claimed_at=timezone.now() - timedelta(hours=1)
     )
-    with suppress(SystemExit):  # exit code 1, where it stays unknown
+    with suppress(SystemExit):  # exit code 1 if the message stays unknown
         call_command("send_pending_sms")
     row.refresh_from_db()
     return MessageStatus(row.status), row.status_reason
 
 
-def told(row: NotificationHistory) -> tuple[str, str]:
+def last_event(row: NotificationHistory) -> tuple[str, str]:
     """Returns the last event about a row."""
     last = Outbox.objects.filter(subject=f"notification:{row.pk}").latest("id")
     return last.type, last.delta["status"]
@@ -104,20 +104,20 @@ def told(row: NotificationHistory) -> tuple[str, str]:
 def test_status_can_be_settled_after_a_kill_at_any_step(
     gateway: str, step: str, telephones: Sandbox, settings: Any
 ) -> None:
-    use(settings, telephones, gateway)
+    use_sandbox(settings, telephones, gateway)
     settings.SMS_TIMEOUT_SECONDS = 10
     order = make_order(customer=make_customer(phone="0912-345-678"))
-    row = killed(step, telephones, order)
+    row = kill_at_step(step, telephones, order)
     reached = STEPS[step][2]
     if gateway == "every8d" and row.status == MessageStatus.SENDING:
         # Without an idempotency key only a person may resend it.
-        assert settled(row) == (MessageStatus.UNKNOWN, Reason.INTERRUPTED)
-        assert (told(row), count(telephones)) == (("notification.failed", "unknown"), reached)
+        assert settle(row) == (MessageStatus.UNKNOWN, Reason.INTERRUPTED)
+        assert (last_event(row), count_delivered(telephones)) == (("notification.failed", "unknown"), reached)
         row = queue.resend(row)
-        assert (row.status, count(telephones)) == (MessageStatus.SENT, reached + 1)
+        assert (row.status, count_delivered(telephones)) == (MessageStatus.SENT, reached + 1)
     else:
-        assert (settled(row), count(telephones)) == ((MessageStatus.SENT, ""), 1)
-    assert told(row) == ("notification.sent", "sent")
+        assert (settle(row), count_delivered(telephones)) == ((MessageStatus.SENT, ""), 1)
+    assert last_event(row) == ("notification.sent", "sent")
     if gateway != "http":
         settle_by_query_and_receipt(row, telephones)
     assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
@@ -125,7 +125,7 @@ def test_status_can_be_settled_after_a_kill_at_any_step(
 
 
 def settle_by_query_and_receipt(row: NotificationHistory, sandbox: Sandbox) -> None:
-    """Settles the row by a query, and then by a receipt."""
+    """Settles the row with a query, and then with a receipt."""
     sent = sandbox.operator.telephones.all()[-1]
     sent.settle(MessageStatus.EXPIRED)
     Rows.filter(pk=row.pk).unannounced().update(sent_at=timezone.now() - timedelta(hours=2))
@@ -134,4 +134,4 @@ def settle_by_query_and_receipt(row: NotificationHistory, sandbox: Sandbox) -> N
     sandbox.operator.receipts.schedule(QueuedReceipt(sent, MessageStatus.DELIVERED))
     wait_for(lambda: sent.receipts == 1)
     assert Rows.get(pk=row.pk).status == MessageStatus.DELIVERED
-    assert told(row) == ("notification.sent", "delivered")
+    assert last_event(row) == ("notification.sent", "delivered")

@@ -23,12 +23,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def nothing_under_way() -> Iterator[None]:
+def wait_for_senders() -> Iterator[None]:
     yield
     assert sender.pool().drain(10)
 
 
-def stop_of(driver: Any, status: str = OrderStatus.ASSIGNED, **customer: Any) -> Order:
+def make_stop(driver: Any, status: str = OrderStatus.ASSIGNED, **customer: Any) -> Order:
     return make_quiet_order(
         status, driver=driver, customer=make_customer(**customer), created_at=timezone.now() - timedelta(hours=3)
     )
@@ -63,7 +63,7 @@ WAITS = (MessageStatus.PENDING, "")
 
 
 def test_late_reports_of_whole_delivery_send_only_the_last_message() -> None:
-    order = stop_of(make_driver())
+    order = make_stop(make_driver())
     report(order, (OrderStatus.DELIVERING, 120), (OrderStatus.ARRIVING, 60), (OrderStatus.DELIVERED, 0))
     wait_a_minute()
     assert statuses(order) == {
@@ -75,7 +75,7 @@ def test_late_reports_of_whole_delivery_send_only_the_last_message() -> None:
 
 
 def test_late_departure_message_waits_a_minute() -> None:
-    order = stop_of(make_driver())
+    order = make_stop(make_driver())
     report(order, (OrderStatus.DELIVERING, 120))
     row = NotificationHistory.objects.get()
     assert (row.status, texts()) == (MessageStatus.PENDING, [])
@@ -85,13 +85,13 @@ def test_late_departure_message_waits_a_minute() -> None:
 
 
 def test_report_in_time_sends_at_once() -> None:
-    order = stop_of(make_driver())
+    order = make_stop(make_driver())
     report(order, (OrderStatus.DELIVERING, 5))
     assert statuses(order) == {MessageKind.DRIVER_ON_THE_WAY: SENT}
 
 
 def test_switched_off_failure_is_not_sent_without_departure_message() -> None:
-    order = stop_of(make_driver())
+    order = make_stop(make_driver())
     report(order, (OrderStatus.DELIVERING, 120), (OrderStatus.FAILED, 60))
     wait_a_minute()
     switched_off = (MessageStatus.SUPPRESSED, Reason.SWITCHED_OFF)
@@ -99,29 +99,29 @@ def test_switched_off_failure_is_not_sent_without_departure_message() -> None:
     assert texts() == []
 
 
-@pytest.mark.parametrize("told", ["sent", "delivered", "unknown", "sending", "expired"])
+@pytest.mark.parametrize("status", ["sent", "delivered", "unknown", "sending", "expired"])
 @pytest.mark.parametrize("kind", [MessageKind.DRIVER_ON_THE_WAY, MessageKind.DRIVER_ARRIVING])
-def test_failure_after_announced_departure_is_sent_although_switched_off(told: str, kind: str) -> None:
-    order = stop_of(make_driver(), OrderStatus.ARRIVING)
-    make_message(told, order=order, kind=kind)
+def test_failure_after_announced_departure_is_sent_although_switched_off(status: str, kind: str) -> None:
+    order = make_stop(make_driver(), OrderStatus.ARRIVING)
+    make_message(status, order=order, kind=kind)
     MessageTemplate.make_missing()
     report(order, (OrderStatus.FAILED, 60))
     assert statuses(order)[MessageKind.DELIVERY_FAILED] == SENT
 
 
 @pytest.mark.parametrize(
-    ("told", "attempt"), [("suppressed", 1), ("cancelled", 1), ("failed", 1), ("pending", 1), ("sent", 2)]
+    ("status", "attempt"), [("suppressed", 1), ("cancelled", 1), ("failed", 1), ("pending", 1), ("sent", 2)]
 )
-def test_departure_that_reached_nobody_does_not_count_as_announced(told: str, attempt: int) -> None:
-    order = stop_of(make_driver(), OrderStatus.DELIVERING)
-    make_message(told, order=order, kind=MessageKind.DRIVER_ON_THE_WAY, delivery_attempt=attempt)
+def test_unsent_or_other_departure_does_not_count_as_announced(status: str, attempt: int) -> None:
+    order = make_stop(make_driver(), OrderStatus.DELIVERING)
+    make_message(status, order=order, kind=MessageKind.DRIVER_ON_THE_WAY, delivery_attempt=attempt)
     report(order, (OrderStatus.FAILED, 0))
     assert statuses(order)[MessageKind.DELIVERY_FAILED] == (MessageStatus.SUPPRESSED, Reason.SWITCHED_OFF)
 
 
-@pytest.mark.parametrize("wish", [{"sms_opt_out": True}, {"sms_changes": False}])
-def test_opt_out_also_stops_failure_message(wish: dict[str, bool]) -> None:
-    order = stop_of(make_driver(), OrderStatus.DELIVERING, **wish)
+@pytest.mark.parametrize("opt_out", [{"sms_opt_out": True}, {"sms_changes": False}])
+def test_opt_out_also_stops_failure_message(opt_out: dict[str, bool]) -> None:
+    order = make_stop(make_driver(), OrderStatus.DELIVERING, **opt_out)
     make_message("sent", order=order, kind=MessageKind.DRIVER_ON_THE_WAY)
     report(order, (OrderStatus.FAILED, 60))
     assert statuses(order)[MessageKind.DELIVERY_FAILED] == (MessageStatus.SUPPRESSED, Reason.OPT_OUT)
@@ -129,7 +129,7 @@ def test_opt_out_also_stops_failure_message(wish: dict[str, bool]) -> None:
 
 
 def test_late_arriving_and_turned_away_send_nothing() -> None:
-    order = stop_of(make_driver(), OrderStatus.DELIVERING)
+    order = make_stop(make_driver(), OrderStatus.DELIVERING)
     report(order, (OrderStatus.ARRIVING, 90), (OrderStatus.DELIVERING, 60))
     assert statuses(order)[MessageKind.DRIVER_ARRIVING] == OVERTAKEN
     wait_a_minute()
@@ -137,7 +137,7 @@ def test_late_arriving_and_turned_away_send_nothing() -> None:
 
 
 def test_late_turned_away_and_back_sends_nothing() -> None:
-    order = stop_of(make_driver(), OrderStatus.ARRIVING)
+    order = make_stop(make_driver(), OrderStatus.ARRIVING)
     make_message("sent", order=order, kind=MessageKind.DRIVER_ARRIVING)
     report(order, (OrderStatus.DELIVERING, 90), (OrderStatus.ARRIVING, 60))
     wait_a_minute()
@@ -147,7 +147,7 @@ def test_late_turned_away_and_back_sends_nothing() -> None:
 
 def test_all_reported_ends_this_drivers_wait() -> None:
     mine, other = make_driver(), make_driver()
-    orders = [stop_of(driver) for driver in (mine, mine, other)]
+    orders = [make_stop(driver) for driver in (mine, mine, other)]
     for order in orders:
         report(order, (OrderStatus.DELIVERING, 120))
     report(orders[1], (OrderStatus.ARRIVING, 60))
@@ -176,28 +176,28 @@ def test_all_reported_ends_this_drivers_wait() -> None:
 )
 def test_all_reported_keeps_other_waiting_messages(columns: dict[str, Any]) -> None:
     driver = make_driver()
-    usual: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "kind": MessageKind.DRIVER_ON_THE_WAY,
         "send_after": timezone.now() + timedelta(seconds=50),
     }
-    make_message(order=stop_of(driver, OrderStatus.DELIVERING), caused_by=driver.user, **(usual | columns))
+    make_message(order=make_stop(driver, OrderStatus.DELIVERING), caused_by=driver.user, **(defaults | columns))
     assert Api(driver.user).post("notifications/all-reported/").json() == {"messages": 0}
 
 
-def late_arrival(seconds: int) -> datetime:
+def seconds_ago(seconds: int) -> datetime:
     return timezone.now() - timedelta(seconds=seconds)
 
 
-def test_reports_over_rest_wait_too() -> None:
+def test_late_reports_over_rest_wait() -> None:
     driver = make_driver()
-    order = stop_of(driver)
+    order = make_stop(driver)
     api = Api(driver.user)
     for to, seconds in ((OrderStatus.DELIVERING, 120), (OrderStatus.ARRIVING, 60)):
-        said = {"status": to, "at": late_arrival(seconds).isoformat()}
-        assert api.patch(f"orders/{order.pk}/status/", said).status_code == 200
+        form_data = {"status": to, "at": seconds_ago(seconds).isoformat()}
+        assert api.patch(f"orders/{order.pk}/status/", form_data).status_code == 200
     assert statuses(order) == {MessageKind.DRIVER_ON_THE_WAY: WAITS, MessageKind.DRIVER_ARRIVING: WAITS}
-    said = {"confirmation_type": "manual", "confirmed_at": late_arrival(1).isoformat()}
-    assert api.post(f"orders/{order.pk}/confirm-delivery/", said).status_code == 200
+    form_data = {"confirmation_type": "manual", "confirmed_at": seconds_ago(1).isoformat()}
+    assert api.post(f"orders/{order.pk}/confirm-delivery/", form_data).status_code == 200
     wait_a_minute()
     assert statuses(order)[MessageKind.ORDER_DELIVERED] == SENT
     assert len(texts()) == 1

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 def mail(
     kind: MessageKind = MessageKind.ORDER_CONFIRMED, language: str = "en", **fields: Any
 ) -> tuple[Order, str, str]:
-    """The order, and subject and body of a message about it."""
+    """Returns a new order, and the subject and body of a mail about it."""
     customer = make_customer(phone="02-2930-0016", email="wang@example.org", language=language)
     product = make_product(name="20kg 瓦斯桶", price=800)
     order = make_quiet_order(
@@ -33,13 +33,13 @@ def test_mail_has_text_of_sms_and_items(settings: Any) -> None:
     order, subject, body = mail()
     assert subject == f"幸福氣 {order}: order confirmed"
     assert body.startswith(f"Gas order {order} is confirmed for 11/23.\n")
-    for line in ("Delivery date: 2099/11/23 any time", "- 20kg 瓦斯桶 × 2 × NT$800", "Amount due: NT$1,600"):
+    for line in ("Delivery date: 2099/11/23 any time", "- 20kg 瓦斯桶 × 2 × NT$800", "To pay: NT$1,600"):
         assert line in body
     assert settings.TRACKING_URL + order.tracking_token in body
     assert "Paid" not in body
 
 
-def test_mail_after_delivery_is_the_receipt() -> None:
+def test_mail_after_delivery_shows_the_amount_paid() -> None:
     order, _, _ = mail(status=OrderStatus.DELIVERED)
     order.amount_collected = 1500
     order.save()

@@ -26,7 +26,7 @@ ON_THE_WAY = [MessageKind.ORDER_CONFIRMED, MessageKind.DRIVER_ON_THE_WAY]
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "expected"),
     [
         (OrderStatus.PENDING, []),
         (OrderStatus.DELIVERED, [*ON_THE_WAY, MessageKind.DRIVER_ARRIVING, MessageKind.ORDER_DELIVERED]),
@@ -34,26 +34,26 @@ ON_THE_WAY = [MessageKind.ORDER_CONFIRMED, MessageKind.DRIVER_ON_THE_WAY]
         (OrderStatus.CANCELLED, [MessageKind.ORDER_CANCELLED]),
     ],
 )
-def test_each_status_sends_its_message(status: OrderStatus, told: list[MessageKind]) -> None:
+def test_each_status_queues_its_message(status: OrderStatus, expected: list[MessageKind]) -> None:
     order = make_order(status)
     order.notes = "後門"
     order.save()
-    assert kinds(order) == [(kind, 1) for kind in told]
+    assert kinds(order) == [(kind, 1) for kind in expected]
 
 
 @pytest.mark.parametrize(
-    ("there", "back", "kind"),
+    ("previous", "status", "kind"),
     [
         (OrderStatus.ASSIGNED, OrderStatus.DELIVERING, MessageKind.DRIVER_ON_THE_WAY),
         (OrderStatus.DELIVERING, OrderStatus.ARRIVING, MessageKind.DRIVER_ARRIVING),
     ],
 )
-def test_status_reached_twice_sends_one_message(there: OrderStatus, back: OrderStatus, kind: MessageKind) -> None:
-    order = make_order(back)
+def test_status_reached_twice_queues_one_message(previous: OrderStatus, status: OrderStatus, kind: MessageKind) -> None:
+    order = make_order(status)
     NotificationHistory.objects.unannounced().update(status=MessageStatus.SENT)
-    order.transition_to(there)
-    order.transition_to(back)
-    assert [told for told, _ in kinds(order)].count(kind) == 1
+    order.transition_to(previous)
+    order.transition_to(status)
+    assert [queued for queued, _ in kinds(order)].count(kind) == 1
 
 
 def test_unassigned_order_is_not_confirmed_again() -> None:
@@ -62,16 +62,16 @@ def test_unassigned_order_is_not_confirmed_again() -> None:
     assert kinds(order) == [(MessageKind.ORDER_CONFIRMED, 1)]
 
 
-def test_next_attempt_sends_messages_again() -> None:
+def test_next_attempt_queues_messages_again() -> None:
     order = make_order(OrderStatus.FAILED)
     order.transition_to(OrderStatus.CONFIRMED)
     order.transition_to(OrderStatus.ASSIGNED, driver=make_driver())
-    told = [attempt for kind, attempt in kinds(order) if kind == MessageKind.ORDER_CONFIRMED]
-    assert told == [1, 2]
+    attempts = [attempt for kind, attempt in kinds(order) if kind == MessageKind.ORDER_CONFIRMED]
+    assert attempts == [1, 2]
 
 
 @pytest.mark.parametrize(("status", "rows"), [("cancelled", 2), ("failed", 2), ("suppressed", 1), ("sent", 1)])
-def test_second_departure_is_sent_if_the_first_was_not(status: str, rows: int) -> None:
+def test_second_departure_is_queued_after_a_cancelled_or_failed_one(status: str, rows: int) -> None:
     order = make_order(OrderStatus.DELIVERING)
     NotificationHistory.objects.filter(order=order, kind=MessageKind.DRIVER_ON_THE_WAY).unannounced().update(
         status=status
@@ -119,18 +119,18 @@ def test_only_the_new_customer_gets_the_link() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    ("status", "became"),
+    ("status", "expected"),
     [(OrderStatus.DELIVERING, MessageStatus.SENT), (OrderStatus.ARRIVING, MessageStatus.CANCELLED)],
 )
-def test_late_new_customer_gets_link_but_no_old_arrival(status: OrderStatus, became: str) -> None:
+def test_late_new_customer_gets_link_but_no_old_arrival(status: OrderStatus, expected: str) -> None:
     order = make_quiet_order(status)
     order.history.update(at=timezone.now() - timedelta(minutes=40))
     order.customer = make_customer()
     order.save()
-    assert NotificationHistory.objects.get(order=order).status == became
+    assert NotificationHistory.objects.get(order=order).status == expected
 
 
-def test_turned_away_is_not_sent_to_new_customer() -> None:
+def test_turned_away_is_not_queued_for_new_customer() -> None:
     order = make_quiet_order(OrderStatus.ARRIVING)
     make_message("sent", order=order, kind=MessageKind.DRIVER_ARRIVING)
     order.customer = make_customer()
@@ -147,7 +147,7 @@ def test_message_stores_time_of_event() -> None:
     assert NotificationHistory.objects.get(order=order).happened_at == happened
 
 
-def arriving(status: str, attempts: int = 1) -> NotificationHistory:
+def arrival_before_turning_away(status: str, attempts: int = 1) -> NotificationHistory:
     """Returns the arrival message of an order whose driver then turned away."""
     order = make_quiet_order(OrderStatus.ARRIVING)
     row = NotificationHistory.objects.create(
@@ -159,7 +159,7 @@ def arriving(status: str, attempts: int = 1) -> NotificationHistory:
 
 
 @pytest.mark.parametrize(
-    ("status", "attempts", "became", "is_said"),
+    ("status", "attempts", "expected", "is_corrected"),
     [
         *((status, 1, status, True) for status in ("sending", "sent", "delivered", "unknown", "expired")),
         *((status, 1, status, False) for status in ("suppressed", "cancelled", "failed")),
@@ -168,12 +168,12 @@ def arriving(status: str, attempts: int = 1) -> NotificationHistory:
         ("pending", 1, "unknown", True),
     ],
 )
-def test_turned_away_is_sent_if_arrival_may_have_been_sent(
-    status: str, attempts: int, became: str, is_said: bool
+def test_turned_away_is_queued_if_arrival_may_have_been_sent(
+    status: str, attempts: int, expected: str, is_corrected: bool
 ) -> None:
-    row = arriving(status, attempts)
-    assert (row.status, row.status_reason) == (became, Reason.OVERTAKEN if status == "pending" else "")
-    assert kinds(row.order)[1:] == [(MessageKind.DRIVER_TURNED_AWAY, 1)] * is_said  # type: ignore[arg-type]
+    row = arrival_before_turning_away(status, attempts)
+    assert (row.status, row.status_reason) == (expected, Reason.OVERTAKEN if status == "pending" else "")
+    assert kinds(row.order)[1:] == [(MessageKind.DRIVER_TURNED_AWAY, 1)] * is_corrected  # type: ignore[arg-type]
 
 
 def reschedule(order: Order, **columns: object) -> None:
@@ -182,7 +182,7 @@ def reschedule(order: Order, **columns: object) -> None:
     order.save()
 
 
-def test_each_new_date_sends_a_message() -> None:
+def test_each_new_date_queues_a_message() -> None:
     order = make_quiet_order(OrderStatus.CONFIRMED)
     reschedule(order, scheduled_date=date(2099, 11, 25))
     reschedule(order, time_slot="evening")
@@ -192,7 +192,7 @@ def test_each_new_date_sends_a_message() -> None:
 @pytest.mark.parametrize(
     "status", [OrderStatus.PENDING, OrderStatus.ARRIVING, OrderStatus.DELIVERED, OrderStatus.FAILED]
 )
-def test_new_date_is_sent_only_while_promised(status: OrderStatus) -> None:
+def test_new_date_queues_nothing_before_confirmation_or_from_arrival_on(status: OrderStatus) -> None:
     order = make_quiet_order(status)
     reschedule(order, scheduled_date=date(2099, 11, 25))
     assert kinds(order) == []

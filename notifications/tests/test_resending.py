@@ -11,16 +11,16 @@ from django.utils import timezone
 from luckygas.testing.waiting import wait_for
 from notifications import queue, sender
 from notifications.gateways.local import Memory
-from notifications.management.batch import moment
+from notifications.management.batch import parse_time
 from notifications.models import NotificationHistory
 from notifications.states import MessageKind, MessageStatus, Reason
 from notifications.tests import child
-from notifications.tests import provider as doing
+from notifications.tests import provider as behaviours
 from notifications.tests.factories import make_message, make_quiet_order
-from notifications.tests.provider import Provider, says, slow
+from notifications.tests.provider import Provider, answers, slow
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_office, make_order
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,12 +62,12 @@ def test_resend_creates_a_new_row(status: str) -> None:
 def test_resend_of_a_stale_row_sends_nothing(
     provider: Provider, status: str, fields: dict[str, Any], overrule: bool
 ) -> None:
-    provider.behave(says(400))
+    provider.behave(answers(400))
     row = make_message(status, **fields)
     stale = NotificationHistory.objects.select_related("order", "customer").get(pk=row.pk)
     queue.resend(row, overrule=overrule)
     assert refusal(stale, overrule=overrule) == "already_resent"
-    assert len(provider.asked) == 1
+    assert len(provider.requests) == 1
 
 
 def test_resent_message_can_be_resent() -> None:
@@ -77,27 +77,27 @@ def test_resent_message_can_be_resent() -> None:
 
 def test_concurrent_resends_send_one_sms() -> None:
     row = make_message(MessageStatus.FAILED)
-    theirs = [NotificationHistory.objects.select_related("order", "customer").get(pk=row.pk) for _ in range(4)]
-    assert at_once(queue.resend, theirs).count("already_resent") == 3
+    copies = [NotificationHistory.objects.select_related("order", "customer").get(pk=row.pk) for _ in range(4)]
+    assert run_concurrently(queue.resend, copies).count("already_resent") == 3
     assert len(Memory.outbox) == 1
 
 
-def test_unknown_is_retried_with_its_key_if_idempotent(provider: Provider) -> None:
+def test_unknown_message_is_retried_with_its_key_if_idempotent(provider: Provider) -> None:
     row = make_message(MessageStatus.UNKNOWN, gateway="http", content="the first text")
     again = queue.resend(row)
     assert (again.pk, again.status, again.attempts) == (row.pk, MessageStatus.SENT, 2)
-    (asked,) = provider.asked
-    assert (asked.headers["Idempotency-Key"], asked.body["message"]) == (str(row.pk), "the first text")
+    (request,) = provider.requests
+    assert (request.headers["Idempotency-Key"], request.body["message"]) == (str(row.pk), "the first text")
 
 
 def test_resent_unknown_message_is_not_retried(provider: Provider) -> None:
     row = make_message(MessageStatus.UNKNOWN, gateway="http")
     make_message(MessageStatus.FAILED, order=row.order, resend_of=row)
     assert refusal(row) == "already_resent"
-    assert provider.asked == []
+    assert provider.requests == []
 
 
-def test_pending_is_sent_in_its_own_row() -> None:
+def test_resend_of_pending_message_sends_its_row() -> None:
     row = make_message()
     assert queue.resend(row).pk == row.pk
     assert [message.id for message in Memory.outbox] == [row.pk]
@@ -111,7 +111,7 @@ def test_interrupted_sending_is_retried_with_its_key(provider: Provider) -> None
     row = make_message(MessageStatus.SENDING, claimed_at=LONG_AGO, gateway="http")
     again = queue.resend(row)
     assert (again.pk, again.status) == (row.pk, MessageStatus.SENT)
-    assert [asked.headers["Idempotency-Key"] for asked in provider.asked] == [str(row.pk)]
+    assert [request.headers["Idempotency-Key"] for request in provider.requests] == [str(row.pk)]
 
 
 def test_interrupted_sending_without_key_becomes_unknown() -> None:
@@ -125,10 +125,10 @@ def test_one_of_two_callers_retries_an_interrupted_sending(provider: Provider) -
     row = make_message(MessageStatus.SENDING, claimed_at=LONG_AGO, gateway="http")
     stale = NotificationHistory.objects.select_related("order", "customer").get(pk=row.pk)
     queue.resend(row)
-    # Meanwhile it is being sent again, for so long that it too looks dead.
+    # Meanwhile the row is being sent again, for so long that this sending looks interrupted too.
     NotificationHistory.objects.unannounced().update(status=MessageStatus.SENDING, claimed_at=LONG_AGO)
     assert refusal(stale) == "already_resent"
-    assert len(provider.asked) == 1
+    assert len(provider.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_one_of_two_callers_retries_an_interrupted_sending(provider: Provider) -
         (MessageStatus.CANCELLED, ""),
     ],
 )
-def test_suppressed_message_is_refused_with_reason(status: str, reason: str) -> None:
+def test_suppressed_or_cancelled_message_is_refused_with_reason(status: str, reason: str) -> None:
     assert refusal(make_message(status, status_reason=reason)) == (reason or "withdrawn")
 
 
@@ -151,15 +151,13 @@ def test_outdated_message_is_refused_unchanged() -> None:
 
 
 def test_caller_waits_at_most_the_configured_time(settings: Any, provider: Provider) -> None:
-    from notifications.tests.provider import slow
-
     settings.SMS_WAIT_SECONDS = 0.1
     provider.behave(slow(0.5))
     assert queue.resend(make_message(MessageStatus.FAILED)).status in (MessageStatus.PENDING, MessageStatus.SENDING)
     assert sender.pool().drain(5)
 
 
-def test_overruling_a_wish_reuses_the_row() -> None:
+def test_overruling_an_opt_out_reuses_the_row() -> None:
     office = make_office()
     row = make_message(MessageStatus.SUPPRESSED, status_reason=Reason.OPT_OUT, attempts=0)
     row.customer.sms_opt_out = True
@@ -182,7 +180,7 @@ def test_other_reasons_cannot_be_overruled(reason: str) -> None:
     assert (row.status, row.overruled) == (MessageStatus.SUPPRESSED, False)
 
 
-def test_failed_message_against_a_wish_needs_overruling() -> None:
+def test_failed_message_to_opted_out_customer_needs_overruling() -> None:
     row = make_message(MessageStatus.FAILED)
     row.customer.sms_opt_out = True
     row.customer.save()
@@ -201,7 +199,7 @@ def test_each_option_selects_its_messages(run: Any) -> None:
         make_message(status, claimed_at=LONG_AGO, gateway="memory")
     assert run("--failed") == (0, "sent 1, failed 0, unknown 0")
     assert run("--unknown") == (0, "sent 1, failed 0, unknown 0")
-    # One was pending and is sent; one was half sent, and nobody knows.
+    # The pending message is sent. The interrupted one becomes unknown.
     assert run("--stuck") == (1, "sent 1, failed 0, unknown 1")
     assert len(Memory.outbox) == 3
 
@@ -213,7 +211,7 @@ def test_resent_message_is_not_selected_again(run: Any) -> None:
 
 
 def test_failure_is_exit_code_1(run: Any, provider: Provider) -> None:
-    provider.behave(says(400))
+    provider.behave(answers(400))
     make_message(MessageStatus.FAILED)
     assert run("--failed") == (1, "sent 0, failed 1, unknown 0")
 
@@ -237,7 +235,7 @@ def test_outdated_message_is_counted_but_no_failure(run: Any) -> None:
     assert run("--failed") == (0, "sent 0, failed 0, unknown 0, overtaken 1")
 
 
-def test_since_order_kind_and_limit_restrict(run: Any) -> None:
+def test_since_order_kind_and_limit_narrow_the_selection(run: Any) -> None:
     old, new = make_message(MessageStatus.FAILED, created_at=LONG_AGO), make_message(MessageStatus.FAILED)
     assert run("--failed", "--since", "30m", "--order", str(old.order_id))[1].startswith("sent 0")
     assert run("--failed", "--kind", MessageKind.ORDER_DELIVERED)[1].startswith("sent 0")
@@ -260,18 +258,18 @@ def test_invalid_option_sends_nothing(run: Any, wrong: list[str]) -> None:
 
 
 def test_times_without_zone_are_taipeis() -> None:
-    assert moment("2026-11-23").astimezone(UTC) == datetime(2026, 11, 22, 16, tzinfo=UTC)
-    assert moment("2026-11-23T08:00").astimezone(UTC) == datetime(2026, 11, 23, 0, tzinfo=UTC)
-    assert moment("2026-11-23T08:00Z") == datetime(2026, 11, 23, 8, tzinfo=UTC)
-    assert abs(moment("2d") - (timezone.now() - timedelta(days=2))) < timedelta(seconds=5)
+    assert parse_time("2026-11-23").astimezone(UTC) == datetime(2026, 11, 22, 16, tzinfo=UTC)
+    assert parse_time("2026-11-23T08:00").astimezone(UTC) == datetime(2026, 11, 23, 0, tzinfo=UTC)
+    assert parse_time("2026-11-23T08:00Z") == datetime(2026, 11, 23, 8, tzinfo=UTC)
+    assert abs(parse_time("2d") - (timezone.now() - timedelta(days=2))) < timedelta(seconds=5)
 
 
 def test_dry_run_shows_cost_and_changes_nothing(run: Any) -> None:
     row = make_message(MessageStatus.FAILED, order=make_quiet_order(customer=make_customer(phone="0912-345-678")))
     make_message(MessageStatus.FAILED, order=make_quiet_order(OrderStatus.DELIVERED))
     before = list(NotificationHistory.objects.order_by("pk").values())
-    code, said = run("--failed", "--dry-run")
-    lines = said.splitlines()
+    code, output = run("--failed", "--dry-run")
+    lines = output.splitlines()
     assert (code, len(lines)) == (0, 3)
     assert str(row.order) in lines[0]
     assert "0912-***-678" in lines[0]
@@ -284,9 +282,9 @@ def test_dry_run_shows_cost_and_changes_nothing(run: Any) -> None:
 
 def test_process_exits_while_provider_hangs(provider: Provider, settings: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS, settings.SMS_WAIT_SECONDS = 30, 0.2
-    provider.behave(doing.hangs)
-    process = child.confirming(make_order().pk)
-    wait_for(lambda: bool(provider.asked))
+    provider.behave(behaviours.hangs)
+    process = child.start_confirming(make_order().pk)
+    wait_for(lambda: bool(provider.requests))
     code, _ = child.end(process)
     assert code == 0
     assert NotificationHistory.objects.get().status == MessageStatus.SENDING
@@ -303,8 +301,8 @@ def test_concurrent_commands_send_each_row_once(provider: Provider, status: str)
     provider.behave(slow(0.05))
     rows = [make_message(status, gateway="http" if n % 2 else "console") for n in range(20)]
     arguments = ["manage.py", "resend_sms", "--failed", "--stuck", "--unknown"]
-    ended = [child.end(process) for process in [child.start(*arguments) for _ in range(2)]]
-    assert [code for code, _ in ended] == [0, 0], ended
-    assert len(provider.asked) == len(rows)
-    assert len({asked.headers["Idempotency-Key"] for asked in provider.asked}) == len(rows)
+    results = [child.end(process) for process in [child.start(*arguments) for _ in range(2)]]
+    assert [code for code, _ in results] == [0, 0], results
+    assert len(provider.requests) == len(rows)
+    assert len({request.headers["Idempotency-Key"] for request in provider.requests}) == len(rows)
     assert NotificationHistory.objects.filter(status=MessageStatus.SENT).count() == len(rows)

@@ -1,4 +1,4 @@
-"""From a change of an order to the outcome of its SMS, with a real provider and real commits."""
+"""The path from a change of an order to the outcome of its SMS, with an HTTP provider and commits."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from notifications.gateways import base
 from notifications.gateways.local import Memory
 from notifications.models import MessageTemplate, NotificationHistory
 from notifications.states import MessageKind, MessageStatus, Reason
-from notifications.tests import provider as doing
+from notifications.tests import provider as behaviours
 from notifications.tests.factories import make_message, make_quiet_order
-from notifications.tests.provider import Provider, says
+from notifications.tests.provider import Provider, answers
 from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_order
-from orders.tests.threads import at_once, in_thread
+from orders.tests.threads import in_thread, run_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def confirm(**customer: Any) -> NotificationHistory:
-    """Confirms an order. Returns the row of its message."""
+    """Confirms a new order. Returns the row of its message."""
     order = make_order(customer=make_customer(**customer))
     order.transition_to(OrderStatus.CONFIRMED)
     assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
@@ -37,14 +37,14 @@ def confirm(**customer: Any) -> NotificationHistory:
 
 
 @pytest.mark.sqlite
-def test_accepted(provider: Provider) -> None:
+def test_accepted_message_stores_the_providers_answer(provider: Provider) -> None:
     row = confirm(phone="0912-345-678")
     assert (row.status, row.status_reason, row.error_message) == (MessageStatus.SENT, "", "")
     assert (row.provider_message_id, row.raw_status, row.gateway) == ("m-1", "200", "http")
     assert (row.recipient, row.segments, row.attempts) == ("+886912345678", 1, 1)
     assert row.sent_at and row.claimed_at and row.sent_at >= row.claimed_at  # noqa: PT018  (for the types)
-    assert provider.asked[0].body["message"] == row.content
-    assert provider.asked[0].headers["Idempotency-Key"] == str(row.pk)
+    assert provider.requests[0].body["message"] == row.content
+    assert provider.requests[0].headers["Idempotency-Key"] == str(row.pk)
 
 
 @pytest.mark.sqlite
@@ -55,20 +55,20 @@ def test_accepted(provider: Provider) -> None:
 def test_error_of_provider_is_stored_masked(
     provider: Provider, code: int, status: MessageStatus, reason: Reason
 ) -> None:
-    provider.behave(says(code, "cannot send to 0912345678, key top-secret"))
+    provider.behave(answers(code, "cannot send to 0912345678, key top-secret"))
     row = confirm(phone="0912-345-678")
     assert (row.status, row.status_reason, row.raw_status, row.sent_at) == (status, reason, str(code), None)
     assert row.error_message == "cannot send to 0912-***-678, key ***"
-    assert {asked.headers["Idempotency-Key"] for asked in provider.asked} == {str(row.pk)}
+    assert {request.headers["Idempotency-Key"] for request in provider.requests} == {str(row.pk)}
 
 
 @pytest.mark.sqlite
 def test_caller_waits_limited_time_and_sending_goes_on(provider: Provider, settings: Any) -> None:
-    settings.SMS_TIMEOUT_SECONDS, settings.SMS_WAIT_SECONDS, answer = 20, 0.3, threading.Event()
-    provider.behave(lambda handler: doing.ACCEPTS(handler) if answer.wait(20) else None)
+    settings.SMS_TIMEOUT_SECONDS, settings.SMS_WAIT_SECONDS, may_answer = 20, 0.3, threading.Event()
+    provider.behave(lambda handler: behaviours.ACCEPTS(handler) if may_answer.wait(20) else None)
     row = confirm()
     assert row.status == MessageStatus.SENDING
-    answer.set()
+    may_answer.set()
     assert sender.pool().drain(20)
     row.refresh_from_db()
     assert row.status == MessageStatus.SENT
@@ -77,32 +77,32 @@ def test_caller_waits_limited_time_and_sending_goes_on(provider: Provider, setti
 @pytest.mark.sqlite
 def test_hanging_provider_delays_no_other_work(provider: Provider, settings: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS = settings.SMS_WAIT_SECONDS = 20
-    provider.behave(doing.hangs)
+    provider.behave(behaviours.hangs)
     order, other = make_order(), make_quiet_order()
     hanging = in_thread(lambda: order.transition_to(OrderStatus.CONFIRMED))
-    wait_for(lambda: bool(provider.asked))
+    wait_for(lambda: bool(provider.requests))
     other.notes = "後門"
     other.save()
     assert not hanging.wait(0)
-    provider.over.set()
+    provider.is_over.set()
     hanging.join()
 
 
 @pytest.mark.sqlite
-def test_no_waiting_returns_at_once(provider: Provider) -> None:
-    provider.behave(doing.hangs)
+def test_no_waiting_returns_before_the_outcome(provider: Provider) -> None:
+    provider.behave(behaviours.hangs)
     with sender.no_waiting():
         assert confirm().status in (MessageStatus.PENDING, MessageStatus.SENDING)
-    provider.over.set()
+    provider.is_over.set()
 
 
 @pytest.mark.sqlite
 def test_concurrent_confirms_send_one_sms(provider: Provider) -> None:
     order = make_order()
-    theirs = [Order.objects.get(pk=order.pk) for _ in range(2)]
-    outcomes = at_once(lambda mine: mine.transition_to(OrderStatus.CONFIRMED), theirs)
+    copies = [Order.objects.get(pk=order.pk) for _ in range(2)]
+    outcomes = run_concurrently(lambda copy: copy.transition_to(OrderStatus.CONFIRMED), copies)
     assert outcomes.count("invalid_transition") == 1
-    assert (len(provider.asked), NotificationHistory.objects.count()) == (1, 1)
+    assert (len(provider.requests), NotificationHistory.objects.count()) == (1, 1)
 
 
 @pytest.mark.sqlite
@@ -136,11 +136,14 @@ def test_text_is_rendered_when_sent() -> None:
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize(
-    ("answer", "order", "reason", "asked"),
-    [(says(400), OrderStatus.CONFIRMED, Reason.REFUSED, 1), (says(200), OrderStatus.DELIVERED, Reason.OVERTAKEN, 0)],
+    ("answer", "order", "reason", "requests"),
+    [
+        (answers(400), OrderStatus.CONFIRMED, Reason.REFUSED, 1),
+        (answers(200), OrderStatus.DELIVERED, Reason.OVERTAKEN, 0),
+    ],
 )
 def test_retry_without_acceptance_stays_unknown(
-    provider: Provider, answer: Any, order: str, reason: Reason, asked: int
+    provider: Provider, answer: Any, order: str, reason: Reason, requests: int
 ) -> None:
     provider.behave(answer)
     row = make_message(
@@ -149,30 +152,30 @@ def test_retry_without_acceptance_stays_unknown(
     sender.deliver_one(row.pk)
     row.refresh_from_db()
     assert (row.status, row.status_reason, row.recipient) == (MessageStatus.UNKNOWN, reason, "+886987654321")
-    assert len(provider.asked) == asked
+    assert len(provider.requests) == requests
 
 
 @pytest.mark.sqlite
 def test_retry_keeps_text_and_number(provider: Provider) -> None:
     row = make_message(attempts=1, gateway="http", content="the first text", recipient="+886987654321")
     sender.deliver_one(row.pk)
-    (asked,) = provider.asked
-    assert (asked.headers["Idempotency-Key"], asked.body["message"]) == (str(row.pk), "the first text")
-    assert asked.body["phone"] == "+886987654321"
+    (request,) = provider.requests
+    assert (request.headers["Idempotency-Key"], request.body["message"]) == (str(row.pk), "the first text")
+    assert request.body["phone"] == "+886987654321"
 
 
 @pytest.mark.sqlite
 def test_raising_gateway_leaves_message_unknown(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def breaks(*args: Any) -> None:
+    def break_down(*args: Any) -> None:
         raise KeyError(args)
 
-    monkeypatch.setattr(Memory, "transmit", breaks)
+    monkeypatch.setattr(Memory, "transmit", break_down)
     row = confirm()
     assert (row.status, row.status_reason) == (MessageStatus.UNKNOWN, Reason.INTERRUPTED)
     assert row.error_message == "The gateway broke: KeyError."
-    assert ("in breaks" in caplog.text, row.content in caplog.text) == (True, False)
+    assert ("in break_down" in caplog.text, row.content in caplog.text) == (True, False)
 
 
 @pytest.mark.sqlite
@@ -207,8 +210,8 @@ def test_logs_mask_numbers(provider: Provider, caplog: pytest.LogCaptureFixture)
     caplog.set_level("DEBUG")
     confirm(phone="0912-345-678")
     assert "0912-***-678" in caplog.text
-    ours = [record for record in caplog.records if not record.name.startswith("django.db")]
-    assert not [record for record in ours if "912345678" in record.getMessage().replace("-", "")]
+    own_records = [record for record in caplog.records if not record.name.startswith("django.db")]
+    assert not [record for record in own_records if "912345678" in record.getMessage().replace("-", "")]
 
 
 @pytest.mark.sqlite
@@ -253,17 +256,19 @@ def test_turned_away_sends_a_correction() -> None:
     order.transition_to(OrderStatus.DELIVERING)
     assert ["臨時先離開" in sent.text for sent in Memory.outbox] == [False, True]
     happened = NotificationHistory.objects.order_by("created_at").values_list("happened_at", flat=True)
-    fresh = timedelta(minutes=10), timedelta(minutes=30)
-    assert [sent.valid_until for sent in Memory.outbox] == [at + long for at, long in zip(happened, fresh, strict=True)]
+    lifetimes = timedelta(minutes=10), timedelta(minutes=30)
+    assert [sent.valid_until for sent in Memory.outbox] == [
+        at + lifetime for at, lifetime in zip(happened, lifetimes, strict=True)
+    ]
 
 
 def test_server_leaves_large_batches_to_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "MAX_AT_ONCE", 2)
     orders = [make_order() for _ in range(3)]
-    with sender.collecting() as told, transaction.atomic():
+    with sender.collect_outcomes() as collected, transaction.atomic():
         for order in orders:
             order.transition_to(OrderStatus.CONFIRMED)
-    assert sorted(row.status for row in told) == ["pending", "sent", "sent"]
+    assert sorted(row.status for row in collected) == ["pending", "sent", "sent"]
     assert sorted(NotificationHistory.objects.values_list("status", flat=True)) == ["pending", "sent", "sent"]
     call_command("send_pending_sms")
     assert not NotificationHistory.objects.exclude(status="sent").exists()
@@ -316,7 +321,7 @@ def test_new_date_is_sent_after_a_resend() -> None:
     assert NotificationHistory.objects.filter(order=order).count() == 3
 
 
-def test_sender_error_does_not_fail_the_order(settings: Any) -> None:
+def test_order_is_confirmed_despite_sender_error(settings: Any) -> None:
     order = make_order()
     with mock.patch.object(sender, "submit", side_effect=RuntimeError("no threads")):
         order.transition_to(OrderStatus.CONFIRMED)

@@ -21,7 +21,7 @@ from notifications.tests.test_sender import confirm
 from notifications.timeline import next_step
 from orders.models import Order
 from orders.states import OrderStatus
-from orders.tests.factories import TODAY, make_order, turn
+from orders.tests.factories import TODAY, make_order, set_switch
 from web import flags
 
 MOBILE, LANDLINE = "+886912345678", "+886229300016"
@@ -37,7 +37,7 @@ def message(
 
 
 @pytest.mark.parametrize(
-    ("kind", "true"),
+    ("kind", "statuses"),
     [
         (MessageKind.ORDER_CONFIRMED, {OrderStatus.CONFIRMED, OrderStatus.ASSIGNED, OrderStatus.DELIVERING}),
         (MessageKind.DRIVER_ON_THE_WAY, {OrderStatus.DELIVERING}),
@@ -46,11 +46,13 @@ def message(
         (MessageKind.ORDER_DELIVERED, {OrderStatus.DELIVERED}),
     ],
 )
-def test_a_message_is_true_while(kind: str, true: set[str]) -> None:
-    assert {status for status in OrderStatus if sending_rules.blocked_by(message(kind, status)) is None} == true
+def test_message_is_sent_only_in_some_statuses_of_its_order(kind: str, statuses: set[str]) -> None:
+    assert {
+        status for status in OrderStatus if sending_rules.blocking_verdict(message(kind, status)) is None
+    } == statuses
 
 
-def suppressed(reason: Reason) -> sending_rules.Verdict:
+def suppressed_verdict(reason: Reason) -> sending_rules.Verdict:
     return sending_rules.Verdict(MessageStatus.SUPPRESSED, reason)
 
 
@@ -66,17 +68,17 @@ DELIVERED = (MessageKind.ORDER_DELIVERED, OrderStatus.DELIVERED)
         (message(), {"order.customer_id": 2}, OVERTAKEN, OVERTAKEN),
         (message(), {"order.attempt": 2}, OVERTAKEN, OVERTAKEN),
         (message(*DELIVERED), {"happened_at": timezone.now() - timedelta(hours=9)}, None, None),
-        (message(sms_opt_out=True), {}, suppressed(Reason.OPT_OUT), None),
-        (message(sms_confirmed=False), {}, suppressed(Reason.OPT_OUT), None),
+        (message(sms_opt_out=True), {}, suppressed_verdict(Reason.OPT_OUT), None),
+        (message(sms_confirmed=False), {}, suppressed_verdict(Reason.OPT_OUT), None),
         (message(sms_delivered=False, sms_arriving=False), {}, None, None),
-        (message(), {"template.is_on": False}, suppressed(Reason.SWITCHED_OFF), None),
+        (message(), {"template.is_on": False}, suppressed_verdict(Reason.SWITCHED_OFF), None),
         *(
-            (message(phone=phone), {}, suppressed(Reason.NO_MOBILE), suppressed(Reason.NO_MOBILE))
+            (message(phone=phone), {}, suppressed_verdict(Reason.NO_MOBILE), suppressed_verdict(Reason.NO_MOBILE))
             for phone in ("", LANDLINE, "+886229300016;ext=29", "+8613800138000")
         ),
         (message(phone=LANDLINE, phone2=MOBILE), {}, None, None),
         *(
-            (message(), {"template.body_zh": body}, suppressed(reason), suppressed(reason))
+            (message(), {"template.body_zh": body}, suppressed_verdict(reason), suppressed_verdict(reason))
             for body, reason in (
                 ("請看 https://bit.ly/x", Reason.NOT_REGISTERED),
                 ("電話 ０９１２－３４５－６７８", Reason.NOT_REGISTERED),
@@ -89,11 +91,11 @@ def test_rules_block_messages_and_some_can_be_overruled(
     row: NotificationHistory, changes: dict[str, Any], verdict: object, overruled: object
 ) -> None:
     for name, value in changes.items():
-        *of, column = name.split(".")
-        setattr(getattr(row, of[0]) if of else row, column, value)
-    assert sending_rules.blocked_by(row) == verdict
+        *path, column = name.split(".")
+        setattr(getattr(row, path[0]) if path else row, column, value)
+    assert sending_rules.blocking_verdict(row) == verdict
     row.overruled = True
-    assert sending_rules.blocked_by(row) == overruled
+    assert sending_rules.blocking_verdict(row) == overruled
 
 
 def test_first_mobile_is_the_recipient() -> None:
@@ -101,7 +103,7 @@ def test_first_mobile_is_the_recipient() -> None:
 
 
 @pytest.mark.parametrize("kind", MessageKind)
-def test_every_kind_has_its_rules(kind: MessageKind) -> None:
+def test_every_kind_has_a_switch_and_statuses(kind: MessageKind) -> None:
     assert hasattr(Customer(), sending_rules.SWITCH[kind])
     assert sending_rules.TRUE_WHILE[kind]
 
@@ -112,43 +114,46 @@ def test_message_about_a_past_day_is_outdated(kind: MessageKind, monkeypatch: py
     row = message(kind)
     assert row.order
     row.order.scheduled_date = timezone.localdate()
-    assert sending_rules.blocked_by(row) is None
+    assert sending_rules.blocking_verdict(row) is None
     row.order.scheduled_date -= timedelta(days=1)
-    assert sending_rules.blocked_by(row) == OVERTAKEN
+    assert sending_rules.blocking_verdict(row) == OVERTAKEN
 
 
 @pytest.mark.parametrize(
     ("kind", "minutes"),
     [(MessageKind.DRIVER_ARRIVING, 10), (MessageKind.DRIVER_ON_THE_WAY, 30), (MessageKind.DRIVER_TURNED_AWAY, 30)],
 )
-def test_old_event_is_outdated(kind: MessageKind, minutes: int) -> None:
+def test_message_about_an_old_event_is_outdated(kind: MessageKind, minutes: int) -> None:
     status = max(sending_rules.TRUE_WHILE[kind])
     row = message(kind, status)
     row.happened_at = timezone.now() - timedelta(minutes=minutes, seconds=-5)
-    assert sending_rules.blocked_by(row) is None
+    assert sending_rules.blocking_verdict(row) is None
     row.happened_at -= timedelta(seconds=10)
-    assert sending_rules.blocked_by(row) == OVERTAKEN
+    assert sending_rules.blocking_verdict(row) == OVERTAKEN
 
 
-def test_unregistered_link_is_suppressed(settings: Any) -> None:
+def test_message_with_unregistered_link_is_suppressed(settings: Any) -> None:
     settings.SMS_LINK_HOSTS = ["lg.tw"]
     row = message(MessageKind.DRIVER_ON_THE_WAY, OrderStatus.DELIVERING)
-    assert sending_rules.blocked_by(row) == suppressed(Reason.NOT_REGISTERED)
+    assert sending_rules.blocking_verdict(row) == suppressed_verdict(Reason.NOT_REGISTERED)
 
 
 def test_email_is_used_without_a_mobile() -> None:
-    assert sending_rules.blocked_by(message(phone=LANDLINE, email="wang@example.org")) is None
-    assert sending_rules.way_to(Customer(phone=LANDLINE, email="w@example.org")) == (MessageType.EMAIL, "w@example.org")
-    assert sending_rules.way_to(Customer(phone=MOBILE, email="w@example.org")) == (MessageType.SMS, MOBILE)
-    assert sending_rules.way_to(Customer(phone=LANDLINE)) == (MessageType.SMS, "")
+    assert sending_rules.blocking_verdict(message(phone=LANDLINE, email="wang@example.org")) is None
+    assert sending_rules.choose_recipient(Customer(phone=LANDLINE, email="w@example.org")) == (
+        MessageType.EMAIL,
+        "w@example.org",
+    )
+    assert sending_rules.choose_recipient(Customer(phone=MOBILE, email="w@example.org")) == (MessageType.SMS, MOBILE)
+    assert sending_rules.choose_recipient(Customer(phone=LANDLINE)) == (MessageType.SMS, "")
 
 
 @pytest.mark.parametrize("kind", MessageKind)
-def test_quiet_hours_allow_only_messages_about_the_driver(settings: Any, kind: MessageKind) -> None:
+def test_quiet_hours_delay_all_but_arrival_turn_away_and_delivery(settings: Any, kind: MessageKind) -> None:
     settings.SMS_QUIET_HOURS = "21:00-08:00"
     row = NotificationHistory(kind=kind)
     with time_machine.travel(datetime(2026, 11, 23, 14, tzinfo=UTC), tick=False):  # 22:00 in Taipei
-        waits = sending_rules.not_before(row)
+        waits = sending_rules.earliest_time(row)
     exempt = {MessageKind.DRIVER_ARRIVING, MessageKind.DRIVER_TURNED_AWAY, MessageKind.ORDER_DELIVERED}
     assert waits == (None if kind in exempt else datetime(2026, 11, 24, 0, tzinfo=UTC))
 
@@ -156,7 +161,8 @@ def test_quiet_hours_allow_only_messages_about_the_driver(settings: Any, kind: M
 def test_email_ignores_quiet_hours(settings: Any) -> None:
     settings.SMS_QUIET_HOURS = "00:00-23:59"
     assert (
-        sending_rules.not_before(NotificationHistory(kind=MessageKind.ORDER_CONFIRMED, type=MessageType.EMAIL)) is None
+        sending_rules.earliest_time(NotificationHistory(kind=MessageKind.ORDER_CONFIRMED, type=MessageType.EMAIL))
+        is None
     )
 
 
@@ -164,9 +170,9 @@ def test_email_ignores_quiet_hours(settings: Any) -> None:
 def test_failed_message_is_outdated_by_a_later_one() -> None:
     failed = make_message(MessageStatus.FAILED)
     failed.template = MessageTemplate(kind=failed.kind)
-    assert sending_rules.blocked_by(failed) is None
+    assert sending_rules.blocking_verdict(failed) is None
     make_message(order=failed.order)
-    assert sending_rules.blocked_by(failed) == OVERTAKEN
+    assert sending_rules.blocking_verdict(failed) == OVERTAKEN
 
 
 @pytest.mark.django_db
@@ -174,8 +180,8 @@ def test_only_the_last_new_date_is_sent() -> None:
     first = make_message(order=make_quiet_order(), kind=MessageKind.ORDER_RESCHEDULED)
     last = make_message(order=first.order, kind=MessageKind.ORDER_RESCHEDULED)
     first.template = last.template = MessageTemplate(kind=MessageKind.ORDER_RESCHEDULED)
-    assert sending_rules.blocked_by(first) == OVERTAKEN
-    assert sending_rules.blocked_by(last) is None
+    assert sending_rules.blocking_verdict(first) == OVERTAKEN
+    assert sending_rules.blocking_verdict(last) is None
 
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -199,15 +205,17 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
         ("", at(23, 3), None),
     ],
 )
-def test_end_of_quiet_hours(settings: Any, hours: str, moment: datetime, ends: datetime | None) -> None:
+def test_quiet_hours_end_at_the_configured_time(
+    settings: Any, hours: str, moment: datetime, ends: datetime | None
+) -> None:
     settings.SMS_QUIET_HOURS = hours
-    assert sending_rules.night_ends(moment) == ends
+    assert sending_rules.end_of_quiet_hours(moment) == ends
 
 
 @pytest.mark.parametrize("hours", ["21:00", "night", "25:00-08:00", "21:00-08:00-09:00", "08:00-08:00"])
 def test_invalid_quiet_hours_raise(settings: Any, hours: str) -> None:
     settings.SMS_QUIET_HOURS = hours
-    with pytest.raises(ValueError, match="format|unconverted"):
+    with pytest.raises(ValueError, match="format|unconverted|quiet hours"):
         sending_rules.quiet_hours()
 
 
@@ -225,20 +233,20 @@ def test_message_waits_for_end_of_quiet_hours(settings: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_message_about_the_driver_ignores_quiet_hours(settings: Any) -> None:
+def test_arrival_message_ignores_quiet_hours(settings: Any) -> None:
     settings.SMS_QUIET_HOURS = "21:00-08:00"
     with time_machine.travel(at(23, 22, 30), tick=False):
         make_quiet_order(OrderStatus.DELIVERING).transition_to(OrderStatus.ARRIVING)
     assert len(Memory.outbox) == 1
 
 
-# `sms_notifications` off: everything waits and says why, and goes out when it is on again, if it is still true.
+# While the switch `sms_notifications` is off, messages wait. When it is on again, those that are still true are sent.
 
 
 @pytest.fixture
 def _switched_off(all_switches_on: None, transactional_db: None) -> None:
     Memory.outbox.clear()
-    turn(flags.SMS, False)
+    set_switch(flags.SMS, False)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -246,7 +254,7 @@ def _switched_off(all_switches_on: None, transactional_db: None) -> None:
 def test_messages_wait_until_sms_are_switched_on() -> None:
     rows = [confirm(phone="0912-345-678"), confirm(phone="", email="w@example.tw")]
     assert ([row.status for row in rows], Memory.outbox) == ([MessageStatus.PENDING] * 2, [])
-    turn(flags.SMS, True)
+    set_switch(flags.SMS, True)
     for row in rows:
         row.refresh_from_db()
     assert ([row.status for row in rows], len(Memory.outbox)) == ([MessageStatus.SENT] * 2, 1)
@@ -258,7 +266,7 @@ def test_outdated_messages_are_not_sent_after_switching_on() -> None:
     row = confirm()
     assert row.order is not None
     Order.objects.get(pk=row.order.pk).transition_to(OrderStatus.CANCELLED, reason="x")
-    turn(flags.SMS, True)
+    set_switch(flags.SMS, True)
     row.refresh_from_db()
     assert (row.status, row.status_reason, Memory.outbox) == (MessageStatus.CANCELLED, Reason.OVERTAKEN, [])
 
@@ -267,7 +275,7 @@ def test_outdated_messages_are_not_sent_after_switching_on() -> None:
 @pytest.mark.usefixtures("_switched_off")
 def test_waiting_message_shows_reason(settings: Any) -> None:
     settings.LANGUAGE_CODE = "en"
-    assert next_step(confirm()).words == "Waiting until messages are turned on again."
+    assert next_step(confirm()).sentence == "Waiting until messages are turned on again."
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,30 +16,28 @@ from notifications.texts import Preview
 from orders.models import Order, TimeSlot
 
 
-def rendered(kind: str, language: str = "zh-hant", template: MessageTemplate | None = None, **fields: Any) -> str:
+def render(kind: str, language: str = "zh-hant", template: MessageTemplate | None = None, **fields: Any) -> str:
     usual: dict[str, Any] = {"order_number": "1234-5674", "scheduled_date": date(2026, 11, 23), "time_slot": "morning"}
     row = NotificationHistory(kind=kind, customer=Customer(language=language), order=Order(**(usual | fields)))
     row.template = template or MessageTemplate(kind=kind)
     return row.render()
 
 
-def test_confirmed_in_chinese() -> None:
+def test_confirmation_is_rendered_in_chinese() -> None:
     expected = "【幸福氣】您的瓦斯訂單 1234-5674 已確認。預計送達時間：11/23 上午"
-    assert rendered(MessageKind.ORDER_CONFIRMED) == expected
+    assert render(MessageKind.ORDER_CONFIRMED) == expected
 
 
-def test_confirmed_in_english() -> None:
-    assert (
-        rendered(MessageKind.ORDER_CONFIRMED, "en") == "【幸福氣】Gas order 1234-5674 is confirmed for 11/23 morning."
-    )
+def test_confirmation_is_rendered_in_english() -> None:
+    assert render(MessageKind.ORDER_CONFIRMED, "en") == "【幸福氣】Gas order 1234-5674 is confirmed for 11/23 morning."
 
 
 def test_any_time_is_left_out() -> None:
-    assert rendered(MessageKind.ORDER_CONFIRMED, time_slot="anytime").endswith("11/23")
+    assert render(MessageKind.ORDER_CONFIRMED, time_slot="anytime").endswith("11/23")
 
 
-def test_an_unknown_language_is_chinese() -> None:
-    assert rendered(MessageKind.ORDER_DELIVERED, "fr") == rendered(MessageKind.ORDER_DELIVERED)
+def test_unknown_language_gets_chinese_text() -> None:
+    assert render(MessageKind.ORDER_DELIVERED, "fr") == render(MessageKind.ORDER_DELIVERED)
 
 
 @pytest.mark.parametrize("language", texts.TEXTS)
@@ -49,7 +47,7 @@ def test_every_time_slot_has_a_text(language: str) -> None:
 
 def every_text(**fields: Any) -> list[str]:
     return [
-        rendered(kind, language, scheduled_date=date(2026, 12, 31), time_slot=slot, order_number="8888-8888", **fields)
+        render(kind, language, scheduled_date=date(2026, 12, 31), time_slot=slot, order_number="8888-8888", **fields)
         for kind in MessageKind
         for language in texts.TEXTS
         for slot in TimeSlot
@@ -62,18 +60,18 @@ def test_longest_default_texts_fit_one_segment(settings: Any, eta: datetime | No
     assert [text for text in every_text(eta=eta) if carrier_rules.segments(text) > 1] == []
 
 
-def test_check_uses_the_longest_text(settings: Any) -> None:
+def test_max_default_segments_counts_the_longest_text(settings: Any) -> None:
     settings.TRACKING_URL = "https://lg.tw/t/"
     longest = max([*every_text(), *every_text(eta=datetime(2026, 12, 31, 6, tzinfo=UTC))], key=len)
     settings.SMS_SENDER += "氣" * (70 - len(longest))
-    assert texts.segments_at_worst(settings.TRACKING_URL) == 1
+    assert texts.max_default_segments(settings.TRACKING_URL) == 1
     settings.SMS_SENDER += "氣"
-    assert texts.segments_at_worst(settings.TRACKING_URL) == 2
+    assert texts.max_default_segments(settings.TRACKING_URL) == 2
 
 
 def test_on_the_way_has_time_and_link(settings: Any) -> None:
     settings.TRACKING_URL = "https://lg.tw/t/"
-    text = rendered(MessageKind.DRIVER_ON_THE_WAY, eta=datetime(2026, 11, 23, 6, 30, tzinfo=UTC), tracking_token="abc")
+    text = render(MessageKind.DRIVER_ON_THE_WAY, eta=datetime(2026, 11, 23, 6, 30, tzinfo=UTC), tracking_token="abc")
     assert text == "【幸福氣】司機已出發，訂單 1234-5674 預計 14:30 送達。即時位置 https://lg.tw/t/abc"
 
 
@@ -82,18 +80,18 @@ def test_on_the_way_has_time_and_link(settings: Any) -> None:
     [("zh-hant", "morning", " 上午 "), ("zh-hant", "anytime", " 今天 "), ("en", "evening", " this evening:")],
 )
 def test_on_the_way_without_eta_has_part_of_day(language: str, slot: str, expected: str) -> None:
-    assert expected in rendered(MessageKind.DRIVER_ON_THE_WAY, language, time_slot=slot)
+    assert expected in render(MessageKind.DRIVER_ON_THE_WAY, language, time_slot=slot)
 
 
 def test_custom_text_begins_with_sender() -> None:
     template = MessageTemplate(kind=MessageKind.ORDER_DELIVERED, body_zh="訂單 {order_number} 送到了")
-    assert rendered(MessageKind.ORDER_DELIVERED, template=template) == "【幸福氣】訂單 1234-5674 送到了"
+    assert render(MessageKind.ORDER_DELIVERED, template=template) == "【幸福氣】訂單 1234-5674 送到了"
 
 
 @pytest.mark.parametrize("body", ["{order_number.__class__}", "{0}", "{nobody}", "{order_number!r}", "{", "{{x}}"])
 def test_custom_text_is_not_evaluated(body: str) -> None:
     template = MessageTemplate(kind=MessageKind.ORDER_DELIVERED, body_zh=body)
-    assert rendered(MessageKind.ORDER_DELIVERED, template=template) == "【幸福氣】" + body
+    assert render(MessageKind.ORDER_DELIVERED, template=template) == "【幸福氣】" + body
 
 
 def problems(body: str, kind: MessageKind = MessageKind.ORDER_DELIVERED) -> list[str]:
@@ -108,7 +106,7 @@ def test_default_texts_have_no_problems(kind: MessageKind, language: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("body", "named"),
+    ("body", "expected"),
     [
         ("{nobody}", "“{nobody}” is not a placeholder. You can use: {order_number}, {scheduled_date}, {tracking_url}."),
         ("{order_number.__class__}", "“{order_number.__class__}” is not a placeholder"),
@@ -120,15 +118,15 @@ def test_default_texts_have_no_problems(kind: MessageKind, language: str) -> Non
         ("{eta}", "“{eta}” is not a placeholder"),
         ("請電 0912-345-678", "“0912-345-678” looks like a telephone number"),
         ("https://bit.ly/x", "“bit.ly” is not a registered link"),
-        ("【幸福氣】已送達", "Leave out the name in 【】"),
-        ("瓦" * 197, "At its longest this text takes 4 segments."),
+        ("【幸福氣】已送達", "Please remove 【】 and the name inside"),
+        ("瓦" * 197, "With the longest values this text takes 4 segments."),
     ],
 )
-def test_problem_names_its_cause(body: str, named: str) -> None:
-    assert problems(body)[0].startswith(named)
+def test_problem_names_its_cause(body: str, expected: str) -> None:
+    assert problems(body)[0].startswith(expected)
 
 
-def test_eta_is_allowed_once_the_driver_left() -> None:
+def test_eta_is_allowed_for_driver_on_the_way() -> None:
     assert problems("{eta}", MessageKind.DRIVER_ON_THE_WAY) == []
 
 
@@ -236,7 +234,7 @@ def test_more_than_three_segments_are_too_long() -> None:
         ("", ""),
     ],
 )
-def test_mask(recipient: str, shown: str) -> None:
+def test_recipient_is_masked(recipient: str, shown: str) -> None:
     assert mask(recipient) == shown
 
 
@@ -255,7 +253,7 @@ def test_mask(recipient: str, shown: str) -> None:
         ("0836-22001, (0836)22-001, +886 836 22001", "0836-***-001, 0836-***-001, 0836-***-001"),
         ("0826 66001, 037-32-0001, 089 320 001", "0826-***-001, 037-***-001, 089-***-001"),
         ("07012345678, 070-1234-5678, +886 70 1234 5678", "070-***-678, 070-***-678, 070-***-678"),
-        ("0836-2201, 0826-6601", "0836-2201, 0826-6601"),  # orders
+        ("0836-2201, 0826-6601", "0836-2201, 0826-6601"),  # order numbers
         (r"said\n0912345678\t0223456789\r+886912345678", r"said\n0912-***-678\t02-***-789\r0912-***-678"),
         ("4821-7736 on 2026-11-23 09:12:34.567890", "4821-7736 on 2026-11-23 09:12:34.567890"),
         ("0821-7736, 0234-5678, order 8217736", "0821-7736, 0234-5678, order 8217736"),
@@ -269,7 +267,7 @@ def test_mask(recipient: str, shown: str) -> None:
         ("a0912345678b091234567890", "a0912345678b091234567890"),
     ],
 )
-def test_mask_numbers(text: str, shown: str) -> None:
+def test_telephone_numbers_in_text_are_masked(text: str, shown: str) -> None:
     assert mask_numbers(text) == shown
 
 
@@ -294,16 +292,16 @@ def test_mask_numbers(text: str, shown: str) -> None:
         ("🔥" * 36, 2),
     ],
 )
-def test_count(text: str, expected: int) -> None:
+def test_segments_are_counted(text: str, expected: int) -> None:
     assert carrier_rules.segments(text) == expected
 
 
 def test_escaped_character_is_not_split() -> None:
-    # 152 + 2 do not fit into the first part of 153; nor 152 + 2 into the second.
+    # “€” takes two units. After 152 units it fits neither into the first part of 153 units nor into the second.
     assert carrier_rules.segments(("a" * 152 + "€") + ("a" * 150 + "€") + "a") == 3
 
 
 def test_emoji_is_not_split() -> None:
-    # 67 units hold 33 emoji, and one unit stays empty.
+    # A part of 67 units holds 33 emoji, and one unit stays empty.
     assert carrier_rules.segments("🔥" * 66) == 2
     assert carrier_rules.segments("🔥" * 67) == 3

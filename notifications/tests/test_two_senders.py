@@ -1,4 +1,4 @@
-"""Several `send_pending_sms` processes at the same time. The provider tells them apart by their API keys."""
+"""Several `send_pending_sms` processes at the same time. Each has an API key of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from notifications.models import NotificationHistory
 from notifications.states import MessageStatus
 from notifications.tests import child
 from notifications.tests.factories import make_message
-from notifications.tests.provider import ACCEPTS, Behaviour, Handler, Provider, says
+from notifications.tests.provider import ACCEPTS, Behaviour, Handler, Provider, answers
 
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 LONG_AGO = timezone.now() - timedelta(hours=1)
@@ -43,7 +43,7 @@ def start_two() -> Iterator[Start]:
 
 @pytest.fixture
 def gate(provider: Provider, settings: Any) -> threading.Event:
-    """The provider accepts requests, but answers only once this event is set."""
+    """The provider reads requests, but answers only once this event is set."""
     settings.SMS_TIMEOUT_SECONDS, gate = 30, threading.Event()
 
     def behave(handler: Handler) -> None:
@@ -57,65 +57,66 @@ def gate(provider: Provider, settings: Any) -> threading.Event:
 
 def shares(provider: Provider) -> Counter[str]:
     """Counts requests by process."""
-    return Counter(asked.headers["Authorization"] for asked in list(provider.asked))
+    return Counter(request.headers["Authorization"] for request in list(provider.requests))
 
 
 def keys(provider: Provider) -> list[str]:
-    return [asked.headers["Idempotency-Key"] for asked in provider.asked]
+    return [request.headers["Idempotency-Key"] for request in provider.requests]
 
 
 def statuses() -> Counter[str]:
     return Counter(Rows.values_list("status", flat=True))
 
 
-def test_two_at_once_share_the_work_and_send_nothing_twice(
+def test_two_processes_share_the_work_and_send_nothing_twice(
     provider: Provider, gate: threading.Event, start_two: Start, settings: Any
 ) -> None:
     rows = [make_message() for _ in range(settings.SMS_WORKERS * 3)]
-    # One alone cannot go past its first eight: the rest is there for the other, however late that comes.
+    # Until the gate opens, a process cannot get beyond its first SMS_WORKERS messages. So the other finds some, however
+    # late it starts.
     processes = start_two("send_pending_sms")
     wait_for(lambda: len(shares(provider)) == 2)
     gate.set()
-    ended = [child.end(process) for process in processes]
-    assert [code for code, _ in ended] == [0, 0], ended
+    results = [child.end(process) for process in processes]
+    assert [code for code, _ in results] == [0, 0], results
     assert (len(keys(provider)), set(keys(provider))) == (len(rows), {str(row.pk) for row in rows})
     assert statuses() == {MessageStatus.SENT: len(rows)}
-    for number, (_, said) in enumerate(ended):
-        assert f"sent {shares(provider)[f'Bearer key-{number}']}, failed 0, unknown 0" in said
+    for number, (_, output) in enumerate(results):
+        assert f"sent {shares(provider)[f'Bearer key-{number}']}, failed 0, unknown 0" in output
 
 
 @pytest.mark.long
-def test_sigterm_to_two_at_work_loses_nothing_and_begins_nothing(
+def test_sigterm_finishes_started_sendings_and_loses_nothing(
     provider: Provider, gate: threading.Event, start_two: Start, settings: Any
 ) -> None:
     rows = [make_message(created_at=LONG_AGO) for _ in range(settings.SMS_WORKERS * 6)]
     services = start_two("send_pending_sms", "--loop")
-    wait_for(lambda: len(provider.asked) == settings.SMS_WORKERS * 2)
+    wait_for(lambda: len(provider.requests) == settings.SMS_WORKERS * 2)
     for service in services:
         service.send_signal(signal.SIGTERM)
     gate.set()
-    ended = [child.end(service) for service in services]
-    assert [code for code, _ in ended] == [0, 0], ended
+    results = [child.end(service) for service in services]
+    assert [code for code, _ in results] == [0, 0], results
     sent = len(keys(provider))
     assert (len(set(keys(provider))), len(shares(provider))) == (sent, 2)
-    # What was begun is finished; a sender may have begun its next before it was told.
+    # Started sendings are finished. A sender may have started its next one before the signal arrived.
     assert sent <= settings.SMS_WORKERS * 4
     assert statuses() == {MessageStatus.SENT: sent, MessageStatus.PENDING: len(rows) - sent}
 
 
-class Busy:
-    """Answers when `allowed` requests are there together and no more came for a moment; `most` is how many were."""
+class ConnectionCounter:
+    """Answers once `allowed` requests are open, after a pause for more. `max_open`: how many were open at once."""
 
     def __init__(self, allowed: int, answer: Behaviour) -> None:
         self.allowed, self.answer = allowed, answer
-        self.open = self.most = 0
+        self.open = self.max_open = 0
         self.lock, self.full = threading.Lock(), threading.Event()
 
     def __call__(self, handler: Handler) -> None:
         with self.lock:
             self.open += 1
-            self.most = max(self.most, self.open)
-        if self.most >= self.allowed:
+            self.max_open = max(self.max_open, self.open)
+        if self.max_open >= self.allowed:
             self.full.set()
         self.full.wait(20)
         handler.pause(0.3)
@@ -125,17 +126,17 @@ class Busy:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("first", "stand_in"), [("mitake", ""), ("every8d", "mitake")])
+@pytest.mark.parametrize(("first", "fallback"), [("mitake", ""), ("every8d", "mitake")])
 def test_no_more_connections_are_open_than_the_provider_allows(
-    provider: Provider, settings: Any, first: str, stand_in: str
+    provider: Provider, settings: Any, first: str, fallback: str
 ) -> None:
-    settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY = first, stand_in
+    settings.SMS_GATEWAY, settings.SMS_FALLBACK_GATEWAY = first, fallback
     settings.SMS_WORKERS, settings.SMS_TIMEOUT_SECONDS = 30, 20
     settings.MITAKE_URL, settings.EVERY8D_URL = provider.url, "http://127.0.0.1:9/"
     settings.MITAKE_USERNAME = settings.EVERY8D_UID = settings.MITAKE_PASSWORD = settings.EVERY8D_PASSWORD = "x"
-    busy = Busy(15, says(200, "[1]\r\nmsgid=1\r\nstatuscode=1\r\nAccountPoint=9\r\n"))
-    provider.behave(busy)
+    counter = ConnectionCounter(15, answers(200, "[1]\r\nmsgid=1\r\nstatuscode=1\r\nAccountPoint=9\r\n"))
+    provider.behave(counter)
     for _ in range(40):
         make_message()
-    code, said = child.end(child.start("manage.py", "send_pending_sms"))
-    assert (code, "sent 40" in said, busy.most) == (0, True, 15), said
+    code, output = child.end(child.start("manage.py", "send_pending_sms"))
+    assert (code, "sent 40" in output, counter.max_open) == (0, True, 15), output

@@ -16,10 +16,10 @@ from customers.models import Customer
 from orders.models import Order, Priority
 from orders.states import OrderStatus
 
-# Orders shown on a customer's page.
-RECENT = 10
-# CSS classes of `web/static/web/admin.css`. The SMS list uses the same ones.
-COLOUR = {
+# Number of orders that a customer's page lists.
+MAX_RECENT = 10
+# The CSS class of each status, from `web/static/web/admin.css`. The SMS list uses the same classes.
+BADGE_CLASS = {
     OrderStatus.PENDING: "waiting", OrderStatus.CONFIRMED: "plain", OrderStatus.ASSIGNED: "plain",
     OrderStatus.DELIVERING: "moving", OrderStatus.ARRIVING: "moving", OrderStatus.DELIVERED: "good",
     OrderStatus.FAILED: "bad", OrderStatus.CANCELLED: "over",
@@ -28,7 +28,7 @@ COLOUR = {
 
 def badge(status: str) -> SafeString:
     known = OrderStatus(status)
-    return format_html('<span class="badge {}">{}</span>', COLOUR[known], known.label)
+    return format_html('<span class="badge {}">{}</span>', BADGE_CLASS[known], known.label)
 
 
 def money(amount: int | None) -> str:
@@ -43,7 +43,7 @@ class OrderColumns:
         return format_html('{} <strong class="badge urgent">{}</strong>', badge(order.status), Priority.URGENT.label)
 
     @admin.display(description=_("customer"), ordering="customer__name")
-    def who(self, order: Order) -> str:
+    def customer_and_phone(self, order: Order) -> str:
         phone = phones.mask(order.customer.phone or order.customer.phone2)
         return format_html('{}<br><span class="narrow">{}</span>', order.customer.name, phone)
 
@@ -56,12 +56,12 @@ class OrderColumns:
         return money(order.amount_due)
 
     @admin.display(description=_("when"), ordering="scheduled_date")
-    def when(self, order: Order) -> str:
+    def date_and_slot(self, order: Order) -> str:
         day = f"{order.scheduled_date.month}/{order.scheduled_date.day}"
         return format_html('{}<br><span class="narrow">{}</span>', day, order.get_time_slot_display())
 
     @admin.display(description=_("driver, route"), ordering="driver__name")
-    def with_whom(self, order: Order) -> str:
+    def driver_and_route(self, order: Order) -> str:
         return format_html("{}<br>{}", order.driver or "–", order.route or "")
 
     @admin.display(description=_("age"), ordering="created_at")
@@ -71,14 +71,16 @@ class OrderColumns:
 
 @admin.display(description=_("recent orders"))
 def recent_orders(customer: Customer) -> str:
-    orders = customer.orders.order_by("-scheduled_date", "-id")[:RECENT]
+    orders = customer.orders.order_by("-scheduled_date", "-id")[:MAX_RECENT]
     rows = (
         (reverse("admin:orders_order_change", args=[order.pk]), order, order.scheduled_date, badge(order.status))
         for order in orders
     )
     links = format_html_join("", '<li><a href="{}">{}</a> {} {}</li>', rows)
-    whole = reverse("admin:orders_order_changelist") + f"?customer__id__exact={customer.pk}"
-    return format_html('<ul class="plain-list">{}<li><a href="{}">{}</a></li></ul>', links, whole, _("All orders"))
+    all_orders_url = reverse("admin:orders_order_changelist") + f"?customer__id__exact={customer.pk}"
+    return format_html(
+        '<ul class="plain-list">{}<li><a href="{}">{}</a></li></ul>', links, all_orders_url, _("All orders")
+    )
 
 
 CustomerAdmin.sections.append(recent_orders)

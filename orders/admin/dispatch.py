@@ -1,4 +1,4 @@
-"""Admin of drivers, each created with an account, and of routes with their stops."""
+"""Admin of drivers, which creates their accounts too, and of routes with their stops."""
 
 from __future__ import annotations
 
@@ -32,11 +32,21 @@ from orders.admin.order_moves import DriverForm, show_outcome
 from orders.models import Order
 from orders.models.order import VersionConflict
 from orders.states import OPEN
-from web.admin import BaseAdmin, BaseAdminForm, Button, Deactivation, Inline, ModelForm, actor, ask, user_of
+from web.admin import (
+    BaseAdmin,
+    BaseAdminForm,
+    Button,
+    Deactivation,
+    Inline,
+    ModelForm,
+    actor,
+    confirmation_page,
+    user_of,
+)
 
 
 class StopForm(ModelForm):
-    """`seen` is the stop number that the form displayed. A stop moved since then raises VersionConflict."""
+    """`seen` is the stop number that the form displayed. Saving raises VersionConflict if it has changed since then."""
 
     seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
@@ -64,7 +74,7 @@ class StopInline(Inline):
         return stops.order_by(F("stop_sequence").asc(nulls_last=True), "pk")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Orders are added to a route on the order's own page."""
+        """Orders join a route on their own page, not here."""
         return False
 
     has_delete_permission = has_add_permission
@@ -102,7 +112,7 @@ class RouteAdmin(BaseAdmin):
         return super().formfield_for_foreignkey(db_field, request, **({"queryset": active} | kwargs))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Route | None = None) -> Any:
-        """After creation, the "Assign to a driver" button changes the driver of the route and its orders together."""
+        """The driver of an existing route is read-only: the button “Assign to a driver” changes it with the orders."""
         return ("driver",) if obj else ()
 
     def get_inlines(self, request: HttpRequest, obj: Route | None) -> Any:
@@ -112,11 +122,14 @@ class RouteAdmin(BaseAdmin):
         for formset in formsets:
             formset.save(commit=False)  # writes nothing, but collects the changes for the admin's log
             moved = {stop.instance.pk: stop.cleaned_data for stop in formset.forms if stop.has_changed()}
-            for pk in sorted(moved):  # everything locks orders by ascending id, which prevents deadlocks
-                self.resequence(request, pk, moved[pk])
+            for pk in sorted(moved):  # all code locks orders by ascending id, which prevents deadlocks
+                self.move_stop(request, pk, moved[pk])
 
-    def resequence(self, request: HttpRequest, pk: int, submitted: dict[str, Any]) -> None:
-        """Raises VersionConflict if the stop moved since the form was displayed. The caller holds the route's lock."""
+    def move_stop(self, request: HttpRequest, pk: int, submitted: dict[str, Any]) -> None:
+        """Changes the stop number of one order. The caller holds the route's lock.
+
+        Raises VersionConflict if the number changed after the form was displayed.
+        """
         order = Order.objects.locked().get(pk=pk)
         if order.stop_sequence != submitted["seen"]:
             raise VersionConflict(order.version)
@@ -126,7 +139,7 @@ class RouteAdmin(BaseAdmin):
         return [Button(_("Assign to a driver"), reverse("admin:dispatch_route_assign", args=[obj.pk]), posts=False)]
 
     def assign_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Assigns the route, and its confirmed and assigned orders, to a driver."""
+        """GET displays the form; POST assigns the route, and its confirmed and assigned orders, to a driver."""
         route = get_object_or_404(Route, pk=pk)
         check_page(request.user, "dispatch.change_route")
         check_page(request.user, "orders.change_order")
@@ -137,7 +150,7 @@ class RouteAdmin(BaseAdmin):
             self.log_change(request, route, [{"changed": {"fields": ["driver"]}}])
             show_outcome(request, self, outcome, title)
             return redirect(back)
-        return ask(request, self, title=title, form=form, subjects=[route], back=back)
+        return confirmation_page(request, self, title=title, form=form, subjects=[route], back=back)
 
 
 FIELDS = ("name", "phone", "vehicle_plate", "is_active")
@@ -147,13 +160,15 @@ class NewDriverForm(BaseAdminForm):
     username = forms.CharField(
         label=_("account name"),
         validators=[User.username_validator, MaxLengthValidator(users.LONGEST_USERNAME)],
-        help_text=_("Used to sign in: letters, digits and @ . + - _"),
+        help_text=_("Used to sign in. Only letters, digits and @ . + - _ are allowed."),
     )
     email = forms.EmailField(
         label=_("e-mail"),
         required=False,
         max_length=users.LONGEST_EMAIL,
-        help_text=_("We send the link to set a password there. Without an e-mail, a password is shown once."),
+        help_text=_(
+            "We send the link to set a password to this address. If you leave it empty, the password is shown once."
+        ),
     )
 
 
@@ -191,10 +206,10 @@ class DriverAdmin(Deactivation):
     def create_account(self, request: HttpRequest, driver: Driver, username: str, email: str) -> None:
         password = users.new_password()
         driver.user = users.create_account(username, email, driver.name, password)
-        after = partial(mail_link, request, self, driver.user)
+        send_password = partial(mail_link, request, self, driver.user)
         if not email:
-            after = partial(show_password, request, self, driver.user, password)
-        transaction.on_commit(after)
+            send_password = partial(show_password, request, self, driver.user, password)
+        transaction.on_commit(send_password)
 
     def deactivated(self, request: HttpRequest, row: Driver) -> None:
         super().deactivated(request, row)
@@ -202,12 +217,12 @@ class DriverAdmin(Deactivation):
 
     def warn_of_orders(self, request: HttpRequest, driver: Driver) -> None:
         if count := driver.orders.open().count():
-            said = ngettext(
-                "%(name)s still has %(count)d open order. Please give it to another driver.",
-                "%(name)s still has %(count)d open orders. Please give them to another driver.",
+            text = ngettext(
+                "%(name)s still has %(count)d open order. Please assign it to another driver.",
+                "%(name)s still has %(count)d open orders. Please assign them to another driver.",
                 count,
             )
-            self.message_user(request, said % {"name": driver.name, "count": count}, messages.WARNING)
+            self.message_user(request, text % {"name": driver.name, "count": count}, messages.WARNING)
 
     def buttons(self, request: HttpRequest, obj: Driver) -> Sequence[Button]:
         label = _("Send the link to set a password") if obj.user.email else _("Make a new password")

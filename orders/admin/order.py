@@ -1,6 +1,6 @@
 """Admin of orders.
 
-Like REST, the form applies changes through `orders.services`. The history is read-only.
+Like the REST API, the form applies changes through `orders.services`. The history is read-only.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from orders.services import COLUMNS
 from orders.states import OPEN, PROMISED, OrderStatus
 from web.admin import BaseAdminForm, Inline, ReadOnly, actor
 
-WHEN = ("scheduled_date", "time_slot", "priority")
-WHAT = (*WHEN, "delivery_address", "notes")
-WHO = ("driver", "route", "stop_sequence", "eta")
-COMPUTED = ("badge", "contact", "amount", "collected", "created_at", "updated_at")
-# On the road, items are fixed: the driver can deliver only what is on the lorry.
-ITEMS_OPEN = PROMISED | {OrderStatus.PENDING}
+DATE_FIELDS = ("scheduled_date", "time_slot", "priority")
+DELIVERY_FIELDS = (*DATE_FIELDS, "delivery_address", "notes")
+DISPATCH_FIELDS = ("driver", "route", "stop_sequence", "eta")
+COMPUTED_FIELDS = ("badge", "contact", "amount", "collected", "created_at", "updated_at")
+# Statuses in which items can change. On the road they are fixed: the driver can deliver only what is on the lorry.
+ITEMS_EDITABLE = PROMISED | {OrderStatus.PENDING}
 
 
 class OrderForm(BaseAdminForm):
-    """`opened_version` is the version that the form displayed. Saving a stale form is an error."""
+    """`opened_version` is the version that the form displayed. A stale form shows an error and saves nothing."""
 
     merges = False
     opened_version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
@@ -82,9 +82,9 @@ class OrderForm(BaseAdminForm):
         return cleaned
 
     def changes(self) -> dict[str, Any]:
-        """Changed fields, for `orders.services.change`."""
-        named = COLUMNS | {"driver"}
-        return {name: self.cleaned_data[name] for name in self.changed_data if name in named}
+        """The changed fields, for `orders.services.change`."""
+        allowed = COLUMNS | {"driver"}
+        return {name: self.cleaned_data[name] for name in self.changed_data if name in allowed}
 
     def columns(self) -> dict[str, Any]:
         """All submitted columns, for `orders.services.place`."""
@@ -116,7 +116,7 @@ class ItemFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # generic in th
 
 
 class ItemInline(Inline):
-    """The unit price is fixed when the product is ordered."""
+    """The items of an order. The unit price is read-only: it is fixed when the product is ordered."""
 
     model = OrderItem
     formset = ItemFormSet
@@ -128,10 +128,10 @@ class ItemInline(Inline):
         return super().get_queryset(request).select_related("product")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        is_open = obj is None or obj.status in ITEMS_OPEN
+        is_open = obj is None or obj.status in ITEMS_EDITABLE
         return is_open and request.user.has_perm("orders.change_order" if obj else "orders.add_order")
 
-    # Lines can be deleted, orders cannot.
+    # The admin deletes no orders, but lines of an order can be deleted.
     has_change_permission = has_delete_permission = has_add_permission
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -139,7 +139,7 @@ class ItemInline(Inline):
 
 
 class ReadOnlyInline(ReadOnly, Inline):
-    """Visible to everyone who may view orders."""
+    """An inline that everyone who may view orders sees, and nobody may change."""
 
     extra = 0
 
@@ -152,7 +152,7 @@ class ReadOnlyInline(ReadOnly, Inline):
 
 class HistoryInline(ReadOnlyInline):
     model = OrderStatusChange
-    fields = readonly_fields = ("before", "after", "who", "source", "reason", "at", "recorded_at", "remark")
+    fields = readonly_fields = ("before", "after", "changed_by", "source", "reason", "at", "recorded_at", "remark")
     verbose_name_plural = _("history")
 
     @admin.display(description=_("from"))
@@ -164,12 +164,12 @@ class HistoryInline(ReadOnlyInline):
         return badge(row.to_status)
 
     @admin.display(description=_("by"))
-    def who(self, row: OrderStatusChange) -> str:
+    def changed_by(self, row: OrderStatusChange) -> str:
         return (row.by.get_full_name() or row.by.get_username()) if row.by else "–"
 
     @admin.display(description=_("remark"))
     def remark(self, row: OrderStatusChange) -> Any:
-        return _("reported later, from offline") if row.sent_later else ""
+        return _("done offline, reported later") if row.sent_later else ""
 
 
 class ConfirmationInline(ReadOnlyInline):
@@ -183,16 +183,16 @@ class ConfirmationInline(ReadOnlyInline):
 
 class ProofImageInline(ReadOnlyInline):
     model = ProofImage
-    fields = readonly_fields = ("attempt", "kind", "shown", "by", "uploaded_at")
+    fields = readonly_fields = ("attempt", "kind", "thumbnail", "by", "uploaded_at")
 
     @admin.display(description=_("image"))
-    def shown(self, row: ProofImage) -> str:
+    def thumbnail(self, row: ProofImage) -> str:
         url = reverse(proof.URL_NAME, args=[row.order_id, row.pk])
         return format_html('<a href="{}"><img class="proof" src="{}" alt="{}" loading="lazy"></a>', url, url, row)
 
 
 class RecentRoutes(RelatedFieldListFilter):
-    """Offers routes from the last 7 days and future ones only: a year has about a thousand."""
+    """Offers only routes of the last 7 days and of the future, because a year has about a thousand routes."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         recent = {"date__gte": timezone.localdate() - timedelta(days=7)}
@@ -206,13 +206,13 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
     pages = {"statistics/": "statistics", "<int:pk>/move/<slug:to>/": "move"}
     inlines = [ItemInline, HistoryInline, ConfirmationInline, ProofImageInline]
     list_display = (
-        "order_number", "badge", "who", "delivery_address", "items_in_short", "when", "with_whom", "amount",
-        "age",
+        "order_number", "badge", "customer_and_phone", "delivery_address", "items_in_short", "date_and_slot",
+        "driver_and_route", "amount", "age",
     )  # fmt: skip
     list_filter = (
         "status", "priority", "scheduled_date", "time_slot", "driver", ("route", RecentRoutes), "area",
     )  # fmt: skip
-    asked_for = ("customer",)
+    filtered_by_links = ("customer",)
     formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
     date_hierarchy = "scheduled_date"
     ordering = ("-scheduled_date", "-priority", "-id")
@@ -237,21 +237,24 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
 
     def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> Any:
         if obj is None:
-            return [(None, {"fields": ("customer", WHEN, "delivery_address", "notes")})]
+            return [(None, {"fields": ("customer", DATE_FIELDS, "delivery_address", "notes")})]
         return [
             (None, {"fields": ("badge", "customer", "contact", "opened_version")}),
-            (_("Delivery"), {"fields": (WHEN, "delivery_address", "notes")}),
-            (_("Dispatch"), {"fields": (WHO[:3], "eta")}),
-            (_("Payment and times"), {"fields": (COMPUTED[2:4], COMPUTED[4:])}),
+            (_("Delivery"), {"fields": (DATE_FIELDS, "delivery_address", "notes")}),
+            (_("Dispatch"), {"fields": (DISPATCH_FIELDS[:3], "eta")}),
+            (_("Payment and times"), {"fields": (COMPUTED_FIELDS[2:4], COMPUTED_FIELDS[4:])}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Order | None = None) -> Any:
         if obj is None:
             return ()
         if obj.status not in OPEN:
-            return (*COMPUTED, "customer", *WHO, *(name for name in WHAT if name != "notes"))
-        # A pending order cannot have a driver. On the road, a button must take it back first.
-        return COMPUTED if obj.status in PROMISED else (*COMPUTED, "driver")
+            return (
+                *COMPUTED_FIELDS, "customer", *DISPATCH_FIELDS,
+                *(name for name in DELIVERY_FIELDS if name != "notes"),
+            )  # fmt: skip
+        # A pending order cannot have a driver. An order on the road must first be taken back with a button.
+        return COMPUTED_FIELDS if obj.status in PROMISED else (*COMPUTED_FIELDS, "driver")
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "customer":
@@ -273,14 +276,14 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
         form.instance.refresh_from_db()
 
     def place(self, request: HttpRequest, form: OrderForm, items: ItemFormSet | None) -> int:
-        warnings = order_warnings.of(form.cleaned_data["customer"])
+        warnings = order_warnings.warnings_for(form.cleaned_data["customer"])
         pk = services.place(items.lines() if items else [], actor(request), **form.columns()).pk
         for warning in warnings:
             self.message_user(request, warning.detail, messages.WARNING)
         return pk
 
     def apply_changes(self, request: HttpRequest, form: OrderForm, items: ItemFormSet | None) -> int:
-        """Reads the order again, because the form has already overwritten its own instance."""
+        """Applies the changes to a newly read order, because the form has already overwritten its own instance."""
         order = Order.objects.locked().get(pk=form.instance.pk)
         changes = form.changes() | {"version": form.cleaned_data["opened_version"]}
         if items is not None and items.has_changed():

@@ -1,6 +1,7 @@
 """Buttons and list actions that move orders in the admin.
 
-An order's page has a button for each move its status allows. In a list action each order succeeds or fails on its own.
+An order's page has a button for each move that its status and the user's permissions allow. In a list action each order
+succeeds or fails on its own.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from orders.permissions import MOVE_ORDER, may_correct
 from orders.services import BulkOutcome
 from orders.states import MOVES, OrderStatus, moves_from
 from web.actors import Source
-from web.admin import MAX_SHOWN, BaseAdmin, Button, ReasonForm, actor, ask, user_of
+from web.admin import MAX_SHOWN, BaseAdmin, Button, ReasonForm, actor, confirmation_page, user_of
 from web.limits import MAX_MONEY
 from web.refusals import Refusal
 
@@ -42,15 +43,15 @@ VERBS: dict[OrderStatus, Promise] = {
     OrderStatus.FAILED: _("Delivery failed"),
     OrderStatus.CANCELLED: _("Cancel the order"),
 }
-# Verbs for moves back, which differ from those for reaching the same status forwards.
-BACK: dict[tuple[str, OrderStatus], Promise] = {
+# Verbs for moves back to an earlier status, which replace the status's verb in VERBS.
+BACK_VERBS: dict[tuple[str, OrderStatus], Promise] = {
     (OrderStatus.ASSIGNED, OrderStatus.CONFIRMED): _("Take back from the driver"),
     (OrderStatus.DELIVERING, OrderStatus.ASSIGNED): _("Has not left yet"),
     (OrderStatus.ARRIVING, OrderStatus.DELIVERING): _("Left without delivering"),
     (OrderStatus.FAILED, OrderStatus.CONFIRMED): _("Deliver again"),
 }
-# Hidden field that tells a posted form from the click on the action.
-ANSWERED = "answered"
+# Name of a hidden field of the confirmation form. A POST without it comes from the list and chooses the action.
+ANSWERED_FIELD = "answered"
 
 
 class DriverForm(forms.Form):
@@ -71,38 +72,38 @@ def show_outcome(request: HttpRequest, model_admin: BaseAdmin, outcome: BulkOutc
         model_admin.message_user(request, f"{', '.join(refused[:MAX_SHOWN])}{more}: {detail}", messages.WARNING)
 
 
-class Versioned(forms.Form):
+class VersionForm(forms.Form):
     """`version` is the order's version when its page was displayed."""
 
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
 
 
-class GiveForm(DriverForm, Versioned):
+class AssignForm(DriverForm, VersionForm):
     pass
 
 
-class WhyForm(ReasonForm, Versioned):
+class MoveReasonForm(ReasonForm, VersionForm):
     pass
 
 
-class DeliveredForm(Versioned):
+class DeliveredForm(VersionForm):
     amount_collected = forms.IntegerField(
         label=_("Amount collected, NT$"), min_value=0, max_value=MAX_MONEY, required=False
     )
 
 
-def form_for(order: Order, to: OrderStatus) -> type[Versioned]:
-    """The form that asks for what this move needs; `Versioned` itself if it needs nothing."""
+def form_for(order: Order, to: OrderStatus) -> type[VersionForm]:
+    """The form for this move: with its reason, driver or amount, or VersionForm if the move needs none of them."""
     move = MOVES.get((OrderStatus(order.status), to))
     if move is not None and move.needs_reason:
-        return WhyForm
+        return MoveReasonForm
     if (order.status, to) == (OrderStatus.CONFIRMED, OrderStatus.ASSIGNED):
-        return GiveForm
-    return DeliveredForm if to == OrderStatus.DELIVERED else Versioned
+        return AssignForm
+    return DeliveredForm if to == OrderStatus.DELIVERED else VersionForm
 
 
 def verb(order: Order, to: OrderStatus) -> str:
-    return str(BACK.get((order.status, to)) or VERBS[to])
+    return str(BACK_VERBS.get((order.status, to)) or VERBS[to])
 
 
 class OrderMoves(BaseAdmin):
@@ -111,7 +112,7 @@ class OrderMoves(BaseAdmin):
     def buttons(self, request: HttpRequest, obj: Order) -> Sequence[Button]:
         def button(to: OrderStatus) -> Button:
             url = reverse("admin:orders_order_move", args=[obj.pk, to])
-            return Button(verb(obj, to), url, form_for(obj, to) is Versioned, {"version": obj.version})
+            return Button(verb(obj, to), url, form_for(obj, to) is VersionForm, {"version": obj.version})
 
         return [button(to) for to in moves_from(obj.status, {Side.OFFICE}) if may_correct(request.user, obj.status, to)]
 
@@ -133,7 +134,7 @@ class OrderMoves(BaseAdmin):
             self.move(request, order, status, circumstances)
             return redirect(back)
         title = f"{order}: {verb(order, status)}"
-        return ask(request, self, title=title, form=form, subjects=[order.customer], back=back)
+        return confirmation_page(request, self, title=title, form=form, subjects=[order.customer], back=back)
 
     def move(self, request: HttpRequest, order: Order, to: OrderStatus, circumstances: dict[str, Any]) -> None:
         try:
@@ -141,8 +142,8 @@ class OrderMoves(BaseAdmin):
         except Refusal as refusal:
             self.message_user(request, f"{order}: {refusal}", messages.ERROR)
         else:
-            words = {"order": order, "status": order.get_status_display()}
-            self.message_user(request, gettext("%(order)s is now “%(status)s”.") % words, messages.SUCCESS)
+            values = {"order": order, "status": order.get_status_display()}
+            self.message_user(request, gettext("Order %(order)s is now “%(status)s”.") % values, messages.SUCCESS)
 
     @admin.action(description=_("Confirm"), permissions=["change"])
     def confirm(self, request: HttpRequest, orders: QuerySet[Order]) -> None:
@@ -172,17 +173,19 @@ class OrderMoves(BaseAdmin):
         form_class: type[forms.Form],
         fixed: Mapping[str, Any] | None = None,
     ) -> HttpResponse | None:
-        """Displays a form; when it is posted, applies `fixed` and the submitted fields to the chosen orders."""
+        """Displays a confirmation form. Once it is posted, applies `fixed` and its fields to the chosen orders."""
         ids = self.chosen(request, orders)
-        form = form_class(request.POST if ANSWERED in request.POST else None)
+        form = form_class(request.POST if ANSWERED_FIELD in request.POST else None)
         if form.is_valid():
             self.bulk_update(request, ids, title, {**(fixed or {}), **form.cleaned_data})
         if form.is_valid() or not ids:
             return None
-        hidden = [("action", action), (ANSWERED, "1"), *((ACTION_CHECKBOX_NAME, pk) for pk in ids)]
+        hidden = [("action", action), (ANSWERED_FIELD, "1"), *((ACTION_CHECKBOX_NAME, pk) for pk in ids)]
         subjects = list(orders.filter(pk__in=ids).select_related("customer"))
         lines = [f"{order} {order.customer}" for order in subjects]
-        return ask(request, self, title=title, form=form, subjects=lines, back=request.get_full_path(), hidden=hidden)
+        return confirmation_page(
+            request, self, title=title, form=form, subjects=lines, back=request.get_full_path(), hidden=hidden
+        )
 
     def bulk_update(self, request: HttpRequest, ids: list[int], action: str, changes: Mapping[str, Any]) -> None:
         if ids:

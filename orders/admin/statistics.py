@@ -26,26 +26,29 @@ class StatisticsView(BaseAdmin):
     """Mixin for `OrderAdmin` that adds the page `statistics/`, for staff who may view orders."""
 
     def statistics_view(self, request: HttpRequest) -> HttpResponse:
-        """An invalid period shows its errors and the default period. `?format=csv` downloads the tables."""
+        """Shows the requested period; if it is invalid, its errors and the default period.
+
+        `?format=csv` downloads the tables.
+        """
         check_page(request.user, "orders.view_order")
-        days, wrong = statistics.period(request.GET)
-        figures = statistics.cached(*days)
+        days, errors = statistics.period(request.GET)
+        figures = statistics.cached_statistics(*days)
         if request.GET.get("format") == "csv":
             check_page(request.user, EXPORT)
-        if request.GET.get("format") == "csv" and not wrong:
-            return csv_export.answer(sheet(figures), f"statistics-{figures['from']}-{figures['to']}.csv")
+        if request.GET.get("format") == "csv" and not errors:
+            return csv_export.csv_response(csv_rows(figures), f"statistics-{figures['from']}-{figures['to']}.csv")
         context = {
             **self.admin_site.each_context(request),
             "title": _("Statistics"),
             "opts": self.opts,
-            "wrong": [text for texts in wrong.values() for text in texts],
+            "wrong": [text for texts in errors.values() for text in texts],
             "figures": figures,
-            # The tables exclude cancelled orders too.
+            # The number of orders in the tables, which exclude cancelled ones.
             "standing": figures["total"] - figures["by_status"][OrderStatus.CANCELLED],
             "sections": [
                 table | {"plots": drawn} for table, drawn in zip(tables(figures), plots(figures), strict=True)
             ],
-            "share": whole_percent(figures["on_time_share"]),
+            "share": percent(figures["on_time_share"]),
             "first": figures["from"],
             "last": figures["to"],
         }
@@ -53,7 +56,7 @@ class StatisticsView(BaseAdmin):
 
 
 def tables(figures: Figures) -> list[Figures]:
-    """Tables by day, driver and product. `head` names the columns; each row is (name, cells)."""
+    """The tables by day, driver and product. `head` names the columns; each row is (name, cells)."""
     days, drivers, products = figures["by_day"], figures["by_driver"], figures["by_product"]
     return [
         _table(_("By day"), [row["date"] for row in days], days),
@@ -71,33 +74,33 @@ def plots(figures: Figures) -> list[list[Figures]]:
     days, drivers, products = figures["by_day"], figures["by_driver"], figures["by_product"]
     short = [date_format(date.fromisoformat(row["date"]), "n/j") for row in days]
     names = [row["name"] for row in drivers]
-    on_time = Series(_("on time, %"), tuple(whole_percent(row["on_time_share"]) for row in days), GREEN)
-    cylinders = charts.horizontal_bars([row["name"] for row in products], _delivered(products, "ordered"))
+    on_time = Series(_("on time, %"), tuple(percent(row["on_time_share"]) for row in days), GREEN)
+    cylinders = charts.horizontal_bars([row["name"] for row in products], _delivered_series(products, "ordered"))
     return [
         [
-            _plot(_("Orders a day"), charts.bars(short, _delivered(days, "orders"))),
-            _plot(_("On time, of the delivered"), charts.lines(short, [on_time])),
-            _plot(_("Minutes from confirmed to delivered"), charts.lines(short, _minutes(days))),
+            _plot(_("Orders per day"), charts.bars(short, _delivered_series(days, "orders"))),
+            _plot(_("Share of delivered orders that were on time"), charts.lines(short, [on_time])),
+            _plot(_("Minutes from confirmed to delivered"), charts.lines(short, _minutes_series(days))),
         ],
         [
-            _plot(_("Orders by driver"), charts.horizontal_bars(names, _delivered(drivers, "orders"))),
-            _plot(_("Minutes by driver"), charts.horizontal_bars(names, _minutes(drivers), stacked=False)),
+            _plot(_("Orders by driver"), charts.horizontal_bars(names, _delivered_series(drivers, "orders"))),
+            _plot(_("Minutes by driver"), charts.horizontal_bars(names, _minutes_series(drivers), stacked=False)),
         ],
         [_plot(_("Cylinders by product"), cylinders)],
     ]
 
 
 def _plot(title: str, svg: bytes) -> Figures:
-    return {"title": title, "image": charts.embedded(svg)}
+    return {"title": title, "image": charts.data_url(svg)}
 
 
 def _table(title: str, names: Sequence[str], rows: Sequence[Figures]) -> Figures:
-    head = [_("orders"), _("delivered"), _("on time, %"), _("median, minutes"), _("90th percentile, minutes")]
+    head = [_("number of orders"), _("delivered"), _("on time, %"), _("median, minutes"), _("90th percentile, minutes")]
     cells = [
         [
             row["orders"],
             row["delivered"],
-            whole_percent(row["on_time_share"]),
+            percent(row["on_time_share"]),
             row["median_minutes"],
             row["p90_minutes"],
         ]
@@ -106,25 +109,25 @@ def _table(title: str, names: Sequence[str], rows: Sequence[Figures]) -> Figures
     return {"title": title, "head": head, "rows": list(zip(names, cells, strict=True))}
 
 
-def _delivered(rows: Sequence[Figures], of: str) -> list[Series]:
+def _delivered_series(rows: Sequence[Figures], total: str) -> list[Series]:
     return [
         Series(_("delivered"), tuple(row["delivered"] for row in rows), GREEN),
-        Series(_("not delivered"), tuple(max(row[of] - row["delivered"], 0) for row in rows), GREY),
+        Series(_("not delivered"), tuple(max(row[total] - row["delivered"], 0) for row in rows), GREY),
     ]
 
 
-def _minutes(rows: Sequence[Figures]) -> list[Series]:
+def _minutes_series(rows: Sequence[Figures]) -> list[Series]:
     return [
         Series(_("median"), tuple(row["median_minutes"] for row in rows), BLUE),
         Series(_("90th percentile"), tuple(row["p90_minutes"] for row in rows), ORANGE, dashed=True),
     ]
 
 
-def whole_percent(share: float | None) -> float | None:
+def percent(share: float | None) -> float | None:
     return None if share is None else round(100 * share, 1)
 
 
-def sheet(figures: Figures) -> Iterator[list[Any]]:
+def csv_rows(figures: Figures) -> Iterator[list[Any]]:
     """CSV rows: the tables one below the other, each followed by an empty row."""
     for table in tables(figures):
         yield [table["title"], *table["head"]]

@@ -1,1 +1,1 @@
-"""REST API of orders, and of drivers and routes, whose calls read and change orders."""
+"""REST API of orders, drivers and routes. Routes are here because assigning one changes its orders."""

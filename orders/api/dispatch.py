@@ -22,7 +22,7 @@ from dispatch.models import Driver, Route, RouteStatus
 from orders import permissions, services
 from orders.api.order_input import FailureOutput
 from web.actors import Actor, Source
-from web.api.fields import Strict, StrictModelSerializer, related
+from web.api.fields import Strict, StrictModelSerializer, related_field
 from web.api.lists import ChoicesFilter, IdFilter, TrueOrFalseFilter, ordering
 
 ACTIVE_DRIVERS = Driver.objects.filter(is_active=True)
@@ -42,10 +42,10 @@ class RouteFilters(Filters):
 
 
 class RouteSerializer(StrictModelSerializer[Route]):
-    """One driver's stops of one day."""
+    """A route: the orders that one driver delivers on one day. `driver` may be assigned later."""
 
-    driver = related(ACTIVE_DRIVERS, required=False, allow_null=True)
-    total_stops = serializers.IntegerField(read_only=True, help_text=_("Without cancelled orders."))
+    driver = related_field(ACTIVE_DRIVERS, required=False, allow_null=True)
+    total_stops = serializers.IntegerField(read_only=True, help_text=_("Cancelled orders are not counted."))
 
     class Meta:
         model = Route
@@ -53,15 +53,15 @@ class RouteSerializer(StrictModelSerializer[Route]):
 
     def validate_driver(self, driver: Driver | None) -> Driver | None:
         if self.instance is not None and self.instance.driver != driver:
-            detail = _("Please use assign-driver/. It also gives the route's orders to the driver.")
+            detail = _("Please use assign-driver/. It also assigns the route's orders to the driver.")
             raise serializers.ValidationError(detail, code="use_assign_driver")
         return driver
 
 
 class AssignDriverInput(Strict):
-    """The driver to assign."""
+    """The driver who gets the route."""
 
-    driver = related(ACTIVE_DRIVERS)
+    driver = related_field(ACTIVE_DRIVERS)
 
 
 class AssignDriverOutput(serializers.Serializer[Any]):
@@ -74,7 +74,10 @@ class AssignDriverOutput(serializers.Serializer[Any]):
 
 
 class Routes(RowsByRole[Route]):
-    """For the office. A driver may read their own routes. To remove a route, set its status to “cancelled”."""
+    """The office may read and change routes; a driver may read their own.
+
+    To remove a route, set its status to “cancelled”.
+    """
 
     queryset = Route.objects.with_stops()
     serializer_class = RouteSerializer
@@ -92,15 +95,15 @@ class Routes(RowsByRole[Route]):
         route, driver = self.get_object(), data["driver"]
         actor = Actor(by=request.user, source=Source.REST)  # type: ignore[arg-type]  # ByRole lets only users in
         outcome = services.assign_route(route.pk, driver, actor)
-        answer = {"route": route.pk, "driver": driver.pk, "assigned": outcome.updated, "failed": outcome.failed}
-        return Response(AssignDriverOutput(answer).data)
+        body = {"route": route.pk, "driver": driver.pk, "assigned": outcome.updated, "failed": outcome.failed}
+        return Response(AssignDriverOutput(body).data)
 
 
 class DriverSerializer(StrictModelSerializer[Driver]):
     """A driver and their account."""
 
     phone = PhoneNumberField(required=False)
-    user = related(User.objects.all(), validators=[UniqueValidator(Driver.objects.all())])
+    user = related_field(User.objects.all(), validators=[UniqueValidator(Driver.objects.all())])
 
     class Meta:
         model = Driver
@@ -117,7 +120,10 @@ class DriverSerializer(StrictModelSerializer[Driver]):
 
 
 class DriverPlace(serializers.ModelSerializer[Driver]):
-    """The latest position (WGS 84; km/h; degrees from north; metres); null if the driver never sent one."""
+    """A driver's latest position (WGS 84; km/h; degrees from north; metres).
+
+    Its fields are null if the driver never sent one.
+    """
 
     driver = serializers.IntegerField(source="pk", read_only=True)
     online = serializers.SerializerMethodField()
@@ -139,7 +145,7 @@ class DriverPlace(serializers.ModelSerializer[Driver]):
 
 
 class Drivers(RowsByRole[Driver]):
-    """For the office. A driver may read their own record."""
+    """The office may read and change drivers; a driver may read their own record."""
 
     queryset = Driver.objects.all()
     serializer_class = DriverSerializer

@@ -15,9 +15,9 @@ from orders import delivery_parts
 from orders.models import ConfirmationType, OrderItem, Priority, TimeSlot
 from orders.models.item import MAX_LINES, OrderLine
 from orders.models.order import MAX_STOPS, Proof
-from orders.models.proof import LONGEST_SERIAL, MAX_SERIALS
+from orders.models.proof import MAX_SERIAL_LENGTH, MAX_SERIALS
 from orders.states import PROMISED, OrderStatus
-from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related
+from web.api.fields import FiniteFloatField, NearDateTimeField, Strict, StrictModelSerializer, id_field, related_field
 from web.limits import is_id
 
 MAX_IDS = 1000
@@ -25,16 +25,18 @@ MAX_REASON = 500  # characters
 
 
 class ByIdField(serializers.DictField):
-    """An object that maps at most `most` ids to numbers."""
+    """An object that maps at most `max_keys` ids to numbers."""
 
-    def __init__(self, *, most: int, **kwargs: Any) -> None:
+    def __init__(self, *, max_keys: int, **kwargs: Any) -> None:
         super().__init__(required=False, **kwargs)
-        self.most = most
+        self.max_keys = max_keys
 
     def to_internal_value(self, data: Any) -> dict[int, int]:
         numbers = super().to_internal_value(data)
-        if len(numbers) > self.most or not all(map(is_id, numbers)):
-            raise serializers.ValidationError(_("Use ids as keys: {“12”: 1}."))
+        if len(numbers) > self.max_keys:
+            raise serializers.ValidationError(_("At most %d ids are allowed. Please give fewer.") % self.max_keys)
+        if not all(map(is_id, numbers)):
+            raise serializers.ValidationError(_('Every key must be an id, as in {"12": 1}. Please correct the keys.'))
         return {int(key): number for key, number in numbers.items()}
 
 
@@ -42,10 +44,10 @@ class ItemInput(Strict):
     """A number of cylinders of one product."""
 
     product = id_field()
-    quantity = serializers.IntegerField(min_value=1, max_value=OrderItem.MOST)
+    quantity = serializers.IntegerField(min_value=1, max_value=OrderItem.MAX_QUANTITY)
 
     def validate(self, attrs: dict[str, int]) -> OrderLine:
-        """Requires all fields in a PATCH too, where DRF makes nested fields optional."""
+        """Requires both fields also in a PATCH, where DRF makes nested fields optional."""
         if missing := self.fields.keys() - attrs.keys():
             detail = self.fields["product"].error_messages["required"]
             raise serializers.ValidationError({name: [detail] for name in sorted(missing)}, code="required")
@@ -53,7 +55,7 @@ class ItemInput(Strict):
 
 
 class OrderInput(Strict):
-    """Fields that callers may set when they place an order and later."""
+    """Fields that callers may set when they place an order, and change later."""
 
     items = ItemInput(many=True, allow_empty=False, max_length=MAX_LINES)  # type: ignore[call-arg]
     scheduled_date = serializers.DateField()
@@ -74,33 +76,35 @@ class NewCustomer(StrictModelSerializer[Customer]):
 
 
 class NewOrder(OrderInput):
-    """An order to place. Repeating the same `ref` returns the order it created."""
+    """An order to place. A repeated `ref` returns the order that the first request placed."""
 
-    customer = related(
+    customer = related_field(
         Customer.objects.active(),
         required=False,
-        help_text=_("Required for the office. Customers order for themselves."),
+        help_text=_(
+            "Required for the office, unless `new_customer` is given. Customers leave it out and order for themselves."
+        ),
     )
     new_customer = NewCustomer(required=False, help_text=_("Office only, instead of `customer`."))
     ref = serializers.CharField(max_length=64, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if {"customer", "new_customer"} <= attrs.keys():
-            raise serializers.ValidationError(_("Please give a customer or a new customer, not both."), code="invalid")
+            raise serializers.ValidationError(_("Please give `customer` or `new_customer`, not both."), code="invalid")
         return attrs
 
 
 class WarningsQuery(serializers.Serializer[Any]):
-    customer = related(Customer.objects.active())
+    customer = related_field(Customer.objects.active())
 
 
 class OrderChanges(OrderInput):
-    """Only the named fields change. `version`, if given, must be the current one."""
+    """The fields to change; others stay. `version`, if given, must be the current one."""
 
-    customer = related(Customer.objects.active(), required=False)
+    customer = related_field(Customer.objects.active(), required=False)
     eta = NearDateTimeField(required=False, allow_null=True)
-    driver = related(Driver.objects.filter(is_active=True), required=False, allow_null=True)
-    route = related(Route.objects.select_related("driver"), required=False, allow_null=True)
+    driver = related_field(Driver.objects.filter(is_active=True), required=False, allow_null=True)
+    route = related_field(Route.objects.select_related("driver"), required=False, allow_null=True)
     stop_sequence = serializers.IntegerField(min_value=1, max_value=MAX_STOPS, required=False, allow_null=True)
     version = serializers.IntegerField(min_value=1, required=False)
 
@@ -112,28 +116,28 @@ class CommandInput(Strict):
     ref = serializers.CharField(max_length=64, required=False)
 
 
-class Reasoned(serializers.Serializer[Any]):
-    """A command with an optional reason."""
+class ReasonInput(serializers.Serializer[Any]):
+    """A request with an optional reason."""
 
     reason = serializers.CharField(max_length=MAX_REASON, required=False, allow_blank=True)
 
 
-class MoveDetails(Reasoned):
-    """Fields of a socket command besides the status. `eta` is the arrival time announced to the customer."""
+class MoveDetails(ReasonInput):
+    """Fields of a socket command in addition to the status. `eta` is the arrival time announced to the customer."""
 
     notes = serializers.CharField(max_length=MAX_REASON, required=False, allow_blank=True)
     eta = NearDateTimeField(required=False)
 
 
-class StatusInput(Reasoned, CommandInput):
-    """The status to move to, and the reason. `at` is when it happened."""
+class StatusInput(ReasonInput, CommandInput):
+    """The status to move to, and the reason. `at` is when the move happened."""
 
     status = serializers.ChoiceField(OrderStatus.choices)
     at = serializers.DateTimeField(required=False)
-    driver = related(
+    driver = related_field(
         Driver.objects.filter(is_active=True),
         required=False,
-        help_text=_("For “assigned”, if the route has no driver."),
+        help_text=_("For the status “assigned”, if the order's route has no driver."),
     )
 
 
@@ -142,10 +146,10 @@ class ConfirmationInput(CommandInput):
 
     confirmation_type = serializers.ChoiceField(ConfirmationType.choices)
     cylinder_serials = serializers.ListField(
-        child=serializers.CharField(max_length=LONGEST_SERIAL), max_length=MAX_SERIALS, required=False
+        child=serializers.CharField(max_length=MAX_SERIAL_LENGTH), max_length=MAX_SERIALS, required=False
     )
     quantities = ByIdField(
-        most=MAX_LINES, child=serializers.IntegerField(min_value=0, max_value=OrderItem.MOST),
+        max_keys=MAX_LINES, child=serializers.IntegerField(min_value=0, max_value=OrderItem.MAX_QUANTITY),
         help_text=_("Cylinders delivered, by product id."),
     )  # fmt: skip
     confirmed_at = serializers.DateTimeField(required=False)
@@ -157,7 +161,10 @@ class ConfirmationInput(CommandInput):
         return {**super().get_fields(), **delivery_parts.fields()}
 
     def validate_cylinder_serials(self, serials: list[str]) -> list[str]:
-        """Converts full-width letters (`ＣＹＬ1`, from input methods) to upper-case ASCII and drops duplicates."""
+        """Converts letters to upper case, and full-width ones (`ＣＹＬ1`, from input methods) to ASCII.
+
+        Drops duplicates.
+        """
         return list(dict.fromkeys(unicodedata.normalize("NFKC", serial).strip().upper() for serial in serials))
 
     def proof(self) -> Proof:
@@ -167,28 +174,32 @@ class ConfirmationInput(CommandInput):
         return Proof(**{name: data[name] for name in names if name in data}, parts=parts)
 
 
-class BulkInput(Reasoned, Strict):
+class BulkInput(ReasonInput, Strict):
     """The orders to change, and the changes."""
 
     ids = serializers.ListField(child=id_field(), allow_empty=False, max_length=MAX_IDS)
     versions = ByIdField(
-        most=MAX_IDS, child=serializers.IntegerField(min_value=1),
-        help_text=_("By order id. An order whose version differs is not changed."),
+        max_keys=MAX_IDS, child=serializers.IntegerField(min_value=1),
+        help_text=_("The expected version by order id. An order with another version is not changed."),
     )  # fmt: skip
     status = serializers.ChoiceField(OrderStatus.choices, required=False)
-    driver = related(Driver.objects.filter(is_active=True), required=False, allow_null=True)
-    route = related(Route.objects.select_related("driver"), required=False, allow_null=True)
+    driver = related_field(Driver.objects.filter(is_active=True), required=False, allow_null=True)
+    route = related_field(Route.objects.select_related("driver"), required=False, allow_null=True)
     priority = serializers.ChoiceField(Priority.choices, required=False)
     scheduled_date = serializers.DateField(required=False)
 
     def validate_ids(self, ids: list[int]) -> list[int]:
         if len(set(ids)) < len(ids):
-            raise serializers.ValidationError(_("An order is listed twice. Please list it once."), code="unique")
+            repeated = next(id_ for id_ in ids if ids.count(id_) > 1)
+            detail = _("Order %d is listed more than once. Please list it once.") % repeated
+            raise serializers.ValidationError(detail, code="unique")
         return ids
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.keys() - {"ids", "reason", "versions"}:
-            raise serializers.ValidationError(_("Please say what to change: status, driver, route, priority or date."))
+            raise serializers.ValidationError(
+                _("Please give at least one change: status, driver, route, priority or date.")
+            )
         if "driver" in attrs and attrs.get("status", OrderStatus.ASSIGNED) not in PROMISED:
             detail = _("A driver can be given only with the status “confirmed” or “assigned”.")
             raise serializers.ValidationError({"driver": [detail]})

@@ -17,14 +17,14 @@ from accounts.roles import Side
 from orders import order_fields
 from orders.api.proof_images import ProofImageOutput
 from orders.models import DeliveryConfirmation, OrderItem, OrderStatusChange, ProofImage
-from orders.models.order import SENT_AT_ONCE
+from orders.models.order import MAX_REPORT_DELAY
 from orders.models.queries import OrderQuerySet
-from orders.order_fields import ItemOutput, OrderFieldsSerializer, as_text
+from orders.order_fields import ItemOutput, OrderFieldsSerializer, iso_text
 from orders.states import OrderStatus
 
 
 class ByField(serializers.CharField):
-    """The name of the user who did it; null for the system."""
+    """The name of the user who made the move or the delivery; null for the system."""
 
     def __init__(self) -> None:
         super().__init__(source="by", read_only=True, allow_null=True)
@@ -42,7 +42,7 @@ class HistoryOutput(serializers.ModelSerializer[OrderStatusChange]):
     )
     changed_by = ByField()
     sent_later = serializers.BooleanField(
-        read_only=True, help_text=_("Done offline and reported later. `at` is when it happened.")
+        read_only=True, help_text=_("Whether the change was made offline and reported later. `at` is when it was made.")
     )
 
     class Meta:
@@ -68,7 +68,7 @@ class OrderOutput(FieldsByRole, OrderFieldsSerializer):
 
     @classproperty
     def seen_by(cls) -> Mapping[Side, frozenset[str]]:  # noqa: N805
-        return {side: frozenset(field.name for field in order_fields.seen_by(side)) for side in Side}
+        return {side: frozenset(field.name for field in order_fields.fields_seen_by(side)) for side in Side}
 
 
 class WholeOrderOutput(OrderOutput):
@@ -93,7 +93,7 @@ def history_and_proofs(order: int) -> dict[str, Any]:
 class MoveOutput(serializers.Serializer[OrderStatusChange]):
     """A move that was made. Repeating a command with its `ref` returns the same response."""
 
-    # Not a ModelSerializer, which inspects the model for each response: this is the most frequent one.
+    # No ModelSerializer: it would inspect the model for each response, and this response is the most frequent one.
     id = serializers.IntegerField(source="order_id", read_only=True)
     order_number = serializers.CharField(source="order.order_number", read_only=True)
     status = serializers.CharField(source="to_status", read_only=True)
@@ -103,44 +103,44 @@ class MoveOutput(serializers.Serializer[OrderStatusChange]):
 
 
 class WarningOutput(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="Stable, for programs.")
-    detail = serializers.CharField(help_text="For people, in the caller's language.")
+    code = serializers.CharField(help_text="A stable code for programs.")
+    detail = serializers.CharField(help_text="A sentence for people, in the caller's language.")
 
 
 Row = dict[str, Any]
-# `at` of the last move if it was reported later (see `OrderStatusChange.sent_later`). Ordered by `version`: with an
-# indexed column the database might walk the whole index backwards.
+# `at` of the last move if it was reported later (see `OrderStatusChange.sent_later`), otherwise null. It sorts by
+# `version`, because for an indexed column the database might read the whole index backwards.
 REPORTED_LATER = Subquery(
     OrderStatusChange.objects.filter(order=OuterRef("order"))
     .order_by("-version")
-    .values_list(Case(When(recorded_at__gt=F("at") + SENT_AT_ONCE, then="at")))[:1]
+    .values_list(Case(When(recorded_at__gt=F("at") + MAX_REPORT_DELAY, then="at")))[:1]
 )
 
 
 def columns(orders: OrderQuerySet) -> Any:
-    """The columns that `shown` needs, as a queryset that can still be paginated."""
+    """The columns that `represent` needs, as a queryset that can still be paginated."""
     wanted = dict.fromkeys(column for field in order_fields.FIELDS for column in field.columns)
     return orders.select_related(None).values(*wanted)
 
 
 def represent(rows: Iterable[Row], side: Side) -> list[Row]:
-    """The page as this side sees it. One query reads all items and which moves were reported later."""
+    """The rows as this side sees them. One query reads all items, and which last moves were reported later."""
     page = list(rows)
-    items, later = _items([row["id"] for row in page])
-    fields = order_fields.seen_by(side)
+    items, later = _items_and_late_moves([row["id"] for row in page])
+    fields = order_fields.fields_seen_by(side)
     sources = [(field.name, field.columns[0] if field.columns else field.name) for field in fields]
-    computed = [(field.name, field.make) for field in fields if field.make]
+    computed = [(field.name, field.compute) for field in fields if field.compute]
     for number, row in enumerate(page):
-        row |= {"items": items[row["id"]], "reported_later": as_text(later.get(row["id"]))}
+        row |= {"items": items[row["id"]], "reported_later": iso_text(later.get(row["id"]))}
         page[number] = {name: row[source] for name, source in sources}
-        page[number] |= {name: make(row, side) for name, make in computed}
+        page[number] |= {name: compute(row, side) for name, compute in computed}
     return page
 
 
-def _items(orders: list[int]) -> tuple[dict[int, list[Row]], dict[int, datetime | None]]:
-    """Items, and the time of a move reported later, by order id.
+def _items_and_late_moves(orders: list[int]) -> tuple[dict[int, list[Row]], dict[int, datetime | None]]:
+    """The items, and REPORTED_LATER, both by order id.
 
-    As a column of the page, REPORTED_LATER would be evaluated for the rows of all previous pages too.
+    If `columns` selected REPORTED_LATER, the database would compute it for the rows of all previous pages too.
     """
     found: dict[int, list[Row]] = defaultdict(list)
     later: dict[int, datetime | None] = {}

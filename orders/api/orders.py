@@ -46,12 +46,13 @@ from web.api.errors import etag
 from web.api.lists import ChoicesFilter, IdFilter, IdsFilter, ordering
 from web.api.schema import header
 
+# Actions that return a list.
 LISTS = ("list", "urgent")
 ETAG = header("ETag", _("The order's version."), OpenApiTypes.STR)
 
 
 # Near the limits of `date` (years 1 and 9999) a day's midnight cannot be converted to UTC.
-SENSIBLE = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
+DAY_LIMITS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
 
 
 class OrderFilters(Filters):
@@ -62,14 +63,16 @@ class OrderFilters(Filters):
     scheduled_date_to = filters.DateFilter(field_name="scheduled_date", lookup_expr="lte")
     day = filters.DateFilter(
         method=lambda orders, _name, day: orders.of_day(day),
-        validators=SENSIBLE,
-        help_text=_("Scheduled for this day, or last changed on it."),
+        validators=DAY_LIMITS,
+        help_text=_("Orders that are scheduled for this day or were last changed on it."),
     )
     driver = IdFilter()
     route = IdFilter()
     customer = IdsFilter(help_text=_("One or more, separated by commas."))
     latest = IdFilter(
-        method="newest", max_value=20, help_text=_("With `customer`: at most this many of the newest orders of each.")
+        method="newest",
+        max_value=20,
+        help_text=_("Only with `customer`: at most this many orders of each customer, the newest ones."),
     )
     area = filters.CharFilter(max_length=20)
     q = filters.CharFilter(
@@ -78,18 +81,18 @@ class OrderFilters(Filters):
     ordering = ordering("scheduled_date", "created_at", "id", "priority", "stop_sequence")
 
     def search(self, orders: OrderQuerySet, name: str, value: str) -> OrderQuerySet:
-        """Matches telephone digits only for callers who may read the number: they could guess it digit by digit."""
-        return orders.search(value, permissions.readable_numbers(self.request.user))
+        """Matches telephone digits only for callers who may read the number. Others could guess it digit by digit."""
+        return orders.search(value, permissions.orders_with_readable_phone(self.request.user))
 
     def newest(self, orders: OrderQuerySet, name: str, value: int) -> OrderQuerySet:
         if not self.form.cleaned_data.get("customer"):
             # Without customers, the window function would number every order in the table.
-            raise ValidationError({name: [_("Please name the customers too.")]})
+            raise ValidationError({name: [_("“latest” works only with “customer”. Please add “customer”.")]})
         return orders.newest_of_each_customer(value)
 
 
 class Orders(ProofImages):
-    """The office sees all orders, drivers and customers their own. Other orders get 404."""
+    """The office sees all orders, drivers and customers their own. Other orders return 404."""
 
     queryset = Order.objects.all()
     filterset_class = OrderFilters
@@ -104,7 +107,7 @@ class Orders(ProofImages):
         return OrderOutput if self.action in LISTS else WholeOrderOutput
 
     def _source(self) -> Source:
-        """Our own pages authenticate by session, programs by token."""
+        """Where the command comes from: our own pages authenticate by session, programs by token."""
         by_session = isinstance(self.request.successful_authenticator, SessionAuthentication)
         return Source.PAGE if by_session else Source.REST
 
@@ -114,19 +117,19 @@ class Orders(ProofImages):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         orders = cast("OrderQuerySet", self.filter_queryset(self.get_queryset()))
         page = self.paginate_queryset(order_output.columns(orders))
-        return self.get_paginated_response(self._shown(page or ()))
+        return self.get_paginated_response(self._represent(page or ()))
 
-    def _shown(self, rows: Iterable[Row]) -> Sequence[Row]:
+    def _represent(self, rows: Iterable[Row]) -> Sequence[Row]:
         return order_output.represent(rows, cast("Side", side_of(self.request.user)))
 
     @extend_schema(parameters=[ETAG], responses=WholeOrderOutput)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self._whole(self.get_queryset(), self.kwargs["pk"])
+        return self._whole_response(self.get_queryset(), self.kwargs["pk"])
 
-    def _whole(self, orders: QuerySet[Order], pk: int, status: int = 200) -> Response:
+    def _whole_response(self, orders: QuerySet[Order], pk: int, status: int = 200) -> Response:
         """Reads the order again, so that the response is current. Raises Http404."""
         found = get_object_or_404(order_output.columns(cast("OrderQuerySet", orders)), pk=pk)
-        (row,) = self._shown([found])
+        (row,) = self._represent([found])
         if is_office(self.request.user):
             row |= history_and_proofs(row["id"])
         return Response(row, status, headers={"ETag": etag(row["version"])})
@@ -139,8 +142,10 @@ class Orders(ProofImages):
         if not is_office(self.request.user):
             data["customer"] = request.user.customer  # type: ignore[union-attr]
         elif not {"customer", "new_customer"} & data.keys():
-            raise serializers.ValidationError({"customer": [_("Please name the customer.")]}, code="required")
-        return self._whole(Order.objects.all(), services.place(actor=self._actor(), **data).pk, 201)
+            raise serializers.ValidationError(
+                {"customer": [_("Please give `customer` or `new_customer`.")]}, code="required"
+            )
+        return self._whole_response(Order.objects.all(), services.place(actor=self._actor(), **data).pk, 201)
 
     @extend_schema(parameters=[ETAG], request=OrderChanges, responses=WholeOrderOutput)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -150,7 +155,7 @@ class Orders(ProofImages):
             order = self.get_object()
             permissions.check_change(request.user, order, data.keys())
             services.change(order, data, self._actor())
-        return self._whole(Order.objects.all(), order.pk)
+        return self._whole_response(Order.objects.all(), order.pk)
 
     @extend_schema(operation_id="orders_status", parameters=[ETAG], request=StatusInput, responses=MoveOutput)
     @action(
@@ -158,9 +163,9 @@ class Orders(ProofImages):
         filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def change_status(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Moves the order. 409 `invalid_transition` or `version_conflict`: nothing was changed."""
+        """Moves the order to another status. After an error (such as 409 `invalid_transition`) nothing was changed."""
         data = self.validated(StatusInput).validated_data
-        return self._moved(data.pop("status"), data)
+        return self._move(data.pop("status"), data)
 
     @extend_schema(
         operation_id="orders_confirm_delivery", parameters=[ETAG], request=ConfirmationInput, responses=MoveOutput
@@ -174,14 +179,14 @@ class Orders(ProofImages):
         form = self.validated(ConfirmationInput)
         data = form.validated_data
         circumstances = {name: data[name] for name in ("version", "ref") if name in data}
-        return self._moved(
+        return self._move(
             OrderStatus.DELIVERED, circumstances | {"at": data.get("confirmed_at"), "proof": form.proof()}
         )
 
-    def _moved(self, to: str, circumstances: dict[str, Any]) -> Response:
+    def _move(self, to: str, circumstances: dict[str, Any]) -> Response:
         user, orders = cast("User", self.request.user), Order.objects.filter(pk=self.kwargs["pk"])
-        done = Order.move_one(orders, to, by=user, source=self._source(), **circumstances)
-        return Response(MoveOutput(done).data, headers={"ETag": etag(done.version)})
+        move = Order.move_one(orders, to, by=user, source=self._source(), **circumstances)
+        return Response(MoveOutput(move).data, headers={"ETag": etag(move.version)})
 
     @extend_schema(operation_id="orders_bulk_update", request=BulkInput, responses=BulkOutput)
     @action(
@@ -189,7 +194,10 @@ class Orders(ProofImages):
         rights={"POST": [permissions.CHANGE_ORDER]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def bulk_update(self, request: Request) -> Response:
-        """Each order succeeds or fails on its own. Applied in this order: date, priority, route; status; driver."""
+        """Changes many orders. Each one succeeds or fails on its own.
+
+        The changes are applied in this order: date, priority, route; status; driver.
+        """
         changes = self.validated(BulkInput).validated_data
         ids, versions = changes.pop("ids"), changes.pop("versions", {})
         return Response(BulkOutput(services.bulk_update(ids, changes, self._actor(), versions)).data)
@@ -207,9 +215,9 @@ class Orders(ProofImages):
         pagination_class=None,
     )  # fmt: skip
     def warnings(self, request: Request) -> Response:
-        """What the office should know before it places an order, such as an open order or no mobile number."""
+        """What the office should know before it places an order, for example that another order is open."""
         query = self.validated(WarningsQuery, request.query_params).validated_data
-        found = order_warnings.of(query["customer"])
+        found = order_warnings.warnings_for(query["customer"])
         return Response(WarningOutput(found, many=True).data)
 
     @extend_schema(operation_id="orders_statistics", parameters=PERIOD, responses=StatisticsOutput)
@@ -219,4 +227,4 @@ class Orders(ProofImages):
 
         `total` and `by_status` count all orders; the other figures exclude cancelled ones.
         """
-        return Response(statistics.cached(*days_of(request)))
+        return Response(statistics.cached_statistics(*days_of(request)))

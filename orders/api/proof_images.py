@@ -32,11 +32,11 @@ MAY_SEE = {Side.OFFICE, Side.DRIVER}
 
 @extend_schema_field(OpenApiTypes.BINARY)
 class Upload(serializers.FileField):
-    """A file in the request. DRF's own field would describe it as a URL."""
+    """An uploaded file. The schema would describe DRF's own field as a URL."""
 
 
 class ProofImageInput(Strict):
-    """A JPEG or PNG of at most 2 MB. Repeating a `ref` stores nothing new."""
+    """A JPEG or PNG of at most 2 MB. A repeated `ref` returns the image that the first request stored."""
 
     kind = serializers.ChoiceField(ProofImageKind.choices)
     image = Upload(allow_empty_file=False)
@@ -55,7 +55,7 @@ class ProofImageOutput(serializers.ModelSerializer[ProofImage]):
 
 
 class ProofImages(RowsByRole[Order]):
-    """Base class of `Orders` with the actions for images."""
+    """Base class of the view `Orders`, with the actions for images."""
 
     @extend_schema(
         operation_id="orders_proof_images_create",
@@ -67,7 +67,7 @@ class ProofImages(RowsByRole[Order]):
         rights={"POST": [permissions.DELIVER_ORDER]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_images(self, request: Request, pk: str) -> Response:
-        """Uploads an image. Allowed after the delivery too, because a telephone without signal sends it later."""
+        """Uploads an image, also after the delivery: a telephone without signal sends it later."""
         data = self.validated(ProofImageInput).validated_data
         user = cast("User", request.user)
         stored = proof.store(Order.objects.filter(pk=pk), data["kind"], data["image"], by=user, ref=data.get("ref"))
@@ -83,22 +83,27 @@ class ProofImages(RowsByRole[Order]):
         rights={"GET": ["orders.view_proofimage"]}, filterset_class=None, pagination_class=None,
     )  # fmt: skip
     def proof_image(self, request: Request, pk: str, image: str) -> HttpResponse:
-        """For the office and the order's driver. Images of earlier attempts: for the office and their uploader."""
+        """Returns the JPEG to the office and the order's driver.
+
+        A driver sees images of earlier attempts only if they uploaded them.
+        """
         order = visibility.visible(request.user, Order.objects.filter(pk=pk)).first()
         sides = sides_towards(cast("User", request.user), order) if order else frozenset()
         if order is None or not sides & MAY_SEE:
             raise NotFound
-        shown = order.proof_images.filter(pk=image)
+        images = order.proof_images.filter(pk=image)
         if Side.OFFICE not in sides:
-            shown = shown.filter(Q(attempt=order.attempt) | Q(by=request.user))
-        return _shown(shown.first())
+            images = images.filter(Q(attempt=order.attempt) | Q(by=request.user))
+        return _image_response(images.first())
 
 
-def _shown(image: ProofImage | None) -> HttpResponse:
+def _image_response(image: ProofImage | None) -> HttpResponse:
     try:
         content = image.read() if image else None
     except FileNotFoundError as error:
-        raise NotFound(_("The file of this image is not on this server. Please upload it again.")) from error
+        raise NotFound(
+            _("The file of this signature or photo is not on this server. Please upload it again.")
+        ) from error
     if content is None:
         raise NotFound
     return HttpResponse(content, "image/jpeg")

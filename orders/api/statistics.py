@@ -13,27 +13,33 @@ from rest_framework.request import Request
 
 from orders.statistics import period
 
-# Both days are included.
+# The first and last day of the period. Both are included.
 PERIOD = [OpenApiParameter(name, OpenApiTypes.DATE) for name in ("from", "to")]
 
 
 def days_of(request: Request) -> tuple[date, date]:
-    """First and last day of the requested period, by default the last 30 days. Raises ValidationError."""
-    days, wrong = period(request.query_params)
-    if wrong:
-        raise serializers.ValidationError(wrong)
+    """The first and last day of the requested period, by default the last 30 days. Raises ValidationError."""
+    days, errors = period(request.query_params)
+    if errors:
+        raise serializers.ValidationError(errors)
     return days
 
 
 Count, Day, Name = serializers.IntegerField, serializers.DateField, serializers.CharField
 PUNCTUALITY = {
-    "on_time_share": serializers.FloatField(allow_null=True, help_text=_("Share of delivered orders, 0 to 1.")),
-    "median_minutes": serializers.FloatField(allow_null=True, help_text=_("From confirmed to delivered.")),
-    "p90_minutes": serializers.FloatField(allow_null=True, help_text=_("90 % of orders took no longer than this.")),
+    "on_time_share": serializers.FloatField(
+        allow_null=True, help_text=_("Share of delivered orders that were on time, 0 to 1.")
+    ),
+    "median_minutes": serializers.FloatField(
+        allow_null=True, help_text=_("Minutes from confirmed to delivered: half of the orders took no longer.")
+    ),
+    "p90_minutes": serializers.FloatField(
+        allow_null=True, help_text=_("Minutes from confirmed to delivered: 90 % of the orders took no longer.")
+    ),
 }
 
 
-def many(component: str, /, **fields: serializers.Field[Any, Any, Any, Any]) -> serializers.ListSerializer[Any]:
+def list_of(component: str, /, **fields: serializers.Field[Any, Any, Any, Any]) -> serializers.ListSerializer[Any]:
     return inline_serializer(component, fields, many=True)  # type: ignore[return-value]  # the stubs ignore `many`
 
 
@@ -45,9 +51,9 @@ StatisticsOutput = inline_serializer(
         "to": Day(),
         "total": Count(),
         "by_status": serializers.DictField(child=Count()),
-        "by_day": many("DayOutput", date=Day(), orders=Count(), delivered=Count(), **PUNCTUALITY),
-        "by_product": many("ProductSumOutput", product=Count(), name=Name(), ordered=Count(), delivered=Count()),
-        "by_driver": many(
+        "by_day": list_of("DayOutput", date=Day(), orders=Count(), delivered=Count(), **PUNCTUALITY),
+        "by_product": list_of("ProductSumOutput", product=Count(), name=Name(), ordered=Count(), delivered=Count()),
+        "by_driver": list_of(
             "DriverSumOutput", driver=Count(), name=Name(), orders=Count(), delivered=Count(), **PUNCTUALITY
         ),
         "delivered": Count(),

@@ -19,15 +19,16 @@ from web.refusals import Refusal
 class OrderItem(models.Model):
     """One product in an order.
 
-    `unit_price` is fixed when it is ordered. `quantity_delivered` is less than `quantity` if part was refused.
+    `unit_price` is fixed when the product is ordered. `quantity_delivered` is null until the delivery, and less than
+    `quantity` if the customer refused a part.
     """
 
-    MOST = 999
+    MAX_QUANTITY = 999
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="items", verbose_name=_("order"))
     product = models.ForeignKey(Product, models.PROTECT, related_name="+", verbose_name=_("product"))
     quantity = models.PositiveSmallIntegerField(
-        _("quantity"), validators=[MinValueValidator(1), MaxValueValidator(MOST)]
+        _("quantity"), validators=[MinValueValidator(1), MaxValueValidator(MAX_QUANTITY)]
     )
     unit_price = models.PositiveIntegerField(_("unit price, NT$"), blank=True)
     quantity_delivered = models.PositiveSmallIntegerField(_("delivered"), null=True, blank=True)
@@ -63,17 +64,17 @@ class OrderLine:
 
 def new_items(lines: Sequence[OrderLine]) -> list[OrderItem]:
     """Unsaved items at today's prices, without an order. Raises Refusal."""
-    return _items(lines, {})
+    return _build_items(lines, {})
 
 
 def replace_items(order: Order, lines: Sequence[OrderLine], change: Change) -> Change:
     """Replaces the items of an order whose lock the caller holds. Sets `amount_due`, but does not save the order.
 
-    Returns `change` with the items described, for the save that follows. A product already in the order keeps its
-    price. Raises Refusal before it writes.
+    A product already in the order keeps its price. Returns a copy of `change` that describes the old and new items, for
+    the save that follows. Raises Refusal before it writes.
     """
     present = {item.product_id: item for item in order.items.select_related("product")}
-    wanted = _items(lines, present)
+    wanted = _build_items(lines, present)
     order.amount_due = amount(wanted)
     change = dataclasses.replace(change, items=describe(wanted), items_before=describe(present.values()))
     order.items.exclude(product__in={item.product_id for item in wanted}).delete()
@@ -91,11 +92,13 @@ def amount(items: Collection[OrderItem]) -> int:
     """The total in NT$. Raises Refusal if it does not fit the column."""
     total = sum(item.quantity * item.unit_price for item in items)
     if total > MAX_AMOUNT:
-        raise Refusal("amount_too_large", _("The amount is too large. Please check the quantities."), attr="items")
+        raise Refusal(
+            "amount_too_large", _("The amount is too large. Please check the quantities and prices."), attr="items"
+        )
     return total
 
 
-def _items(lines: Sequence[OrderLine], present: dict[int, OrderItem]) -> list[OrderItem]:
+def _build_items(lines: Sequence[OrderLine], present: dict[int, OrderItem]) -> list[OrderItem]:
     if not 1 <= len(lines) <= MAX_LINES:
         raise Refusal("invalid_items", _("An order must have 1 to %d items.") % MAX_LINES, attr="items")
     products = Product.objects.in_bulk([line.product for line in lines])
@@ -104,10 +107,10 @@ def _items(lines: Sequence[OrderLine], present: dict[int, OrderItem]) -> list[Or
         product = products.get(line.product)
         item = present.get(line.product)
         if any(line.product == before.product for before in lines[:index]):
-            detail = _("This product is already in the order. Please put it all on one line.")
+            detail = _("This product is listed more than once. Please put the whole quantity on one line.")
             raise Refusal("product_repeated", detail, attr=f"items.{index}.product")
         if product is None or not (product.is_active or item):
-            detail = _("Product %(id)d does not exist or is no longer sold.")
+            detail = _("Product %(id)d does not exist or is no longer sold. Please choose another.")
             raise Refusal("unknown_product", detail % {"id": line.product}, attr=f"items.{index}.product")
         item = item or OrderItem(product=product, unit_price=product.price)
         item.quantity = line.quantity

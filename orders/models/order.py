@@ -29,14 +29,15 @@ from web.actors import Actor, Source
 from web.audit import Audit, ItemsThen
 from web.limits import MAX_MONEY, validate_moment
 from web.refusals import Refusal
-from web.timings import measured
+from web.timings import measure
 from web.tracked import Tracked
 
 # Highest `stop_sequence` on a route.
 MAX_STOPS = 999
-# A report at most this late is explained by a slow connection or clock: the device was not offline.
-SENT_AT_ONCE = timedelta(minutes=1)
-# Sent in the transaction of the move, with sender `Order` and `confirmation`, the new DeliveryConfirmation.
+# A report at most this late counts as sent at once: a slow connection or a wrong clock explains the delay.
+MAX_REPORT_DELAY = timedelta(minutes=1)
+# The signal of a delivery, sent in the transaction of the move. The sender is `Order`; `confirmation` is the new
+# DeliveryConfirmation.
 order_delivered = Signal()
 
 
@@ -49,7 +50,7 @@ class VersionConflict(Refusal):
 
 
 def no_such_order() -> Refusal:
-    return Refusal("not_found", _("There is no such order."), status=404)
+    return Refusal("not_found", _("There is no such order, or you may not see it."), status=404)
 
 
 def ref_reused() -> Refusal:
@@ -77,7 +78,7 @@ class Change:
     actor: Actor = field(default_factory=Actor)
     at: datetime = field(default_factory=timezone.now)
     reason: str = ""
-    # Descriptions of the new items, if this save changes them, and of those they replace.
+    # Descriptions of the new items and of those that they replace; empty if this save does not change the items.
     items: str = ""
     items_before: str = ""
 
@@ -88,7 +89,7 @@ CLOCK_SKEW = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Proof of delivery from the driver. `quantities`, by product id, is given if less was delivered than ordered."""
+    """Proof of delivery. `quantities` maps product ids to numbers, if less was delivered than ordered."""
 
     confirmation_type: str = "manual"
     cylinder_serials: list[str] = field(default_factory=list)
@@ -122,8 +123,8 @@ class Command:
 class OrderStatusChange(models.Model):
     """One move of an order, written in the transaction of the move. `from_status` is empty for the creation.
 
-    `at` is when it happened. `recorded_at` is when the server received it, which is later for a driver without signal.
-    `ref` is the client's idempotency key, unique per user: a repeated command is answered from this row.
+    `at` is when the move happened. `recorded_at` is when the server received it, which is later if the driver had no
+    signal. `ref` is the client's idempotency key, unique per user: a repeated command is answered from this row.
     """
 
     order = models.ForeignKey("orders.Order", models.CASCADE, related_name="history", verbose_name=_("order"))
@@ -150,8 +151,8 @@ class OrderStatusChange(models.Model):
 
     @property
     def sent_later(self) -> bool:
-        """Whether the device was offline when it happened, and reported it later."""
-        return self.recorded_at - self.at > SENT_AT_ONCE
+        """Whether the device was offline when the move happened, and reported the move later."""
+        return self.recorded_at - self.at > MAX_REPORT_DELAY
 
 
 class Order(Tracked):
@@ -226,7 +227,7 @@ class Order(Tracked):
     ) -> None:
         """Saves the changed columns and increments the version, also if only the items changed.
 
-        Raises VersionConflict, or Refusal if the row is gone.
+        Writes nothing if nothing changed. Raises VersionConflict, or Refusal if the row is gone.
         """
         self.change = change or Change()
         if not self.delivery_address:
@@ -266,12 +267,12 @@ class Order(Tracked):
             )  # fmt: skip
 
     def _update(self, changed: set[str]) -> None:
-        read = self.version, self.updated_at
+        previous = self.version, self.updated_at
         self.version, self.updated_at = self.version + 1, timezone.now()
         try:
             super().save(update_fields=[*changed, "version", "updated_at"])
         except BaseException:
-            self.version, self.updated_at = read
+            self.version, self.updated_at = previous
             raise
 
     def _do_update(self, base_qs: Any, *args: Any, **kwargs: Any) -> bool:
@@ -288,12 +289,12 @@ class Order(Tracked):
     def move_one(
         cls, orders: OrderQuerySet, to: str, *, by: User, ref: str | None = None, **circumstances: Any
     ) -> OrderStatusChange:
-        """Moves the only order of `orders`, for a user who may see it. Raises Refusal.
+        """Moves the only order of `orders`, for a user who may see it, and returns the history row. Raises Refusal.
 
-        A command repeated with its `ref` gets its answer even if the user can no longer see the order.
+        A repeated command (same `ref`) gets the row of the first one, even if the user can no longer see the order.
         """
         with transaction.atomic():
-            # One query finds and locks the order: commands are frequent.
+            # Commands are frequent, so a single query finds and locks the order.
             order = visibility.visible(by, orders.locked()).first()
             if order is not None:
                 return order.move(Command(to, by=by, ref=ref, **circumstances))
@@ -317,25 +318,25 @@ class Order(Tracked):
         """Reads the row again and locks it until the transaction ends."""
         self.refresh_from_db(from_queryset=type(self).objects.locked())
 
-    @measured("move")
+    @measure("move")
     def move(self, command: Command) -> OrderStatusChange:
-        """`transition_to` for an order whose lock the caller holds.
+        """Moves the order like `transition_to`, but the caller holds the lock and has read the row.
 
-        Raises Refusal before it writes. One exception: if the same `ref` is used for another order concurrently, the
-        caller must roll back its transaction.
+        Raises Refusal before it writes. One exception: if a concurrent command uses the same `ref` for another order,
+        it raises Refusal after it wrote; the caller must roll back its transaction.
         """
-        if (done := _accepted_before(self, command)) is not None:
-            return done
+        if (accepted := _find_accepted(self, command)) is not None:
+            return accepted
         if command.version is not None and command.version != self.version:
             raise VersionConflict(self.version)
         before = self.status
         roles = sides_towards(command.by, self)
         if not _is_reassignment(self, command, roles):
-            states.check(before, command.to, roles, command.reason)
+            states.check_move(before, command.to, roles, command.reason)
             check_correcting(command.by, before, command.to)
         if command.driver is not None and Side.OFFICE not in roles:
             check_office_only({"driver"})
-        happened = _checked_time(command.at, self)
+        happened = _check_time(command.at, self)
         # Only a delivery, or the cancellation of one, concerns the items.
         items = list(self.items.order_by("product_id")) if OrderStatus.DELIVERED in (before, command.to) else []
         if command.to == OrderStatus.DELIVERED:
@@ -357,18 +358,21 @@ class Order(Tracked):
         )
 
 
-def _accepted_before(order: Order, command: Command) -> OrderStatusChange | None:
-    """The history row of the accepted command that this one repeats. Raises Refusal if its `ref` meant another one."""
+def _find_accepted(order: Order, command: Command) -> OrderStatusChange | None:
+    """The history row of the accepted command that this one repeats, or None.
+
+    Raises Refusal if this `ref` was used for another order or status.
+    """
     if command.ref is None or command.by is None:
         return None
-    done = OrderStatusChange.objects.filter(by=command.by, ref=command.ref).first()
-    if done is not None and (done.order_id, done.to_status) != (order.pk, command.to):
+    accepted = OrderStatusChange.objects.filter(by=command.by, ref=command.ref).first()
+    if accepted is not None and (accepted.order_id, accepted.to_status) != (order.pk, command.to):
         raise ref_reused()
-    return done
+    return accepted
 
 
 def _record(order: Order, command: Command, before: str, happened: datetime) -> OrderStatusChange:
-    """Writes the history row. Its constraint catches concurrent commands that use the same `ref`: raises Refusal."""
+    """Writes the history row. Raises Refusal if a concurrent command used the same `ref`: the constraint finds it."""
     try:
         row: OrderStatusChange = order.history.create(
             from_status=before, to_status=command.to, by=command.by, source=command.source, reason=command.reason,
@@ -391,31 +395,37 @@ def _is_reassignment(order: Order, command: Command, roles: Collection[Side]) ->
     )
 
 
-def _checked_time(at: datetime | None, order: Order) -> datetime:
+def _check_time(at: datetime | None, order: Order) -> datetime:
+    """Returns when the move happened: `at`, or now if `at` is None or slightly ahead.
+
+    Raises Refusal if `at` is in the future, or before the order was placed, by more than CLOCK_SKEW.
+    """
     now = timezone.now()
     if at is None:
         return now
     if at > now + CLOCK_SKEW:
         raise Refusal("invalid_time", _("The time is in the future. Please check the device's clock."), attr="at")
     if at < order.created_at - CLOCK_SKEW:
-        raise Refusal("invalid_time", _("The time is before the order was placed. Please check it."), attr="at")
+        raise Refusal(
+            "invalid_time", _("The time is before the order was placed. Please check the device's clock."), attr="at"
+        )
     return min(at, now)
 
 
-def _set_quantities(items: delivery_parts.Items, named: Mapping[int, int]) -> None:
-    """Sets `quantity_delivered` of each item to the number in `named`, by product id, or else to what was ordered.
+def _set_quantities(items: delivery_parts.Items, delivered: Mapping[int, int]) -> None:
+    """Sets `quantity_delivered` of each item, without saving: `delivered` by product id, or else what was ordered.
 
     Raises Refusal.
     """
     ordered = {item.product_id: item.quantity for item in items}
-    if any(product not in ordered or not 0 <= quantity <= ordered[product] for product, quantity in named.items()):
+    if any(product not in ordered or not 0 <= quantity <= ordered[product] for product, quantity in delivered.items()):
         detail = _("You can deliver only ordered products, and no more than was ordered.")
         raise Refusal("invalid_quantity", detail, attr="quantities")
-    if named and not any((ordered | dict(named)).values()):
-        detail = _("Nothing was delivered. Please report “Could not deliver” with a reason.")
+    if delivered and not any((ordered | dict(delivered)).values()):
+        detail = _("Nothing was delivered. Please report “Could not deliver” instead.")
         raise Refusal("invalid_quantity", detail, attr="quantities")
     for item in items:
-        item.quantity_delivered = named.get(item.product_id, item.quantity)
+        item.quantity_delivered = delivered.get(item.product_id, item.quantity)
 
 
 def _set_columns(order: Order, command: Command) -> None:
@@ -427,7 +437,9 @@ def _set_columns(order: Order, command: Command) -> None:
     if command.to == OrderStatus.ASSIGNED:
         order.driver = command.driver or order.driver or (order.route.driver if order.route else None)
         if order.driver is None or not order.driver.is_active:
-            raise Refusal("driver_required", _("This driver is not active. Please choose another."), attr="driver")
+            raise Refusal(
+                "driver_required", _("An assigned order needs an active driver. Please choose one."), attr="driver"
+            )
         if order.route is not None and order.route.driver_id != order.driver.pk:
             order.route = order.stop_sequence = None
     if command.eta is not None:
@@ -439,7 +451,7 @@ def _set_columns(order: Order, command: Command) -> None:
 
 
 def _deliver(order: Order, command: Command, items: delivery_parts.Items, at: datetime) -> None:
-    """Writes the proof and the delivered quantities, then calls `deliver` of each delivery part."""
+    """Writes the proof and the delivered quantities, and calls `deliver` of each delivery part."""
     proof = command.proof or Proof()
     confirmation = order.confirmations.create(
         attempt=order.attempt, confirmation_type=proof.confirmation_type, cylinder_serials=proof.cylinder_serials,

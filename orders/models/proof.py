@@ -25,20 +25,23 @@ from web.limits import latitude_field, longitude_field
 from web.refusals import Refusal
 from web.slow_work import OneAtATime, Overloaded
 
+# Maximum size of an uploaded file.
 MAX_BYTES = 2 * 1024 * 1024
-# 4,000 × 4,000: 64 MB while a PNG is decoded.
+# Maximum width × height of an uploaded image: 4,000 × 4,000. Decoding such a PNG takes 64 MB.
 MAX_PIXELS = 16_000_000
 # Longest side of a stored image, in pixels. The driver's page sends 1,280.
 MAX_STORED_PIXELS = 2048
 MAX_PER_ORDER = 20
+# JPEG quality of stored images.
 QUALITY = 85
-# Modes that can be scaled directly. Other modes (palette, one bit) would lose thin lines.
-SMOOTH = {"L", "RGB", "RGBA"}
-decoding = OneAtATime(_("Many images are arriving. Please try again in a few seconds."))
-# The view that returns an image. The files lie outside the directories that the web server serves.
+# Pillow modes in which an image can be scaled. In other modes (palette, one bit) it would lose thin lines.
+SCALABLE_MODES = {"L", "RGB", "RGBA"}
+decoding = OneAtATime(_("Many files are being uploaded. Please try again in a few seconds."))
+# The URL name of the view that returns an image. The files lie outside the directories that the web server serves: only
+# this view, which checks permissions, returns them.
 URL_NAME = "order-proof-image"
-# Serial numbers in one delivery, and characters in one number.
-MAX_SERIALS, LONGEST_SERIAL = 200, 40
+# Maximum serial numbers in one delivery, and maximum characters in one number.
+MAX_SERIALS, MAX_SERIAL_LENGTH = 200, 40
 
 
 class ConfirmationType(models.TextChoices):
@@ -77,7 +80,7 @@ class ProofImageKind(models.TextChoices):
 
 
 def file_name(image: ProofImage, uploaded: str) -> str:
-    """A random name, so that it cannot be guessed. Nothing of the uploaded name is used."""
+    """A random path that nobody can guess. The uploaded name is ignored."""
     return f"proof/{timezone.localdate():%Y/%m}/{secrets.token_hex(16)}.jpg"
 
 
@@ -107,7 +110,7 @@ class ProofImage(models.Model):
             return bytes(opened.read())
 
 
-def store(orders: OrderQuerySet, kind: str, sent: UploadedFile, *, by: User, ref: str | None = None) -> ProofImage:
+def store(orders: OrderQuerySet, kind: str, upload: UploadedFile, *, by: User, ref: str | None = None) -> ProofImage:
     """Stores an image of the only order of `orders`. Repeating a `ref` returns the image stored before.
 
     Raises Refusal; Overloaded if too many images are being decoded.
@@ -117,65 +120,65 @@ def store(orders: OrderQuerySet, kind: str, sent: UploadedFile, *, by: User, ref
         if not orders.filter(pk=stored.order_id).exists():
             raise ref_reused()
         return stored
-    # Checked before decoding, which is expensive, and again once the order is locked.
-    _check_room(_allowed(visibility.visible(by, orders), by))
-    content = jpeg(sent)
+    # These checks run before the decoding, which is expensive, and again when the order is locked.
+    _check_count(_allowed_order(visibility.visible(by, orders), by))
+    content = to_jpeg(upload)
     with transaction.atomic():
-        order = _allowed(visibility.visible(by, orders.locked()), by)
+        order = _allowed_order(visibility.visible(by, orders.locked()), by)
         # A concurrent request with the same ref may have stored the image while this one waited for the lock.
         if ref and (stored := order.proof_images.filter(by=by, ref=ref).first()):
             return stored
-        _check_room(order)
+        _check_count(order)
         image = ContentFile(content, "image.jpg")
         created: ProofImage = order.proof_images.create(attempt=order.attempt, kind=kind, image=image, by=by, ref=ref)
         return created
 
 
-def _allowed(seen: QuerySet[Order], by: User) -> Order:
+def _allowed_order(seen: QuerySet[Order], by: User) -> Order:
     """The only order of `seen`, if this user may store images of it. Raises Refusal."""
     order = seen.first()
     if order is None:
         raise no_such_order()
     if not sides_towards(by, order) & {Side.OFFICE, Side.DRIVER}:
-        raise Refusal("forbidden", _("Only the driver and the office may do this."), status=403)
+        raise Refusal("forbidden", _("Only the office and the order's driver may do this."), status=403)
     return order
 
 
-def _check_room(order: Order) -> None:
+def _check_count(order: Order) -> None:
     if order.proof_images.count() >= MAX_PER_ORDER:
-        detail = _("An order can have at most %d images.") % MAX_PER_ORDER
+        detail = _("An order can have at most %d signatures and photos.") % MAX_PER_ORDER
         raise Refusal("too_many_images", detail, attr="image", status=409)
 
 
-def jpeg(sent: UploadedFile) -> bytes:
-    """Re-encodes an upload as an upright JPEG, without metadata such as the place where it was taken.
+def to_jpeg(upload: UploadedFile) -> bytes:
+    """Encodes an upload again as an upright JPEG, without metadata such as the place where it was taken.
 
     Raises Refusal, Overloaded.
     """
-    if (sent.size or 0) > MAX_BYTES:
+    if (upload.size or 0) > MAX_BYTES:
         raise Refusal(
             "image_too_large",
-            _("The image is larger than 2 MB. Please choose a smaller one."),
+            _("The file is larger than 2 MB. Please choose a smaller one."),
             attr="image",
             status=413,
         )
     try:
-        with Image.open(sent, formats=("JPEG", "PNG")) as opened:
+        with Image.open(upload, formats=("JPEG", "PNG")) as opened:
             if opened.width * opened.height > MAX_PIXELS:
-                detail = _("The image has more than 16 million pixels. Please choose a smaller one.")
+                detail = _("The file has more than 16 million pixels. Please choose a smaller one.")
                 raise Refusal("image_too_large", detail, attr="image", status=413)
             with decoding.turn():
-                return _encoded(opened)
+                return _encode(opened)
     except (Refusal, Overloaded):
         raise
     except Exception as error:  # decoders raise many kinds of errors for malformed bytes
         raise Refusal(
-            "invalid_image", _("This is not a complete JPEG or PNG image. Please choose another."), attr="image"
+            "invalid_image", _("This is not a complete JPEG or PNG file. Please choose another."), attr="image"
         ) from error
 
 
-def _encoded(opened: Image.Image) -> bytes:
-    picture = opened if opened.mode in SMOOTH else opened.convert("RGBA")
+def _encode(opened: Image.Image) -> bytes:
+    picture = opened if opened.mode in SCALABLE_MODES else opened.convert("RGBA")
     # A large JPEG is decoded at a half, a quarter or an eighth of its size (Pillow, `Image.draft`).
     picture.thumbnail((MAX_STORED_PIXELS, MAX_STORED_PIXELS))
     upright = ImageOps.exif_transpose(picture).convert("RGBA")

@@ -11,10 +11,10 @@ from django.db.models import Case, Count, F, Q, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from customers.models import telephones, written
+from customers.models import phone_matches, text_matches
 from orders import numbers
 from orders.states import ON_THE_ROAD, OPEN, OrderStatus
-from web.text import visible
+from web.text import remove_invisible
 from web.tracked import AnnouncedQuerySet
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 class OrderQuerySet(AnnouncedQuerySet["Order"]):
     to_change = "orders.services.bulk_update"
     to_add = "orders.services.place"
-    to_remove = "orders.models.Order.transition_to"  # cancelled
+    to_remove = "orders.models.Order.transition_to"  # an order is cancelled, never deleted
 
     def open(self) -> OrderQuerySet:
-        """Neither delivered nor cancelled."""
+        """Orders that are neither delivered nor cancelled."""
         return self.filter(status__in=OPEN)
 
     def by_status(self) -> Counter[str]:
@@ -45,7 +45,7 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
     def locked(self) -> OrderQuerySet:
         """Locks the rows until the transaction ends (SELECT FOR NO KEY UPDATE).
 
-        It joins no table: after waiting for a lock, joined rows would be stale while the order itself is fresh.
+        The query joins no table: after it waited for a lock, joined rows would be stale while the order is fresh.
         """
         return self.select_related(None).select_for_update(of=("self",), no_key=True)
 
@@ -54,7 +54,7 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
         return self.alias(place=place).filter(place__lte=count)
 
     def next_stops(self, drivers: Collection[int]) -> dict[int, int]:
-        """Maps each driver's id to the order that they are on the way to: the arriving one, or else the next stop."""
+        """Maps the id of each driver on the road to the id of their next order: the arriving one, or the next stop."""
         arriving_first = Case(When(status=OrderStatus.ARRIVING, then=0), default=1)
         stop = F("stop_sequence").asc(nulls_last=True)
         ahead = self.filter(driver__in=drivers, status__in=ON_THE_ROAD)
@@ -63,14 +63,14 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
             found.setdefault(driver, order)
         return found
 
-    def search(self, text: str, with_numbers: Q | None = None) -> OrderQuerySet:
+    def search(self, text: str, with_phones: Q | None = None) -> OrderQuerySet:
         """Matches part of the order number, the customer's name, the address, or a telephone's digits.
 
-        `with_numbers` limits the orders whose telephones are searched; by default all are.
+        `with_phones` limits the orders whose telephones are searched. By default all are searched.
         """
-        text = visible(text).strip()[:100]
-        found = written(text, "customer__name", "delivery_address")
-        found |= Q(order_number__contains=numbers.as_typed(text))
-        has_number = telephones(text, "contains", "customer__phone", "customer__phone2")
-        found |= has_number & (with_numbers or Q())
+        text = remove_invisible(text).strip()[:100]
+        found = text_matches(text, "customer__name", "delivery_address")
+        found |= Q(order_number__contains=numbers.normalise_order_number(text))
+        has_phone = phone_matches(text, "contains", "customer__phone", "customer__phone2")
+        found |= has_phone & (with_phones or Q())
         return self.filter(found) if text else self

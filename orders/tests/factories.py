@@ -1,4 +1,4 @@
-"""Factories of test data."""
+"""Functions that create test data."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from orders.models import Order, OrderItem
 from orders.states import OrderStatus
 
 _count = itertools.count(1)
-# Hashed once, because hashing is slow on purpose. Not inside a test, which may set other hashers.
+# The hash is computed once, because hashing is slow on purpose, and outside of tests, which may set other hashers.
 PASSWORD = "correct horse"
 HASHED_PASSWORD = make_password(PASSWORD)
-# Never in the past: customers get no SMS about overdue orders.
+# The delivery date of test orders. It is far in the future, because customers get no SMS about overdue orders.
 TODAY = date(2099, 11, 23)
-# The shortest path to each status.
+# The statuses of the shortest path to each status.
 PATH_TO = {
     OrderStatus.PENDING: [],
     OrderStatus.CONFIRMED: [OrderStatus.CONFIRMED],
@@ -51,17 +51,17 @@ def make_user(**fields: Any) -> User:
 def make_staff(role: Role | str = Role.CLERK, **fields: Any) -> User:
     """A user with one of the office roles: owner, manager or clerk."""
     user = make_user(is_staff=True, **fields)
-    # Sets the state before the test without announcing a change.
+    # `bulk_create` sends no signal, so that no change of permissions is announced.
     StaffRole.objects.bulk_create([StaffRole(user=user, role=Role(role))])
     return user
 
 
 def make_office(**fields: Any) -> User:
-    """An office user with nearly all permissions. Tests about permissions use `make_staff` with a role."""
+    """A manager, who has nearly all permissions. Tests about permissions call `make_staff` with a role."""
     return make_staff(Role.MANAGER, **fields)
 
 
-def turn(name: str, active: bool) -> None:
+def set_switch(name: str, active: bool) -> None:
     """Turns a switch on or off, as the admin does."""
     Switch.objects.update_or_create(name=name, defaults={"active": active})
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Empties:
-    """A part as another app could register: the number of empty cylinders returned."""
+    """A part that another app could register: the number of empty cylinders that the customer returned."""
 
     def __init__(self) -> None:
         self.written: list[tuple[str, Any]] = []

@@ -23,15 +23,15 @@ from orders.tests.factories import (
     make_route,
     make_user,
 )
-from orders.tests.threads import meanwhile
+from orders.tests.threads import run_during
 from web.actors import Actor
 from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
 
 
-def refusal(order: Order, to: str, **circumstances: Any) -> str:
-    """The code of the refusal. Asserts that the order did not change."""
+def refusal_code(order: Order, to: str, **circumstances: Any) -> str:
+    """The code of the Refusal of a move. Asserts that the order did not change."""
     before = Order.objects.values().get(pk=order.pk)
     with pytest.raises(Refusal) as refused:
         order.transition_to(to, **circumstances)
@@ -61,7 +61,7 @@ def test_stale_version_is_refused_with_current_version() -> None:
 def test_driver_moves_only_own_orders() -> None:
     driver, other = make_driver(), make_driver()
     order = make_order(OrderStatus.ASSIGNED, driver=driver)
-    assert refusal(order, "delivering", by=other.user) == "forbidden"
+    assert refusal_code(order, "delivering", by=other.user) == "forbidden"
     assert order.transition_to("delivering", by=driver.user).to_status == "delivering"
 
 
@@ -71,7 +71,7 @@ def test_customer_cancels_only_before_delivery_begins() -> None:
     order = make_order(OrderStatus.ASSIGNED, customer=customer)
     order.transition_to("cancelled", by=customer.user, reason="不需要了")
     late = make_order(OrderStatus.DELIVERING, customer=customer)
-    assert refusal(late, "cancelled", by=customer.user, reason="不需要了") == "forbidden"
+    assert refusal_code(late, "cancelled", by=customer.user, reason="不需要了") == "forbidden"
 
 
 @pytest.mark.sqlite
@@ -81,7 +81,7 @@ def test_deactivated_driver_moves_nothing() -> None:
     driver.is_active = False
     driver.save()
     driver.user.refresh_from_db()
-    assert refusal(order, "delivering", by=driver.user) == "forbidden"
+    assert refusal_code(order, "delivering", by=driver.user) == "forbidden"
 
 
 @pytest.mark.sqlite
@@ -99,9 +99,9 @@ def test_repeated_ref_returns_first_row_and_moves_once() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_use_of_one_ref_moves_one_order() -> None:
     office, order, other = make_office(), make_order(), make_order()
-    refused = meanwhile(
+    refused = run_during(
         lambda: other.transition_to("confirmed", by=office, ref="a1"),
-        lambda: refusal(order, "confirmed", by=office, ref="a1"),
+        lambda: refusal_code(order, "confirmed", by=office, ref="a1"),
     )
     assert refused == "ref_reused"
     assert OrderStatusChange.objects.get(by=office, ref="a1").order == other
@@ -112,7 +112,7 @@ def test_ref_reused_for_other_command_is_refused() -> None:
     driver = make_driver()
     order = make_order(OrderStatus.ASSIGNED, driver=driver)
     order.transition_to("delivering", by=driver.user, ref="a1")
-    assert refusal(order, "arriving", by=driver.user, ref="a1") == "ref_reused"
+    assert refusal_code(order, "arriving", by=driver.user, ref="a1") == "ref_reused"
     # Another user may use the same ref.
     assert order.transition_to("arriving", by=make_office(), ref="a1").to_status == "arriving"
 
@@ -120,7 +120,7 @@ def test_ref_reused_for_other_command_is_refused() -> None:
 @pytest.mark.sqlite
 @pytest.mark.parametrize("off", [timedelta(minutes=10), timedelta(days=-2)])
 def test_impossible_time_is_refused(off: timedelta) -> None:
-    assert refusal(make_order(), "confirmed", at=timezone.now() + off) == "invalid_time"
+    assert refusal_code(make_order(), "confirmed", at=timezone.now() + off) == "invalid_time"
 
 
 @pytest.mark.sqlite
@@ -130,7 +130,7 @@ def test_clock_slightly_ahead_counts_as_now() -> None:
 
 
 @pytest.mark.sqlite
-def test_move_sets_eta_only_if_given() -> None:
+def test_move_without_eta_keeps_earlier_eta() -> None:
     order, eta = make_order(OrderStatus.ASSIGNED), timezone.now() + timedelta(minutes=20)
     order.transition_to("delivering", eta=eta)
     order.transition_to("arriving")
@@ -138,7 +138,7 @@ def test_move_sets_eta_only_if_given() -> None:
 
 
 @pytest.mark.sqlite
-def test_details_accept_datetime() -> None:
+def test_details_store_datetime_as_text() -> None:
     order, seen = make_order(), datetime(2026, 11, 23, 8, tzinfo=UTC)
     order.transition_to("confirmed", details={"eta": seen, "notes": "x"})
     row = OrderStatusChange.objects.get(order=order, to_status="confirmed")
@@ -148,8 +148,8 @@ def test_details_accept_datetime() -> None:
 @pytest.mark.sqlite
 def test_assigning_needs_an_active_driver() -> None:
     order = make_order(OrderStatus.CONFIRMED)
-    assert refusal(order, "assigned") == "driver_required"
-    assert refusal(order, "assigned", driver=make_driver(is_active=False)) == "driver_required"
+    assert refusal_code(order, "assigned") == "driver_required"
+    assert refusal_code(order, "assigned", driver=make_driver(is_active=False)) == "driver_required"
 
 
 @pytest.mark.sqlite
@@ -163,7 +163,7 @@ def test_assigning_uses_driver_of_route() -> None:
 @pytest.mark.sqlite
 def test_driver_cannot_take_order_from_colleague() -> None:
     order, thief = make_order(OrderStatus.ASSIGNED), make_driver()
-    assert refusal(order, "assigned", driver=thief, by=thief.user) == "invalid_transition"
+    assert refusal_code(order, "assigned", driver=thief, by=thief.user) == "invalid_transition"
 
 
 @pytest.mark.sqlite
@@ -203,13 +203,13 @@ def test_delivery_writes_proof_and_reduces_stock() -> None:
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize(
-    ("named", "left"),
+    ("quantities", "left"),
     [((), (7, 1)), ((1, 4), (9, 1)), ((0, 4), (10, 1)), ((4, 4), None), ((-1, 4), None), ((0, 0), None)],
 )
 def test_delivered_quantity_leaves_stock_and_returns_on_cancellation(
-    named: tuple[int, ...], left: tuple[int, int] | None
+    quantities: tuple[int, ...], left: tuple[int, int] | None
 ) -> None:
-    """Three and four cylinders were ordered."""
+    """Three and four cylinders were ordered. `left` is the stock after the delivery; None if it is refused."""
     products = [make_product(stock=10), make_product(stock=5)]
     order = make_order(OrderStatus.ARRIVING, product=products[0], quantity=3)
     OrderItem.objects.create(order=order, product=products[1], quantity=4)
@@ -217,9 +217,9 @@ def test_delivered_quantity_leaves_stock_and_returns_on_cancellation(
     def stocks() -> tuple[int, ...]:
         return tuple(Product.objects.order_by("pk").values_list("stock", flat=True))
 
-    proof = Proof(quantities=dict(zip((product.pk for product in products), named, strict=False)))
+    proof = Proof(quantities=dict(zip((product.pk for product in products), quantities, strict=False)))
     if left is None:
-        assert refusal(order, "delivered", proof=proof) == "invalid_quantity"
+        assert refusal_code(order, "delivered", proof=proof) == "invalid_quantity"
     else:
         order.transition_to("delivered", proof=proof)
         assert stocks() == left
@@ -231,14 +231,15 @@ def test_delivered_quantity_leaves_stock_and_returns_on_cancellation(
 def test_delivering_product_not_ordered_is_refused() -> None:
     order = make_order(OrderStatus.ARRIVING)
     proof = Proof(quantities={make_product().pk: 1})
-    assert refusal(order, "delivered", proof=proof) == "invalid_quantity"
+    assert refusal_code(order, "delivered", proof=proof) == "invalid_quantity"
 
 
-# The whole table: every pair of statuses, every role.
+# The following tests check the whole table: every pair of statuses, for every role.
 
 
 O, D, C = Side.OFFICE, Side.DRIVER, Side.CUSTOMER  # noqa: E741
-# from → to: who may make the move, and whether it needs a reason. Written by hand, as the specification.
+# The specification: who may make the move from one status to another, and whether it needs a reason. It is written by
+# hand, not computed from the code.
 ALLOWED = {
     ("pending", "confirmed"): ({O}, False),
     ("pending", "cancelled"): ({O, C}, True),
@@ -264,7 +265,7 @@ EVERY = list(itertools.product(OrderStatus.values, OrderStatus.values, Side))
 
 def outcome(before: str, to: str, role: Side, reason: str) -> str:
     try:
-        states.check(before, to, {role}, reason)
+        states.check_move(before, to, {role}, reason)
     except Refusal as refusal:
         return refusal.code
     return "allowed"
@@ -282,28 +283,29 @@ def test_every_pair_of_statuses_follows_the_table(before: str, to: str, role: Si
     assert (outcome(before, to, role, " "), outcome(before, to, role, "因為")) == expected
 
 
-def test_office_may_make_every_move_of_others() -> None:
+def test_office_may_make_every_move() -> None:
     assert all(Side.OFFICE in move.roles for move in states.MOVES.values())
 
 
 def test_user_without_role_moves_nothing() -> None:
     with pytest.raises(Refusal, match=r"may not|不"):
-        states.check("pending", "confirmed", set(), "")
+        states.check_move("pending", "confirmed", set(), "")
 
 
-def test_moves_from() -> None:
+def test_moves_from_lists_moves_of_role() -> None:
     assert set(states.moves_from("assigned", {Side.DRIVER})) == {OrderStatus.DELIVERING}
     assert set(states.moves_from("cancelled", set(Side))) == set()
 
 
-def test_open_statuses() -> None:
+def test_all_but_delivered_and_cancelled_are_open() -> None:
     assert set(OrderStatus) - states.OPEN == {OrderStatus.DELIVERED, OrderStatus.CANCELLED}
 
 
-# A command that waits for another change of the order gets the order, customer and driver as they are afterwards.
+# A command that had to wait for another change of the order reads the order, customer and driver as they are after that
+# change.
 
 
-def give_to_another_customer(order: Order) -> None:
+def change_customer(order: Order) -> None:
     order.customer = make_customer()
     order.save()
 
@@ -313,9 +315,7 @@ def give_to_another_customer(order: Order) -> None:
 def test_move_succeeds_after_waiting_for_change_of_customer() -> None:
     office, order = make_office(), make_order()
     orders = Order.objects.filter(pk=order.pk)
-    done = meanwhile(
-        lambda: give_to_another_customer(order), lambda: Order.move_one(orders, OrderStatus.CONFIRMED, by=office)
-    )
+    done = run_during(lambda: change_customer(order), lambda: Order.move_one(orders, OrderStatus.CONFIRMED, by=office))
     assert done.to_status == OrderStatus.CONFIRMED
 
 
@@ -325,7 +325,7 @@ def test_driver_assigned_meanwhile_may_move_order() -> None:
     first, second = make_driver(), make_driver()
     order = make_order(OrderStatus.ASSIGNED, driver=first)
     mine = Order.objects.get(pk=order.pk)
-    done = meanwhile(
+    done = run_during(
         lambda: order.assign(second), lambda: mine.transition_to(OrderStatus.DELIVERING, by=second.user)
     )  # fmt: skip
     assert (done.to_status, done.by) == (OrderStatus.DELIVERING, second.user)
@@ -335,18 +335,16 @@ def test_driver_assigned_meanwhile_may_move_order() -> None:
 @pytest.mark.servers
 def test_change_after_waiting_sees_current_customer() -> None:
     api, order = make_api("office"), make_order()
-    answer = meanwhile(
-        lambda: give_to_another_customer(order), lambda: api.patch(f"orders/{order.pk}/", {"notes": "三樓"})
-    )
+    answer = run_during(lambda: change_customer(order), lambda: api.patch(f"orders/{order.pk}/", {"notes": "三樓"}))
     assert (answer.status_code, answer.json()["customer"]) == (200, order.customer_id)
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.servers
-def test_bulk_update_after_waiting_sees_current_people() -> None:
+def test_bulk_update_after_waiting_sees_current_customer() -> None:
     office, order = make_office(), make_order()
-    outcome = meanwhile(
-        lambda: give_to_another_customer(order),
+    outcome = run_during(
+        lambda: change_customer(order),
         lambda: services.bulk_update([order.pk], {"status": "confirmed"}, Actor(office)),
     )
     assert outcome.updated == [order.pk]

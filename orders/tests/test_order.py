@@ -16,14 +16,14 @@ from orders.models.item import OrderLine
 from orders.models.order import VersionConflict
 from orders.states import OrderStatus
 from orders.tests.factories import TODAY, make_customer, make_driver, make_office, make_order, make_product
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 from web.refusals import Refusal
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.sqlite
-def test_save_writes_only_changed_columns() -> None:
+def test_saving_stale_order_is_refused() -> None:
     order = make_order()
     mine, theirs = Order.objects.get(pk=order.pk), Order.objects.get(pk=order.pk)
     theirs.notes = "後門進"
@@ -44,7 +44,7 @@ def test_save_without_changes_writes_nothing(django_assert_num_queries) -> None:
 
 
 @pytest.mark.sqlite
-def test_conflict_leaves_object_unchanged() -> None:
+def test_conflict_keeps_version_and_unsaved_changes() -> None:
     order = make_order()
     Order.objects.get(pk=order.pk).transition_to(OrderStatus.CONFIRMED)
     order.notes = "late"
@@ -91,7 +91,7 @@ def test_new_order_has_first_history_row() -> None:
 
 
 @pytest.mark.sqlite
-def test_taken_order_number_is_drawn_again() -> None:
+def test_order_number_in_use_is_drawn_again() -> None:
     taken = make_order().order_number
     with mock.patch.object(numbers, "new_order_number", side_effect=[taken, taken, "1234-5674"]):
         assert make_order().order_number == "1234-5674"
@@ -105,7 +105,7 @@ def test_concurrent_confirms_accept_one() -> None:
     def confirm(clerk: User) -> str:
         return Order.objects.get(pk=order.pk).transition_to(OrderStatus.CONFIRMED, by=clerk, source="rest").to_status
 
-    assert sorted(at_once(confirm, clerks)) == ["confirmed", *["invalid_transition"] * 19]
+    assert sorted(run_concurrently(confirm, clerks)) == ["confirmed", *["invalid_transition"] * 19]
     assert OrderStatusChange.objects.filter(order=order, to_status="confirmed").count() == 1
 
 
@@ -113,27 +113,29 @@ def test_concurrent_confirms_accept_one() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_orders_get_distinct_numbers() -> None:
     customer, product = make_customer(), make_product()
-    # Few numbers, so that the threads must collide.
+    # There are few numbers, so that the threads must draw the same ones.
     few = iter([f"{n // 3:04d}-0000" for n in range(200)])
     with mock.patch.object(numbers, "new_order_number", side_effect=lambda: next(few)):
-        made = at_once(lambda one: make_order(customer=one, product=product).order_number, [customer] * 20)
-    assert len(set(made)) == 20
+        order_numbers = run_concurrently(
+            lambda one: make_order(customer=one, product=product).order_number, [customer] * 20
+        )
+    assert len(set(order_numbers)) == 20
 
 
-def test_order_number_format() -> None:
+def test_order_number_is_two_groups_of_four_digits() -> None:
     assert re.fullmatch(r"\d{4}-\d{4}", numbers.new_order_number())
 
 
-def test_luhn_check_digit_of_known_example() -> None:
+def test_luhn_check_digit_matches_known_example() -> None:
     assert numbers.luhn_check_digit("7992739871") == 3
 
 
 @given(st.from_regex(r"\d{7}", fullmatch=True), st.integers(0, 7), st.integers(1, 9))
 def test_one_wrong_digit_fails_check(digits: str, place: int, off: int) -> None:
     number = digits + str(numbers.luhn_check_digit(digits))
-    heard = [*number]
-    heard[place] = str((int(heard[place]) + off) % 10)
-    assert numbers.luhn_check_digit("".join(heard[:7])) != int(heard[7])
+    misheard = [*number]
+    misheard[place] = str((int(misheard[place]) + off) % 10)
+    assert numbers.luhn_check_digit("".join(misheard[:7])) != int(misheard[7])
 
 
 @pytest.mark.parametrize(
@@ -148,8 +150,8 @@ def test_one_wrong_digit_fails_check(digits: str, place: int, off: int) -> None:
         ("王", "王"),
     ],
 )
-def test_as_typed(typed: str, column: str) -> None:
-    assert numbers.as_typed(typed) == column
+def test_typed_order_number_gets_hyphen(typed: str, column: str) -> None:
+    assert numbers.normalise_order_number(typed) == column
 
 
 def test_tracking_token_is_short_and_random() -> None:

@@ -21,20 +21,20 @@ def test_warning_lists_only_open_orders() -> None:
     waiting = make_order(customer=customer)
     make_order(OrderStatus.CANCELLED, customer=customer)
     make_order()
-    (warning,) = order_warnings.of(customer)
+    (warning,) = order_warnings.warnings_for(customer)
     assert warning.code == "open_order"
     assert waiting.order_number in warning.detail
 
 
 @pytest.mark.parametrize(
-    ("reached_by", "found"),
+    ("contact", "expected"),
     [
         ({"phone": "02-2345-6789"}, ["no_message"]), ({"phone": "02-2345-6789", "phone2": "0912-345-678"}, []),
         ({"phone": "", "email": "wang@example.com"}, []), ({"phone": ""}, ["no_message"]),
     ],
 )  # fmt: skip
-def test_warning_if_customer_is_unreachable(reached_by: dict[str, str], found: list[str]) -> None:
-    assert [warning.code for warning in order_warnings.of(make_customer(**reached_by))] == found
+def test_unreachable_customer_gets_warning(contact: dict[str, str], expected: list[str]) -> None:
+    assert [warning.code for warning in order_warnings.warnings_for(make_customer(**contact))] == expected
 
 
 def test_registered_check_adds_warning(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,12 +54,12 @@ def test_api_returns_warnings_of_customer() -> None:
 @pytest.mark.parametrize(
     ("query", "code"), [("", "required"), ("customer=999999", "does_not_exist"), ("customer=x", "invalid")]
 )
-def test_warnings_need_a_customer(query: str, code: str) -> None:
+def test_request_for_warnings_needs_customer(query: str, code: str) -> None:
     assert codes(make_api("office").get(f"orders/warnings/?{query}")) == [(code, "customer")]
 
 
 @pytest.mark.parametrize("role", ["driver", "customer"])
-def test_warnings_are_for_the_office(role: str) -> None:
+def test_only_office_reads_warnings(role: str) -> None:
     assert make_api(role).get(f"orders/warnings/?customer={make_customer().pk}").status_code == 403
 
 

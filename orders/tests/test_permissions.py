@@ -12,19 +12,19 @@ from orders.tests.factories import make_customer, make_driver, make_office, make
 pytestmark = pytest.mark.django_db
 
 
-def visible(user: Anyone) -> set[int]:
+def visible_orders(user: Anyone) -> set[int]:
     return set(visibility.visible(user, Order.objects.all()).values_list("pk", flat=True))
 
 
-def test_orders_visible_by_role() -> None:
+def test_each_role_sees_its_orders() -> None:
     driver, customer = make_driver(), make_customer(user=make_user())
     assert customer.user is not None
     driven, owned, other = make_order("assigned", driver=driver), make_order(customer=customer), make_order()
-    assert visible(make_office()) == {driven.pk, owned.pk, other.pk}
-    assert visible(driver.user) == {driven.pk}
-    assert visible(customer.user) == {owned.pk}
-    assert visible(make_user()) == set()
-    assert visible(AnonymousUser()) == set()
+    assert visible_orders(make_office()) == {driven.pk, owned.pk, other.pk}
+    assert visible_orders(driver.user) == {driven.pk}
+    assert visible_orders(customer.user) == {owned.pk}
+    assert visible_orders(make_user()) == set()
+    assert visible_orders(AnonymousUser()) == set()
 
 
 def test_deactivated_users_have_no_role() -> None:
@@ -33,7 +33,7 @@ def test_deactivated_users_have_no_role() -> None:
     customer.save()
     for user in (office, driver.user, customer.user):
         assert list(roles(user)) == []
-        assert visible(user) == set()
+        assert visible_orders(user) == set()
 
 
 def test_widest_of_several_roles_counts() -> None:
@@ -43,7 +43,7 @@ def test_widest_of_several_roles_counts() -> None:
     assert side_of(make_user()) is None
 
 
-def test_driver_and_customer_sides_apply_only_to_own_orders() -> None:
+def test_driver_side_applies_only_to_own_orders() -> None:
     driver = make_driver()
     order = make_order("assigned", driver=driver)
     assert sides_towards(driver.user, order) == {Side.DRIVER}

@@ -15,7 +15,7 @@ from orders.models import Order, OrderItem, Priority
 from orders.models.item import OrderLine
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product, make_route
-from orders.tests.threads import between, in_thread
+from orders.tests.threads import in_thread, run_between
 from web.actors import Actor, Source
 from web.refusals import Refusal
 
@@ -88,13 +88,13 @@ def test_bulk_update_counts_repeated_id_once() -> None:
 def test_bulk_update_and_delivery_of_same_products_do_not_deadlock(
     before: OrderStatus, changes: dict[str, Any], left: int
 ) -> None:
-    """The orders use the products in reverse order of ids, so locking them one by one would deadlock."""
+    """The orders have the products in reverse order of ids. Locking the products one by one would deadlock."""
     low, high = make_product(stock=10), make_product(stock=10)
     many = [make_order(before, product=high).pk, make_order(before, product=low).pk]
     both = make_order(OrderStatus.ARRIVING, product=low)
     OrderItem.objects.create(order=both, product=high, quantity=1)
     deliver = partial(both.transition_to, OrderStatus.DELIVERED)
-    with between('UPDATE "catalogue_product"', 'SELECT "catalogue_product"', deliver, seconds=0.5):
+    with run_between('UPDATE "catalogue_product"', 'SELECT "catalogue_product"', deliver, seconds=0.5):
         outcome = services.bulk_update(many, changes, make_actor())
     assert outcome.updated == many
     assert list(Product.objects.order_by("pk").values_list("stock", flat=True)) == [left, left]
@@ -139,7 +139,7 @@ TOMORROW = timezone.localdate() + timedelta(days=1)
         (OrderStatus.PENDING, {"scheduled_date": date(2020, 1, 1)}, ["date_passed"], {"version": 1}),
     ],
 )  # fmt: skip
-def test_bulk_update_of_an_order(
+def test_bulk_update_applies_all_parts_or_refuses(
     before: OrderStatus, changes: dict[str, Any], refused: list[str], after: dict[str, Any]
 ) -> None:
     """True stands for an active driver or that driver's route, False for a deactivated driver."""
@@ -170,13 +170,13 @@ def test_assign_route_refuses_orders_on_the_road() -> None:
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_assign_route_while_orders_join_the_route() -> None:
+def test_assign_route_includes_orders_that_join_meanwhile() -> None:
     route, driver, actor = make_route(), make_driver(), make_actor()
     there, coming = make_order(OrderStatus.CONFIRMED, route=route), make_order(OrderStatus.CONFIRMED)
     ids = [there.pk, coming.pk]
     put_on_route = partial(services.bulk_update, ids, {"route": route}, actor)
-    # At this point the route is locked, the orders are not yet.
-    with between('SELECT "dispatch_route"', 'SELECT "orders_order"', put_on_route, seconds=5):
+    # Between these two statements the route is locked, and its orders are not locked yet.
+    with run_between('SELECT "dispatch_route"', 'SELECT "orders_order"', put_on_route, seconds=5):
         assert services.assign_route(route.pk, driver, actor).updated == ids
 
 

@@ -20,7 +20,7 @@ TAIPEI = ZoneInfo("Asia/Taipei")
 
 
 def make_delivered(hour: int, minute: int = 0, minutes_since_confirmed: int = 60, **fields: Any) -> Order:
-    """An order for today that was delivered at this hour, Taipei time."""
+    """An order for TODAY that was delivered on this day at this time, Taipei time."""
     order = make_order(OrderStatus.DELIVERED, **fields)
     at = datetime(TODAY.year, TODAY.month, TODAY.day, hour, minute, tzinfo=TAIPEI)
     order.history.filter(to_status=OrderStatus.DELIVERED).update(at=at)
@@ -29,7 +29,7 @@ def make_delivered(hour: int, minute: int = 0, minutes_since_confirmed: int = 60
 
 
 @pytest.mark.sqlite
-def test_counts_by_status_day_product_and_driver() -> None:
+def test_orders_are_counted_by_status_day_product_and_driver() -> None:
     driver, product = make_driver(name="陳"), make_product(name="16kg 瓦斯桶")
     make_order(OrderStatus.DELIVERED, driver=driver, product=product, quantity=2)
     make_order(product=product, scheduled_date=TODAY + timedelta(days=1))
@@ -59,7 +59,7 @@ def test_day_without_orders_has_a_row() -> None:
 
 
 @pytest.mark.sqlite
-def test_on_time_means_before_slot_ends_in_taipei() -> None:
+def test_delivery_by_end_of_slot_in_taipei_is_on_time() -> None:
     make_delivered(12, 0, time_slot=TimeSlot.MORNING)
     make_delivered(12, 1, time_slot=TimeSlot.MORNING)
     make_delivered(23, 59, time_slot=TimeSlot.ANYTIME)
@@ -68,7 +68,7 @@ def test_on_time_means_before_slot_ends_in_taipei() -> None:
 
 
 @pytest.mark.sqlite
-def test_median_minutes_from_the_last_confirmation() -> None:
+def test_minutes_count_from_last_confirmation() -> None:
     for minutes in (30, 50, 600):
         make_delivered(10, minutes_since_confirmed=minutes)
     twice = make_delivered(10, minutes_since_confirmed=45)
@@ -108,14 +108,16 @@ def test_next_attempt_counts_from_its_confirmation() -> None:
 
 
 @pytest.mark.sqlite
-def test_punctuality_by_day_and_driver() -> None:
+def test_punctuality_is_computed_by_day_and_driver() -> None:
     fast, slow = make_driver(name="一"), make_driver(name="二")
     for minutes in (30, 40, 50):
         make_delivered(10, minutes_since_confirmed=minutes, driver=fast, time_slot=TimeSlot.MORNING)
     make_delivered(13, minutes_since_confirmed=100, driver=slow, time_slot=TimeSlot.MORNING)
     found = statistics_of(TODAY, TODAY)
-    of = {row["name"]: (row["on_time_share"], row["median_minutes"], row["p90_minutes"]) for row in found["by_driver"]}
-    assert of == {"一": (1.0, 40.0, 48.0), "二": (0.0, 100.0, 100.0)}
+    by_driver = {
+        row["name"]: (row["on_time_share"], row["median_minutes"], row["p90_minutes"]) for row in found["by_driver"]
+    }
+    assert by_driver == {"一": (1.0, 40.0, 48.0), "二": (0.0, 100.0, 100.0)}
     (day,) = found["by_day"]
     assert (day["on_time_share"], day["median_minutes"], day["p90_minutes"]) == (0.75, 45.0, 85.0)
     assert (found["on_time_share"], found["median_minutes"], found["p90_minutes"]) == (0.75, 45.0, 85.0)
@@ -138,7 +140,7 @@ def test_query_count_is_constant(django_assert_num_queries) -> None:  # type: ig
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize("slot", TimeSlot.values)
-def test_every_slot_has_end(slot: str) -> None:
+def test_every_slot_has_deadline_in_taipei_time(slot: str) -> None:
     assert deadline(TODAY, slot).utcoffset() == timedelta(hours=8)
 
 
@@ -150,7 +152,7 @@ def test_metric_counts_open_recent_and_future_orders_in_one_query(django_assert_
     make_order(OrderStatus.DELIVERED)
     make_order(OrderStatus.DELIVERED, scheduled_date=today - timedelta(days=8))
     with django_assert_num_queries(1):
-        (family,) = metrics.rows()
+        (family,) = metrics.orders_by_status()
     found = {sample.labels["status"]: sample.value for sample in family.samples}
     assert found.keys() == set(OrderStatus)
     assert {name: count for name, count in found.items() if count} == {"pending": 2, "confirmed": 1, "delivered": 1}

@@ -22,6 +22,8 @@ WAITING = """
 
 
 class Work:
+    """A function that runs in its own thread."""
+
     def __init__(self, work: Callable[[], object]) -> None:
         self._work = work
         self._error: Exception | None = None
@@ -52,8 +54,11 @@ def in_thread(work: Callable[[], object]) -> Work:
     return Work(work)
 
 
-def at_once(work: Callable[[Any], Any], each: Sequence[Any]) -> list[Any]:
-    """Calls `work` for all values at the same moment. Returns the results; the code of a Refusal if it raised one."""
+def run_concurrently(work: Callable[[Any], Any], each: Sequence[Any]) -> list[Any]:
+    """Calls `work` for all values at the same moment, each in its own thread.
+
+    Returns the results, with the code of a Refusal in place of a result if it raised one.
+    """
     start = threading.Barrier(len(each))
 
     def run(one: Any) -> Any:
@@ -76,24 +81,24 @@ def sessions_waiting() -> int:
         return int(cursor.fetchone()[0])
 
 
-def meanwhile(change: Callable[[], object], command: Callable[[], Returned]) -> Returned:
-    """Starts `command` while `change` is uncommitted, so that it must wait for it. Returns its result."""
+def run_during(change: Callable[[], object], command: Callable[[], Returned]) -> Returned:
+    """Starts `command` while `change` is uncommitted, so that `command` waits for the commit. Returns its result."""
     returned: list[Returned] = []
     with transaction.atomic():
         change()
         waiting = in_thread(lambda: returned.append(command()))
         while not sessions_waiting():
-            assert not waiting.wait(0.01), "nothing held it up"
+            assert not waiting.wait(0.01), "the command ended without waiting for the change"
     waiting.join()
     return returned[0]
 
 
 @contextmanager
-def between(before: str, after: str, work: Callable[[], object], seconds: float) -> Iterator[None]:
-    """Starts `work` on a thread between two statements of this connection, given by how they begin.
+def run_between(before: str, after: str, work: Callable[[], object], seconds: float) -> Iterator[None]:
+    """Runs `work` in a thread between two SQL statements of this connection, given by how they begin.
 
-    It starts before `after`, once a statement `before` was executed. The connection waits `seconds` for it there, and
-    at the end until it is done.
+    The thread starts before the first statement `after` that follows a statement `before`. That statement waits at most
+    `seconds` for the thread, and the end of the block waits until the thread is done.
     """
     started: list[Work] = []
     seen: list[str] = []
@@ -112,8 +117,8 @@ def between(before: str, after: str, work: Callable[[], object], seconds: float)
 
 
 @contextmanager
-def forgotten(statement: str, *values: Any) -> Iterator[psycopg.Connection[Any]]:
-    """Executes the statement in a transaction that stays open, like one forgotten in psql."""
+def open_transaction(statement: str, *values: Any) -> Iterator[psycopg.Connection[Any]]:
+    """Executes the statement in a transaction that stays open during the block, like one forgotten in psql."""
     with psycopg.connect(database_url()) as other:
         other.execute(statement, values)
         yield other

@@ -47,7 +47,7 @@ def test_page_data_has_ids_moves_and_statuses() -> None:
     data = json.loads(found[1])
     assert (data["user"], data["driver"]) == (driver.user.pk, driver.pk)
     assert {move["to"]: move["label"] for move in data["moves"]["arriving"]} == {
-        "delivered": "Delivered", "delivering": "Left without delivering: on the road again", "failed": "",
+        "delivered": "Delivered", "delivering": "Left without delivering: back on the road", "failed": "",
     }  # fmt: skip
     assert data["statuses"]["with_driver"] == ["assigned", "delivering", "arriving"]
     assert (data["statuses"]["done_by_driver"], data["slots"][-1]) == (["delivered", "failed"], "anytime")

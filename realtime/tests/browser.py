@@ -1,4 +1,4 @@
-"""A page with a `LuckyGasSocket` in a real browser, connected to the running site or to a server the test simulates."""
+"""A page with a `LuckyGasSocket` in a real browser. It connects to the running site or to a simulated server."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from luckygas.testing.waiting import wait_for_async
 
 # Nothing listens here: the test answers the requests. Browsers treat loopback as a secure origin.
 ORIGIN = "http://127.0.0.1:9"
-EMPTY = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>-</title>'
-OPEN = """async () => {
+EMPTY_PAGE = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>-</title>'
+OPEN_SOCKET = """async () => {
   const { LuckyGasSocket } = await import("/static/realtime/client.js");
   window.received = [];
   window.socket = new LuckyGasSocket("%s", %s);
@@ -25,17 +25,17 @@ OPEN = """async () => {
 }"""
 
 
-class Screen:
+class BrowserScreen:
     """A page with a socket, and the events it received."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     async def open(self, endpoint: str = "/api/v1/websocket/ws/office", options: str = "{}") -> None:
-        """`options` are the constructor's, as JavaScript."""
-        await self.page.evaluate(OPEN % (endpoint, options))
+        """Opens a `LuckyGasSocket`. `options` is the JavaScript object for its constructor."""
+        await self.page.evaluate(OPEN_SOCKET % (endpoint, options))
 
-    async def state(self, state: str) -> None:
+    async def wait_for_state(self, state: str) -> None:
         """Waits until the socket has this state."""
         await until(self.page, "(state) => socket.state === state", state)
 
@@ -47,24 +47,24 @@ class Screen:
 
     async def events(self, count: int = 0) -> list[dict[str, Any]]:
         """Waits for `count` events with an id and returns them."""
-        kept = "received.filter(([n, frame]) => n === '*' && frame.id).map(([, frame]) => frame)"
-        await until(self.page, f"(count) => {kept}.length >= count", count)
-        found: list[dict[str, Any]] = await self.page.evaluate(kept)
+        numbered = "received.filter(([n, frame]) => n === '*' && frame.id).map(([, frame]) => frame)"
+        await until(self.page, f"(count) => {numbered}.length >= count", count)
+        found: list[dict[str, Any]] = await self.page.evaluate(numbered)
         return found
 
     async def ids(self, count: int = 0) -> list[int]:
         return [event["id"] for event in await self.events(count)]
 
 
-class PlayedServer(Screen):
-    """A server that the test simulates.
+class SimulatedServer(BrowserScreen):
+    """A page whose server is simulated: the test answers the page's requests and sends frames.
 
-    `links`: every socket the page opened. Node's tests simulate other parts of a server (realtime/tests/js).
+    `sockets` are all sockets that the page opened. The tests in realtime/tests/js use another simulated server.
     """
 
     def __init__(self, page: Page) -> None:
         super().__init__(page)
-        self.links: list[WebSocketRoute] = []
+        self.sockets: list[WebSocketRoute] = []
 
     async def start(self) -> None:
         await self.page.route(f"{ORIGIN}/**", self._serve)
@@ -76,24 +76,24 @@ class PlayedServer(Screen):
         if path.startswith("/static/"):
             await route.fulfill(path=str(finders.find(path.removeprefix("/static/"))), content_type="text/javascript")
         elif path == "/":
-            await route.fulfill(body=EMPTY, content_type="text/html")
+            await route.fulfill(body=EMPTY_PAGE, content_type="text/html")
         else:
             await route.fulfill(status=404)
 
-    async def _accept(self, link: WebSocketRoute) -> None:
-        link.on_message(lambda text: None)
-        self.links.append(link)
+    async def _accept(self, socket: WebSocketRoute) -> None:
+        socket.on_message(lambda text: None)
+        self.sockets.append(socket)
 
-    async def tell(self, frame: dict[str, Any]) -> None:
-        self.links[-1].send(json.dumps(frame))
+    async def send(self, frame: dict[str, Any]) -> None:
+        self.sockets[-1].send(json.dumps(frame))
 
-    async def hang_up(self, code: int = 1011) -> None:
-        await self.links[-1].close(code=code)
+    async def close_socket(self, code: int = 1011) -> None:
+        await self.sockets[-1].close(code=code)
 
-    async def live(self) -> None:
+    async def open_live(self) -> None:
         """Opens the page's socket and sends the connection frame."""
         await self.open()
-        await wait_for_async(lambda: len(self.links) == 1)
+        await wait_for_async(lambda: len(self.sockets) == 1)
         usual = {"epoch": "e1", "channels": ["user:1", "system"], "heartbeat_interval": 30}
-        await self.tell({"type": "connection", "last_event_id": 10, "recovered": None} | usual)
-        await self.state("live")
+        await self.send({"type": "connection", "last_event_id": 10, "recovered": None} | usual)
+        await self.wait_for_state("live")

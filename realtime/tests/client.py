@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from accounts.api.tokens import Refresh
 from luckygas.testing.waiting import PATIENCE_SECONDS
-from realtime.connection import Queue
+from realtime.connection import SendQueue
 
 
 def token_for(user: User | None) -> str:
@@ -23,16 +23,16 @@ def token_for(user: User | None) -> str:
     return str(Refresh.for_user(user).access_token)
 
 
-async def _no_reader(text: str) -> None:
+async def _never_sends(text: str) -> None:
     await asyncio.Event().wait()
 
 
-def nowhere() -> Queue:
-    """An `Out` that discards everything."""
-    return Queue(_no_reader)
+def unread_queue() -> SendQueue:
+    """A `FrameWriter` that sends nothing, as if the client did not read."""
+    return SendQueue(_never_sends)
 
 
-def on_orders(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def order_frames(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [frame for frame in frames if frame.get("channel") == "orders"]
 
 
@@ -49,17 +49,17 @@ class Client:
     async def send(self, **message: Any) -> None:
         await self.socket.send(json.dumps(message))
 
-    async def ask(self, **message: Any) -> dict[str, Any]:
+    async def request(self, **message: Any) -> dict[str, Any]:
         await self.send(**message)
         return await self.receive()
 
     async def answer(self, kind: str, **message: Any) -> dict[str, Any]:
-        """Sends a message and returns the next frame of this type, skipping events."""
+        """Sends a message and returns the next frame of this type, skipping others."""
         await self.send(**message)
         return await self.until(kind)
 
     async def until(self, kind: str, seconds: float | None = None) -> dict[str, Any]:
-        """The next frame of this type. Raises TimeoutError after so many seconds."""
+        """Returns the next frame of this type, skipping others. Raises TimeoutError after `seconds`."""
         async with asyncio.timeout(seconds):
             while (frame := await self.receive())["type"] != kind:
                 pass
@@ -69,14 +69,14 @@ class Client:
         return [await self.receive() for _ in range(count)]
 
     async def orders(self, count: int) -> list[dict[str, Any]]:
-        """The next events of the channel `orders`, skipping other frames."""
+        """Returns the next `count` events of the channel `orders`, skipping other frames."""
         found: list[dict[str, Any]] = []
         while len(found) < count:
-            found += on_orders([await self.receive()])
+            found += order_frames([await self.receive()])
         return found
 
     async def everything(self) -> list[dict[str, Any]]:
-        """The events up to now. Sends a heartbeat, whose answer follows everything written before."""
+        """Returns the frames up to now. Sends a heartbeat, because its answer follows all frames written before."""
         await self.send(type="heartbeat")
         frames = []
         while (frame := await self.receive())["type"] != "heartbeat":
@@ -96,7 +96,7 @@ class Client:
 
 @asynccontextmanager
 async def open_client(url: str, **headers: str) -> AsyncIterator[Client]:
-    """A client. Its first frame, the connection frame or an error, is in `welcome`."""
+    """A connected client. `welcome` is its first frame: the connection frame or an error."""
     async with connect(url, additional_headers=headers, compression=None, proxy=None) as socket:
         client = Client(socket)
         client.welcome = await client.receive()

@@ -8,21 +8,21 @@ import pytest_asyncio
 from playwright.async_api import Page
 
 from realtime.hub import Hub
-from realtime.tests.browser import PlayedServer
+from realtime.tests.browser import SimulatedServer
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def server(page: Page) -> PlayedServer:
+async def server(page: Page) -> SimulatedServer:
     """A simulated server for an empty page. The page's clock runs and can be moved forward."""
-    played = PlayedServer(page)
+    simulated = SimulatedServer(page)
     await page.clock.install()
-    await played.start()
-    return played
+    await simulated.start()
+    return simulated
 
 
 @pytest.fixture
 async def hub(transactional_db: None) -> AsyncIterator[Hub]:
     hub = await Hub.current()
-    await asyncio.sleep(0.1)  # until it has joined the channel layer and read the log once
+    await asyncio.sleep(0.1)  # until the hub has joined the channel layer and read the log once
     yield hub
     await hub.stop()

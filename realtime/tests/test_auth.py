@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from orders.states import OrderStatus
 from orders.tests.factories import make_driver, make_office, make_order, make_user
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 from realtime import auth
 from realtime.auth import may_use_session
 from realtime.models import WebSocketTicket
@@ -27,7 +27,7 @@ def test_token_identifies_the_user_without_a_query(django_assert_num_queries) ->
     driver = make_driver()
     token = token_for(driver.user)
     with django_assert_num_queries(0):
-        identity = auth.of_token(token)
+        identity = auth.identity_of_token(token)
     assert (identity.user_id, identity.role, identity.driver_id) == (driver.user_id, "driver", driver.pk)
     assert identity.expires_at is not None
 
@@ -35,31 +35,31 @@ def test_token_identifies_the_user_without_a_query(django_assert_num_queries) ->
 def test_expired_token_is_refused() -> None:
     token = token_for(make_office())
     with time_machine.travel(timezone.now() + timedelta(hours=1)), pytest.raises(Refusal, match=r"."):
-        auth.of_token(token)
+        auth.identity_of_token(token)
 
 
 def test_refresh_token_is_refused() -> None:
     from rest_framework_simplejwt.tokens import RefreshToken
 
     with pytest.raises(Refusal):
-        auth.of_token(str(RefreshToken.for_user(make_office())))
+        auth.identity_of_token(str(RefreshToken.for_user(make_office())))
 
 
 def test_ticket_works_once_and_only_its_hash_is_stored() -> None:
     user = make_office()
     ticket = auth.new_ticket(user)
     assert ticket not in str(WebSocketTicket.objects.values().get())
-    assert auth.of_ticket(ticket).user_id == user.pk
+    assert auth.identity_of_ticket(ticket).user_id == user.pk
     with pytest.raises(Refusal):
-        auth.of_ticket(ticket)
+        auth.identity_of_ticket(ticket)
 
 
 def scope_of(query: str, address: str = "203.0.113.5") -> dict[str, object]:
     return {"query_string": query.encode(), "headers": [], "client": (address, 50_000), "url_route": {"kwargs": {}}}
 
 
-def identified(query: str, **scope: str) -> str:
-    """Returns the role, or the refusal's code and close code."""
+def identify(query: str, **scope: str) -> str:
+    """Authenticates a handshake. Returns the role, or the refusal's code and close code."""
     try:
         return str(async_to_sync(auth.identify)(scope_of(query, **scope), "ws").role)
     except Refusal as refusal:
@@ -76,27 +76,27 @@ def test_wrong_tickets_and_tokens_are_throttled_without_a_query(
     rates(wrong_secret="2/h")
     user = make_office()
     ticket, elsewhere, token = auth.new_ticket(user), auth.new_ticket(user), token_for(user)
-    assert {identified(wrong) for _ in range(2)} <= {"ticket_not_valid 4401", "token_not_valid 4401"}
-    assert identified(wrong) == "rate_limited 4429"
+    assert {identify(wrong) for _ in range(2)} <= {"ticket_not_valid 4401", "token_not_valid 4401"}
+    assert identify(wrong) == "rate_limited 4429"
     with django_assert_num_queries(0):
-        assert identified("ticket=other") == "rate_limited 4429"
-        assert identified(f"ticket={ticket}") == "rate_limited 4429"
-        assert identified(f"token={token}") == "office"
-    assert identified(f"ticket={elsewhere}", address="203.0.113.6") == "office"
+        assert identify("ticket=other") == "rate_limited 4429"
+        assert identify(f"ticket={ticket}") == "rate_limited 4429"
+        assert identify(f"token={token}") == "office"
+    assert identify(f"ticket={elsewhere}", address="203.0.113.6") == "office"
 
 
 def test_ticket_expires_after_30_seconds_and_the_next_one_deletes_it() -> None:
     ticket = auth.new_ticket(make_office())
     with time_machine.travel(timezone.now() + timedelta(seconds=31)):
         with pytest.raises(Refusal):
-            auth.of_ticket(ticket)
+            auth.identity_of_ticket(ticket)
         auth.new_ticket(make_office())
         assert WebSocketTicket.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_uses_of_one_ticket_admit_one() -> None:
-    outcomes = at_once(auth.of_ticket, [auth.new_ticket(make_office())] * 8)
+    outcomes = run_concurrently(auth.identity_of_ticket, [auth.new_ticket(make_office())] * 8)
     assert outcomes.count("ticket_not_valid") == 7
 
 
@@ -106,14 +106,14 @@ def test_ticket_of_deactivated_account_is_refused() -> None:
     user.is_active = False
     user.save()
     with pytest.raises(Refusal):
-        auth.of_ticket(ticket)
+        auth.identity_of_ticket(ticket)
 
 
 def test_link_works_until_a_day_after_delivery() -> None:
     order = make_order(OrderStatus.DELIVERED)
-    assert auth.of_link(order.tracking_token, None).tracked_order_id == order.pk
+    assert auth.identity_of_link(order.tracking_token, None).tracked_order_id == order.pk
     with time_machine.travel(timezone.now() + timedelta(hours=25)), pytest.raises(Refusal):
-        auth.of_link(order.tracking_token, None)
+        auth.identity_of_link(order.tracking_token, None)
 
 
 def test_links_are_throttled_by_client_ip(rates: Callable[..., None]) -> None:
@@ -121,18 +121,20 @@ def test_links_are_throttled_by_client_ip(rates: Callable[..., None]) -> None:
     order = make_order()
     for token in ("guessed", "also guessed", order.tracking_token):
         with suppress(Refusal):
-            auth.of_link(token, "203.0.113.7")
+            auth.identity_of_link(token, "203.0.113.7")
     with pytest.raises(Refusal) as refused:
-        auth.of_link(order.tracking_token, "203.0.113.7")
+        auth.identity_of_link(order.tracking_token, "203.0.113.7")
     assert (refused.value.code, refused.value.status) == ("rate_limited", 4429)
-    assert auth.of_link(order.tracking_token, "198.51.100.9").tracked_order_id == order.pk
+    assert auth.identity_of_link(order.tracking_token, "198.51.100.9").tracked_order_id == order.pk
 
 
-def scope(origin: str | bytes, host: str = "gas.example.tw", scheme: str = "ws", **headers: str) -> dict[str, Any]:
+def browser_scope(
+    origin: str | bytes, host: str = "gas.example.tw", scheme: str = "ws", **headers: str
+) -> dict[str, Any]:
     raw = origin.encode() if isinstance(origin, str) else origin
-    found = [(b"origin", raw), (b"host", host.encode())]
-    found += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return {"type": "websocket", "path": "/", "scheme": scheme, "query_string": b"", "headers": found}
+    fields = [(b"origin", raw), (b"host", host.encode())]
+    fields += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return {"type": "websocket", "path": "/", "scheme": scheme, "query_string": b"", "headers": fields}
 
 
 @pytest.fixture
@@ -155,7 +157,7 @@ def _site(settings: Settings) -> None:
     ],
 )
 def test_page_of_this_site_may_use_the_session(origin: str, host: str, scheme: str) -> None:
-    assert may_use_session(scope(origin, host, scheme))
+    assert may_use_session(browser_scope(origin, host, scheme))
 
 
 @pytest.mark.usefixtures("_site")
@@ -181,12 +183,12 @@ def test_page_of_this_site_may_use_the_session(origin: str, host: str, scheme: s
     ],
 )
 def test_other_scheme_host_or_port_may_not_use_the_session(origin: str | bytes, host: str, scheme: str) -> None:
-    assert not may_use_session(scope(origin, host, scheme))
+    assert not may_use_session(browser_scope(origin, host, scheme))
 
 
 @pytest.mark.usefixtures("_site")
 def test_missing_origin_may_not_use_the_session() -> None:
-    without = scope("")
+    without = browser_scope("")
     without["headers"] = without["headers"][1:]
     assert not may_use_session(without)
 
@@ -194,20 +196,20 @@ def test_missing_origin_may_not_use_the_session() -> None:
 @pytest.mark.usefixtures("_site")
 def test_scheme_comes_from_the_trusted_proxy(settings: Settings) -> None:
     secure, plain = ({"x_forwarded_proto": scheme} for scheme in ("https", "http"))
-    assert not may_use_session(scope("https://gas.example.tw", **secure))  # the proxy is not trusted yet
+    assert not may_use_session(browser_scope("https://gas.example.tw", **secure))  # the proxy is not trusted yet
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    assert may_use_session(scope("https://gas.example.tw", **secure))
-    assert not may_use_session(scope("http://gas.example.tw", **secure))
-    assert not may_use_session(scope("https://gas.example.tw", **plain))
+    assert may_use_session(browser_scope("https://gas.example.tw", **secure))
+    assert not may_use_session(browser_scope("http://gas.example.tw", **secure))
+    assert not may_use_session(browser_scope("https://gas.example.tw", **plain))
 
 
 @pytest.mark.usefixtures("_site")
 def test_only_trusted_origins_may_use_the_session(settings: Settings) -> None:
     settings.CSRF_TRUSTED_ORIGINS = ["https://office.example.tw:8443", "https://*.depot.example.tw"]
     for origin in ("https://office.example.tw:8443", "https://a.depot.example.tw", "https://a.b.depot.example.tw:443"):
-        assert may_use_session(scope(origin)), origin
+        assert may_use_session(browser_scope(origin)), origin
     for origin in (
         "https://office.example.tw", "http://office.example.tw:8443", "http://a.depot.example.tw",
         "https://a.depot.example.tw:8443", "https://evildepot.example.tw",
     ):  # fmt: skip
-        assert not may_use_session(scope(origin)), origin
+        assert not may_use_session(browser_scope(origin)), origin

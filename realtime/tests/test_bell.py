@@ -39,35 +39,35 @@ def use_redis(settings: Settings, port: int) -> None:
     channel_layers.backends.clear()
 
 
-def test_frozen_redis_delays_no_change_and_the_exit_by_at_most_two_seconds(frozen_redis: None) -> None:
+def test_frozen_redis_delays_the_exit_by_two_seconds_but_no_caller(frozen_redis: None) -> None:
     started = time.monotonic()
     for _ in range(50):
-        outbox.ring()
+        outbox.wake_hubs()
     assert time.monotonic() - started < 0.2
-    outbox.ringer.submit(time.monotonic).result()
-    assert time.monotonic() - started < 2 * outbox.RING_SECONDS + 0.5
+    outbox.bell_thread.submit(time.monotonic).result()
+    assert time.monotonic() - started < 2 * outbox.TIMEOUT_SECONDS + 0.5
 
 
-def test_waiting_bells_are_joined(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    rung: list[Any] = []
+def test_bells_of_many_commits_are_sent_as_one_or_two(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
 
     async def slow(message: Any) -> None:
-        rung.append(message)
+        sent.append(message)
         await asyncio.sleep(0.1)
 
     use_redis(settings, 1)
     monkeypatch.setattr(outbox, "broadcast", slow)
     for _ in range(50):
-        outbox.ring()
-    outbox.ringer.submit(time.monotonic).result()
-    assert 1 <= len(rung) <= 2
+        outbox.wake_hubs()
+    outbox.bell_thread.submit(time.monotonic).result()
+    assert 1 <= len(sent) <= 2
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize("act", ["ring()", "import atexit; atexit.register(ring)"])
-def test_process_rings_before_it_exits(act: str) -> None:
-    """Runs in its own process, which exits right after. The sender rings in `atexit`, where it finishes its SMS."""
-    code = f"import django; django.setup(); from realtime.outbox import ring; {act}"
+@pytest.mark.parametrize("act", ["wake_hubs()", "import atexit; atexit.register(wake_hubs)"])
+def test_process_sends_its_bell_before_it_exits(act: str) -> None:
+    """The SMS sender wakes hubs in `atexit`, where it finishes its messages."""
+    code = f"import django; django.setup(); from realtime.outbox import wake_hubs; {act}"
     layer = redis.Redis.from_url(os.environ["REDIS_URL"])
     with layer.pubsub(ignore_subscribe_messages=True) as messages:  # type: ignore[no-untyped-call]
         messages.psubscribe("*")
@@ -82,59 +82,59 @@ async def test_bell_from_a_process_without_a_hub_wakes_hubs() -> None:
     layer = get_channel_layer()
     channel = await layer.new_channel()
     await layer.group_add(outbox.GROUP, channel)
-    await sync_to_async(outbox.ring)()
+    await sync_to_async(outbox.wake_hubs)()
     async with asyncio.timeout(2):
         assert (await layer.receive(channel))["type"] == "bell"
 
 
 @pytest.fixture
-def rings() -> Iterator[list[str]]:
-    """The bells rung in this process, each with what was committed by then."""
-    bells: list[str] = []
+def bells() -> Iterator[list[str]]:
+    """Records each bell of this process, as the subjects committed by then, joined with commas."""
+    recorded: list[str] = []
 
     def wake() -> None:
-        bells.append(",".join(Outbox.objects.order_by("id").values_list("subject", flat=True)))
+        recorded.append(",".join(Outbox.objects.order_by("id").values_list("subject", flat=True)))
 
     outbox.register(wake)
-    yield bells
+    yield recorded
     outbox.unregister(wake)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_bell_per_transaction_after_the_commit(rings: list[str]) -> None:
+def test_transaction_sends_one_bell_after_its_commit(bells: list[str]) -> None:
     with transaction.atomic():
         announce("customer.updated", "customer:1", {"name": "王"})
         announce("customer.updated", "customer:2", {"name": "李"})
-        assert rings == []
-    assert rings == ["customer:1,customer:2"]
+        assert bells == []
+    assert bells == ["customer:1,customer:2"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_rollback_rings_no_bell(rings: list[str]) -> None:
+def test_rollback_sends_no_bell(bells: list[str]) -> None:
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         announce("customer.updated", "customer:1", {"name": "王"})
         raise ZeroDivisionError
-    assert (rings, Outbox.objects.count()) == ([], 0)
+    assert (bells, Outbox.objects.count()) == ([], 0)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_bell_rings_after_a_rolled_back_savepoint(rings: list[str]) -> None:
+def test_rolled_back_savepoint_does_not_suppress_the_bell(bells: list[str]) -> None:
     with transaction.atomic():
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             announce("customer.updated", "customer:1", {"name": "王"})
             raise ZeroDivisionError
         announce("customer.updated", "customer:2", {"name": "李"})
-    assert rings == ["customer:2"]
+    assert bells == ["customer:2"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_bell_rings_before_the_sms_is_sent() -> None:
-    order, at_the_bell = make_order(), []
+def test_bell_is_sent_before_the_sms() -> None:
+    order, statuses_at_bell = make_order(), []
 
     def wake() -> None:
-        at_the_bell.append(list(NotificationHistory.objects.values_list("status", flat=True)))
+        statuses_at_bell.append(list(NotificationHistory.objects.values_list("status", flat=True)))
 
     outbox.register(wake)
     order.transition_to("confirmed")
     outbox.unregister(wake)
-    assert at_the_bell[0] == ["pending"]
+    assert statuses_at_bell[0] == ["pending"]

@@ -9,15 +9,15 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from realtime.channels import Identity
-from realtime.connection import MAX_REFUSALS, SLOW_CLIENT, TOO_FAST, Batch, Connection, Out, Queue
-from realtime.tests.client import nowhere
+from realtime.connection import MAX_REFUSALS, SLOW_CLIENT, TOO_FAST, Batch, Connection, FrameWriter, SendQueue
+from realtime.tests.client import unread_queue
 
 
 def batch(*texts: str) -> Batch:
     return Batch(texts)
 
 
-def connect(out: Out) -> Connection:
+def connect(out: FrameWriter) -> Connection:
     return Connection(Identity(), "ws", out)
 
 
@@ -28,7 +28,7 @@ async def test_messages_are_sent_in_order() -> None:
         await asyncio.sleep(0)
         sent.append(text)
 
-    queue = Queue(send)
+    queue = SendQueue(send)
     connection = connect(queue)
     writer = asyncio.create_task(queue.drain())
     for number in range(60):
@@ -43,13 +43,13 @@ async def test_messages_are_sent_in_order() -> None:
 
 
 async def test_burst_in_one_round_closes_no_connection() -> None:
-    connection = connect(nowhere())
+    connection = connect(unread_queue())
     connection.deliver(batch(*["x"] * 1000))
     assert not connection.closing.done()
 
 
 async def test_client_that_does_not_read_is_closed() -> None:
-    connection = connect(nowhere())
+    connection = connect(unread_queue())
     for _ in range(settings.WEBSOCKET_WAITING_EVENTS + 2):
         connection.deliver(batch("x"))
     assert connection.closing.result() == SLOW_CLIENT
@@ -61,7 +61,7 @@ async def test_ephemeral_events_are_dropped_while_data_waits() -> None:
     async def send(text: str) -> None:
         sent.append(text)
 
-    queue = Queue(send)
+    queue = SendQueue(send)
     connection = connect(queue)
     connection.offer(batch("a", "b"))
     for _ in range(1000):
@@ -75,14 +75,14 @@ async def test_ephemeral_events_are_dropped_while_data_waits() -> None:
 
 
 async def test_waiting_bytes_are_counted_in_utf8() -> None:
-    connection = connect(nowhere())
+    connection = connect(unread_queue())
     connection.deliver(batch("瓦" * (settings.WEBSOCKET_WAITING_BYTES // 3 + 1)))
     connection.deliver(batch("x"))
     assert connection.closing.result() == SLOW_CLIENT
 
 
 async def test_nothing_is_written_after_close() -> None:
-    queue = nowhere()
+    queue = unread_queue()
     connection = connect(queue)
     connection.close(4401)
     for _ in range(1000):
@@ -92,21 +92,21 @@ async def test_nothing_is_written_after_close() -> None:
 
 
 async def test_dropped_queue_counts_no_bytes() -> None:
-    queue = nowhere()
+    queue = unread_queue()
     queue.write(batch("x"))
     queue.drop(4401)
     assert queue.bytes_waiting() == 0
 
 
 async def test_first_close_code_counts() -> None:
-    connection = connect(nowhere())
+    connection = connect(unread_queue())
     connection.close(4401)
     connection.close(4008)
     assert connection.closing.result() == 4401
 
 
-class Wire:
-    """A transport that sends at once or buffers."""
+class RecordingWriter:
+    """A `FrameWriter` that records what it gets. `waiting` simulates unread bytes."""
 
     def __init__(self) -> None:
         self.written, self.waiting, self.dropped = b"", 0, list[int]()
@@ -121,62 +121,62 @@ class Wire:
         self.dropped.append(code)
 
 
-async def test_round_is_one_write() -> None:
-    wire = Wire()
-    connection = connect(wire)
+async def test_encoded_frames_of_all_sizes_can_be_parsed() -> None:
+    transport = RecordingWriter()
+    connection = connect(transport)
     connection.deliver(batch("a" * 125, "b" * 126, "c" * 65_536))
     connection.write("瓦")
     parser = ClientProtocol(parse_uri("ws://x/"))
     parser.state = State.OPEN
     parser.parser = parser.parse()
     next(parser.parser)
-    parser.receive_data(wire.written)
+    parser.receive_data(transport.written)
     texts = [bytes(event.data).decode() for event in parser.events_received() if isinstance(event, Frame)]
     assert texts == ["a" * 125, "b" * 126, "c" * 65_536, "瓦"]
 
 
 async def test_transport_that_keeps_up_stays_open() -> None:
-    wire = Wire()
-    connection = connect(wire)
+    transport = RecordingWriter()
+    connection = connect(transport)
     for _ in range(10):
         connection.deliver(batch(*["x"] * 1000))
     assert not connection.closing.done()
 
 
 async def test_stalled_transport_is_closed() -> None:
-    wire = Wire()
-    connection = connect(wire)
-    wire.waiting = 1
+    transport = RecordingWriter()
+    connection = connect(transport)
+    transport.waiting = 1
     for _ in range(settings.WEBSOCKET_WAITING_EVENTS + 1):
         connection.deliver(batch("x"))
-    assert (connection.closing.result(), wire.dropped) == (SLOW_CLIENT, [SLOW_CLIENT])
+    assert (connection.closing.result(), transport.dropped) == (SLOW_CLIENT, [SLOW_CLIENT])
 
 
 async def test_stalled_transport_gets_no_ephemeral_events_and_stays_open() -> None:
-    wire = Wire()
-    connection = connect(wire)
-    wire.waiting = settings.WEBSOCKET_WAITING_BYTES + 1
+    transport = RecordingWriter()
+    connection = connect(transport)
+    transport.waiting = settings.WEBSOCKET_WAITING_BYTES + 1
     for _ in range(1000):
         connection.offer(batch("x"))
-    assert (wire.written, connection.closing.done()) == (b"", False)
-    wire.waiting = 0
+    assert (transport.written, connection.closing.done()) == (b"", False)
+    transport.waiting = 0
     connection.offer(batch("x", "y"))
     connection.close(4401)
     connection.offer(batch("z"))
-    assert wire.written == batch("x", "y").frames
+    assert transport.written == batch("x", "y").frames
 
 
-async def test_closing_a_stalled_transport_drops_it() -> None:
-    wire = Wire()
-    connect(wire).close(4408)
-    assert wire.dropped == []
-    wire.waiting = 1
-    connect(wire).close(4408)
-    assert wire.dropped == [4408]
+async def test_closing_a_stalled_transport_discards_its_data() -> None:
+    transport = RecordingWriter()
+    connect(transport).close(4408)
+    assert transport.dropped == []
+    transport.waiting = 1
+    connect(transport).close(4408)
+    assert transport.dropped == [4408]
 
 
 async def test_client_that_ignores_rate_limit_is_closed() -> None:
-    connection = connect(nowhere())
+    connection = connect(unread_queue())
     accepted = [connection.count_message() for _ in range(settings.WEBSOCKET_BURST + MAX_REFUSALS - 1)]
     assert accepted.count(True) in range(settings.WEBSOCKET_BURST, settings.WEBSOCKET_BURST + 5)
     assert not connection.closing.done()

@@ -19,7 +19,7 @@ from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from realtime.tests.client import open_client, token_for
 
-# luckygas/tests/test_end_to_end.py covers this path on SQLite. Running these twice would double the suite's time.
+# These run on PostgreSQL only, to save time. luckygas/tests/test_end_to_end.py covers this path on SQLite.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
 
 
@@ -38,7 +38,7 @@ async def token(user: User | None) -> str:
 MOVE = "from orders.models import Order; Order.objects.get(pk={pk}).transition_to('{to}', reason='測試')"
 
 
-async def in_another_process(order: Order, *statuses: str) -> None:
+async def change_in_another_process(order: Order, *statuses: str) -> None:
     code = "\n".join(MOVE.format(pk=order.pk, to=status) for status in statuses)
     await asyncio.to_thread(manage, "shell", "-v", "0", "-c", code)
 
@@ -57,7 +57,7 @@ async def test_connection_frame_comes_first(site: Site) -> None:
 async def test_changes_of_another_process_arrive_in_commit_order(site: Site) -> None:
     order = await make(make_order)()
     async with open_client(f"{site.ws}/office?token={await token(await make(make_office)())}") as client:
-        await in_another_process(order, OrderStatus.CONFIRMED, OrderStatus.CANCELLED)
+        await change_in_another_process(order, OrderStatus.CONFIRMED, OrderStatus.CANCELLED)
         events = await client.orders(3)
     assert [(e["type"], e["data"]["status"]) for e in events] == [
         ("order.status_changed", "confirmed"),
@@ -75,7 +75,7 @@ async def test_resume_replays_each_missed_event_once(site: Site) -> None:
     async with open_client(url) as client:
         since, epoch = client.welcome["last_event_id"], client.welcome["epoch"]
         client.socket.transport.abort()
-    await in_another_process(order, OrderStatus.CONFIRMED)
+    await change_in_another_process(order, OrderStatus.CONFIRMED)
     async with open_client(f"{url}&since={since}&epoch={epoch}") as client:
         assert client.welcome["recovered"] is True
         missed = await client.orders(1)
@@ -87,7 +87,7 @@ async def test_resume_replays_each_missed_event_once(site: Site) -> None:
     assert ids == sorted(set(ids))
 
 
-async def test_resume_with_pruned_cursor_is_not_recovered(site: Site) -> None:
+async def test_resume_with_invalid_cursor_is_not_recovered(site: Site) -> None:
     jwt = await token(await make(make_office)())
     for cursor in ("since=999999", "since=0&epoch=other", "since=x", "since=-1", "since=" + "9" * 30):
         async with open_client(f"{site.ws}/office?token={jwt}&{cursor}") as client:
@@ -108,7 +108,7 @@ async def test_page_of_this_site_opens_a_socket_by_session(site: Site) -> None:
         assert client.welcome["code"] == "origin_not_allowed"
 
 
-async def test_anonymous_client_gets_an_error_and_a_close_code(site: Site) -> None:
+async def test_refused_client_gets_an_error_and_a_close_code(site: Site) -> None:
     for path, code, close in (
         ("", "origin_not_allowed", 4403),
         ("?token=nonsense", "token_not_valid", 4401),
@@ -133,11 +133,11 @@ async def test_refusal_is_in_the_clients_language(site: Site) -> None:
     for language in ("en", "zh-TW"):
         async with open_client(f"{site.ws}?token=x", **{"Accept-Language": language}) as client:
             details.append(client.welcome["detail"])
-    assert details[0] == "The token is invalid or has expired."
+    assert details[0] == "The token is invalid or has expired. Please sign in again."
     assert details[1] != details[0]
 
 
-BAD_FRAMES: list[tuple[str | bytes, str]] = [
+INVALID_MESSAGES: list[tuple[str | bytes, str]] = [
     ("{", "invalid_json"),
     ("[" * 50_000, "invalid_json"),
     ('{"type": "heartbeat", "n": NaN}', "invalid_json"),
@@ -158,23 +158,23 @@ BAD_FRAMES: list[tuple[str | bytes, str]] = [
 
 async def test_invalid_message_gets_an_error_and_the_socket_stays_open(site: Site) -> None:
     async with open_client(f"{site.ws}?token={await token((await make(make_driver)()).user)}") as client:
-        for text, code in BAD_FRAMES:
+        for text, code in INVALID_MESSAGES:
             await client.socket.send(text)
             answer = await client.receive()
             assert (answer["type"], answer["code"]) == ("error", code), text
             assert answer["ref"] == ("a1" if code == "unknown_type" else None)
-        assert (await client.ask(type="heartbeat"))["type"] == "heartbeat"
+        assert (await client.request(type="heartbeat"))["type"] == "heartbeat"
 
 
-async def test_subscribe_and_unsubscribe(site: Site) -> None:
+async def test_events_arrive_only_between_subscribe_and_unsubscribe(site: Site) -> None:
     order, office = await make(make_order)(), await make(make_office)()
     async with open_client(f"{site.ws}?token={await token(office)}") as client:
-        answer = await client.ask(type="subscribe", channel="orders")
+        answer = await client.request(type="subscribe", channel="orders")
         assert (answer["type"], answer["channel"]) == ("subscribed", "orders")
         await make(order.transition_to)(OrderStatus.CONFIRMED)
         (event,) = await client.orders(1)
         assert event["id"] > answer["last_event_id"]
-        await client.ask(type="unsubscribe", channel="orders")
+        await client.request(type="unsubscribe", channel="orders")
         await make(order.transition_to)(OrderStatus.CANCELLED, reason="測試")
         await asyncio.sleep(1.2)
         assert await client.everything() == []
@@ -196,7 +196,7 @@ async def test_former_driver_gets_no_more_events_of_the_order(site: Site) -> Non
     order = await make(make_order)(OrderStatus.ASSIGNED, driver=old)
     async with open_client(f"{site.ws}/driver?token={await token(old.user)}") as client:
         await client.everything()
-        assert (await client.ask(type="subscribe", channel=f"order:{order.pk}"))["type"] == "subscribed"
+        assert (await client.request(type="subscribe", channel=f"order:{order.pk}"))["type"] == "subscribed"
         await make(order.assign)(new)
         await make(order.transition_to)(OrderStatus.DELIVERING)
         await asyncio.sleep(1.2)
@@ -217,7 +217,7 @@ async def test_link_holder_follows_one_order(site: Site) -> None:
     order, other = await make(make_order)(), await make(make_order)()
     async with open_client(f"{site.ws}/track/{order.tracking_token}") as client:
         assert client.welcome["channels"] == [f"track:{order.pk}"]
-        assert (await client.ask(type="subscribe", channel=f"order:{order.pk}"))["code"] == "forbidden"
+        assert (await client.request(type="subscribe", channel=f"order:{order.pk}"))["code"] == "forbidden"
         await make(other.transition_to)(OrderStatus.CONFIRMED)
         await make(order.transition_to)(OrderStatus.CONFIRMED)
         event = await client.receive()
@@ -297,8 +297,8 @@ async def test_customer_reads_only_their_events(site: Site) -> None:
     customer = await make(make_customer)(user=await make(make_user)())
     order, other = await make(make_order)(customer=customer), await make(make_order)()
     async with open_client(f"{site.ws}?token={await token(customer.user)}") as client:
-        assert (await client.ask(type="subscribe", channel=f"order:{other.pk}"))["code"] == "forbidden"
-        assert (await client.ask(type="subscribe", channel=f"order:{order.pk}"))["type"] == "subscribed"
+        assert (await client.request(type="subscribe", channel=f"order:{other.pk}"))["code"] == "forbidden"
+        assert (await client.request(type="subscribe", channel=f"order:{order.pk}"))["type"] == "subscribed"
         await make(other.transition_to)(OrderStatus.CONFIRMED)
         await make(order.transition_to)(OrderStatus.CONFIRMED)
         await asyncio.sleep(1.2)
@@ -307,8 +307,8 @@ async def test_customer_reads_only_their_events(site: Site) -> None:
     assert {frame["data"]["order_id"] for frame in frames} == {order.pk}
 
 
-async def test_changes_of_a_killed_server_are_delivered(site: Site) -> None:
-    """Its rows stay in the outbox. A client that resumes gets each event once."""
+async def test_change_while_no_server_runs_is_delivered_on_resume(site: Site) -> None:
+    """The change waits in the outbox. A client that resumes gets its event."""
     office, order = await make(make_office)(), await make(make_order)()
     url = f"/office?token={await token(office)}"
     async with open_client(site.ws + url) as client:
@@ -324,7 +324,7 @@ async def test_changes_of_a_killed_server_are_delivered(site: Site) -> None:
 
 
 async def test_200_idle_sockets_receive_one_change(site: Site) -> None:
-    """Uses more sockets than redis-py's default pool, idle for longer than its default timeout."""
+    """More sockets than redis-py's default pool has connections are idle for longer than its default timeout."""
     order, jwts = await make(make_order)(), [await token(await make(make_office)()) for _ in range(40)]
     async with asyncio.TaskGroup() as group:
         ready, go = asyncio.Semaphore(0), asyncio.Event()

@@ -1,4 +1,4 @@
-"""Replaced logs, restores and pruning. luckygas/tests/test_another_database.py tests this with real databases."""
+"""Replaced logs, restores and pruning. luckygas/tests/test_another_database.py tests replaced databases for real."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from realtime.connection import SERVICE_RESTART
 from realtime.epochs import ReadPosition
 from realtime.frames import Encoded
 from realtime.hub import Hub
-from realtime.management.commands.prune_events import age
+from realtime.management.commands.prune_events import parse_age
 from realtime.models import Event, LogHead, Outbox, WebSocketTicket
 from realtime.outbox import announce
 from realtime.tests.client import open_client, token_for
@@ -49,7 +49,7 @@ from realtime.tests.test_hub import Reader, change, join, until
         (ReadPosition("this", 6, "z"), True), (ReadPosition("this", 5, "z"), True),
     ],
 )  # fmt: skip
-def test_log_lacks_events_that_were_read(seen: ReadPosition, lost: bool) -> None:
+def test_log_that_lacks_read_events_is_detected(seen: ReadPosition, lost: bool) -> None:
     assert seen.is_lost_in(LogHead(epoch="this", seq=5, stamp="a")) is lost
 
 
@@ -69,36 +69,36 @@ def test_log_lacks_events_that_were_read(seen: ReadPosition, lost: bool) -> None
         ("db@1", "db@2", ReadPosition(), True),
     ],
 )
-def test_log_moved_to_another_database(origin: str, here: str, seen: ReadPosition, moved: bool) -> None:
+def test_move_to_another_database_is_detected(origin: str, here: str, seen: ReadPosition, moved: bool) -> None:
     head = LogHead(epoch="this", seq=5, stamp="a", origin=origin)
-    head.here = here
+    head.database = here
     assert epochs.has_moved(head, seen) is moved
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
 @pytest.mark.parametrize(
-    ("since", "epoch", "held"),
+    ("since", "epoch", "covered"),
     [(3, "before", True), (4, "before", False), (1, "long ago", True), (2, "long ago", False), (0, "unknown", False)],
 )
-def test_cursors_of_earlier_epochs(since: int, epoch: str, held: bool) -> None:
+def test_earlier_epochs_are_covered_up_to_their_end(since: int, epoch: str, covered: bool) -> None:
     past = [("long ago", 1), ("before", 3)]
-    assert log.covers(since, epoch, floor=0, seq=9, log_epoch="this", past=past) is held
+    assert log.covers(since, epoch, floor=0, seq=9, log_epoch="this", past=past) is covered
 
 
-def numbered(*customers: int) -> LogHead:
+def log_changes_of(*customers: int) -> LogHead:
     for pk in customers:
         announce("customer.updated", f"customer:{pk}", {"name": "王"})
-    log.number()
+    log.assign_event_ids()
     return log.head()
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-def test_change_without_events_begins_no_epoch() -> None:
-    before = numbered(1)
+def test_row_without_events_does_not_change_the_log_head() -> None:
+    before = log_changes_of(1)
     Outbox.objects.create(type="order.created", subject="van:1", delta={})
-    after = numbered()
+    after = log_changes_of()
     assert (Outbox.objects.count(), after.seq, after.stamp) == (0, before.seq, before.stamp)
 
 
@@ -106,12 +106,12 @@ def test_change_without_events_begins_no_epoch() -> None:
 @pytest.mark.sqlite
 @pytest.mark.servers
 def test_another_database_begins_a_new_epoch() -> None:
-    before = numbered(1, 2)
-    assert numbered(3).epoch == before.epoch
+    before = log_changes_of(1, 2)
+    assert log_changes_of(3).epoch == before.epoch
     LogHead.objects.update(origin="another@1")
-    after = numbered(4)
+    after = log_changes_of(4)
     assert (after.epoch != before.epoch, after.seq, after.past) == (True, 4, [[before.epoch, 3]])
-    assert numbered(5).epoch == after.epoch
+    assert log_changes_of(5).epoch == after.epoch
 
 
 @pytest.mark.django_db(transaction=True)
@@ -119,30 +119,30 @@ def test_another_database_begins_a_new_epoch() -> None:
 @pytest.mark.servers
 def test_oldest_epochs_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epochs, "MAX_PAST_EPOCHS", 2)
-    numbered(1)
+    log_changes_of(1)
     for number in range(3):
         LogHead.objects.update(origin=f"{number}@1")
-        numbered(number)
+        log_changes_of(number)
     assert [seq for _, seq in log.head().past] == [2, 3]
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
 @pytest.mark.servers
-def test_restored_log_begins_one_epoch_and_refuses_old_cursors() -> None:
-    numbered(1)
+def test_restored_log_begins_one_epoch_and_drops_earlier_ones() -> None:
+    log_changes_of(1)
     LogHead.objects.update(origin="another@1", past=[["before", 1]])
     log.begin_epoch(log.head(), keeps_past=False)
     restored = log.head()
-    assert (numbered(2).epoch, log.head().past) == (restored.epoch, [])
+    assert (log_changes_of(2).epoch, log.head().past) == (restored.epoch, [])
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
 @pytest.mark.servers
-def test_numbering_works_without_the_right_to_read_the_system_identifier(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(epochs, "may_ask_system", lambda: False)
-    assert numbered(1).origin.count("/") == 2
+def test_log_works_without_the_right_to_read_the_system_identifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(epochs, "may_read_system_identifier", lambda: False)
+    assert log_changes_of(1).origin.count("/") == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -153,7 +153,7 @@ def test_every_role_may_read_the_system_identifier() -> None:
         cursor.execute("CREATE ROLE anybody")
         try:
             cursor.execute("SET ROLE anybody")
-            assert epochs.may_ask_system.__wrapped__()
+            assert epochs.may_read_system_identifier.__wrapped__()
         finally:
             cursor.execute("RESET ROLE; DROP ROLE anybody")
 
@@ -161,7 +161,7 @@ def test_every_role_may_read_the_system_identifier() -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
 def test_api_resumes_cursors_of_an_earlier_epoch() -> None:
-    head = numbered(1, 2, 3)
+    head = log_changes_of(1, 2, 3)
     LogHead.objects.update(past=[["before", 2]])
     api = make_api("office")
     answer = api.get("events/?since=1&epoch=before&channel=customers")
@@ -169,22 +169,22 @@ def test_api_resumes_cursors_of_an_earlier_epoch() -> None:
     assert api.get("events/?since=3&epoch=before&channel=customers").status_code == 410
 
 
-async def sent_away(reader: Reader) -> None:
+async def expect_restart(reader: Reader) -> None:
     async with asyncio.timeout(5):
         assert await reader.closing == SERVICE_RESTART
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-@pytest.mark.parametrize("lost", [{"stamp": "another"}, {"seq": F("seq") - 1}], ids=["as long", "shorter"])
+@pytest.mark.parametrize("lost", [{"stamp": "another"}, {"seq": F("seq") - 1}], ids=["equally long log", "shorter log"])
 async def test_idle_hub_detects_a_replaced_log(hub: Hub, lost: dict[str, Any]) -> None:
     reader = join(hub, Reader("customers"))
     await change(1, 2)
     await until(hub, 2)
     epoch = hub.epoch
     await make(LogHead.objects.update)(**lost)
-    await sent_away(reader)
-    assert await hub.resumable(2, epoch) is False
+    await expect_restart(reader)
+    assert await hub.can_resume(2, epoch) is False
 
 
 @pytest.mark.django_db(transaction=True)
@@ -201,13 +201,13 @@ async def test_hub_detects_a_different_event_at_its_cursor(hub: Hub) -> None:
         LogHead.objects.update(seq=3, stamp="another")
 
     await make(replace)()
-    await sent_away(reader)
+    await expect_restart(reader)
     assert reader.ids == [1, 2]
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-async def test_revocation_in_a_lost_log_is_dropped(hub: Hub) -> None:
+async def test_hub_drops_revocations_of_a_lost_log(hub: Hub) -> None:
     whose = {"whose": "user:9", "rights": "of then"}
     end = Event(seq=1, type=rights.TYPE, channels=[rights.CHANNEL], data=whose, created_at=timezone.now())
     hub.readers.revoke(Encoded.of(end))
@@ -226,12 +226,12 @@ async def test_hub_waits_for_the_epoch_of_a_resuming_client(hub: Hub) -> None:
     await until(hub, 1)
     before = hub.epoch
     await make(LogHead.objects.update)(epoch="new", past=[[before, 1]])
-    assert await hub.resumable(1, "new") is True
-    assert await hub.resumable(1, before) is True
-    assert await hub.resumable(1, "neither") is False
+    assert await hub.can_resume(1, "new") is True
+    assert await hub.can_resume(1, before) is True
+    assert await hub.can_resume(1, "neither") is False
 
 
-def after_restore() -> None:
+def run_after_restore() -> None:
     with translation.override("en"):
         call_command("after_restore")
 
@@ -239,7 +239,7 @@ def after_restore() -> None:
 @pytest.mark.django_db
 def test_after_restore_old_cursors_are_refused() -> None:
     before = log.head()
-    after_restore()
+    run_after_restore()
     after = log.head()
     assert not log.covers(before.seq, before.epoch, floor=after.floor, seq=after.seq, log_epoch=after.epoch)
 
@@ -250,18 +250,18 @@ def test_after_restore_messages_possibly_sent_become_unknown(
     status: MessageStatus, capsys: pytest.CaptureFixture[str]
 ) -> None:
     row = make_message(status)
-    after_restore()
+    run_after_restore()
     row.refresh_from_db()
-    # The gateway is stored, so that an idempotent one can retry it.
+    # The gateway is stored, because an idempotent gateway retries the message.
     assert (row.status, row.status_reason, row.gateway) == (MessageStatus.UNKNOWN, Reason.INTERRUPTED, "memory")
     assert "1 messages that may have been sent" in capsys.readouterr().out
 
 
 @pytest.mark.django_db
-def test_after_restore_future_and_settled_messages_stay() -> None:
+def test_after_restore_future_and_final_messages_are_unchanged() -> None:
     morning = make_message(send_after=timezone.now() + timedelta(hours=8))
     sent = make_message(MessageStatus.SENT)
-    after_restore()
+    run_after_restore()
     assert dict(NotificationHistory.objects.values_list("pk", "status")) == {
         morning.pk: MessageStatus.PENDING, sent.pk: MessageStatus.SENT,
     }  # fmt: skip
@@ -276,14 +276,14 @@ def english() -> Iterator[None]:
 @pytest.mark.usefixtures("english")
 @pytest.mark.parametrize(("text", "hours"), [("1h", 1), ("12h", 12), ("7d", 168), ("9999d", 239_976)])
 def test_age_is_parsed(text: str, hours: int) -> None:
-    assert age(text) == timedelta(hours=hours)
+    assert parse_age(text) == timedelta(hours=hours)
 
 
 @pytest.mark.usefixtures("english")
 @pytest.mark.parametrize("text", ["", "7", "d", "0d", "-1d", "1.5d", "7w", "7 d", "99999d", "٧d", "7D"])
 def test_invalid_age_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="12h or 7d"):
-        age(text)
+        parse_age(text)
 
 
 @pytest.mark.usefixtures("english")
@@ -292,7 +292,7 @@ def test_prune_deletes_old_events_and_reports_them(capsys: pytest.CaptureFixture
     for seq, days in enumerate((9, 8, 6, 1), start=1):
         at = timezone.now() - timedelta(days=days)
         Event.objects.create(seq=seq, type="x", channels=["system"], data={}, created_at=at)
-    LogHead.objects.create(pk=log.HEAD, seq=4)
+    LogHead.objects.create(pk=log.HEAD_ID, seq=4)
     call_command("prune_events")
     assert [event.seq for event in log.read(0, 10)] == [3, 4]
     assert {"2", "2."} <= set(capsys.readouterr().out.split())
@@ -308,7 +308,7 @@ def test_prune_deletes_nothing_while_the_clock_is_ahead(ahead: timedelta) -> Non
     for seq, days in enumerate((6, 5, 1, 0), start=1):
         at = timezone.now() - timedelta(days=days)
         Event.objects.create(seq=seq, type="x", channels=["system"], data={}, created_at=at)
-    LogHead.objects.create(pk=log.HEAD, seq=4)
+    LogHead.objects.create(pk=log.HEAD_ID, seq=4)
     with time_machine.travel(timezone.now() + ahead):
         call_command("prune_events")
         Event.objects.create(seq=5, type="x", channels=["system"], data={}, created_at=timezone.now())
@@ -330,12 +330,15 @@ def test_prune_deletes_expired_tickets() -> None:
 @pytest.mark.django_db
 def test_prune_deletes_only_expired_tokens() -> None:
     api, user = Api(), make_office()
-    old, kept = Refresh.for_user(user), Refresh.for_user(user)
-    OutstandingToken.objects.filter(jti=old["jti"]).update(expires_at=timezone.now())
-    api.post("auth/logout/", {"refresh": str(kept)})
+    expired, signed_out = Refresh.for_user(user), Refresh.for_user(user)
+    OutstandingToken.objects.filter(jti=expired["jti"]).update(expires_at=timezone.now())
+    api.post("auth/logout/", {"refresh": str(signed_out)})
     call_command("prune_events")
-    assert set(OutstandingToken.objects.values_list("jti", flat=True)) == {kept["jti"], f"session:{kept['session']}"}
-    assert api.post("auth/token/refresh/", {"refresh": str(kept)}).status_code == 401
+    assert set(OutstandingToken.objects.values_list("jti", flat=True)) == {
+        signed_out["jti"],
+        f"session:{signed_out['session']}",
+    }
+    assert api.post("auth/token/refresh/", {"refresh": str(signed_out)}).status_code == 401
 
 
 @pytest.mark.usefixtures("english")

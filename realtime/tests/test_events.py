@@ -47,17 +47,17 @@ EVERY_TYPE = {
     "customer.updated", "inventory.updated", "inventory.low", "notification.sent", "notification.failed",
     "notification", "system.message", "maintenance.alert", "custom.shift", rights.TYPE,
 }  # fmt: skip
-# Delivered as written. test_publish.py tests who receives them.
+# Custom events are delivered as published. test_publish.py tests who receives them.
 PUBLISHED = {"notification", "system.message", "maintenance.alert", "custom.shift"}
 
 
-def events() -> list[Event]:
-    log.number()
+def read_events() -> list[Event]:
+    log.assign_event_ids()
     return log.read(0, 10_000)
 
 
-def everything_that_happens() -> tuple[Order, list[Event]]:
-    """The full lives of a few orders, with every kind of change, by a clerk who gives reasons."""
+def make_every_change() -> tuple[Order, list[Event]]:
+    """Makes every kind of change, by a clerk who gives reasons. Returns one of the orders and all events."""
     clerk = make_office(first_name=CLERK)
     first, second = make_driver(name=DRIVER), make_driver(name=DRIVER, user=make_user(last_name=DRIVER))
     other, product = make_customer(name=OTHER), make_product(stock=5, low_stock_threshold=5)
@@ -92,11 +92,11 @@ def everything_that_happens() -> tuple[Order, list[Event]]:
     publish("system.message", {"message": "m"})
     publish("maintenance.alert", {"message": "m"})
     publish("custom.shift", {"reason": "x"}, channel=f"driver:{first.pk}")
-    return order, events()
+    return order, read_events()
 
 
 def test_personal_channels_carry_only_their_own_data() -> None:
-    order, written = everything_that_happens()
+    order, written = make_every_change()
     assert {event.type for event in written} == EVERY_TYPE
     written = [event for event in written if event.type not in PUBLISHED]
     personal = [event for event in written if any(channel.startswith(PERSONAL) for channel in event.channels)]
@@ -114,7 +114,7 @@ def test_personal_channels_carry_only_their_own_data() -> None:
 
 
 def test_office_and_personal_channels_share_only_harmless_events() -> None:
-    _, written = everything_that_happens()
+    _, written = make_every_change()
     mixed = {event.type for event in written if len({channel.startswith(PERSONAL) for channel in event.channels}) == 2}
     assert mixed == {
         "delivery.confirmed", "route.assigned", "route.updated", "customer.created", "customer.updated",
@@ -124,7 +124,7 @@ def test_office_and_personal_channels_share_only_harmless_events() -> None:
 def test_office_event_says_who_changed_the_status_and_why() -> None:
     clerk = make_office(first_name=CLERK)
     make_order().transition_to("cancelled", by=clerk, source=Source.REST, reason=REASON)
-    (data,) = [e.data for e in events() if e.type == "order.status_changed" and e.channels == ["orders"]]
+    (data,) = [e.data for e in read_events() if e.type == "order.status_changed" and e.channels == ["orders"]]
     assert (data["previous_status"], data["status"], data["reason"]) == ("pending", "cancelled", REASON)
     assert (data["changed_by"], data["source"]) == (CLERK, "rest")
     assert data["products"] == [{"name": "20kg 瓦斯桶", "quantity": 1}]
@@ -135,38 +135,38 @@ def test_office_event_has_the_stop_sequence() -> None:
     order = make_order()
     order.route, order.stop_sequence = make_route(), 7
     order.save()
-    data = [e.data for e in events() if e.type == "order.updated" and e.channels == ["orders"]][-1]
+    data = [e.data for e in read_events() if e.type == "order.updated" and e.channels == ["orders"]][-1]
     assert (data["route_id"], data["stop_sequence"]) == (order.route_id, 7)
 
 
-def test_track_channel_carries_only_the_status() -> None:
+def test_track_channel_carries_no_personal_data() -> None:
     make_order(OrderStatus.CONFIRMED)
-    (data,) = [e.data for e in events() if e.channels[-1].startswith("track:")]
+    (data,) = [e.data for e in read_events() if e.channels[-1].startswith("track:")]
     assert set(data) == {"order_id", "order_number", "status", "eta", "message"}
 
 
 def test_track_channel_carries_a_new_eta() -> None:
     order = make_order(OrderStatus.CONFIRMED)
-    before = len(events())
+    before = len(read_events())
     order.eta = timezone.now()
     order.save()
-    (data,) = [e.data for e in events()[before:] if e.channels[-1].startswith("track:")]
+    (data,) = [e.data for e in read_events()[before:] if e.channels[-1].startswith("track:")]
     assert data["eta"] == order.eta.isoformat()
 
 
 @pytest.mark.parametrize(("language", "word"), [("en", "confirmed"), ("zh-hant", "確認")])
 def test_delivery_update_is_in_the_customers_language(language: str, word: str) -> None:
     make_order(OrderStatus.CONFIRMED, customer=make_customer(language=language))
-    (data,) = [e.data for e in events() if e.type == "delivery.update"]
+    (data,) = [e.data for e in read_events() if e.type == "delivery.update"]
     assert word in data["message"]
 
 
-def test_former_driver_gets_only_order_unassigned_first() -> None:
+def test_former_driver_gets_only_order_unassigned() -> None:
     old, new = make_driver(), make_driver()
     order = make_order(OrderStatus.ASSIGNED, driver=old)
-    before = len(events())
+    before = len(read_events())
     order.assign(new)
-    written = events()[before:]
+    written = read_events()[before:]
     assert [event.type for event in written][:2] == ["order.unassigned", "order.assigned"]
     assert written[0].channels == [f"driver:{old.pk}"]
     assert f"driver:{old.pk}" not in [channel for event in written[1:] for channel in event.channels]
@@ -177,24 +177,24 @@ def test_former_customer_does_not_see_the_former_driver() -> None:
     former = order.customer_id, order.driver_id
     order.customer, order.driver = other, make_driver()
     order.save()
-    (gone,) = [event for event in events() if event.type == "order.unassigned"]
+    (gone,) = [event for event in read_events() if event.type == "order.unassigned"]
     assert gone.channels == [f"customer:{former[0]}", f"driver:{former[1]}"]
 
 
 def test_confirmation_row_of_an_older_release_is_delivered() -> None:
     order = make_order()
     announce("delivery.confirmed", f"order:{order.pk}", {"confirmation_type": "manual"})
-    (event,) = [event for event in events() if event.type == "delivery.confirmed"]
+    (event,) = [event for event in read_events() if event.type == "delivery.confirmed"]
     assert event.channels == ["orders", f"order:{order.pk}"]
 
 
 def test_route_sends_its_stop_count_once_per_batch() -> None:
     route = make_route(driver=make_driver())
-    events()
+    read_events()
     before = log.head().seq
     for _ in range(3):
         make_order(route=route)
-    log.number()
+    log.assign_event_ids()
     written = [event for event in log.read(before, 100) if event.type == "route.updated"]
     assert [event.data["total_stops"] for event in written] == [3]
 
@@ -203,34 +203,34 @@ def test_inventory_low_is_sent_once_when_stock_becomes_low() -> None:
     product = make_product(stock=6, low_stock_threshold=5)
     for _ in range(3):
         product.add_stock(product.pk, -1)
-    assert [e.data["stock"] for e in events() if e.type == "inventory.low"] == [4]
+    assert [e.data["stock"] for e in read_events() if e.type == "inventory.low"] == [4]
 
 
 def test_query_count_does_not_depend_on_batch_size() -> None:
     make_order()
-    log.number()  # reads what is cached once per process
+    log.assign_event_ids()  # the first call fills the caches of this process
     counts = []
     for orders in (2, 12):
         for _ in range(orders):
             make_order(OrderStatus.CONFIRMED)
         with CaptureQueriesContext(connection) as queries:
-            assert log.number() > orders
+            assert log.assign_event_ids() > orders
         counts.append(len(queries))
     assert counts[0] == counts[1]
 
 
 def test_revocations_are_on_a_channel_no_client_can_read() -> None:
     driver = make_driver()
-    (end,) = [event for event in events() if event.type == rights.TYPE]
+    (end,) = [event for event in read_events() if event.type == rights.TYPE]
     assert end.channels == [rights.CHANNEL]
     assert not channels.exists(rights.CHANNEL)
     assert end.data["whose"] == f"user:{driver.user_id}"
 
 
-# One declaration of an order field adds it to lists, the single order, events and the schema.
+# One declaration of an order field adds the field to lists, the single order, events and the schema.
 
 
-def schemas() -> dict[str, Any]:
+def generate_schemas() -> dict[str, Any]:
     out = StringIO()
     call_command("spectacular", "--fail-on-warn", "--validate", stdout=out)
     made: dict[str, Any] = yaml.safe_load(out.getvalue())["components"]["schemas"]
@@ -245,32 +245,32 @@ def data_for(channel: str, written: list[Event]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("seen_by", [ALL, STAFF, OFFICE])
 def test_new_order_field_is_declared_in_one_place(seen_by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No client reads the column `import_ref`. The test only adds it to the table of fields."""
+    """Clients do not receive the column `import_ref`. The test adds it to the table of fields only."""
     customer, driver = make_customer(user=make_user()), make_driver()
-    people = {"office": make_office(), "driver": driver.user, "customer": customer.user}
+    users = {"office": make_office(), "driver": driver.user, "customer": customer.user}
     order = make_order("assigned", customer=customer, driver=driver)
-    hidden = {name: Api(user).get(f"orders/{order.pk}/").json() for name, user in people.items()}
+    hidden = {name: Api(user).get(f"orders/{order.pk}/").json() for name, user in users.items()}
     assert not any("import_ref" in body for body in hidden.values())
 
     monkeypatch.setattr(
-        order_fields, "FIELDS", (*order_fields.FIELDS, order_fields.column("import_ref", seen_by, "sheet"))
+        order_fields, "FIELDS", (*order_fields.FIELDS, order_fields.column_field("import_ref", seen_by, "sheet"))
     )
     order.import_ref = "sheet:7"
     order.save()
 
-    for side, user in people.items():
+    for side, user in users.items():
         (row,) = Api(user).get("orders/").json()["results"]
         for body in (row, Api(user).get(f"orders/{order.pk}/").json()):
             assert body.get("import_ref") == ("sheet:7" if side in seen_by else None)
-    written = events()
+    written = read_events()
     assert data_for("orders", written)["sheet"] == "sheet:7"
     for channel in (f"driver:{driver.pk}", f"customer:{customer.pk}"):
         assert data_for(channel, written).get("sheet") == ("sheet:7" if seen_by is ALL else None)
-    described = schemas()
+    schemas = generate_schemas()
     for name in ("OrderOutput", "WholeOrderOutput"):
-        assert described[name]["properties"]["import_ref"]["type"] == "string"
-    assert described["OfficeOrderEventData"]["properties"]["sheet"]["type"] == "string"
-    assert ("sheet" in described["OrderEventData"]["properties"]) == (seen_by is ALL)
+        assert schemas[name]["properties"]["import_ref"]["type"] == "string"
+    assert schemas["OfficeOrderEventData"]["properties"]["sheet"]["type"] == "string"
+    assert ("sheet" in schemas["OrderEventData"]["properties"]) == (seen_by is ALL)
 
 
 def test_event_shows_the_state_at_the_time_of_the_change() -> None:
@@ -279,7 +279,7 @@ def test_event_shows_the_state_at_the_time_of_the_change() -> None:
     order.save()
     order.time_slot = "evening"
     order.save()
-    slots = [event.data["time_slot"] for event in events() if "orders" in event.channels]
+    slots = [event.data["time_slot"] for event in read_events() if "orders" in event.channels]
     assert slots == ["anytime", "morning", "evening"]
 
 
@@ -288,7 +288,7 @@ def test_row_of_an_older_release_lacks_newer_fields() -> None:
     row = Outbox.objects.get(type="order.created")
     del row.delta["area"], row.delta["stop_sequence"]
     row.save()
-    office, personal = [event.data for event in events() if event.type == "order.created"]
+    office, personal = [event.data for event in read_events() if event.type == "order.created"]
     assert "area" not in office.keys() | personal.keys()
     assert "stop_sequence" not in office
     assert office["order_number"] == personal["order_number"]
@@ -299,8 +299,8 @@ def test_order_events_match_the_schema() -> None:
     order = make_order("delivered", driver=driver, priority="urgent")
     make_order("assigned", driver=driver).assign(make_driver())
     make_order(customer=order.customer).transition_to("cancelled", reason="x", by=make_office())
-    described = schemas()
-    written = [event for event in events() if event.type.startswith(("order.", "delivery."))]
+    schemas = generate_schemas()
+    written = [event for event in read_events() if event.type.startswith(("order.", "delivery."))]
     assert len({event.type for event in written}) == 9
     for event in written:
         name = {"order.unassigned": "OrderUnassigned", "delivery.update": "DeliveryUpdate"}.get(event.type)
@@ -314,10 +314,10 @@ def test_order_events_match_the_schema() -> None:
             "timestamp": "",
             "data": event.data,
         }
-        shape = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": nullable(described)}}
+        shape = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": nullable(schemas)}}
         Draft4Validator(shape).validate(envelope)
-        data = described[name]["properties"]["data"]["$ref"].rpartition("/")[2]
-        assert event.data.keys() <= described[data]["properties"].keys()
+        data = schemas[name]["properties"]["data"]["$ref"].rpartition("/")[2]
+        assert event.data.keys() <= schemas[data]["properties"].keys()
 
 
 def nullable(schema: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Connections that end in every possible way leave nothing in the process."""
+"""Connections that end in different ways leave nothing in the server's memory."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from realtime.models import WebSocketConnection
 from realtime.tests.client import open_client, token_for
 
 pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
-# Three rounds of each way for each of the two servers: a thousand connections and a few.
-ROUND, AT_ONCE = 335, 10
-# The most Python objects that three rounds may add. Caches fill, but each leaked connection would hold two.
+# Connections per round, and how many of them are open at once. Three rounds make a thousand connections per server.
+ROUND_CONNECTIONS, AT_ONCE = 335, 10
+# Maximum number of Python objects that the rounds may add: caches fill. A leak adds at least two per connection.
 MAX_GROWTH = 2_000
 HANDSHAKE = (
     "GET /api/v1/websocket/ws/office?token={} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
@@ -38,32 +38,32 @@ def inspected(request: pytest.FixtureRequest, transactional_db: None) -> Iterato
         yield site
 
 
-async def ends_well(site: Site, token: str) -> None:
+async def close_normally(site: Site, token: str) -> None:
     async with open_client(f"{site.ws}/office?token={token}") as client:
         assert client.welcome["type"] == "connection"
 
 
-async def breaks(site: Site, token: str) -> None:
+async def abort(site: Site, token: str) -> None:
     async with open_client(f"{site.ws}/office?token={token}") as client:
         client.socket.transport.abort()
 
 
-async def is_refused(site: Site, token: str) -> None:
-    # Daphne on a busy machine sometimes drops a connection without a close frame. That counts too.
+async def send_wrong_token(site: Site, token: str) -> None:
+    # On a busy machine Daphne sometimes drops the connection without an answer. The test allows that.
     with suppress(InvalidMessage):
         async with open_client(f"{site.ws}/office?token=nonsense") as client:
             assert client.welcome["code"] == "token_not_valid"
 
 
-async def leaves_in_the_handshake(site: Site, token: str) -> None:
-    await say_and_reset(site, HANDSHAKE.format(token)[:-2])
+async def reset_in_the_handshake(site: Site, token: str) -> None:
+    await send_and_reset(site, HANDSHAKE.format(token)[:-2])
 
 
-async def leaves_before_the_greeting(site: Site, token: str) -> None:
-    await say_and_reset(site, HANDSHAKE.format(token))
+async def reset_before_the_connection_frame(site: Site, token: str) -> None:
+    await send_and_reset(site, HANDSHAKE.format(token))
 
 
-async def say_and_reset(site: Site, text: str) -> None:
+async def send_and_reset(site: Site, text: str) -> None:
     """Sends data and resets the connection without reading."""
     _reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -72,13 +72,13 @@ async def say_and_reset(site: Site, text: str) -> None:
     writer.close()
 
 
-WAYS: list[Callable[[Site, str], Awaitable[None]]] = [
-    ends_well, breaks, is_refused, leaves_in_the_handshake, leaves_before_the_greeting,
+WAYS_TO_END: list[Callable[[Site, str], Awaitable[None]]] = [
+    close_normally, abort, send_wrong_token, reset_in_the_handshake, reset_before_the_connection_frame,
 ]  # fmt: skip
 
 
-async def crash(site: Site, tokens: list[str]) -> None:
-    jobs = zip(islice(cycle(WAYS), ROUND), cycle(tokens))
+async def open_and_end_connections(site: Site, tokens: list[str]) -> None:
+    jobs = zip(islice(cycle(WAYS_TO_END), ROUND_CONNECTIONS), cycle(tokens))
 
     async def work() -> None:
         for way, token in jobs:
@@ -87,13 +87,13 @@ async def crash(site: Site, tokens: list[str]) -> None:
     await asyncio.gather(*(work() for _ in range(AT_ONCE)))
 
 
-async def inside(site: Site) -> dict[str, int]:
-    answer = await asyncio.to_thread(requests.get, f"{site.url}/inspect", headers={"Connection": "close"}, timeout=5)
-    found: dict[str, int] = answer.json()
+async def count_resources(site: Site) -> dict[str, int]:
+    response = await asyncio.to_thread(requests.get, f"{site.url}/inspect", headers={"Connection": "close"}, timeout=5)
+    found: dict[str, int] = response.json()
     return found
 
 
-async def until_forgotten(site: Site, before: dict[str, int]) -> dict[str, int]:
+async def wait_until_released(site: Site, before: dict[str, int]) -> dict[str, int]:
     """Returns the counts once all closed connections are released, or the remaining ones after 30 s.
 
     Daphne and autobahn hold a closed connection in their timers for some seconds.
@@ -101,8 +101,8 @@ async def until_forgotten(site: Site, before: dict[str, int]) -> dict[str, int]:
     allowed = {**before, "objects": before["objects"] + MAX_GROWTH}
     deadline = time.monotonic() + 30
     while True:
-        left = await inside(site)
-        if all(left[name] <= most for name, most in allowed.items()) or time.monotonic() > deadline:
+        left = await count_resources(site)
+        if all(left[name] <= limit for name, limit in allowed.items()) or time.monotonic() > deadline:
             return left
         await asyncio.sleep(0.2)
 
@@ -110,14 +110,14 @@ async def until_forgotten(site: Site, before: dict[str, int]) -> dict[str, int]:
 @pytest.mark.timeout(240)
 async def test_thousand_closed_connections_leak_nothing(inspected: Site) -> None:
     tokens = [await make(token_for)(await make(make_office)()) for _ in range(AT_ONCE)]
-    await ends_well(inspected, tokens[0])
-    before = await inside(inspected)
+    await close_normally(inspected, tokens[0])
+    before = await count_resources(inspected)
     for _ in range(3):
-        await crash(inspected, tokens)
+        await open_and_end_connections(inspected, tokens)
         async with asyncio.timeout(10):
             while await make(WebSocketConnection.objects.exists)():
                 await asyncio.sleep(0.2)
-        left = await until_forgotten(inspected, before)
+        left = await wait_until_released(inspected, before)
         print(before, left, sep="\n")
         assert (left["readers"], left["channels"]) == (0, 0)
         assert left["tasks"] <= before["tasks"]

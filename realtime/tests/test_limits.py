@@ -18,18 +18,18 @@ from realtime import connection as limits
 from realtime.channels import Identity
 from realtime.connection import Connection, RateLimit
 from realtime.readers import Readers
-from realtime.tests.client import Client, nowhere, open_client, token_for
+from realtime.tests.client import Client, open_client, token_for, unread_queue
 
 MAX_BYTES = 64 * 1024
 
 
 def join(readers: Readers, identity: Identity) -> Connection:
-    connection = Connection(identity, "ws", nowhere())
+    connection = Connection(identity, "ws", unread_queue())
     readers.join(connection, [])
     return connection
 
 
-def codes(connections: list[Connection]) -> list[int | None]:
+def close_codes(connections: list[Connection]) -> list[int | None]:
     return [connection.closing.result() if connection.closing.done() else None for connection in connections]
 
 
@@ -38,9 +38,9 @@ async def test_connection_above_the_limit_closes_the_oldest(settings: Any) -> No
     readers = Readers()
     mine = [join(readers, Identity(1)) for _ in range(2)]
     other = join(readers, Identity(2))
-    assert codes([*mine, other]) == [None, None, None]
+    assert close_codes([*mine, other]) == [None, None, None]
     mine += [join(readers, Identity(1)) for _ in range(2)]
-    assert codes([*mine, other]) == [4409, 4409, None, None, None]
+    assert close_codes([*mine, other]) == [4409, 4409, None, None, None]
 
 
 async def test_closing_connections_do_not_count_for_the_limit(settings: Any) -> None:
@@ -50,17 +50,17 @@ async def test_closing_connections_do_not_count_for_the_limit(settings: Any) -> 
     readers.leave(leaves)
     closes = join(readers, Identity(1))
     closes.close(4401)
-    assert codes([stays, join(readers, Identity(1))]) == [None, None]
+    assert close_codes([stays, join(readers, Identity(1))]) == [None, None]
 
 
 async def test_sockets_of_one_link_share_a_limit(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
     readers = Readers()
-    holders = [join(readers, Identity(tracked_order_id=7)) for _ in range(limits.LINK_CONNECTIONS)]
+    holders = [join(readers, Identity(tracked_order_id=7)) for _ in range(limits.MAX_LINK_CONNECTIONS)]
     other = join(readers, Identity(tracked_order_id=8))
-    assert set(codes([*holders, other])) == {None}
+    assert set(close_codes([*holders, other])) == {None}
     join(readers, Identity(tracked_order_id=7))
-    assert codes(holders)[:2] == [4409, None]
+    assert close_codes(holders)[:2] == [4409, None]
 
 
 @pytest.mark.servers
@@ -90,10 +90,10 @@ async def test_limit_across_servers_is_applied_within_five_seconds(transactional
             assert await windows[0].closed() == 4409
             assert asyncio.get_running_loop().time() - started < 5.5
             for window in windows[1:]:
-                assert (await window.ask(type="heartbeat"))["type"] == "heartbeat"
+                assert (await window.request(type="heartbeat"))["type"] == "heartbeat"
 
 
-def taken(limit: RateLimit, times: int) -> int:
+def count_allowed(limit: RateLimit, times: int) -> int:
     return sum(limit.take() for _ in range(times))
 
 
@@ -101,20 +101,20 @@ def test_rate_limit_allows_a_burst_then_a_rate(monkeypatch: pytest.MonkeyPatch) 
     now = [100.0]
     monkeypatch.setattr(limits, "monotonic", lambda: now[0])
     limit = RateLimit(per_second=20, burst=40)
-    assert taken(limit, 100) == 40
+    assert count_allowed(limit, 100) == 40
     now[0] += 0.5
-    assert taken(limit, 100) == 10
+    assert count_allowed(limit, 100) == 10
     now[0] += 3600
-    assert taken(limit, 100) == 40
+    assert count_allowed(limit, 100) == 40
 
 
-def test_refused_calls_do_not_use_the_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_uses_do_not_count_for_the_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(limits, "monotonic", lambda: now[0])
     limit = RateLimit(per_second=1, burst=1)
-    taken(limit, 1000)
+    count_allowed(limit, 1000)
     now[0] += 1
-    assert taken(limit, 1000) == 1
+    assert count_allowed(limit, 1000) == 1
 
 
 @pytest.fixture(params=["daphne", "uvicorn"])
@@ -145,11 +145,11 @@ async def test_messages_beyond_the_burst_are_refused_then_close_the_socket(eithe
         refused = [answer["ref"] for answer in answers if answer["type"] == "error"]
         assert refused == sorted(set(refused), key=int)
         await asyncio.sleep(0.5)
-        assert (await client.ask(type="heartbeat"))["type"] == "heartbeat"
+        assert (await client.request(type="heartbeat"))["type"] == "heartbeat"
         for _ in range(300):
             await client.send(type="heartbeat")
         assert await client.closed() == limits.TOO_FAST
-        assert (await other.ask(type="heartbeat"))["type"] == "heartbeat"
+        assert (await other.request(type="heartbeat"))["type"] == "heartbeat"
     async with open_client(url) as again:
         assert again.welcome["status"] == "connected"
 
@@ -161,13 +161,13 @@ async def test_only_silent_clients_are_closed(impatient_site: Site) -> None:
     async with open_client(url) as silent, open_client(url) as speaking:
         for _ in range(4):
             await asyncio.sleep(0.5)
-            assert (await speaking.ask(type="nonsense"))["code"] == "unknown_type"
+            assert (await speaking.request(type="nonsense"))["code"] == "unknown_type"
         assert await silent.closed() == limits.SILENT
-        assert (await speaking.ask(type="heartbeat"))["type"] == "heartbeat"
+        assert (await speaking.request(type="heartbeat"))["type"] == "heartbeat"
 
 
-def padded(size: int) -> str:
-    """A message of `size` bytes."""
+def message_of(size: int) -> str:
+    """A message that is `size` bytes long."""
     empty = json.dumps({"type": "x", "ref": "r", "pad": ""})
     return json.dumps({"type": "x", "ref": "r", "pad": "p" * (size - len(empty))})
 
@@ -176,7 +176,7 @@ def padded(size: int) -> str:
 @pytest.mark.django_db(transaction=True)
 async def test_message_of_64_kib_is_read_and_a_longer_one_closes_with_1009(either_site: Site) -> None:
     url = await address(either_site)
-    text = padded(MAX_BYTES)
+    text = message_of(MAX_BYTES)
     async with open_client(url) as client:
         for message in (text, [text[:100], text[100:]]):
             await client.socket.send(message)
@@ -189,12 +189,12 @@ async def test_message_of_64_kib_is_read_and_a_longer_one_closes_with_1009(eithe
             assert await client.closed() == (1009 if either_site.server == "uvicorn" else 4009)
     if either_site.server == "uvicorn":
         async with open_client(url) as client:
-            client.socket.transport.write(head_of(100 * MAX_BYTES))
+            client.socket.transport.write(frame_head(100 * MAX_BYTES))
             assert await client.closed() == 1009
 
 
-def head_of(size: int) -> bytes:
-    """The start of a masked text frame of this length (RFC 6455, 5.2); the rest is never sent."""
+def frame_head(size: int) -> bytes:
+    """The head of a masked text frame (RFC 6455, 5.2) that announces `size` bytes."""
     return struct.pack("!BBQ", 0x81, 0x80 | 127, size) + b"mask"
 
 

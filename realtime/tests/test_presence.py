@@ -14,20 +14,20 @@ from django.utils import timezone
 
 from dispatch.models import Driver
 from orders.tests.factories import make_driver, make_office, make_user
-from orders.tests.threads import between
+from orders.tests.threads import run_between
 from realtime import log, presence
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.models import OnlineDriver, WebSocketConnection
-from realtime.presence import DEAD, GRACE
-from realtime.tests.client import nowhere
+from realtime.presence import GRACE, STALE_AFTER
+from realtime.tests.client import unread_queue
 
 pytestmark = pytest.mark.django_db
 
 
 def connect(user: User, **rights: Any) -> Connection:
     async def make() -> Connection:
-        return Connection(Identity(user.pk, "driver", **rights), "driver", nowhere())
+        return Connection(Identity(user.pk, "driver", **rights), "driver", unread_queue())
 
     return asyncio.run(make())
 
@@ -40,31 +40,31 @@ def open_elsewhere(user: User, last_ping: datetime, **fields: Any) -> WebSocketC
     )
 
 
-def announced(now: datetime) -> list[tuple[str, int]]:
-    """The announcements of a check at `now`."""
+def announce_at(now: datetime) -> list[tuple[str, int]]:
+    """Checks the drivers at `now`. Returns type and driver id of the announced events."""
     head = log.head().seq
     presence.announce_drivers(now)
-    log.number()
+    log.assign_event_ids()
     events = [event for event in log.read(head, 100) if event.channels == ["drivers"]]
     return [(event.type, event.data["driver_id"]) for event in events]
 
 
-def test_open_connections_are_rows() -> None:
+def test_write_inserts_refreshes_and_deletes_rows() -> None:
     first, second, now = connect(make_user()), connect(make_user()), timezone.now()
-    presence.write([first, second], [], now)
-    presence.write([second], [first.id], now + timedelta(seconds=5))
+    presence.write_rows([first, second], [], now)
+    presence.write_rows([second], [first.id], now + timedelta(seconds=5))
     (row,) = WebSocketConnection.objects.all()
     assert (row.connection_id, row.role, row.last_ping) == (second.id, "driver", now + timedelta(seconds=5))
 
 
 def test_refresh_updates_rows_and_inserts_missing_ones() -> None:
     now = timezone.now()
-    held, lost, other = (connect(make_user()) for _ in range(3))
-    presence.write([held, other], [], now)
+    stored, missing, other = (connect(make_user()) for _ in range(3))
+    presence.write_rows([stored, other], [], now)
     later = now + timedelta(seconds=5)
-    presence.refresh([held, lost], later)
+    presence.refresh_rows([stored, missing], later)
     pings = dict(WebSocketConnection.objects.values_list("pk", "last_ping"))
-    assert pings == {held.id: later, lost.id: later, other.id: now}
+    assert pings == {stored.id: later, missing.id: later, other.id: now}
 
 
 def test_refresh_is_one_update_per_batch(
@@ -73,9 +73,9 @@ def test_refresh_is_one_update_per_batch(
     monkeypatch.setattr(presence, "BATCH", 2)
     user, now = make_user(), timezone.now()
     connections = [connect(user) for _ in range(5)]
-    presence.write(connections, [], now)
+    presence.write_rows(connections, [], now)
     with django_assert_num_queries(3):
-        presence.refresh(connections, now + timedelta(seconds=5))
+        presence.refresh_rows(connections, now + timedelta(seconds=5))
     assert set(WebSocketConnection.objects.values_list("last_ping", flat=True)) == {now + timedelta(seconds=5)}
 
 
@@ -83,7 +83,7 @@ def test_stale_rows_are_deleted_and_live_ones_stay() -> None:
     now, user = timezone.now(), make_user()
     for age in (1, 29, 31):
         open_elsewhere(user, now - timedelta(seconds=age))
-    presence.update([], [], [], due=True)
+    presence.update_rows([], [], [], due=True)
     assert WebSocketConnection.objects.count() == 2
 
 
@@ -91,93 +91,93 @@ def test_socket_of_a_deleted_account_is_stored() -> None:
     user = make_user()
     connection = connect(user)
     user.delete()
-    presence.write([connection], [], timezone.now())
-    assert presence.live().count() == 1
+    presence.write_rows([connection], [], timezone.now())
+    assert presence.live_rows().count() == 1
 
 
 def test_driver_online_is_announced_once() -> None:
     driver, now = make_driver(), timezone.now()
     open_elsewhere(driver.user, now)
     open_elsewhere(make_office(), now)
-    assert (announced(now), announced(now)) == ([("driver.online", driver.pk)], [])
+    assert (announce_at(now), announce_at(now)) == ([("driver.online", driver.pk)], [])
     assert presence.online_driver_ids() == {driver.pk}
 
 
-def online(now: datetime) -> tuple[Driver, WebSocketConnection]:
+def make_online_driver(now: datetime) -> tuple[Driver, WebSocketConnection]:
     driver = make_driver()
     row = open_elsewhere(driver.user, now)
-    announced(now)
+    announce_at(now)
     return driver, row
 
 
 def test_driver_offline_is_announced_once_after_the_grace_time() -> None:
     now = timezone.now()
-    driver, row = online(now)
+    driver, row = make_online_driver(now)
     second = open_elsewhere(driver.user, now)
     row.delete()
-    assert announced(now) == []
+    assert announce_at(now) == []
     second.delete()
-    assert announced(now) == []
-    assert announced(now + GRACE / 2) == []
-    assert announced(now + GRACE) == [("driver.offline", driver.pk)]
-    assert announced(now + 2 * GRACE) == []
+    assert announce_at(now) == []
+    assert announce_at(now + GRACE / 2) == []
+    assert announce_at(now + GRACE) == [("driver.offline", driver.pk)]
+    assert announce_at(now + 2 * GRACE) == []
     assert presence.online_driver_ids() == set()
 
 
 def test_driver_back_within_the_grace_time_stays_online() -> None:
     now = timezone.now()
-    driver, row = online(now)
+    driver, row = make_online_driver(now)
     row.delete()
-    assert announced(now) == []
+    assert announce_at(now) == []
     row = open_elsewhere(driver.user, now)
-    assert announced(now + 2 * GRACE) == []
+    assert announce_at(now + 2 * GRACE) == []
     row.delete()
-    assert announced(now + 2 * GRACE) == []
-    assert announced(now + 3 * GRACE) == [("driver.offline", driver.pk)]
+    assert announce_at(now + 2 * GRACE) == []
+    assert announce_at(now + 3 * GRACE) == [("driver.offline", driver.pk)]
 
 
 def test_driver_of_a_dead_server_goes_offline_when_its_rows_are_stale() -> None:
     now = timezone.now()
-    driver, row = online(now)
-    WebSocketConnection.objects.update(last_ping=now - DEAD - timedelta(seconds=1))
-    assert announced(now) == []
-    assert announced(now + GRACE) == [("driver.offline", driver.pk)]
+    driver, row = make_online_driver(now)
+    WebSocketConnection.objects.update(last_ping=now - STALE_AFTER - timedelta(seconds=1))
+    assert announce_at(now) == []
+    assert announce_at(now + GRACE) == [("driver.offline", driver.pk)]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_driver_seen_meanwhile_is_not_announced_offline() -> None:
     now = timezone.now()
-    driver, row = online(now)
+    driver, row = make_online_driver(now)
     row.delete()
-    assert announced(now) == []
-    seen = partial(OnlineDriver.objects.update, unseen_since=None)
-    with between('SELECT "realtime_onlinedriver"', 'DELETE FROM "realtime_onlinedriver"', seen, seconds=5):
-        assert announced(now + GRACE) == []
+    assert announce_at(now) == []
+    mark_seen = partial(OnlineDriver.objects.update, unseen_since=None)
+    with run_between('SELECT "realtime_onlinedriver"', 'DELETE FROM "realtime_onlinedriver"', mark_seen, seconds=5):
+        assert announce_at(now + GRACE) == []
     assert presence.online_driver_ids() == {driver.pk}
 
 
-def test_too_many_returns_the_oldest_of_all_servers(settings: Any) -> None:
+def test_excess_connections_are_the_oldest_of_all_servers(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 2
     now, crowded, other = timezone.now(), make_user(), make_user()
     rows = [open_elsewhere(crowded, now, connected_at=now - timedelta(minutes=age)) for age in (3, 1, 4, 2)]
     for _ in range(2):
         open_elsewhere(other, now)
-    assert presence.too_many() == {rows[0].connection_id, rows[2].connection_id}
+    assert presence.excess_connection_ids() == {rows[0].connection_id, rows[2].connection_id}
 
 
 def test_stale_rows_do_not_count_for_the_limit(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
     user, now = make_user(), timezone.now()
-    open_elsewhere(user, now - DEAD - timedelta(seconds=1), connected_at=now)
+    open_elsewhere(user, now - STALE_AFTER - timedelta(seconds=1), connected_at=now)
     open_elsewhere(user, now, connected_at=now - timedelta(hours=1))
-    assert presence.too_many() == set()
+    assert presence.excess_connection_ids() == set()
 
 
 def test_link_has_its_own_limit(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
     now, user = timezone.now(), make_user()
     rows = [open_elsewhere(user, now, owner="track:7", connected_at=now + timedelta(seconds=n)) for n in range(21)]
-    assert presence.too_many() == {rows[0].connection_id}
+    assert presence.excess_connection_ids() == {rows[0].connection_id}
 
 
 def test_update_without_drivers_queries_no_drivers(
@@ -185,24 +185,24 @@ def test_update_without_drivers_queries_no_drivers(
 ) -> None:
     connections = [connect(make_user()) for _ in range(3)]
     with django_assert_num_queries(2):  # insert the rows, count per owner
-        presence.update(connections, [], [], due=False)
+        presence.update_rows(connections, [], [], due=False)
     with django_assert_num_queries(1):
-        presence.update([], connections[1:], connections[:1], due=False)
-    assert presence.live().count() == 2
+        presence.update_rows([], connections[1:], connections[:1], due=False)
+    assert presence.live_rows().count() == 2
 
 
-def test_driver_who_connects_or_leaves_is_announced_at_once() -> None:
+def test_connect_announces_a_driver_and_disconnect_starts_the_grace_time() -> None:
     driver = make_driver()
     connection = connect(driver.user, driver_id=driver.pk)
-    presence.update([connection], [], [], due=False)
+    presence.update_rows([connection], [], [], due=False)
     assert presence.online_driver_ids() == {driver.pk}
-    presence.update([], [], [connection], due=False)
+    presence.update_rows([], [], [connection], due=False)
     assert OnlineDriver.objects.get().unseen_since is not None
 
 
-def test_due_update_refreshes_everything() -> None:
+def test_due_update_deletes_stale_rows_and_announces_drivers() -> None:
     driver, now = make_driver(), timezone.now()
     open_elsewhere(driver.user, now)
-    open_elsewhere(make_user(), now - 2 * DEAD)
-    presence.update([], [], [], due=True)
+    open_elsewhere(make_user(), now - 2 * STALE_AFTER)
+    presence.update_rows([], [], [], due=True)
     assert (WebSocketConnection.objects.count(), presence.online_driver_ids()) == (1, {driver.pk})

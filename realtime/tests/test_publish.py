@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db
 NOTE = {"title": "休息", "message": "十分鐘", "severity": "warning", "action": {"type": "view_order", "order_id": 17}}
 
 
-def refused(type_: str, data: Any, **target: Any) -> tuple[str, str | None]:
+def refusal_of(type_: str, data: Any, **target: Any) -> tuple[str, str | None]:
     with pytest.raises(Refusal) as caught:
         publish(type_, data, **target)
     assert Outbox.objects.filter(subject__startswith="published").count() == 0
@@ -47,11 +47,11 @@ def test_publish_is_part_of_the_callers_transaction() -> None:
         publish("custom.x", {}, channel="staff")
         raise ZeroDivisionError
     publish("custom.y", {"a": 1}, channel="staff")
-    log.number()
+    log.assign_event_ids()
     assert [(e.type, e.channels, e.data) for e in log.read(0, 9)] == [("custom.y", ["staff"], {"a": 1})]
 
 
-def test_defaults_of_publish() -> None:
+def test_publish_fills_in_channel_and_severity() -> None:
     user = make_user()
     drafts = [
         publish("system.message", {"message": "早安"}),
@@ -67,7 +67,7 @@ def test_defaults_of_publish() -> None:
     "type_", ["", "order.created", "rights.ended", "custom", "custom.", "custom..a", "custom.a b", "custom." + "a" * 58]
 )
 def test_unknown_type_is_refused(type_: str) -> None:
-    assert refused(type_, {}, channel="staff") == ("unknown_type", "type")
+    assert refusal_of(type_, {}, channel="staff") == ("unknown_type", "type")
 
 
 def test_invalid_target_is_refused() -> None:
@@ -85,7 +85,7 @@ def test_invalid_target_is_refused() -> None:
         ({"user": -1}, ("unknown_channel", "user")),
     ]
     for target, error in wrong:
-        assert refused("custom.x", {}, **target) == error, target
+        assert refusal_of("custom.x", {}, **target) == error, target
 
 
 def test_every_channel_except_links_can_be_published_to() -> None:
@@ -118,7 +118,7 @@ def nested(depth: int) -> dict[str, Any]:
     ],
 )
 def test_invalid_or_too_large_data_is_refused(data: Any, code: str) -> None:
-    assert refused("custom.x", data, channel="staff") == (code, "data")
+    assert refusal_of("custom.x", data, channel="staff") == (code, "data")
 
 
 def test_data_of_the_largest_size_and_depth_is_delivered_unchanged() -> None:
@@ -128,7 +128,7 @@ def test_data_of_the_largest_size_and_depth_is_delivered_unchanged() -> None:
         "deep": nested(module.MAX_DEPTH - 2),
     }
     publish("custom.x", largest, channel="staff")
-    log.number()
+    log.assign_event_ids()
     assert log.read(0, 1)[0].data == largest
 
 
@@ -144,14 +144,14 @@ def test_data_of_the_largest_size_and_depth_is_delivered_unchanged() -> None:
     ],
 )
 def test_invalid_notification_is_refused(data: Any, error: tuple[str, str]) -> None:
-    assert refused("notification", data, channel="staff") == error
+    assert refusal_of("notification", data, channel="staff") == error
 
 
 def test_custom_data_is_not_read_as_order_facts() -> None:
     alike: list[dict[str, Any]] = [{"routes_touched": [1]}, {"customer_id": 7}, {"order_id": "x"}]
     for number, data in enumerate(alike, start=1):
         publish("custom.x", data, channel="system")
-        assert log.number() == 1
+        assert log.assign_event_ids() == 1
         assert log.read(number - 1, 1)[0].data == data
 
 
@@ -206,15 +206,15 @@ def test_invalid_json_is_refused(data: str) -> None:
     assert api.client.post("/api/v1/events/", body, content_type="application/json").status_code == 400
 
 
-def tell_all(order: Order, users: dict[str, User]) -> None:
-    """Publishes to every channel. The customer id in the data must not affect who receives it."""
+def publish_to_all(order: Order, users: dict[str, User]) -> None:
+    """Publishes to every channel. The customer id in the data must not affect who receives the events."""
     channels = ["staff", "system", f"order:{order.pk}", f"driver:{order.driver_id}", f"customer:{order.customer_id}"]
     for channel in [*channels, *(f"user:{user.pk}" for user in users.values())]:
         publish("custom.test", {"to": channel, "customer_id": 999}, channel=channel)
 
 
-def make_people() -> tuple[Order, dict[str, User], dict[str, str]]:
-    """An order, the people it concerns and the endpoints they use. The driver has a second screen."""
+def make_readers() -> tuple[Order, dict[str, User], dict[str, str]]:
+    """An order, users with and without access to it, and the paths of their sockets. The driver has two sockets."""
     driver, customer, clerk, stranger = (
         make_driver(),
         make_customer(user=make_user()),
@@ -238,8 +238,8 @@ def make_people() -> tuple[Order, dict[str, User], dict[str, str]]:
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 async def test_custom_event_reaches_each_permitted_reader_once(either_site: Site) -> None:
-    """Checks every endpoint. Connected and resuming clients must receive the same events."""
-    order, users, paths = await make(make_people)()
+    """Connects to every endpoint. Connected and resuming clients must receive the same events."""
+    order, users, paths = await make(make_readers)()
     own = {role: f"user:{user.pk}" for role, user in users.items()}
     concerned = [f"order:{order.pk}", f"driver:{order.driver_id}", f"customer:{order.customer_id}"]
     expected = {
@@ -253,16 +253,16 @@ async def test_custom_event_reaches_each_permitted_reader_once(either_site: Site
     async with AsyncExitStack() as stack:
         clients = {role: await stack.enter_async_context(open_client(either_site.ws + p)) for role, p in paths.items()}
         since = max(client.welcome["last_event_id"] for client in clients.values())
-        await make(tell_all)(order, users)
+        await make(publish_to_all)(order, users)
         for role, client in clients.items():
-            assert await received(client, len(expected[role])) == sorted(expected[role]), role
+            assert await received_channels(client, len(expected[role])) == sorted(expected[role]), role
     for role, path in paths.items():
         async with open_client(f"{either_site.ws}{path}&since={since}") as client:
-            assert await received(client, len(expected[role])) == sorted(expected[role]), role
+            assert await received_channels(client, len(expected[role])) == sorted(expected[role]), role
 
 
-async def received(client: Client, count: int) -> list[str]:
-    """The channels of the custom events received, once there are this many and no more follow."""
+async def received_channels(client: Client, count: int) -> list[str]:
+    """The channels of the custom events that a client receives. Waits until there are `count`."""
     frames: list[dict[str, Any]] = []
     async with asyncio.timeout(5):
         while len(frames) < count:

@@ -1,4 +1,4 @@
-"""Rights revoked while sockets are open, in the hub of this process."""
+"""The hub in this process revokes rights while sockets are open."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def deactivate(row: Any) -> None:
     row.save()
 
 
-def new_password(user: User) -> None:
+def change_password(user: User) -> None:
     user.set_password("another")
     user.save(update_fields=["password"])
 
@@ -50,7 +50,7 @@ def lose_staff(user: User) -> None:
     user.save()
 
 
-def remove(user: User) -> None:
+def delete_user(user: User) -> None:
     user.delete()
 
 
@@ -60,18 +60,18 @@ def give_away(driver: Driver) -> None:
 
 
 def close_account(customer: Customer) -> None:
-    accounts.close_for(customer)
+    accounts.close_account(customer)
 
 
-def start_to_drive(user: User) -> None:
+def become_driver(user: User) -> None:
     make_driver(user=user)
 
 
-def open_account(user: User) -> None:
+def become_customer(user: User) -> None:
     make_customer(user=user)
 
 
-def customer_with_account() -> Customer:
+def make_customer_with_account() -> Customer:
     return make_customer(user=make_user())
 
 
@@ -80,7 +80,7 @@ def become_owner(user: User) -> None:
 
 
 def become_clerk(user: User) -> None:
-    """A staff member without a role, so without a `StaffRole` row."""
+    """Removes the role. Staff without a `StaffRole` row are clerks."""
     StaffRole.objects.get(user=user).delete()
 
 
@@ -89,33 +89,36 @@ def become_superuser(user: User) -> None:
     user.save(update_fields=["is_superuser"])
 
 
-ENDS: list[tuple[Callable[[], Any], Callable[[Any], None]]] = [
-    (make_office, deactivate), (make_office, new_password), (make_office, lose_staff), (make_office, remove),
+REVOKING_CHANGES: list[tuple[Callable[[], Any], Callable[[Any], None]]] = [
+    (make_office, deactivate), (make_office, change_password), (make_office, lose_staff), (make_office, delete_user),
     (make_office, become_owner), (make_office, become_clerk), (make_office, become_superuser),
-    (make_driver, deactivate), (make_driver, give_away), (make_user, start_to_drive),
-    (customer_with_account, deactivate), (customer_with_account, close_account), (make_user, open_account),
+    (make_driver, deactivate), (make_driver, give_away), (make_user, become_driver),
+    (make_customer_with_account, deactivate), (make_customer_with_account, close_account), (make_user, become_customer),
 ]  # fmt: skip
 
 
-async def reader_of(user: User, hub: Hub) -> Reader:
+async def join_with_token(user: User, hub: Hub) -> Reader:
     """Opens a socket of the user with a token."""
-    return join(hub, Reader("system", identity=auth.of_token(await make(token_for)(user))))
+    return join(hub, Reader("system", identity=auth.identity_of_token(await make(token_for)(user))))
 
 
-@pytest.mark.parametrize(("made", "end"), ENDS)
+@pytest.mark.parametrize(("make_row", "revoke"), REVOKING_CHANGES)
 async def test_account_change_closes_only_its_sockets(
-    hub: Hub, made: Callable[[], Any], end: Callable[[Any], None]
+    hub: Hub, make_row: Callable[[], Any], revoke: Callable[[Any], None]
 ) -> None:
-    row = await make(made)()
+    row = await make(make_row)()
     user = row if isinstance(row, User) else row.user
-    readers, other = [await reader_of(user, hub) for _ in range(2)], await reader_of(await make(make_office)(), hub)
-    await make(end)(row)
+    readers, other = (
+        [await join_with_token(user, hub) for _ in range(2)],
+        await join_with_token(await make(make_office)(), hub),
+    )
+    await make(revoke)(row)
     async with asyncio.timeout(module.TIMER_SECONDS + 2):
         assert {await reader.closing for reader in readers} == {4401}
     assert not other.closing.done()
 
 
-def unnoticed() -> list[Callable[[Any], None]]:
+def harmless_changes() -> list[Callable[[Any], None]]:
     def sign_in(user: User) -> None:
         Client().force_login(user)
 
@@ -130,13 +133,11 @@ def unnoticed() -> list[Callable[[Any], None]]:
     return [sign_in, rename, new_plate]
 
 
-@pytest.mark.parametrize("change_of_no_matter", unnoticed())
-async def test_change_without_effect_on_rights_closes_nothing(
-    hub: Hub, change_of_no_matter: Callable[[Any], None]
-) -> None:
+@pytest.mark.parametrize("harmless_change", harmless_changes())
+async def test_change_without_effect_on_rights_closes_nothing(hub: Hub, harmless_change: Callable[[Any], None]) -> None:
     driver = await make(make_driver)()
-    reader, other = await reader_of(driver.user, hub), join(hub, Reader("customers"))
-    await make(change_of_no_matter)(driver.user)
+    reader, other = await join_with_token(driver.user, hub), join(hub, Reader("customers"))
+    await make(harmless_change)(driver.user)
     await change(7)
     await wait_for_async(lambda: other.frames)
     assert not reader.closing.done()
@@ -147,7 +148,7 @@ def test_sign_in_writes_no_revocation() -> None:
     assert not Outbox.objects.exists()
 
 
-class Socket(Reader):
+class ClosingReader(Reader):
     """Like a real connection, records nothing after `close`."""
 
     def deliver(self, batch: Batch) -> None:
@@ -157,7 +158,7 @@ class Socket(Reader):
 
 async def test_events_before_a_revocation_are_written_and_none_after(hub: Hub) -> None:
     user = await make(make_office)()
-    reader = join(hub, Socket("customers", identity=await make(Identity.of)(user)))
+    reader = join(hub, ClosingReader("customers", identity=await make(Identity.of)(user)))
 
     @transaction.atomic
     def three_in_one_round() -> None:
@@ -173,15 +174,15 @@ async def test_events_before_a_revocation_are_written_and_none_after(hub: Hub) -
 
 async def test_token_older_than_a_revocation_is_refused(hub: Hub) -> None:
     user = await make(make_office)()
-    older = auth.of_token(await make(token_for)(user))
+    older = auth.identity_of_token(await make(token_for)(user))
     await make(lose_staff)(user)
     await until(hub, 1)
-    newer = auth.of_token(await make(token_for)(user))
+    newer = auth.identity_of_token(await make(token_for)(user))
     with pytest.raises(Refusal) as caught:
         hub.readers.revocations.check(older)
     assert (caught.value.code, caught.value.status) == ("rights_ended", 4401)
     hub.readers.revocations.check(newer)
-    # A socket that was connecting meanwhile, and one that resumes.
+    # A socket that joins after the revocation is closed, and one that resumes gets no events.
     assert join(hub, Reader("orders", identity=older)).closing.result() == 4401
     await change(7)
     await until(hub, 2)
@@ -191,7 +192,7 @@ async def test_token_older_than_a_revocation_is_refused(hub: Hub) -> None:
 
 async def test_new_hub_loads_recent_revocations(transactional_db: None) -> None:
     user = await make(make_office)()
-    older = auth.of_token(await make(token_for)(user))
+    older = auth.identity_of_token(await make(token_for)(user))
     await make(lose_staff)(user)
     later = await Hub.current()
     assert later.readers.revocations.cover(older)
@@ -200,33 +201,31 @@ async def test_new_hub_loads_recent_revocations(transactional_db: None) -> None:
 
 async def test_reactivated_account_may_connect(hub: Hub) -> None:
     user = await make(make_office)()
-    token = auth.of_token(await make(token_for)(user))
+    token = auth.identity_of_token(await make(token_for)(user))
 
-    def away_and_back() -> None:
+    def deactivate_and_reactivate() -> None:
         deactivate(user)
-        log.number()
+        log.assign_event_ids()
         user.is_active = True
         user.save()
 
-    await make(away_and_back)()
+    await make(deactivate_and_reactivate)()
     await until(hub, 2)
     hub.readers.revocations.check(token)
 
 
-async def test_change_without_a_signal_closes_sockets_within_a_minute(
-    transactional_db: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_change_without_a_signal_closes_sockets(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RIGHTS_SECONDS", 0.05)
     hub = await Hub.current()
     users = [await make(make_office)() for _ in range(3)]
-    first, second, third = [await reader_of(user, hub) for user in users]
+    first, second, third = [await join_with_token(user, hub) for user in users]
     link = join(hub, Reader("track:1", identity=Identity(tracked_order_id=1)))
 
-    def past_all_signals() -> None:
+    def update_without_signals() -> None:
         User.objects.filter(pk=users[0].pk).update(is_active=False)
         User.objects.filter(pk=users[1].pk).update(is_staff=False)
 
-    await make(past_all_signals)()
+    await make(update_without_signals)()
     async with asyncio.timeout(5):
         assert (await first.closing, await second.closing) == (4401, 4401)
     await asyncio.sleep(0.2)
@@ -239,16 +238,16 @@ def test_revocations_outlive_tokens() -> None:
     user, revocations = make_office(), rights.Revocations()
     older = Identity.of(user)
     lose_staff(user)
-    log.number()
-    (end,) = rights.recent()
-    revocations.add(end)
+    log.assign_event_ids()
+    (revocation,) = rights.recent_revocations()
+    revocations.add(revocation)
     with time_machine.travel(timezone.now() + timedelta(minutes=16)):
-        assert (rights.recent(), revocations.cover(older)) == ([end], True)
+        assert (rights.recent_revocations(), revocations.cover(older)) == ([revocation], True)
     with time_machine.travel(timezone.now() + timedelta(minutes=31)):
-        assert rights.recent() == []
+        assert rights.recent_revocations() == []
         lose_staff(make_office())
-        log.number()
-        revocations.add(rights.recent()[-1])
+        log.assign_event_ids()
+        revocations.add(rights.recent_revocations()[-1])
     assert not revocations.cover(older)
 
 
@@ -258,8 +257,8 @@ def test_clock_ahead_drops_no_revocation() -> None:
     lose_staff(users[0])
     with time_machine.travel(timezone.now() + timedelta(days=366)):
         lose_staff(users[1])
-    log.number()
-    for event in rights.recent():
+    log.assign_event_ids()
+    for event in rights.recent_revocations():
         revocations.add(event)
     assert all(map(revocations.cover, identities))
 
@@ -269,8 +268,8 @@ def test_log_contains_neither_session_nor_password() -> None:
     browser.force_login(user)
     key = browser.cookies["sessionid"].value
     browser.logout()
-    new_password(user)
-    log.number()
+    change_password(user)
+    log.assign_event_ids()
     text = str([event.data for event in log.read(0, 10)])
     assert rights.session_name(key) in text
     assert key not in text

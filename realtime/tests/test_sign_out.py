@@ -1,4 +1,4 @@
-"""A real client whose rights are revoked or whose token is renewed, on both servers."""
+"""Real clients on both servers: their rights are revoked, or their token is renewed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def site(either_site: Site) -> Site:
     return either_site
 
 
-def signed_in(user: User) -> Browser:
+def sign_in(user: User) -> Browser:
     browser = Browser()
     browser.force_login(user)
     return browser
@@ -39,36 +39,36 @@ def cookie(browser: Browser) -> str:
     return f"sessionid={browser.cookies['sessionid'].value}"
 
 
-def ticket_of(browser: Browser) -> str:
+def get_ticket(browser: Browser) -> str:
     return str(browser.post("/api/v1/websocket/ticket/").json()["ticket"])
 
 
-async def lives(client: Client) -> bool:
+async def is_open(client: Client) -> bool:
     return bool(await client.answer("heartbeat", type="heartbeat"))
 
 
 async def test_sign_out_closes_only_sockets_of_this_session(site: Site) -> None:
     office = await make(make_office)()
-    here, elsewhere = [await make(signed_in)(office) for _ in range(2)]
+    here, elsewhere = [await make(sign_in)(office) for _ in range(2)]
     async with AsyncExitStack() as stack:
 
         async def connect(query: str = "", **headers: str) -> Client:
             return await stack.enter_async_context(open_client(f"{site.ws}/office{query}", **headers))
 
         page = await connect(Cookie=cookie(here), Origin=site.url)
-        by_ticket = await connect(f"?ticket={await make(ticket_of)(here)}")
+        by_ticket = await connect(f"?ticket={await make(get_ticket)(here)}")
         other = await connect(Cookie=cookie(elsewhere), Origin=site.url)
-        unused, old_cookie = await make(ticket_of)(here), cookie(here)
+        unused, old_cookie = await make(get_ticket)(here), cookie(here)
         await make(here.logout)()
         assert [await page.closed(), await by_ticket.closed()] == [4401, 4401]
-        assert await lives(other)
+        assert await is_open(other)
     async with open_client(f"{site.ws}/office?ticket={unused}") as client:
         assert (client.welcome["code"], await client.closed()) == ("rights_ended", 4401)
     async with open_client(f"{site.ws}/office", Cookie=old_cookie, Origin=site.url) as client:
         assert (client.welcome["code"], await client.closed()) == ("not_authenticated", 4401)
 
 
-def refused(site: Site, path: str, **body: str) -> None:
+def expect_refusal(site: Site, path: str, **body: str) -> None:
     assert requests.post(f"{site.url}/api/v1/{path}", json=body, timeout=10).status_code == 401
 
 
@@ -91,7 +91,7 @@ async def test_token_sign_out_closes_sockets_of_its_session(site: Site) -> None:
         ]
         await asyncio.to_thread(lambda: post(site, "auth/logout/", refresh=renewed["refresh"]))
         assert [await client.closed() for client in clients[:2]] == [4401, 4401]
-        assert await lives(clients[2])
+        assert await is_open(clients[2])
     async with open_client(f"{site.ws}?token={first['access']}") as client:
         assert client.welcome["code"] == "rights_ended"
 
@@ -102,7 +102,7 @@ async def test_reused_refresh_token_closes_sockets_of_its_family(site: Site) -> 
     first = await asyncio.to_thread(lambda: post(site, "auth/token/", **body))
     renewed = await asyncio.to_thread(lambda: post(site, "auth/token/refresh/", refresh=first["refresh"]))
     async with open_client(f"{site.ws}?token={renewed['access']}") as client:
-        await asyncio.to_thread(lambda: refused(site, "auth/token/refresh/", refresh=first["refresh"]))
+        await asyncio.to_thread(lambda: expect_refusal(site, "auth/token/refresh/", refresh=first["refresh"]))
         assert await client.closed() == 4401
     async with open_client(f"{site.ws}?token={renewed['access']}") as client:
         assert client.welcome["code"] == "rights_ended"
@@ -144,7 +144,7 @@ async def test_new_token_keeps_the_socket_open(site: Site) -> None:
         answer = await client.answer("authenticated", type="authenticate", token=await make(short_token)(office, 4))
         assert answer["expires_at"] > client.welcome["expires_at"]
         await asyncio.sleep(2.1)
-        assert await lives(client)
+        assert await is_open(client)
         assert await client.closed() == 4401
 
 
@@ -163,7 +163,7 @@ async def test_invalid_authenticate_changes_nothing(site: Site) -> None:
         for token, code in wrong:
             answer = await client.answer("error", type="authenticate", token=token, ref="a1")
             assert (answer["code"], answer["ref"]) == (code, "a1"), code
-        assert await lives(client)
+        assert await is_open(client)
     async with open_client(f"{site.ws}?ticket={await make(auth.new_ticket)(office)}") as client:
         assert client.welcome["expires_at"] is None
         answer = await client.answer("error", type="authenticate", token=await make(token_for)(office))

@@ -1,4 +1,4 @@
-"""The consumer in this process, called as a server does, with failures at any moment."""
+"""The consumer in this process. The tests call it like a server, and let things fail at different moments."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from realtime.log import CursorGone
 from realtime.models import Outbox
 from realtime.tests.client import token_for
 from realtime.tests.test_hub import change, until
-from web.system_metrics import counted, growth
+from web.system_metrics import current_counts, growth
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Socket:
-    """Plays the server: feeds a receive queue and records what the application sends."""
+    """Simulates the server: fills a queue for `receive` and records what the application sends."""
 
     def __init__(self, endpoint: str, query: str = "", headers: Mapping[str, bytes] = {}, link: str = "") -> None:  # noqa: B006
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -44,7 +44,7 @@ class Socket:
         message.get("text", "").encode()
         self.sent.append(message)
 
-    def say(self, text: str) -> None:
+    def send_text(self, text: str) -> None:
         self.incoming.put_nowait({"type": "websocket.receive", "text": text})
 
     def leave(self) -> None:
@@ -71,7 +71,7 @@ async def connect(user: Any, query: str = "", endpoint: str = "ws") -> Socket:
     return socket
 
 
-async def nobody_is_left(hub: Hub) -> None:
+async def wait_until_no_reader_is_left(hub: Hub) -> None:
     async with asyncio.timeout(5):
         while hub.readers.open:
             await asyncio.sleep(0.01)
@@ -87,8 +87,8 @@ async def test_error_in_a_command_closes_the_socket_and_leaks_nothing(
         raise ConnectionError("the database is away")
 
     monkeypatch.setattr(channels, "may_read", away)
-    socket.say('{"type": "subscribe", "channel": "order:1"}')
-    await nobody_is_left(hub)
+    socket.send_text('{"type": "subscribe", "channel": "order:1"}')
+    await wait_until_no_reader_is_left(hub)
     await asyncio.sleep(0.05)
     assert socket.closed_with == [1011]
     socket.leave()
@@ -104,10 +104,10 @@ async def test_cancelled_socket_leaks_nothing(hub: Hub, monkeypatch: pytest.Monk
         return True
 
     monkeypatch.setattr(commands, "may_read", hang)
-    socket.say('{"type": "subscribe", "channel": "order:1"}')
+    socket.send_text('{"type": "subscribe", "channel": "order:1"}')
     await asyncio.sleep(0.05)
     socket.task.cancel()
-    await nobody_is_left(hub)
+    await wait_until_no_reader_is_left(hub)
 
 
 @pytest.mark.sqlite
@@ -153,9 +153,9 @@ async def test_burst_of_300_events_closes_no_socket(hub: Hub) -> None:
 @pytest.mark.sqlite
 async def test_lone_surrogate_is_refused_and_the_socket_stays_open(hub: Hub) -> None:
     socket = await connect(await make(make_office)())
-    socket.say('{"type": "nonsense", "ref": "\\ud800"}')
+    socket.send_text('{"type": "nonsense", "ref": "\\ud800"}')
     assert (await socket.until("error"))["code"] == "invalid_json"
-    socket.say('{"type": "heartbeat"}')
+    socket.send_text('{"type": "heartbeat"}')
     assert await socket.until("heartbeat")
     socket.leave()
     await socket.task
@@ -186,14 +186,14 @@ async def test_order_reassigned_while_connecting_is_not_readable(hub: Hub, monke
     order = await make(make_order)(OrderStatus.ASSIGNED, driver=old)
     await until(hub, 1)
     await asyncio.sleep(0.3)
-    resumable = Hub.resumable
+    can_resume = Hub.can_resume
 
     async def slow(self: Hub, *args: Any) -> bool:
         await make(order.assign)(new)
         await asyncio.sleep(0.3)
-        return await resumable(self, *args)
+        return await can_resume(self, *args)
 
-    monkeypatch.setattr(Hub, "resumable", slow)
+    monkeypatch.setattr(Hub, "can_resume", slow)
     socket = await connect(old.user, f"&since={hub.cursor}&channels=order:{order.pk}")
     await make(order.transition_to)(OrderStatus.DELIVERING)
     await asyncio.sleep(0.5)
@@ -204,7 +204,7 @@ async def test_order_reassigned_while_connecting_is_not_readable(hub: Hub, monke
 
 
 @pytest.mark.sqlite
-async def test_staff_member_who_drives_keeps_office_channels(hub: Hub) -> None:
+async def test_office_user_who_drives_still_gets_a_reassigned_order(hub: Hub) -> None:
     driver = await make(make_driver)(user=await make(make_office)())
     order = await make(make_order)(OrderStatus.ASSIGNED, driver=driver)
     await asyncio.sleep(0.3)
@@ -224,10 +224,10 @@ async def test_replay_slower_than_new_events_closes_the_socket(hub: Hub, monkeyp
     await change(1, 2, 3)
     await until(hub, 3)
 
-    def forgotten(*args: Any) -> list[Any]:
+    def raise_cursor_gone(*args: Any) -> list[Any]:
         raise CursorGone
 
-    monkeypatch.setattr(hub, "missed", forgotten)
+    monkeypatch.setattr(hub, "missed_events", raise_cursor_gone)
     socket = await connect(await make(make_office)(), "&since=1", endpoint="office")
     await wait_for_async(lambda: socket.closed_with)
     assert (socket.closed_with, hub.readers.open) == ([1012], set())
@@ -237,13 +237,13 @@ async def test_replay_slower_than_new_events_closes_the_socket(hub: Hub, monkeyp
 
 @pytest.mark.sqlite
 async def test_replay_time_does_not_count_as_silence(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    resumable, began = Hub.resumable, monotonic()
+    can_resume, began = Hub.can_resume, monotonic()
 
     async def slow(self: Hub, *args: Any) -> bool:
         await asyncio.sleep(0.2)
-        return await resumable(self, *args)
+        return await can_resume(self, *args)
 
-    monkeypatch.setattr(Hub, "resumable", slow)
+    monkeypatch.setattr(Hub, "can_resume", slow)
     socket = await connect(await make(make_office)(), "&since=0")
     await asyncio.sleep(0.05)
     (reader,) = hub.readers.open
@@ -257,10 +257,10 @@ async def test_sockets_are_counted(hub: Hub) -> None:
     office = await make(make_office)()
     await change(1)
     await until(hub, 1)
-    before = counted()
+    before = current_counts()
     for query, code in (("", 1000), ("&since=0", 4999), ("&since=99", None)):
         socket = await connect(office, query)
-        socket.say("{")
+        socket.send_text("{")
         assert (await socket.until("error"))["code"] == "invalid_json"
         socket.incoming.put_nowait({"type": "websocket.disconnect", "code": code})
         await socket.task
@@ -268,7 +268,7 @@ async def test_sockets_are_counted(hub: Hub) -> None:
     await refused.until("error")
     refused.leave()
     await refused.task
-    found = growth(counted(), before)
+    found = growth(current_counts(), before)
     assert 0 < found.pop("luckygas_websocket_open_seconds_sum") < 60
     begins = "luckygas_websocket_"
     assert {name.removeprefix(begins): count for name, count in found.items() if name.startswith(begins)} == {
@@ -282,13 +282,13 @@ async def test_sockets_are_counted(hub: Hub) -> None:
 
 
 async def end_of_log() -> int:
-    """The end of the log once the outbox is empty. If the hub holds the lock, `number` leaves the rest to it."""
+    """The end of the log once the outbox is empty. A call of `assign_event_ids` stops if the hub holds the lock."""
     while await make(Outbox.objects.exists)():
-        await make(log.number)()
+        await make(log.assign_event_ids)()
     return (await make(log.head)()).seq
 
 
-async def test_resume_follows_an_order_taken_and_given_back_meanwhile(hub: Hub) -> None:
+async def test_resume_follows_an_order_reassigned_and_returned_meanwhile(hub: Hub) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
     order = await make(make_order)(OrderStatus.ASSIGNED, driver=driver)
     before = await end_of_log()
@@ -299,27 +299,27 @@ async def test_resume_follows_an_order_taken_and_given_back_meanwhile(hub: Hub) 
     assert (await socket.until("order.status_changed"))["data"]["status"] == OrderStatus.DELIVERING
 
 
-@pytest.mark.parametrize("comes_back", [True, False])
-async def test_order_taken_and_given_back_while_connecting_is_followed(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch, comes_back: bool
+@pytest.mark.parametrize("resumes", [True, False])
+async def test_order_reassigned_and_returned_while_connecting_is_followed(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, resumes: bool
 ) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
-    order, not_asked_for = [await make(make_order)(OrderStatus.ASSIGNED, driver=driver) for _ in range(2)]
-    since = f"&since={await end_of_log()}" if comes_back else ""
+    order, not_requested = [await make(make_order)(OrderStatus.ASSIGNED, driver=driver) for _ in range(2)]
+    since = f"&since={await end_of_log()}" if resumes else ""
     requested_channels = commands.requested_channels
 
-    async def taken_meanwhile(*args: Any) -> tuple[list[str], list[str]]:
+    async def reassign_meanwhile(*args: Any) -> tuple[list[str], list[str]]:
         answer = await requested_channels(*args)
-        for each in (order, not_asked_for):
+        for each in (order, not_requested):
             await make(each.assign)(other)
         await until(hub, await end_of_log())
         return answer
 
-    monkeypatch.setattr(commands, "requested_channels", taken_meanwhile)
+    monkeypatch.setattr(commands, "requested_channels", reassign_meanwhile)
     socket = await connect(driver.user, f"&channels=order:{order.pk}{since}")
-    for status in (OrderStatus.DELIVERING, OrderStatus.ASSIGNED):  # the other's
+    for status in (OrderStatus.DELIVERING, OrderStatus.ASSIGNED):  # while the other driver has it
         await make(order.transition_to)(status)
-    for each in (not_asked_for, order):
+    for each in (not_requested, order):
         await make(each.assign)(driver)
         await make(each.transition_to)(OrderStatus.DELIVERING)
     await socket.until("order.status_changed")
@@ -331,14 +331,14 @@ async def test_order_taken_and_given_back_while_connecting_is_followed(
 async def test_link_of_former_customer_is_refused_while_connecting(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     order, identify = await make(make_order)(OrderStatus.ASSIGNED, driver=await make(make_driver)()), auth.identify
 
-    async def corrected_meanwhile(*args: Any) -> channels.Identity:
+    async def change_customer_meanwhile(*args: Any) -> channels.Identity:
         identity = await identify(*args)
         order.customer = await make(make_customer)()
         await make(order.save)()
         await until(hub, await end_of_log())
         return identity
 
-    monkeypatch.setattr(consumer, "identify", corrected_meanwhile)
+    monkeypatch.setattr(consumer, "identify", change_customer_meanwhile)
     socket = Socket("track", link=order.tracking_token)
     async with asyncio.timeout(5):
         while socket.closed_with != [4401]:
@@ -353,7 +353,7 @@ async def test_resume_does_not_replay_events_of_another_driver(hub: Hub) -> None
     order = await make(make_order)(OrderStatus.ASSIGNED, driver=driver)
     await make(order.assign)(other)
     before = await end_of_log()
-    for status in (OrderStatus.DELIVERING, OrderStatus.ASSIGNED):  # the other's
+    for status in (OrderStatus.DELIVERING, OrderStatus.ASSIGNED):  # while the other driver has it
         await make(order.transition_to)(status)
     await make(order.assign)(driver)
     await until(hub, await end_of_log())

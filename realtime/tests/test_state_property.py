@@ -1,4 +1,4 @@
-"""For any changes and any time of connecting, a client that follows events shows what a fresh one would load."""
+"""A client that follows events shows what a new client would load, for any changes and any time of connecting."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from orders.tests.factories import (
 from realtime import log
 from realtime.channels import Identity
 from realtime.frames import Encoded
-from realtime.tests.screens import LinkScreen, Screen, make, make_hub
+from realtime.tests.simulated_clients import SimulatedClient, SimulatedLink, make_client, make_hub
 from web.actors import Actor
 from web.refusals import Refusal
 
-# Runs on one database only, because the result does not depend on it.
+# Runs on PostgreSQL only, because the result does not depend on the database.
 pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db]
 MAX_STEPS = 14
 
 
 class Depot:
-    """Two of each kind; the numbers of a step choose among them."""
+    """The rows that steps change, two of most kinds. The two numbers of a step select the rows."""
 
     def __init__(self) -> None:
         self.office = make_office()
@@ -62,7 +62,7 @@ class Depot:
         services.change(order, changes, self.actor)
 
 
-def move(to: OrderStatus) -> Callable[[Depot, int, int], None]:
+def transition(to: OrderStatus) -> Callable[[Depot, int, int], None]:
     def action(depot: Depot, a: int, b: int) -> None:
         depot.order(a).transition_to(to, by=depot.office, reason="測試")
 
@@ -139,89 +139,96 @@ MOVES = (
     OrderStatus.CANCELLED,
 )
 ACTIONS = [
-    *map(move, MOVES), place, assign, unassign, reschedule, expect, hand_over, put_on_route, take_from_driver,
+    *map(transition, MOVES), place, assign, unassign, reschedule, expect, hand_over, put_on_route, take_from_driver,
     order_other_items, drive_route, change_many, rename, count_stock,
 ]  # fmt: skip
-NUMBERS = st.integers(0, 3)
-STEP = st.tuples(st.sampled_from(ACTIONS), NUMBERS, NUMBERS, st.booleans())
-# For each screen: the step at which it loads its state, and how many steps later its socket opens.
+ROW_CHOICES = st.integers(0, 3)
+STEP = st.tuples(st.sampled_from(ACTIONS), ROW_CHOICES, ROW_CHOICES, st.booleans())
+# For each client: the step at which it loads its state, and how many steps later its socket opens.
 MOMENTS = st.lists(st.tuples(st.integers(0, MAX_STEPS), st.integers(0, 3)), min_size=6, max_size=6)
 
 
-class Play:
-    """A hub without a timer: it reads the log when a step says so."""
+class Simulation:
+    """The rows, a hub and its clients. The hub runs no timer: it reads the log only in `read`."""
 
     def __init__(self) -> None:
         self.runner = asyncio.Runner()
         self.depot = depot = Depot()
-        log.number()
+        log.assign_event_ids()
         self.hub = self.runner.run(make_hub(log.head()))
-        people: list[tuple[Any, str]] = [
+        users: list[tuple[Any, str]] = [
             (depot.office, "office"),
             *((driver.user, "driver") for driver in depot.drivers),
         ]
-        people += [(customer.user, "ws") for customer in depot.customers]
-        arguments: list[tuple[Any, ...]] = [(Screen, Api(who), Identity.of(who), at) for who, at in people]
-        self.screens = [self.runner.run(make(*each)) for each in [*arguments, (LinkScreen, depot.linked)]]
+        users += [(customer.user, "ws") for customer in depot.customers]
+        arguments: list[tuple[Any, ...]] = [(SimulatedClient, Api(who), Identity.of(who), at) for who, at in users]
+        self.clients = [self.runner.run(make_client(*each)) for each in [*arguments, (SimulatedLink, depot.linked)]]
 
     def act(self, action: Callable[[Depot, int, int], None], a: int, b: int) -> None:
         try:
             with transaction.atomic():
                 action(self.depot, a, b)
-        except Refusal:  # impossible in this state: that is a valid step too
+        except Refusal:  # the step is impossible in this state and changes nothing
             self.depot.renamed |= action is rename
 
     def read(self) -> None:
-        log.number()
+        log.assign_event_ids()
         self.hub.deliver([Encoded.of(event) for event in log.read(self.hub.cursor, 1000)])
 
-    def connect(self, screen: Screen) -> None:
-        if screen.since > self.hub.cursor:
-            self.read()  # as the hub does when a client is ahead
-        if isinstance(screen, LinkScreen) and not screen.fresh()[0]["orders"]:
-            screen.close(4401)  # the link was revoked meanwhile
+    def connect(self, client: SimulatedClient) -> None:
+        if client.since > self.hub.cursor:
+            self.read()  # a real hub also reads the log first when a client is ahead
+        if isinstance(client, SimulatedLink) and not client.load_anew()[0]["orders"]:
+            client.close(4401)  # the link was revoked meanwhile
         else:
-            self.runner.run(screen.connect(self.hub))
+            self.runner.run(client.connect(self.hub))
 
-    def seen(self, kept: dict[str, dict[int, Any]], screen: Screen) -> dict[str, Any]:
-        """The state to compare. After a rename, drivers still see the old customer name, so it is left out for them."""
-        if not self.depot.renamed or isinstance(screen, LinkScreen):
-            return dict(kept)
-        deaf = {"customer_name": None} if screen.endpoint == "driver" else {}
+    def comparable_state(self, state: dict[str, dict[int, Any]], client: SimulatedClient) -> dict[str, Any]:
+        """The state to compare. After a rename it lacks product names, and for drivers customer names.
+
+        No event updates these names.
+        """
+        if not self.depot.renamed or isinstance(client, SimulatedLink):
+            return dict(state)
+        outdated = {"customer_name": None} if client.endpoint == "driver" else {}
         orders = {
-            pk: order | {"products": [item["quantity"] for item in order["products"]]} | deaf
-            for pk, order in kept["orders"].items()
+            pk: order | {"products": [item["quantity"] for item in order["products"]]} | outdated
+            for pk, order in state["orders"].items()
         }
-        return kept | {"orders": orders}
+        return state | {"orders": orders}
 
 
 @pytest.mark.timeout(180)
 @settings(max_examples=20, deadline=None)
 @given(st.lists(STEP, min_size=4, max_size=MAX_STEPS), MOMENTS)
-def test_screen_following_events_equals_a_fresh_one(steps: list[Any], moments: list[tuple[int, int]]) -> None:
+def test_client_that_follows_events_shows_what_a_new_one_loads(
+    steps: list[Any], moments: list[tuple[int, int]]
+) -> None:
     with transaction.atomic():
-        play = Play()
-        with play.runner:
-            walk(play, steps, moments)
+        simulation = Simulation()
+        with simulation.runner:
+            run_steps(simulation, steps, moments)
         transaction.set_rollback(True)
 
 
-def walk(play: Play, steps: list[Any], moments: list[tuple[int, int]]) -> None:
+def run_steps(simulation: Simulation, steps: list[Any], moments: list[tuple[int, int]]) -> None:
     for place_, (action, a, b, reads) in enumerate(steps):
-        arrive(play, moments, place_)
-        play.act(action, a, b)
+        load_and_connect(simulation, moments, place_)
+        simulation.act(action, a, b)
         if reads:
-            play.read()
+            simulation.read()
     for later in range(len(steps), MAX_STEPS + 4):
-        arrive(play, moments, later)
-    play.read()
-    for screen in play.screens:
-        assert play.seen(screen.kept, screen) == play.seen(screen.fresh()[0], screen), screen.endpoint
+        load_and_connect(simulation, moments, later)
+    simulation.read()
+    for client in simulation.clients:
+        assert simulation.comparable_state(client.state, client) == simulation.comparable_state(
+            client.load_anew()[0], client
+        ), client.endpoint
 
 
-def arrive(play: Play, moments: list[tuple[int, int]], now: int) -> None:
-    for screen, (loads, later) in zip(play.screens, moments, strict=True):
+def load_and_connect(simulation: Simulation, moments: list[tuple[int, int]], now: int) -> None:
+    for client, (loads, later) in zip(simulation.clients, moments, strict=True):
         if now == loads:
-            screen.load()
+            client.load()
         if now == loads + later:
-            play.connect(screen)
+            simulation.connect(client)

@@ -22,8 +22,8 @@ from realtime.models import Outbox
 from realtime.statistics import summary
 from realtime.tests.client import open_client, token_for
 from realtime.tests.test_presence import open_elsewhere
-from web.system_metrics import MINUTE, counted, growth
-from web.tests.metrics_rows import lags, make_minute, nothing_unwritten
+from web.system_metrics import MINUTE, current_counts, growth
+from web.tests.metrics_rows import lags, make_minute, reset_counts
 
 PATH = "/api/v1/websocket/stats/"
 NOW = datetime(2026, 11, 23, 4, 10, 0, tzinfo=UTC)
@@ -33,31 +33,31 @@ SOCKETS = "luckygas_websocket"
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(NOW, tick=False) as travelled:
-        nothing_unwritten()
+        reset_counts()
         yield travelled
 
 
 def test_lag_is_counted_in_its_bucket() -> None:
-    before, now = counted(), timezone.now()
-    # The last one comes from a machine whose clock is ahead.
+    before, now = current_counts(), timezone.now()
+    # The last event comes from a machine whose clock is ahead.
     Pulse().record_round(now - timedelta(milliseconds=ms) for ms in (150, 150, 1500, 100_000, -500))
-    found = growth(counted(), before)
+    found = growth(current_counts(), before)
     at_most = [found[f"luckygas_hub_lag_seconds_bucket {bound}"] for bound in ("0.001", "0.2", "2.0", "5.0", "+Inf")]
     assert (at_most, found["luckygas_hub_events_total"]) == ([1, 3, 4, 4, 5], 5)
 
 
-def test_hub_is_healthy_once_bells_arrive_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missed_bells_count_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(metrics, "monotonic", lambda: now[0])
     hub = Pulse()
     hub.record_round([timezone.now()] * 5, by_bell=False)
     assert hub.misses_bells
-    now[0] += metrics.LATELY_SECONDS + 1
+    now[0] += metrics.WINDOW_SECONDS + 1
     assert not hub.misses_bells
 
 
 @pytest.mark.django_db
-def test_summary_covers_all_servers(clock: time_machine.Traveller) -> None:
+def test_summary_covers_the_last_minute_and_the_last_hour(clock: time_machine.Traveller) -> None:
     make_minute(NOW - 30 * MINUTE, {
         f"{SOCKETS}_errors_total x": 1, f"{SOCKETS}_open_seconds_count": 2, f"{SOCKETS}_open_seconds_sum": 12.0,
         f"{SOCKETS}_reconnects_total false": 1, f"{SOCKETS}_disconnects_total 1001": 2, "luckygas_bell_missed_total": 4,
@@ -82,12 +82,12 @@ def test_sockets_are_counted_by_role_and_endpoint() -> None:
     assert driver is not None
     for role, endpoint in (("office", "office"), ("office", "ws"), ("driver", "driver")):
         open_elsewhere(office, now, role=role, endpoint=endpoint)
-    open_elsewhere(driver, now - presence.DEAD)
+    open_elsewhere(driver, now - presence.STALE_AFTER)
     figures = summary()
     assert (figures["connections"], figures["servers"], figures["by_role"]) == (3, 1, {"office": 2, "driver": 1})
     assert figures["by_endpoint"] == {"office": 1, "ws": 1, "driver": 1}
     found = {
-        (sample.name, *sample.labels.values()): sample.value for row in statistics.rows() for sample in row.samples
+        (sample.name, *sample.labels.values()): sample.value for row in statistics.gauges() for sample in row.samples
     }
     sockets = {key[1:]: count for key, count in found.items() if key[0] == "luckygas_websocket_connections"}
     opened = {("office", "office"): 1, ("office", "ws"): 1, ("driver", "driver"): 1}
@@ -98,7 +98,7 @@ def test_sockets_are_counted_by_role_and_endpoint() -> None:
 def test_prometheus_shows_the_age_of_the_oldest_outbox_row() -> None:
     waiting = timezone.now() - timedelta(minutes=1)
     Outbox.objects.create(type="customer.updated", subject="customer:7", delta={"name": "王"}, created_at=waiting)
-    (oldest,) = (row for row in statistics.rows() if row.name == "luckygas_outbox_oldest_seconds")
+    (oldest,) = (row for row in statistics.gauges() if row.name == "luckygas_outbox_oldest_seconds")
     assert 59 < oldest.samples[0].value < 90
 
 
@@ -108,8 +108,8 @@ def test_statistics_are_for_the_office_only(client: Client) -> None:
     client.force_login(make_driver().user)
     assert client.get(PATH).status_code == 403
     client.force_login(make_office())
-    answer = client.get(PATH)
-    assert (answer.status_code, answer.json()["connections"]) == (200, 0)
+    response = client.get(PATH)
+    assert (response.status_code, response.json()["connections"]) == (200, 0)
 
 
 @pytest.mark.django_db
@@ -121,8 +121,8 @@ def test_statistics_are_shown_above_the_list_of_connections(client: Client, cloc
     assert "<td>1.0</td>" in page.content.decode()
 
 
-async def written() -> Any:
-    """The statistics, once they include a connection, an error and an event."""
+async def wait_for_statistics() -> Any:
+    """Returns the statistics once they include a connection, an error and an event."""
     async with asyncio.timeout(15):
         while True:
             figures = await sync_to_async(summary)()
@@ -134,14 +134,14 @@ async def written() -> Any:
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 async def test_statistics_include_other_processes(transactional_db: None) -> None:
-    await sync_to_async(nothing_unwritten)()
+    await sync_to_async(reset_counts)()
     office, order = await sync_to_async(make_office)(), await sync_to_async(make_order)()
     jwt = await sync_to_async(token_for)(office)
     with running(Site("uvicorn")) as site:
         async with open_client(f"{site.ws}/office?token={jwt}&since=0") as client:
             await client.send(type="nonsense")
             await sync_to_async(order.transition_to)(OrderStatus.CONFIRMED)
-            figures = await written()
+            figures = await wait_for_statistics()
     assert (figures["by_endpoint"], figures["by_role"]) == ({"office": 1}, {"office": 1})
     assert figures["errors"] == {"unknown_type": 1}
     assert (figures["reconnects"], figures["resyncs"]) == (1, 0)

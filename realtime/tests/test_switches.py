@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async as make
 
 from luckygas.testing.waiting import SOON_SECONDS, wait_for_async
 from orders.tests.api.client import Api, make_api
-from orders.tests.factories import make_office, turn
+from orders.tests.factories import make_office, set_switch
 from realtime.connection import TRY_AGAIN_LATER
 from realtime.hub import Hub
 from realtime.tests.client import token_for
@@ -22,7 +22,7 @@ SWITCHES = (flags.WEBSOCKETS, flags.REAL_TIME)
 
 
 @pytest.fixture(autouse=True)
-async def _asked_of_the_database(all_switches_on: None) -> AsyncIterator[None]:
+async def _without_switches_in_memory(all_switches_on: None) -> AsyncIterator[None]:
     flags.forget()
     yield
     flags.forget()
@@ -33,14 +33,14 @@ async def test_switch_closes_and_refuses_sockets_until_it_is_on_again(hub: Hub, 
     user = await make(make_office)()
     socket = await connect(user, endpoint="office")
     since = (await socket.until("connection"))["last_event_id"]
-    await make(turn)(switch, False)
+    await make(set_switch)(switch, False)
     await wait_for_async(lambda: socket.closed_with == [TRY_AGAIN_LATER], SOON_SECONDS)
     refused = Socket("office", f"token={await make(token_for)(user)}")
     assert (await refused.until("error"))["code"] == "switched_off"
     await wait_for_async(lambda: refused.closed_with == [TRY_AGAIN_LATER], SOON_SECONDS)
     await change(1, 2)
     await until(hub, since + 2)
-    await make(turn)(switch, True)
+    await make(set_switch)(switch, True)
     await wait_for_async(lambda: hub.serves, SOON_SECONDS)
     again = await connect(user, f"&since={since}&epoch={hub.epoch}", endpoint="office")
     await wait_for_async(lambda: len(again.frames) >= 3)
@@ -48,18 +48,18 @@ async def test_switch_closes_and_refuses_sockets_until_it_is_on_again(hub: Hub, 
     assert [frame["data"]["customer_id"] for frame in again.frames[1:3]] == [1, 2]
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "turned off"), ("zh-TW", "關閉")])
-def test_event_api_is_off_with_live_updates(language: str, words: str) -> None:
+@pytest.mark.parametrize(("language", "text"), [("en", "turned off"), ("zh-TW", "關閉")])
+def test_event_api_answers_503_while_live_updates_are_off(language: str, text: str) -> None:
     api = make_api("office")
-    turn(flags.REAL_TIME, False)
+    set_switch(flags.REAL_TIME, False)
     flags.forget()
     answer = api.client.get("/api/v1/events/", HTTP_ACCEPT_LANGUAGE=language)
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["code"], answer.headers["Retry-After"]) == (503, "switched_off", "30")
-    assert words in error["detail"]
+    assert text in error["detail"]
 
 
 def test_event_api_works_while_only_sockets_are_off() -> None:
-    turn(flags.WEBSOCKETS, False)
+    set_switch(flags.WEBSOCKETS, False)
     flags.forget()
     assert Api(make_office()).get("events/").status_code == 200

@@ -61,7 +61,7 @@ async def connect(page: Page, endpoint: str, **fields: str) -> None:
 
 
 async def frames(page: Page, direction: str) -> list[dict[str, Any]]:
-    """The frames shown, oldest first."""
+    """The frames that the page shows, oldest first."""
     shown = await page.locator(f"#frames .{direction} pre").all_inner_texts()
     return [json.loads(text) for text in reversed(shown)]
 
@@ -81,7 +81,7 @@ async def test_session_opens_an_endpoint_and_shows_the_connection_frame(office: 
     assert {"orders", "order:1"} <= set(greeting["channels"])
 
 
-async def test_token_opens_another_users_endpoint(office: Page) -> None:
+async def test_token_takes_precedence_over_the_session(office: Page) -> None:
     driver = await sync_to_async(make_driver)()
     await connect(office, "/driver", token=await sync_to_async(token_for)(driver.user))
     (greeting,) = await frames(office, "in")
@@ -124,7 +124,7 @@ async def test_message_can_be_typed_by_hand(office: Page) -> None:
     assert "JSON" in await office.locator("#frames .note pre").first.inner_text()
 
 
-async def test_disconnect_and_clear(office: Page) -> None:
+async def test_page_disconnects_clears_and_reports_a_closed_socket(office: Page) -> None:
     await connect(office, "")
     await office.click("#disconnect")
     await until(office, "document.querySelector('connection-status').dataset.state === 'closed'")

@@ -22,13 +22,13 @@ from orders.models import Order
 from orders.states import OrderStatus
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
 from realtime.models import WebSocketConnection
-from realtime.presence import DEAD
+from realtime.presence import STALE_AFTER
 from realtime.tests.client import Client, open_client, token_for
 
 pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True), pytest.mark.servers]
 
-# A driver is offline 5 to 10 s after the last socket; a busy machine takes longer.
-LEFT_SECONDS = 2 * SOON_SECONDS
+# How long to wait until a driver is announced offline. It takes 5 to 10 s, and longer on a busy machine.
+OFFLINE_SECONDS = 2 * SOON_SECONDS
 HERE = {"latitude": 25.0330, "longitude": 121.5654, "speed": 30, "heading": 45, "accuracy": 10}
 
 
@@ -37,26 +37,26 @@ async def token(user: Any) -> str:
 
 
 async def location(client: Client) -> dict[str, Any]:
-    """The next position, skipping other frames."""
+    """Returns the next position, skipping other frames."""
     return await client.until("driver.location", SOON_SECONDS)
 
 
 async def locations(client: Client) -> list[dict[str, Any]]:
-    """The positions up to now."""
+    """Returns the positions received up to now."""
     return [frame for frame in await client.everything() if frame["type"] == "driver.location"]
 
 
 @dataclass
 class Scene:
-    """A driver on the way to one order, with another one next, and everybody who might watch."""
+    """A driver on the way to `order`, with `later` as the next stop, and clients of many kinds."""
 
     driver: Driver
     order: Order
     later: Order
     clients: dict[str, Client]
 
-    async def moves(self, order: Order, *statuses: OrderStatus) -> None:
-        """Returns once the hub has read the change and no earlier position is in flight."""
+    async def change_status(self, order: Order, *statuses: OrderStatus) -> None:
+        """Changes the status. Returns when all clients have received everything written up to the change."""
         for status in statuses:
             await make(order.transition_to)(status, reason="測試")
             event: dict[str, Any] = {"data": {}}
@@ -65,10 +65,10 @@ class Scene:
         for client in self.clients.values():
             await client.everything()
 
-    async def reaches(self, *names: str) -> None:
+    async def check_readers(self, *names: str) -> None:
         """Checks that the driver's positions reach these clients and no others.
 
-        Sends several, because one per second is accepted and a client with data waiting gets none.
+        Sends several, because the server accepts one per second and skips clients with data waiting.
         """
         reached: set[str] = set()
         async with asyncio.timeout(SOON_SECONDS):
@@ -80,7 +80,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def a_scene(site: Site) -> AsyncIterator[Scene]:
+async def make_scene(site: Site) -> AsyncIterator[Scene]:
     driver, other = await make(make_driver)(), await make(make_driver)()
     customer = await make(make_customer)(user=await make(make_user)())
     order = await make(make_order)(OrderStatus.ARRIVING, driver=driver, customer=customer, stop_sequence=1)
@@ -103,18 +103,18 @@ async def a_scene(site: Site) -> AsyncIterator[Scene]:
 
 async def test_only_the_next_customer_gets_positions(either_site: Site) -> None:
     always = ("office", "driver", "office, this driver")
-    async with a_scene(either_site) as scene:
-        await scene.reaches(*always, "link")
-        await scene.moves(scene.order, OrderStatus.DELIVERING)
-        await scene.reaches(*always, "link")  # no longer on the way, but still the next stop
-        await scene.moves(scene.order, OrderStatus.ASSIGNED)
-        await scene.reaches(*always, "link of the later stop")
-        await scene.moves(scene.later, OrderStatus.ARRIVING, OrderStatus.DELIVERED)
-        await scene.reaches(*always)
+    async with make_scene(either_site) as scene:
+        await scene.check_readers(*always, "link")
+        await scene.change_status(scene.order, OrderStatus.DELIVERING)
+        await scene.check_readers(*always, "link")  # no longer on the way, but still the next stop
+        await scene.change_status(scene.order, OrderStatus.ASSIGNED)
+        await scene.check_readers(*always, "link of the later stop")
+        await scene.change_status(scene.later, OrderStatus.ARRIVING, OrderStatus.DELIVERED)
+        await scene.check_readers(*always)
 
 
 async def test_position_payload_depends_on_the_reader(either_site: Site) -> None:
-    async with a_scene(either_site) as scene:
+    async with make_scene(either_site) as scene:
         await scene.clients["driver"].send(type="location_update", timestamp="2026-11-22T00:00:00Z", locations=[
             HERE | {"latitude": 24}, HERE,
         ])  # fmt: skip
@@ -136,7 +136,7 @@ async def test_position_payload_depends_on_the_reader(either_site: Site) -> None
     assert [late[name]["data"] for name in ("office", "link")] == [office["data"], link["data"]]
 
 
-BAD: list[tuple[dict[str, Any], str]] = [
+INVALID_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"latitude": 91}, "invalid_message"),
     ({"longitude": "121"}, "invalid_message"),
     ({"latitude": True}, "invalid_message"),
@@ -148,10 +148,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
 
 
 async def test_invalid_position_gets_an_error_and_is_not_sent(either_site: Site) -> None:
-    async with a_scene(either_site) as scene:
+    async with make_scene(either_site) as scene:
         driver, office = scene.clients["driver"], scene.clients["office"]
-        for fields, code in BAD:
-            answer = await driver.ask(type="location_update", **(HERE | fields))
+        for fields, code in INVALID_FIELDS:
+            answer = await driver.request(type="location_update", **(HERE | fields))
             assert (answer["type"], answer["code"]) == ("error", code), fields
         await driver.socket.send(json.dumps({"type": "location_update", **HERE}).replace("25.033", "1e999"))
         assert (await driver.receive())["code"] == "invalid_message"
@@ -162,7 +162,7 @@ async def test_invalid_position_gets_an_error_and_is_not_sent(either_site: Site)
         await asyncio.sleep(0.3)
         assert await locations(office) == []
         await driver.send(type="location_update", **HERE)
-        await location(office)  # a valid one right after it is accepted
+        await location(office)  # a valid position right after the invalid ones is accepted
 
 
 async def test_second_server_sends_each_position_once(transactional_db: None) -> None:
@@ -206,7 +206,7 @@ async def test_driver_is_offline_when_no_server_has_a_socket(
             async with open_client(second.ws + path):  # reconnects before the driver is announced offline
                 await asyncio.sleep(5.5)
                 assert [frame for frame in await office.everything() if frame["channel"] == "drivers"] == []
-            went = await office.until("driver.offline", LEFT_SECONDS)
+            went = await office.until("driver.offline", OFFLINE_SECONDS)
             assert await asyncio.to_thread(online, second, jwt) == {driver.pk: False}
             assert office.welcome["last_event_id"] < came["id"] < went["id"]
             assert [frame for frame in await office.everything() if frame["channel"] == "drivers"] == []
@@ -220,9 +220,9 @@ async def test_drivers_of_a_killed_server_go_offline(transactional_db: None) -> 
             async with open_client(f"{site.ws}/office?token={jwt}") as office:
                 await office.until("driver.online")
             site.kill()
-        old = timezone.now() - DEAD
+        old = timezone.now() - STALE_AFTER
         await make(WebSocketConnection.objects.update)(last_ping=old)
         await asyncio.to_thread(site.start)
         async with open_client(f"{site.ws}/office?token={jwt}") as office:
-            assert (await office.until("driver.offline", LEFT_SECONDS))["data"] == {"driver_id": driver.pk}
+            assert (await office.until("driver.offline", OFFLINE_SECONDS))["data"] == {"driver_id": driver.pk}
         assert await make(WebSocketConnection.objects.filter(last_ping__lte=old).count)() == 0

@@ -1,4 +1,4 @@
-"""ASGI middleware for request bodies: limits their size while they arrive, and replaces unknown charsets."""
+"""ASGI middleware for request bodies: limits their size while they arrive, and removes unknown charsets."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from django.urls import Resolver404, resolve
 from django.utils import translation
 from django.utils.http import parse_header_parameters
 
-from web.api.errors import API, answer
+from web.api.errors import API, error_response
 from web.api.exceptions import TooLarge
-from web.api.parsers import most_bytes
+from web.api.parsers import max_body_bytes
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-# The largest file that a page uploads (a sheet of orders), and the same plus the form around it.
+# The maximum size of an uploaded file (a sheet of orders), and of a page's request: that file and the form around it.
 MAX_FILE_BYTES = 5 * 1024 * 1024
 MAX_PAGE_BYTES = MAX_FILE_BYTES + 1024 * 1024
 CHARSET = re.compile(r';\s*charset[*\d]*\s*=\s*("(\\.|[^"\\])*"|[^;]*)', re.IGNORECASE)
@@ -30,25 +30,26 @@ CHARSET = re.compile(r';\s*charset[*\d]*\s*=\s*("(\\.|[^"\\])*"|[^;]*)', re.IGNO
 class BoundedBodies:
     """ASGI middleware: answers 413 to a body that is too large.
 
-    A body with a Content-Length is refused unread, another as soon as it exceeds the limit. A chunked body has no
-    Content-Length, and DRF would treat it as empty. So the middleware adds one: the largest length allowed.
+    If the Content-Length exceeds the limit, the body is not read. A body without Content-Length is refused as soon as
+    it exceeds the limit. A chunked body has no Content-Length, and DRF would treat it as empty. So the middleware adds
+    a Content-Length: the largest one allowed.
     """
 
     def __init__(self, application: Any, refusal: Callable[[HttpRequest], HttpResponse] | None = None) -> None:
-        """`refusal` makes the 413 response. Default: `refused`, which lacks the headers added by middleware."""
+        """`refusal` makes the 413 response. The default lacks the headers that Django's middleware adds."""
         self.application = application
-        self.refusal = refusal or refused
+        self.refusal = refusal or too_large_response
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        most = most_bytes() if scope["path"].startswith(API) else MAX_PAGE_BYTES
+        max_bytes = max_body_bytes() if scope["path"].startswith(API) else MAX_PAGE_BYTES
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"")
-        if length.isdigit() and int(length[:20]) > most:
+        if length.isdigit() and int(length[:20]) > max_bytes:
             await self.refuse(scope, send)
             return
         if not length and b"chunked" in headers.get(b"transfer-encoding", b"").lower():
-            scope = scope | {"headers": [*scope["headers"], (b"content-length", str(most).encode())]}
-        body = Counted(receive, most)
+            scope = scope | {"headers": [*scope["headers"], (b"content-length", str(max_bytes).encode())]}
+        body = CountedBody(receive, max_bytes)
         await self.application(scope, body.next, send)
         if body.is_over:  # no response was sent yet, because Django reads the whole body first
             await self.refuse(scope, send)
@@ -62,11 +63,11 @@ class BoundedBodies:
         await send({"type": "http.response.body", "body": response.content})
 
 
-class Counted:
-    """Counts the bytes of a body. Beyond `most` it reports a disconnect, so that Django stops and cleans up."""
+class CountedBody:
+    """Counts the bytes of a body. After more than `max_bytes` it reports a disconnect, so that Django stops reading."""
 
-    def __init__(self, receive: Receive, most: int) -> None:
-        self.receive, self.left = receive, most
+    def __init__(self, receive: Receive, max_bytes: int) -> None:
+        self.receive, self.left = receive, max_bytes
         self.is_over = False
 
     async def next(self) -> Message:
@@ -78,19 +79,21 @@ class Counted:
         return {"type": "http.disconnect"}
 
 
-def refused(request: HttpRequest) -> HttpResponse:
+def too_large_response(request: HttpRequest) -> HttpResponse:
     """The 413 response, in the client's language; for API paths in the API's error format."""
     with suppress(Resolver404):
         request.resolver_match = resolve(request.path_info)
     with translation.override(translation.get_language_from_request(request)):
         problem = TooLarge()
         api = request.path.startswith(API)
-        response = answer(problem) if api else HttpResponse(str(problem.detail), "text/plain; charset=utf-8", 413)
+        response = (
+            error_response(problem) if api else HttpResponse(str(problem.detail), "text/plain; charset=utf-8", 413)
+        )
     response["X-Content-Type-Options"] = "nosniff"
     return response
 
 
-def with_charset(application: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+def remove_unknown_charset(application: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     """ASGI middleware: removes a `charset` that cannot decode text, such as `hex`, so that UTF-8 is used."""
 
     async def with_known_charset(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -112,7 +115,7 @@ def usable_content_type(content_type: bytes) -> bytes:
 
 
 def is_charset(name: str) -> bool:
-    """Whether the codec decodes any bytes to text, with replacement characters for invalid ones."""
+    """Whether a codec of this name decodes any bytes to text, with replacement characters for invalid ones."""
     try:
         bytes(range(256)).decode(name, "replace")
     except (LookupError, ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_noop as _
 
-WORDS = [
+TEXTS = [
     _("A server error occurred."),
     _("A valid biginteger is required."),
     _("Authentication credentials were not provided."),

@@ -1,7 +1,7 @@
 """The API's error format: `{"type", "errors": [{"code", "detail", "attr"}]}`.
 
-Also the error responses outside of API views: unknown paths under `/api/`, failures before a view is reached, and the
-error pages.
+The module also makes the error responses outside of API views: for unknown paths under `/api/`, for failures before a
+view is reached, and the error pages.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ from rest_framework.views import APIView
 
 from web import request_id, throttling
 from web.api.exceptions import (
-    Broken,
     Busy,
     Conflict,
-    Impossible,
+    InternalError,
     NotDone,
     Refused,
     TooLarge,
-    TooMany,
+    TooManyRequests,
+    UnstorableValue,
     temporary_failure,
 )
 from web.refusals import Refusal
 
 logger = logging.getLogger(__name__)
 
-# Further errors of one response are left out.
+# The maximum number of errors in one response; further ones are left out.
 MAX_ERRORS = 50
 NON_FIELD = "non_field_errors"
 
 
 class ApiExceptionHandler(ExceptionHandler):
-    """Converts exceptions that drf-standardized-errors does not know."""
+    """Converts exceptions that drf-standardized-errors does not know to API exceptions."""
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         match exc:
@@ -69,27 +69,27 @@ class ApiExceptionHandler(ExceptionHandler):
             case ModelValidationError():
                 return exceptions.ValidationError(serializers.as_serializer_error(exc))
             case exceptions.Throttled():
-                return TooMany(getattr(exc, "wait", None))
+                return TooManyRequests(getattr(exc, "wait", None))
             case exceptions.AuthenticationFailed(detail=dict()):
                 return self._wrong_token() or _plain_token_error(exc)
             case DataError() | OverflowError() | IntegrityError():
                 logger.warning("The database refused values that our validation accepted.", exc_info=exc)
-                return Conflict() if isinstance(exc, IntegrityError) else Impossible()
+                return Conflict() if isinstance(exc, IntegrityError) else UnstorableValue()
         return temporary_failure(exc) or super().convert_known_exceptions(exc)
 
-    def _wrong_token(self) -> TooMany | None:
-        """The 429 for a client that tried too many wrong tokens. Counts wrong monitoring tokens too."""
+    def _wrong_token(self) -> TooManyRequests | None:
+        """Counts a wrong API or monitoring token. Returns the 429 if the client tried too many, else None."""
         request = self.context["request"]
         wait = throttling.wait_for_request("wrong_secret", request._request) if request is not None else None
-        return TooMany(wait) if wait is not None else None
+        return TooManyRequests(wait) if wait is not None else None
 
     def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
-        return exc if isinstance(exc, exceptions.APIException) else Broken()
+        return exc if isinstance(exc, exceptions.APIException) else InternalError()
 
     def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
-        """Logs the error codes instead of the Chinese texts, which the log would show escaped."""
+        """Logs the error codes and not the texts, because the log shows Chinese characters escaped."""
         if isinstance(exc, NotDone):
-            return  # not our error, and may occur sixty times a second; the request log has its 503
+            return  # not a defect, and may occur sixty times a second; the request log has the 503
         exc.detail = str(exc.get_codes())  # type: ignore[assignment]  # the response is already built
         super().report_exception(exc, response)
 
@@ -101,14 +101,14 @@ class ApiExceptionHandler(ExceptionHandler):
 
 
 def _plain_token_error(exc: exceptions.AuthenticationFailed) -> exceptions.AuthenticationFailed:
-    """Replaces the dictionary that simplejwt answers to a wrong token by one sentence."""
+    """Replaces simplejwt's dictionary for a wrong token with one sentence."""
     code = str(exc.detail.get("code", exc.default_code)) if isinstance(exc.detail, dict) else exc.default_code
-    exc.detail = exceptions.ErrorDetail(_("The token is wrong or has expired. Please sign in again."), code)
+    exc.detail = exceptions.ErrorDetail(_("The token is invalid or has expired. Please sign in again."), code)
     return exc
 
 
 class Formatter(ExceptionFormatter):
-    """Keeps the `attr` of a Refusal, and cuts long lists of errors."""
+    """Uses the `attr` of a `Refusal`, and lists at most MAX_ERRORS errors."""
 
     def get_error_type(self) -> ErrorType:
         if isinstance(self.exc, Refused) and self.exc.status_code == 400:
@@ -138,9 +138,9 @@ ERROR_TYPES = (CLIENT_ERROR, VALIDATION_ERROR, SERVER_ERROR)
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="Stable, for programs.")
-    detail = serializers.CharField(help_text="For people, in the caller's language.")
-    attr = serializers.CharField(allow_null=True, help_text="The field it is about.")
+    code = serializers.CharField(help_text="A stable code for programs.")
+    detail = serializers.CharField(help_text="A sentence for people, in the caller's language.")
+    attr = serializers.CharField(allow_null=True, help_text="The invalid field; null if no single field is invalid.")
 
 
 class ErrorResponse(serializers.Serializer[Any]):
@@ -153,7 +153,7 @@ class ErrorResponse(serializers.Serializer[Any]):
 API = "/api/"
 
 
-def answer(exc: APIException) -> JsonResponse:
+def error_response(exc: APIException) -> JsonResponse:
     """An error response in the API's format, for code outside of DRF views."""
     context: ExceptionHandlerContext = {"view": APIView(), "args": (), "kwargs": {}, "request": None}
     headers = {"Retry-After": str(wait)} if (wait := getattr(exc, "wait", None)) else {}
@@ -161,7 +161,7 @@ def answer(exc: APIException) -> JsonResponse:
 
 
 class UnknownPath(APIView):
-    """The last route under `/api/`."""
+    """Answers 404 to every path under `/api/` that no other route matches."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -174,24 +174,24 @@ class UnknownPath(APIView):
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """`handler400`. Renders without the request, because its Host header may be the invalid part."""
     if request.path_info.startswith(API):
-        return answer(ParseError())
+        return error_response(ParseError())
     return HttpResponse(render_to_string("400.html", {"number": request_id.current()}), status=400)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """`handler404`."""
+    """`handler404`: JSON for paths under `/api/`, else the 404 page."""
     if request.path_info.startswith(API):
-        return answer(NotFound())
+        return error_response(NotFound())
     return render(request, "404.html", status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """`handler500`; 503 if the database failed. The pages need neither the database nor the user."""
-    problem = temporary_failure(sys.exc_info()[1]) or Broken()
+    """`handler500`; 503 after a temporary failure. The pages need neither the database nor the user."""
+    problem = temporary_failure(sys.exc_info()[1]) or InternalError()
     if request.path_info.startswith(API):
-        return answer(problem)
+        return error_response(problem)
     if isinstance(problem, Busy):
-        # NotDone: the page may say for sure that nothing was changed.
+        # Only after NotDone is it certain that nothing was changed, and its text says so.
         undone = problem.detail if isinstance(problem, NotDone) else ""
         page = render_to_string("503.html", {"undone": undone})
         return HttpResponse(page, status=503, headers={"Retry-After": str(problem.wait)})

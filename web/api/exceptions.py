@@ -7,10 +7,10 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException
 
 from web import database
-from web.database import is_away
+from web.database import is_unavailable
 from web.refusals import Refusal
 from web.slow_work import RETRY_SECONDS, Overloaded
-from web.throttling import please_wait
+from web.throttling import throttled_text
 
 
 class Refused(APIException):
@@ -27,9 +27,12 @@ class TooLarge(APIException):
     default_code, default_detail = "too_large", _("The request is too large. Please send it in smaller parts.")
 
 
-class Impossible(APIException):
+class UnstorableValue(APIException):
     status_code = 400
-    default_code, default_detail = "invalid", _("A value in the request is too large or too small to store.")
+    default_code, default_detail = (
+        "invalid",
+        _("A value in the request cannot be stored, for example because it is too large. Please correct it."),
+    )
 
 
 class Conflict(APIException):
@@ -56,19 +59,19 @@ def temporary_failure(error: BaseException | None) -> Busy | None:
         return NotDone(database.ROW_LOCKED, "row_locked", 2)
     if isinstance(error, Overloaded):
         return NotDone(error.detail, "busy", RETRY_SECONDS)
-    return Busy() if is_away(error) else None
+    return Busy() if is_unavailable(error) else None
 
 
-class TooMany(APIException):
-    """`wait`: the seconds until the caller may retry, also sent as Retry-After."""
+class TooManyRequests(APIException):
+    """`wait` is the number of seconds until the caller may retry. It is also sent as Retry-After."""
 
     status_code = 429
     default_code = "throttled"
 
     def __init__(self, wait: float | None = None) -> None:
         self.wait = max(1, round(wait or 1))
-        super().__init__(please_wait(self.wait))
+        super().__init__(throttled_text(self.wait))
 
 
-class Broken(APIException):
+class InternalError(APIException):
     default_detail = _("Something went wrong on our side and was logged. Please try again later.")

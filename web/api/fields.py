@@ -42,7 +42,10 @@ class StrictModelSerializer(Strict, serializers.ModelSerializer[Row]):
 
 
 class NearDateTimeField(serializers.DateTimeField):
-    """A moment within a year of now. The years 1 and 9999 are typing errors that some databases cannot read."""
+    """Accepts moments at most 366 days from now. Others are typing errors.
+
+    Moments in the years 1 and 9999 cannot always be converted to another time zone.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -53,6 +56,6 @@ def id_field(**kwargs: Any) -> serializers.IntegerField:
     return serializers.IntegerField(min_value=1, max_value=MAX_ID, **kwargs)
 
 
-def related(rows: models.QuerySet[Row], **kwargs: Any) -> serializers.PrimaryKeyRelatedField[Row]:
-    """The id of one of `rows`. Refuses true and 1.5."""
+def related_field(rows: models.QuerySet[Row], **kwargs: Any) -> serializers.PrimaryKeyRelatedField[Row]:
+    """A field for the id of one of `rows`. Refuses true and 1.5, which DRF's default would convert to 1."""
     return serializers.PrimaryKeyRelatedField(queryset=rows, pk_field=serializers.IntegerField(), **kwargs)

@@ -16,12 +16,12 @@ from rest_framework.request import Request
 
 from web.limits import MAX_ID
 
-# The most comma-separated values of one filter.
+# The maximum number of comma-separated values of one filter.
 MAX_VALUES = 50
 
 
 class IdFilter(filters.Filter):
-    """`?driver=3`: accepts a whole number; NumberFilter would accept decimals."""
+    """`?driver=3`: accepts only whole numbers; NumberFilter would also accept decimals."""
 
     field_class = forms.IntegerField
 
@@ -32,7 +32,7 @@ class IdFilter(filters.Filter):
 class FewValues(BaseCSVField):
     def clean(self, value: list[str] | None) -> Any:
         if value and len(value) > MAX_VALUES:
-            raise forms.ValidationError(_("Please send at most %d values.") % MAX_VALUES, "max_length")
+            raise forms.ValidationError(_("Please give at most %d values.") % MAX_VALUES, "max_length")
         return super().clean(value)
 
 
@@ -43,13 +43,13 @@ class IdsFilter(filters.BaseInFilter, IdFilter):
 
 
 class TrueOrFalse(forms.Field):
-    """Refuses other words; django-filter's own field ignores them."""
+    """Accepts “true” and “false” and refuses other texts, which django-filter's own field ignores."""
 
     def to_python(self, value: Any) -> bool | None:
         if value in self.empty_values:
             return None
         if (word := str(value).lower()) not in ("true", "false"):
-            raise forms.ValidationError(_("Please send true or false."), "invalid")
+            raise forms.ValidationError(_("Please give true or false."), "invalid")
         return word == "true"
 
 
@@ -58,11 +58,11 @@ class TrueOrFalseFilter(filters.BooleanFilter):
 
 
 class ChoicesFilter(filters.BaseInFilter, filters.ChoiceFilter):
-    """`?status=pending,confirmed`."""
+    """`?status=pending,confirmed`: rows with any of these values."""
 
 
 class StableOrdering(filters.OrderingFilter):
-    """`?ordering=-scheduled_date,id`. Nulls come last. Adds the id, so that no row appears on two pages."""
+    """`?ordering=-scheduled_date,id`. Nulls come last. Sorts equal rows by id, so that no row appears on two pages."""
 
     def limit_to(self, columns: Collection[str]) -> None:
         self.field.choices = [one for one in self.extra["choices"] if one[0].removeprefix("-") in columns]

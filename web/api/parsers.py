@@ -1,4 +1,4 @@
-"""Parsers of request bodies: strict JSON, only values that the database can store, no invisible characters."""
+"""Parsers of request bodies. They remove invisible characters; JSON must be strict and storable in the database."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from rest_framework.exceptions import ParseError
 from rest_framework.renderers import JSONRenderer
 
 from web.api.exceptions import TooLarge
-from web.text import visible_form, visible_json
+from web.text import remove_invisible_from_form, remove_invisible_from_json
 
 
-def most_bytes() -> int:
+def max_body_bytes() -> int:
     return settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
 
 
 class StrictJSONParser(parsers.BaseParser):
-    """JSON by RFC 8259, without NaN and Infinity. Also refuses NUL and lone surrogates, which PostgreSQL refuses.
+    """JSON as in RFC 8259: refuses NaN and Infinity. Also refuses NUL and lone surrogates, as PostgreSQL does.
 
     Not a subclass of DRF's JSONParser, because DRF reads the whole body before it calls that class.
     """
@@ -33,30 +33,30 @@ class StrictJSONParser(parsers.BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        body = stream.read(most_bytes() + 1)
-        if len(body) > most_bytes():
+        body = stream.read(max_body_bytes() + 1)
+        if len(body) > max_body_bytes():
             raise TooLarge
         try:
             found = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise ParseError(_("The body is not JSON in UTF-8: %s") % str(error)[:200]) from error
         _refuse_unstorable(found)
-        return visible_json(found)
+        return remove_invisible_from_json(found)
 
 
 class FormParser(parsers.FormParser):
     def parse(self, *args: Any, **kwargs: Any) -> Any:
-        return visible_form(super().parse(*args, **kwargs))
+        return remove_invisible_from_form(super().parse(*args, **kwargs))
 
 
 class MultiPartParser(parsers.MultiPartParser):
     def parse(self, *args: Any, **kwargs: Any) -> Any:
         found = super().parse(*args, **kwargs)
-        return parsers.DataAndFiles(visible_form(found.data), found.files)
+        return parsers.DataAndFiles(remove_invisible_from_form(found.data), found.files)
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number")
+    raise ValueError(f"RFC 8259 does not allow {name}")
 
 
 def _refuse_unstorable(found: Any) -> None:
@@ -70,9 +70,9 @@ def _refuse_unstorable(found: Any) -> None:
         elif isinstance(value, str) and unstorable(value):
             raise ParseError(_("The body contains a NUL or a broken surrogate pair. Please remove it."))
         elif isinstance(value, float) and not math.isfinite(value):
-            raise ParseError(_("The body contains a number that is too large."))
+            raise ParseError(_("The body contains a number that is too large. Please correct it."))
 
 
 def unstorable(text: str) -> bool:
-    """Whether PostgreSQL or UTF-8 cannot store the text."""
+    """Whether the text contains a character that PostgreSQL or UTF-8 cannot store."""
     return "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text))

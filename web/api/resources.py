@@ -39,12 +39,13 @@ class LastEventId(APIView):
 
 
 class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Row]):
-    """List and read. A writing action lists the `rights` it needs, by HTTP method (`accounts.api.access`).
+    """Lists and reads rows.
 
-    `all_rows`: the view requires the right to all rows, not only to own rows.
+    An action that writes, other than create and PATCH, sets `rights`: the permissions that each HTTP method needs
+    (`accounts.api.access`). With `all_rows` a user needs the right to all rows, not only to their own.
     """
 
-    lookup_value_regex = "[0-9]{1,18}"  # a longer one fits no column
+    lookup_value_regex = "[0-9]{1,18}"  # longer numbers fit no id column
     rights: Mapping[str, Collection[str]] = {}
     all_rows = False
 
@@ -65,7 +66,7 @@ class Resource(mixins.CreateModelMixin, ReadOnlyResource[Row]):
     def get_queryset(self) -> QuerySet[Row]:
         """Locks the row for a PATCH, so that the change is applied to its current values.
 
-        Joins are removed: after the wait for the lock, the joined rows would be stale.
+        That query has no joins, because joined rows could be stale after the wait for the lock.
         """
         rows = super().get_queryset()
         if self.action != "partial_update":

@@ -36,7 +36,7 @@ class AutoSchema(StandardizedAutoSchema):
         described = [*super().get_override_parameters()]
         if isinstance(self.view, LastEventId) and self.method == "GET":
             described += [
-                header(ID, _("The last event id of the event log when these rows were read."), OpenApiTypes.INT),
+                header(ID, _("The cursor: the id of the last event when these rows were read."), OpenApiTypes.INT),
                 header(EPOCH, _("The epoch of the event log that this cursor belongs to."), OpenApiTypes.STR),
             ]
         return described

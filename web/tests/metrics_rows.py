@@ -1,4 +1,4 @@
-"""Rows of `system_metrics` for tests: what other processes counted."""
+"""Makes rows of the table `system_metrics` for tests, as other processes would write them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ def make_minute(at: datetime, counts: Mapping[str, float] = {}, gauges: Mapping[
 
 
 def lags(**milliseconds: int) -> dict[str, float]:
-    """The bucket counts of a lag histogram: `ms_5=38` means that 38 events took at most 5 ms."""
+    """The bucket counts of a lag histogram.
+
+    `ms_5=38` adds 38 events to the bucket up to 5 ms; each bucket also counts those of the buckets below. `more` adds
+    events that took longer than 5 s.
+    """
     bounds, found, total = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000), dict[str, float](), 0
     for bound in bounds:
         total += milliseconds.get(f"ms_{bound}", 0)
@@ -25,7 +29,7 @@ def lags(**milliseconds: int) -> dict[str, float]:
     return found | {"luckygas_hub_lag_seconds_bucket +Inf": total + milliseconds.get("more", 0)}
 
 
-def nothing_unwritten() -> None:
+def reset_counts() -> None:
     """Writes this process's counts and deletes the rows, so that a test starts at zero."""
     write(every=0)
     SystemMetric.objects.all().delete()

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Undone(Exception):
-    pass
+    """Rolls a transaction back."""
 
 
 @pytest.fixture
@@ -20,47 +20,51 @@ def calls() -> list[tuple[int, ...]]:
 
 
 @pytest.fixture
-def ask(calls: list[tuple[int, ...]]) -> Callable[[int], None]:
+def register(calls: list[tuple[int, ...]]) -> Callable[[int], None]:
+    """Registers a call with a number. The call that runs appends all its numbers to `calls`."""
+
     def work(*numbers: int) -> None:
         calls.append(numbers)
 
     return lambda number: once_after_commit(work, number)
 
 
-def undo(ask: Callable[[int], None], number: int) -> None:
+def register_and_roll_back(register: Callable[[int], None], number: int) -> None:
     with pytest.raises(Undone), transaction.atomic():
-        ask(number)
+        register(number)
         raise Undone
 
 
-def test_two_calls_run_once_after_the_commit(ask: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
+def test_two_calls_run_once_after_the_commit(register: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
     for _ in range(2):
         with transaction.atomic():
-            ask(1)
+            register(1)
             with transaction.atomic():
-                ask(2)
+                register(2)
             assert calls in ([], [(1, 2)])
     assert calls == [(1, 2), (1, 2)]
 
 
-def test_rolled_back_call_does_not_run(ask: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
-    undo(ask, 1)
+def test_rolled_back_call_does_not_run(register: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
+    register_and_roll_back(register, 1)
     with transaction.atomic():
-        undo(ask, 2)
-        ask(3)
+        register_and_roll_back(register, 2)
+        register(3)
     assert calls == [(3,)]
 
 
-def test_call_outside_a_rolled_back_savepoint_runs(ask: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
+def test_call_outside_a_rolled_back_savepoint_runs(
+    register: Callable[[int], None], calls: list[tuple[int, ...]]
+) -> None:
     with transaction.atomic():
-        ask(1)
-        undo(ask, 2)
+        register(1)
+        register_and_roll_back(register, 2)
     assert [numbers[0] for numbers in calls] == [1]
 
 
-def test_call_outside_a_transaction_runs_at_once(ask: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
-    ask(1)
-    ask(2)
+def test_call_outside_a_transaction_runs_at_once(register: Callable[[int], None], calls: list[tuple[int, ...]]) -> None:
+    register(1)
+    register(2)
     assert calls == [(1,), (2,)]
 
 

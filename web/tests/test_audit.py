@@ -1,4 +1,4 @@
-"""The audit of orders, customers and products, by channel, and its cost in queries."""
+"""The audit of orders, customers and products: who changed what, through which channel, and with how many queries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orders.models import Order
 from orders.models.item import OrderLine
 from orders.models.order import VersionConflict
 from orders.states import OrderStatus
-from orders.tests.admin.browser import page
+from orders.tests.admin.browser import admin_url
 from orders.tests.api.client import make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_product
 from web.actors import Actor, Source
@@ -33,7 +33,7 @@ def rows(subject: Any) -> list[tuple[str | None, str]]:
     return [(row.history_user and row.history_user.username, row.history_change_reason) for row in found]
 
 
-def test_a_price_changed_over_the_api_names_the_owner_of_the_token() -> None:
+def test_change_over_the_api_is_attributed_to_the_owner_of_the_token() -> None:
     product, api = make_product(price=800), make_api("office")
     assert api.user is not None
     api.patch(f"products/{product.pk}/", {"price": 850})
@@ -41,7 +41,7 @@ def test_a_price_changed_over_the_api_names_the_owner_of_the_token() -> None:
     assert list(Product.audit.filter(id=product.pk).values_list("price", flat=True)) == [850, 800]
 
 
-def test_a_customer_changed_on_a_page_names_the_session_user() -> None:
+def test_change_with_a_session_is_attributed_to_its_user() -> None:
     customer, user, client = make_customer(), make_office(), Client()
     client.force_login(user)
     path = f"/api/v1/customers/{customer.pk}/"
@@ -49,7 +49,7 @@ def test_a_customer_changed_on_a_page_names_the_session_user() -> None:
     assert rows(customer)[1:] == [(user.username, "page")]
 
 
-def test_a_change_in_the_admin_names_its_user() -> None:
+def test_change_in_the_admin_is_attributed_to_its_user() -> None:
     product, user, client = make_product(price=800), make_office(is_superuser=True), Client()
     client.force_login(user)
     form = {name: getattr(product, name) for name in ("code", "name", "aliases", "cylinder_kg", "low_stock_threshold")}
@@ -57,7 +57,7 @@ def test_a_change_in_the_admin_names_its_user() -> None:
     assert rows(product)[1:] == [(user.username, "admin")]
 
 
-def test_an_order_change_without_a_request_names_its_actor() -> None:
+def test_order_change_without_a_request_is_attributed_to_its_actor() -> None:
     order, user = make_order(), make_office()
     services.change(order, {"notes": "請按兩次鈴"}, Actor(user, Source.SOCKET))
     assert rows(order)[-1] == (user.username, "socket")
@@ -72,7 +72,7 @@ def test_save_without_audited_changes_writes_no_row() -> None:
     assert (len(rows(product)), len(rows(order))) == (1, 1)
 
 
-def test_driver_and_collected_cash_are_audited() -> None:
+def test_assignment_of_a_driver_is_audited() -> None:
     order = make_order(OrderStatus.CONFIRMED)
     order.assign(make_driver(), by=make_office())
     assert len(rows(order)) == 2
@@ -85,11 +85,11 @@ def test_changed_items_are_recorded_as_text() -> None:
     )
     services.change(order, {"items": [OrderLine(product.pk, 3)]}, Actor(office))
     services.change(order, {"notes": "三樓"}, Actor(office))
-    told = list(Order.audit.filter(id=order.pk).order_by("history_id").values_list("items", flat=True))
-    assert told == [f"{product} × 2", f"{product} × 3", ""]
+    items = list(Order.audit.filter(id=order.pk).order_by("history_id").values_list("items", flat=True))
+    assert items == [f"{product} × 2", f"{product} × 3", ""]
 
 
-def test_losing_concurrent_change_writes_no_row() -> None:
+def test_change_that_fails_with_a_version_conflict_writes_no_row() -> None:
     order = make_order()
     slower = Order.objects.get(pk=order.pk)
     services.change(order, {"notes": "first"}, Actor())
@@ -105,14 +105,14 @@ def inserts(work: Any) -> int:
     return sum("_historical" in query["sql"] and query["sql"].startswith("INSERT") for query in queries)
 
 
-def test_status_move_inserts_no_audit_row_and_assignment_one() -> None:
+def test_status_change_inserts_no_audit_row_and_assignment_one() -> None:
     order, driver = make_order(), make_driver()
     assert inserts(lambda: order.transition_to(OrderStatus.CONFIRMED)) == 0
     assert inserts(lambda: order.assign(driver)) == 1
     assert inserts(lambda: order.transition_to(OrderStatus.DELIVERING)) == 0
 
 
-def test_history_page_shows_changes_with_one_more_query() -> None:
+def test_history_page_needs_the_same_queries_for_more_changes() -> None:
     user, client = make_office(is_superuser=True, first_name="陳玲"), Client(headers={"accept-language": "en"})
     client.force_login(user)
     order, drivers = make_order(), [make_driver() for _ in range(4)]
@@ -121,15 +121,15 @@ def test_history_page_shows_changes_with_one_more_query() -> None:
         {"delivery_address": "台北市大安區瑞安街1號", "scheduled_date": timezone.localdate() + timedelta(1)},
         Actor(user),
     )
-    page, counts = f"/admin/orders/order/{order.pk}/history/", []
+    history_page, counts = f"/admin/orders/order/{order.pk}/history/", []
     for driver in drivers:
         services.change(order, {"notes": driver.name}, Actor(user, Source.PAGE))
         with CaptureQueriesContext(connection) as queries:
-            shown = client.get(page).content.decode()
+            shown = client.get(history_page).content.decode()
         counts.append(len(queries))
-    assert len(set(counts[1:])) == 1  # the first reads the content types
-    for said in ("陳玲", "瑞安街1號", drivers[0].name, "delivery address", "page"):
-        assert said in shown
+    assert len(set(counts[1:])) == 1  # the first request also reads the content types
+    for text in ("陳玲", "瑞安街1號", drivers[0].name, "delivery address", "page"):
+        assert text in shown
 
 
 @pytest.mark.parametrize("model", [Customer, Product])
@@ -139,7 +139,7 @@ def test_customers_and_products_have_a_history_page(model: Any) -> None:
     row.save()
     client = Client(headers={"accept-language": "en"})
     client.force_login(make_office(is_superuser=True))
-    shown = client.get(page(str(model._meta.model_name), "history", row.pk)).content.decode()
+    shown = client.get(admin_url(str(model._meta.model_name), "history", row.pk)).content.decode()
     assert "<ins>新名字</ins>" in shown
 
 
@@ -147,11 +147,11 @@ def last(row: Any) -> tuple[str, bool, list[tuple[str, Any, Any]]]:
     """The latest history entry: user, whether it is the first, and the values before and after."""
     with translation.override("en"):
         entry = history_entries(type(row), str(row.pk))[0]
-    told = [(change.label, change.before, change.after) for change in entry.differences]
-    return entry.who, entry.is_first, told
+    values = [(change.label, change.before, change.after) for change in entry.differences]
+    return entry.who, entry.is_first, values
 
 
-def test_row_older_than_the_audit_shows_its_first_change() -> None:
+def test_first_change_of_a_row_older_than_the_audit_is_shown() -> None:
     product, order, api = make_product(price=800), make_order(), make_api("office")
     Product.audit.all().delete()
     Order.audit.all().delete()
@@ -162,7 +162,7 @@ def test_row_older_than_the_audit_shows_its_first_change() -> None:
     assert ("items", items, f"{product} × 7") in last(order)[2]
 
 
-def test_change_that_bypassed_the_audit_is_attributed_to_nobody() -> None:
+def test_change_that_bypassed_the_audit_is_not_attributed_to_the_next_user() -> None:
     product, api = make_product(price=800, name="n"), make_api("office")
     assert api.user is not None
     Product.objects.filter(pk=product.pk).unannounced().update(price=950)
@@ -179,11 +179,11 @@ def test_history_shows_old_dates_times_and_references() -> None:
     day, order.scheduled_date = order.scheduled_date, order.scheduled_date + timedelta(1)
     order.driver, order.eta = second, None
     order.save()
-    told = {label: (before, after) for label, before, after in last(order)[2]}
-    assert told["driver"] == ("陳", "林")
+    values = {label: (before, after) for label, before, after in last(order)[2]}
+    assert values["driver"] == ("陳", "林")
     with translation.override("en"):
-        assert told["delivery date"] == (formats.localize(day), formats.localize(day + timedelta(1)))
-        assert told["expected at"] == (formats.localize(timezone.localtime(now)), "–")
+        assert values["delivery date"] == (formats.localize(day), formats.localize(day + timedelta(1)))
+        assert values["expected at"] == (formats.localize(timezone.localtime(now)), "–")
 
 
 def test_deletion_entry_has_no_differences() -> None:

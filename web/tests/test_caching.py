@@ -1,4 +1,4 @@
-"""Cached answers on a real Redis, with real commits: invalidated by each change, and separate by caller."""
+"""Cached answers on a real Redis, with real commits: each change invalidates them, and each role has its own."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def statistics(api: Api) -> Any:
 
 
 def product_number(api: Api) -> int:
-    """The product's name as a number (set by `make` and `write`)."""
+    """The number that the statistics show as the product's name (set by `make_product_1` and `write`)."""
     return int(statistics(api)["by_product"][0]["name"])
 
 
-def make() -> None:
+def make_product_1() -> None:
     make_order(OrderStatus.DELIVERED, product=make_product(name="1"))
 
 
@@ -63,8 +63,8 @@ def write(number: int) -> None:
     product.save()
 
 
-# The account with its role, and the head of the event log.
-MAX_STORED = 2
+# The queries of an answer from the cache: the account with its role, and the head of the event log.
+CACHED_QUERIES = 2
 
 
 def queries(work: Any) -> int:
@@ -75,24 +75,24 @@ def queries(work: Any) -> int:
 
 @pytest.mark.django_db(transaction=True)
 def test_second_request_is_answered_from_the_cache_without_queries(office: Api) -> None:
-    make()
+    make_product_1()
     first, whole = statistics(office), queries(lambda: statistics(make_api("office")))
-    assert (statistics(office), queries(lambda: statistics(office))) == (first, MAX_STORED)
-    assert whole > MAX_STORED
+    assert (statistics(office), queries(lambda: statistics(office))) == (first, CACHED_QUERIES)
+    assert whole > CACHED_QUERIES
 
 
 @pytest.mark.django_db(transaction=True)
 def test_change_invalidates_the_cached_answer_at_once(office: Api) -> None:
     order = make_order(OrderStatus.ASSIGNED, driver=make_driver(name="舊"), product=make_product(name="舊桶"))
 
-    def renamed(row: Driver | Product, name: str) -> Any:
+    def rename(row: Driver | Product, name: str) -> Any:
         row.name = name
         row.save()
         return statistics(office)
 
     answers = [
         statistics(office), statistics(office),
-        renamed(Driver.objects.get(), "新"), renamed(Product.objects.get(), "新桶"),
+        rename(Driver.objects.get(), "新"), rename(Product.objects.get(), "新桶"),
     ]  # fmt: skip
     assert [answer["by_driver"][0]["name"] for answer in answers] == ["舊", "舊", "新", "新"]
     assert [answer["by_product"][0]["name"] for answer in answers] == ["舊桶", "舊桶", "舊桶", "新桶"]
@@ -103,8 +103,8 @@ def test_change_invalidates_the_cached_answer_at_once(office: Api) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_cached_answers_are_separate_by_role_and_parameters(office: Api) -> None:
-    make()
+def test_cached_answer_is_only_used_for_the_same_role_and_parameters(office: Api) -> None:
+    make_product_1()
     statistics(office)
     assert make_api("customer").get("orders/statistics/", **PERIOD).status_code == 403
     other = {"from": str(TODAY - timedelta(days=9)), "to": str(TODAY - timedelta(days=1))}
@@ -113,10 +113,10 @@ def test_cached_answers_are_separate_by_role_and_parameters(office: Api) -> None
 
 @pytest.mark.django_db(transaction=True)
 def test_cached_answer_has_the_current_event_id_header(office: Api) -> None:
-    make()
+    make_product_1()
     first = office.get("orders/statistics/")
     make_customer()  # does not change the statistics
-    log.number()
+    log.assign_event_ids()
     last = office.get("orders/statistics/")
     assert first.json() == last.json()
     assert int(last["Last-Event-Id"]) == log.head().seq > int(first["Last-Event-Id"])
@@ -124,18 +124,18 @@ def test_cached_answer_has_the_current_event_id_header(office: Api) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_slow_reader_does_not_overwrite_a_newer_answer(office: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    make()
+    make_product_1()
     read, go_on = threading.Event(), threading.Event()
     shared = caching.shared_cache()
     assert shared is not None
-    keep = type(shared).set
+    original_set = type(shared).set
 
-    def late(*args: Any, **kwargs: Any) -> None:
+    def set_late(*args: Any, **kwargs: Any) -> None:
         read.set()
         assert go_on.wait(10)
-        keep(*args, **kwargs)
+        original_set(*args, **kwargs)
 
-    monkeypatch.setattr(type(shared), "set", late)
+    monkeypatch.setattr(type(shared), "set", set_late)
     reader = in_thread(lambda: statistics(office))
     assert read.wait(10)
     monkeypatch.undo()
@@ -147,7 +147,7 @@ def test_slow_reader_does_not_overwrite_a_newer_answer(office: Api, monkeypatch:
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_readers_never_get_a_stale_answer() -> None:
-    make()
+    make_product_1()
     user, committed, stop, seen = make_office(), [0], threading.Event(), list[int]()
 
     def change() -> None:
@@ -155,23 +155,23 @@ def test_concurrent_readers_never_get_a_stale_answer() -> None:
             write(count)
             committed[0] = count
 
-    def look() -> None:
+    def read() -> None:
         api = Api(user)
         while not stop.is_set():
-            least = committed[0]
+            latest = committed[0]
             number = product_number(api)
             seen.append(number)
-            assert number >= least
+            assert number >= latest
 
-    others = [in_thread(look) for _ in range(3)]
+    readers = [in_thread(read) for _ in range(3)]
     writers = [in_thread(change)]
     try:
         for writer in writers:
             writer.join()
     finally:
         stop.set()
-    for other in others:
-        other.join()
+    for reader in readers:
+        reader.join()
     assert (product_number(Api(user)), len(seen) > 20) == (40, True)
 
 
@@ -191,16 +191,16 @@ with transaction.atomic():
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.long
-def test_process_killed_after_commit_leaves_answers_stale_for_a_minute_at_most(office: Api) -> None:
-    make()
+def test_answers_expire_within_a_minute_after_a_kill_at_the_commit(office: Api) -> None:
+    make_product_1()
     assert product_number(office) == 1
     child = subprocess.run([sys.executable, "-c", KILLED], cwd=ROOT, env=child_environment(), check=False, timeout=30)
     assert child.returncode == -signal.SIGKILL
     redis = Client.from_url(settings.REDIS_URL)
-    kept = list(redis.scan_iter("*answer:statistics:*"))
-    assert kept
-    assert all(0 < redis.ttl(key) <= 60 for key in kept)
-    redis.delete(*kept)
+    keys = list(redis.scan_iter("*answer:statistics:*"))
+    assert keys
+    assert all(0 < redis.ttl(key) <= 60 for key in keys)
+    redis.delete(*keys)
     assert product_number(office) == 6
 
 
@@ -209,21 +209,21 @@ def child_environment() -> dict[str, str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_rolled_back_change_keeps_the_cached_answer(office: Api) -> None:
-    make()
+def test_rolled_back_change_does_not_invalidate_the_cached_answer(office: Api) -> None:
+    make_product_1()
     statistics(office)
     with transaction.atomic():
         write(2)
         transaction.set_rollback(True)
-    assert queries(lambda: statistics(office)) == MAX_STORED
+    assert queries(lambda: statistics(office)) == CACHED_QUERIES
 
 
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_cached_while_the_switch_is_off(office: Api, switch_off: Callable[..., None]) -> None:
-    make()
+    make_product_1()
     statistics(office)
     switch_off(flags.CACHING)
-    assert queries(lambda: statistics(office)) > MAX_STORED
+    assert queries(lambda: statistics(office)) > CACHED_QUERIES
 
 
 @pytest.fixture
@@ -234,34 +234,36 @@ def own_redis(settings: Any) -> Iterator[Redis]:
 
 
 def seconds(work: Any) -> float:
-    begun = time.monotonic()
+    started = time.monotonic()
     work()
-    return time.monotonic() - begun
+    return time.monotonic() - started
 
 
 @pytest.mark.django_db(transaction=True)
-def test_requests_survive_a_dead_or_frozen_redis(office: Api, own_redis: Redis, rates: Callable[..., None]) -> None:
+def test_requests_are_answered_while_redis_is_dead_or_frozen(
+    office: Api, own_redis: Redis, rates: Callable[..., None]
+) -> None:
     rates(**THROTTLE_RATES)  # throttling uses Redis before the cache does
-    make()
+    make_product_1()
     assert statistics(office) == statistics(office)
     for harm, mend in ((kill, own_redis.start), (stop, lambda: own_redis.send(signal.SIGCONT))):
         usual = seconds(lambda: statistics(office))
         harm(own_redis)
-        # Far less than an ordinary client's seconds; the cache's settings have the timeout.
+        # Far less than the several seconds of an ordinary client, because the cache has a short timeout.
         assert seconds(lambda: statistics(office)) < 1 + 5 * usual
         assert sum(seconds(lambda: statistics(office)) for _ in range(5)) < 1 + 25 * usual
         number = product_number(office) + 1
         write(number)
         assert product_number(office) == number
         mend()
-        wait_for(lambda: queries(lambda: statistics(office)) <= MAX_STORED)
+        wait_for(lambda: queries(lambda: statistics(office)) <= CACHED_QUERIES)
         write(number + 1)
         assert product_number(office) == number + 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_transaction_with_many_changes_sets_one_new_version(office: Api) -> None:
-    make()
+    make_product_1()
     statistics(office)
     sets = int(Client.from_url(settings.REDIS_URL).info("commandstats")["cmdstat_set"]["calls"])
     with transaction.atomic():
@@ -279,7 +281,7 @@ def stop(redis: Redis) -> None:
     redis.send(signal.SIGSTOP)
 
 
-# The cache on a real Redis: a failure is a miss.
+# The tests below call Django's cache directly. A failure of Redis is a miss.
 
 
 @pytest.fixture
@@ -289,7 +291,7 @@ def redis(settings: Any) -> Iterator[Redis]:
         yield server
 
 
-def test_increment_keeps_the_expiry_of_a_key(redis: Redis) -> None:
+def test_increment_does_not_change_the_expiry_of_a_key(redis: Redis) -> None:
     with pytest.raises(ValueError, match="not found"):
         cache.incr("counted-in")
     cache.add("counted-in", 1, 60)
@@ -297,9 +299,9 @@ def test_increment_keeps_the_expiry_of_a_key(redis: Redis) -> None:
     assert 0 < Client.from_url(redis.url).ttl(cache.make_key("counted-in")) <= 60
 
 
-@pytest.mark.parametrize("held", [b"\xff\xfe", b"{", b""])
-def test_foreign_value_in_redis_is_a_miss(redis: Redis, held: bytes) -> None:
-    Client.from_url(redis.url).set(cache.make_key("foreign"), held)
+@pytest.mark.parametrize("value", [b"\xff\xfe", b"{", b""])
+def test_foreign_value_in_redis_is_a_miss(redis: Redis, value: bytes) -> None:
+    Client.from_url(redis.url).set(cache.make_key("foreign"), value)
     assert cache.get("foreign") is None
 
 

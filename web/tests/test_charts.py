@@ -26,11 +26,11 @@ def test_value_between_two_gaps_has_a_dot() -> None:
         drawn = charts.lines([str(number) for number in range(len(values))], [Series("a", values)])
         return drawn.count(b'class="dot ')
 
-    many = (1,) * charts.FEW
+    many = (1,) * charts.MAX_DOTS
     assert (dots(*many, 1, 1, 1), dots(*many, None, 5, None), dots(*many, None, 5)) == (0, 32, 32)
 
 
-def test_chart_shows_few_labels() -> None:
+def test_chart_of_many_values_shows_only_some_labels() -> None:
     labels = [f"09:{minute:02d}" for minute in range(60)]
     shown = texts(charts.bars(labels, [Series("a", tuple(range(60)))]))
     assert 3 <= len([text for text in shown if text in labels]) <= charts.MAX_LABELS
@@ -49,7 +49,7 @@ def test_horizontal_bars_are_ordered_top_down() -> None:
 
 
 @pytest.mark.parametrize("labels", [[], ["a"], ["a"] * 366])
-def test_chart_of_no_one_or_a_years_labels_renders(labels: list[str]) -> None:
+def test_chart_renders_with_0_1_or_366_labels(labels: list[str]) -> None:
     for draw in (charts.lines, charts.bars, charts.horizontal_bars):
         assert b"</svg>" in draw(labels, [Series("a", (0,) * len(labels)), Series("b", (None,) * len(labels))])
 
@@ -76,5 +76,5 @@ def test_pygal_import_hook_is_removed() -> None:
         (12.5, [0, 5, 10, 15]),
     ],
 )
-def test_axis_of_counts_has_whole_numbers(highest: float, expected: list[int]) -> None:
+def test_ticks_are_few_whole_numbers_from_zero(highest: float, expected: list[int]) -> None:
     assert charts.ticks(highest) == expected

@@ -8,12 +8,12 @@ from django.test import RequestFactory
 from web import throttling
 
 
-def behind(settings: Any, proxies: int) -> None:
+def set_proxies(settings: Any, proxies: int) -> None:
     settings.REST_FRAMEWORK = settings.REST_FRAMEWORK | {"NUM_PROXIES": proxies}
 
 
 @pytest.mark.parametrize(
-    ("proxies", "forwarded", "counted"),
+    ("proxies", "forwarded", "address"),
     [
         (0, "", "203.0.113.7"),
         (0, "192.0.2.1", "203.0.113.7"),
@@ -29,16 +29,16 @@ def behind(settings: Any, proxies: int) -> None:
     ],
 )
 def test_forwarded_header_is_trusted_only_from_our_proxies(
-    settings: Any, proxies: int, forwarded: str, counted: str | None
+    settings: Any, proxies: int, forwarded: str, address: str | None
 ) -> None:
-    behind(settings, proxies)
+    set_proxies(settings, proxies)
     headers = {"x-forwarded-for": forwarded} if forwarded else {}
     request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.7", headers=headers)
     scope = {
         "client": ["203.0.113.7", 50000],
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    assert throttling.address_of(request) == throttling.address_of_scope(scope) == counted
+    assert throttling.address_of(request) == throttling.address_of_scope(scope) == address
 
 
 def test_unix_socket_has_no_client_address() -> None:

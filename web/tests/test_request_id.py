@@ -7,7 +7,7 @@ from web import request_id
 
 
 @pytest.mark.parametrize("given", ["a" * 8, "a" * 64, "1f0e-AB-99"])
-def test_a_well_formed_id_is_kept(given: str) -> None:
+def test_well_formed_id_is_used(given: str) -> None:
     assert request_id.given_or_new(given) == given
 
 
@@ -15,9 +15,9 @@ def test_a_well_formed_id_is_kept(given: str) -> None:
     "given", ["", "a" * 7, "a" * 65, "abcdefgh\n", 'abcdefgh"', "abcd efgh", "一二三四五六七八", "abcdefgh_"]
 )
 def test_malformed_id_is_replaced(given: str) -> None:
-    made = request_id.given_or_new(given)
-    assert made != given
-    assert request_id.WELL_FORMED.fullmatch(made)
+    new = request_id.given_or_new(given)
+    assert new != given
+    assert request_id.WELL_FORMED.fullmatch(new)
 
 
 def test_current_id_is_the_bound_one() -> None:

@@ -18,25 +18,25 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from luckygas.testing.site import ROOT
 from web import metrics, system_metrics, timings
-from web.metrics import percentile, persistent, processes
+from web.metrics import mark_persistent, percentile, processes
 from web.models import SystemMetric, WrittenCounts
-from web.system_metrics import HOUR, MINUTE, buckets, growth, lately, new_minute, write
-from web.tests.metrics_rows import make_minute, nothing_unwritten
+from web.system_metrics import HOUR, MINUTE, buckets, growth, new_minute, recent_figures, write
+from web.tests.metrics_rows import make_minute, reset_counts
 
 pytestmark = pytest.mark.django_db
 
 
 NOW = datetime(2026, 11, 23, 4, 10, 30, tzinfo=UTC)
-SEEN = persistent(Counter("luckygas_tests_seen", "Counted by these tests.", ["name", "code"]))
-TOOK = persistent(Histogram("luckygas_tests_took", "Counted by these tests.", ["name"], buckets=(1, 5)))
-ASIDE = Counter("luckygas_tests_aside", "Of Prometheus alone.")
+CALLS = mark_persistent(Counter("luckygas_tests_seen", "Counted by these tests.", ["name", "code"]))
+SECONDS = mark_persistent(Histogram("luckygas_tests_took", "Counted by these tests.", ["name"], buckets=(1, 5)))
+NOT_PERSISTENT = Counter("luckygas_tests_aside", "Not written to the table.")
 A, B = "luckygas_tests_seen_total 5 a", "luckygas_tests_seen_total 5 b"
 
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(NOW, tick=False) as travelled:
-        nothing_unwritten()
+        reset_counts()
         yield travelled
 
 
@@ -47,131 +47,131 @@ def counts() -> dict[str, float]:
 
 
 def test_each_write_adds_only_new_counts(clock: time_machine.Traveller) -> None:
-    SEEN.labels("a", "5").inc(2)
-    SEEN.labels("b", "5").inc(0)
-    ASIDE.inc()
+    CALLS.labels("a", "5").inc(2)
+    CALLS.labels("b", "5").inc(0)
+    NOT_PERSISTENT.inc()
     write(every=0)
     assert counts() == {A: 2}
-    SEEN.labels("a", "5").inc()
+    CALLS.labels("a", "5").inc()
     write(every=0)
     write(every=0)
     assert counts() == {A: 3}
     clock.shift(MINUTE)
-    SEEN.labels("b", "5").inc()
+    CALLS.labels("b", "5").inc()
     write(every=0)
     assert counts() == {B: 1}
 
 
-def test_second_write_within_a_moment_is_skipped() -> None:
-    SEEN.labels("a", "5").inc()
+def test_write_soon_after_another_is_skipped() -> None:
+    CALLS.labels("a", "5").inc()
     write()
     assert SystemMetric.objects.count() == 0
 
 
 def test_counts_of_a_failed_write_are_added_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(*args: Any, **kwargs: Any) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
         raise OperationalError
 
-    SEEN.labels("a", "5").inc()
-    with monkeypatch.context() as meanwhile, pytest.raises(OperationalError), transaction.atomic():
-        meanwhile.setattr(SystemMetric, "save", away)
+    CALLS.labels("a", "5").inc()
+    with monkeypatch.context() as patch, pytest.raises(OperationalError), transaction.atomic():
+        patch.setattr(SystemMetric, "save", fail)
         write(every=0)
     assert not SystemMetric.objects.filter(span="minute").exists()
-    SEEN.labels("a", "5").inc()
+    CALLS.labels("a", "5").inc()
     write(every=0)
     assert counts() == {A: 2}
 
 
-def test_first_write_of_a_minute_adds_gauges_and_reports_a_finished_minute(
+def test_first_write_of_a_minute_adds_gauges_and_sends_new_minute(
     monkeypatch: pytest.MonkeyPatch, clock: time_machine.Traveller
 ) -> None:
-    family, said = GaugeMetricFamily("luckygas_tests_now", "", labels=["kind"]), list[object]()
+    family, senders = GaugeMetricFamily("luckygas_tests_now", "", labels=["kind"]), list[object]()
     family.add_metric(["x"], 7)
     monkeypatch.setattr(metrics, "GAUGES", [lambda: [family]])
-    monkeypatch.setattr(new_minute, "send_robust", lambda **kwargs: said.append(kwargs["sender"]))
+    monkeypatch.setattr(new_minute, "send_robust", lambda **kwargs: senders.append(kwargs["sender"]))
     for _ in range(2):
         write(every=0)
         family.samples.clear()
     assert SystemMetric.objects.get().metrics_json["gauges"] == {"luckygas_tests_now x": 7}
-    assert said == [SystemMetric]
+    assert senders == [SystemMetric]
     clock.shift(MINUTE)
     write(every=0)
-    assert len(said) == 2
+    assert len(senders) == 2
 
 
 def test_failing_gauge_does_not_block_other_gauges_or_counts(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(metrics, "GAUGES", [lambda: 1 / 0, lambda: [GaugeMetricFamily("luckygas_tests_now", "", 7)]])
-    SEEN.labels("a", "5").inc()
+    CALLS.labels("a", "5").inc()
     write(every=0)
     assert counts() == {A: 1}
     assert SystemMetric.objects.get(span="minute").metrics_json["gauges"] == {"luckygas_tests_now": 7}
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_concurrent_write_by_another_process_counts_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    SEEN.labels("a", "5").inc(100)
+def test_counts_written_by_another_process_meanwhile_are_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    CALLS.labels("a", "5").inc(100)
     write(every=0)
-    SEEN.labels("a", "5").inc()
-    count = system_metrics.counted
+    CALLS.labels("a", "5").inc()
+    count = system_metrics.current_counts
 
-    def slowly() -> dict[str, float]:
+    def count_slowly() -> dict[str, float]:
         found = count()
         WrittenCounts.objects.update(counts=found | {A: found[A] + 1})
         return found
 
-    monkeypatch.setattr(system_metrics, "counted", slowly)
-    assert lately(HOUR).counts[A] == 101
+    monkeypatch.setattr(system_metrics, "current_counts", count_slowly)
+    assert recent_figures(HOUR).counts[A] == 101
 
 
 def test_concurrent_writes_of_one_directory_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second write reads the counters before the first one commits, and locks the row after it."""
-    SEEN.labels("a", "5").inc(100)
-    count, first = system_metrics.counted, list[None]()
+    CALLS.labels("a", "5").inc(100)
+    count, first = system_metrics.current_counts, list[None]()
 
-    def slowly() -> dict[str, float]:
+    def count_slowly() -> dict[str, float]:
         found = count()
         if not first:
             first.append(None)
             write(every=0)
         return found
 
-    monkeypatch.setattr(system_metrics, "counted", slowly)
+    monkeypatch.setattr(system_metrics, "current_counts", count_slowly)
     write(every=0)
     assert counts() == {A: 100}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_write_reads_counters_outside_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
-    count, in_transaction = system_metrics.counted, list[bool]()
+    count, in_transaction = system_metrics.current_counts, list[bool]()
 
-    def seen() -> dict[str, float]:
+    def record() -> dict[str, float]:
         in_transaction.append(connection.in_atomic_block)
         return count()
 
-    monkeypatch.setattr(system_metrics, "counted", seen)
+    monkeypatch.setattr(system_metrics, "current_counts", record)
     write(every=0)
     assert in_transaction == [False]
 
 
-def test_lately_includes_all_processes_and_own_unwritten_counts() -> None:
+def test_recent_figures_include_all_processes_and_own_unwritten_counts() -> None:
     make_minute(NOW - 3 * MINUTE, {A: 1000})
     make_minute(NOW - MINUTE, {A: 5})
     make_minute(NOW, {A: 1, B: 2})
-    SEEN.labels("a", "5").inc()
-    assert {name: lately(MINUTE).counts[name] for name in (A, B)} == {A: 7, B: 2}
-    assert (lately(MINUTE).seconds, lately(HOUR).counts[A]) == (90, 1007)
+    CALLS.labels("a", "5").inc()
+    assert {name: recent_figures(MINUTE).counts[name] for name in (A, B)} == {A: 7, B: 2}
+    assert (recent_figures(MINUTE).seconds, recent_figures(HOUR).counts[A]) == (90, 1007)
 
 
 def test_only_processes_that_wrote_recently_are_counted() -> None:
     for seconds, count in ((30, 4), (61, 2)):
         at = NOW - timedelta(seconds=seconds)
         WrittenCounts.objects.create(name=f"{seconds}", at=at, processes=count)
-    assert lately(HOUR).processes == 5
+    assert recent_figures(HOUR).processes == 5
 
 
-def test_processes_that_share_a_directory_are_counted_once(
+def test_processes_that_share_a_directory_write_one_row_of_counts(
     monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
 ) -> None:
     settings.PROMETHEUS_MULTIPROC_DIR = str(tmp_path)
@@ -182,9 +182,9 @@ def test_processes_that_share_a_directory_are_counted_once(
     assert WrittenCounts.objects.exclude(name=timings.instance()).count() == 1
 
 
-def test_the_buckets_of_a_histogram_by_its_labels() -> None:
+def test_buckets_of_a_histogram_are_read_by_its_labels() -> None:
     for seconds in (0.5, 3, 4, 99):
-        TOOK.labels("a").observe(seconds)
+        SECONDS.labels("a").observe(seconds)
     write(every=0)
     assert buckets(counts(), "luckygas_tests_took") == {"a": {1: 1, 5: 3, float("inf"): 4}}
 
@@ -204,15 +204,17 @@ def test_decreased_counter_counts_as_restarted() -> None:
         ({10: 0, float("inf"): 1}, 0.5, 10.0),
     ],
 )
-def test_percentile(found: dict[float, float], share: float, value: float | None) -> None:
+def test_percentile_is_interpolated_between_bounds(
+    found: dict[float, float], share: float, value: float | None
+) -> None:
     assert percentile(found, share) == value
 
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from web.metrics import share
-share(Path(sys.argv[1]))
+from web.metrics import use_directory
+use_directory(Path(sys.argv[1]))
 from prometheus_client import Counter
 Counter("seen", "x").inc(int(sys.argv[2]))
 print("counted", flush=True)
@@ -221,7 +223,7 @@ sys.stdin.read()
 
 
 def start(directory: Path, number: int) -> subprocess.Popen[str]:
-    """A process that has counted to `number` and keeps running."""
+    """Starts a process that adds `number` to the counter and continues to run."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(directory), str(number)],
         cwd=ROOT, env={"PROMETHEUS_MULTIPROC_DIR": str(directory)},
@@ -243,7 +245,7 @@ def total(directory: Path) -> float | None:
     return registry.get_sample_value("seen_total")
 
 
-def test_killed_process_keeps_its_counts_and_frees_its_slot(tmp_path: Path, settings: Any) -> None:
+def test_counts_of_a_killed_process_stay_and_its_slot_is_freed(tmp_path: Path, settings: Any) -> None:
     directory = tmp_path / "made" / "when-missing"
     settings.PROMETHEUS_MULTIPROC_DIR = str(directory)
     first, second = start(directory, 1), start(directory, 10)
@@ -258,7 +260,7 @@ def test_killed_process_keeps_its_counts_and_frees_its_slot(tmp_path: Path, sett
 
 
 def test_after_restore_skips_counts_from_before(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
-    """The counter files survive the restart of the servers; the restored database has no row for them."""
+    """The counter files still exist after the servers' restart; the restored database has no row for them."""
     settings.PROMETHEUS_MULTIPROC_DIR = str(tmp_path)
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     monkeypatch.setattr(metrics, "PERSISTENT", {"seen"})

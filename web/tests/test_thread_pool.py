@@ -14,8 +14,8 @@ def test_submit_returns_the_result() -> None:
 
 
 def test_pool_runs_as_many_jobs_at_once_as_threads() -> None:
-    meeting = threading.Barrier(3)
-    pool: ThreadPool[int, int] = ThreadPool(lambda _: meeting.wait(5), lambda: None, 3, "worker")
+    barrier = threading.Barrier(3)
+    pool: ThreadPool[int, int] = ThreadPool(lambda _: barrier.wait(5), lambda: None, 3, "worker")
     assert sorted(future.result(5) for future in [pool.submit(n) for n in range(3)]) == [0, 1, 2]
 
 
@@ -36,34 +36,34 @@ def test_drain_reports_whether_all_jobs_finished() -> None:
     assert pool.drain(5)
 
 
-def test_idle_thread_calls_at_rest_before_it_resolves() -> None:
-    rested: list[str] = []
+def test_idle_thread_calls_on_idle_before_it_resolves() -> None:
+    idle_threads: list[str] = []
     pool: ThreadPool[int, int] = ThreadPool(
-        lambda n: n, lambda: rested.append(threading.current_thread().name), 1, "worker"
+        lambda n: n, lambda: idle_threads.append(threading.current_thread().name), 1, "worker"
     )
     assert pool.submit(1).result(5) == 1
-    assert rested == ["worker-1"]
+    assert idle_threads == ["worker-1"]
 
 
-def test_threads_do_not_delay_process_exit() -> None:
+def test_threads_are_daemons() -> None:
     pool: ThreadPool[int, None] = ThreadPool(lambda _: time.sleep(5), lambda: None, 1, "worker")
     pool.submit(1)
     assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("worker-"))
 
 
 def test_waiting_job_can_be_cancelled() -> None:
-    begun: list[int] = []
+    started: list[int] = []
     go = threading.Event()
 
     def work(number: int) -> bool:
-        begun.append(number)
+        started.append(number)
         return go.wait(5)
 
     pool: ThreadPool[int, bool] = ThreadPool(work, lambda: None, 1, "worker")
     first, second, third = (pool.submit(n) for n in range(3))
-    while not begun:
+    while not started:
         time.sleep(0.01)
     assert (first.cancel(), second.cancel()) == (False, True)
     go.set()
-    assert (first.result(5), third.result(5), begun) == (True, True, [0, 2])
+    assert (first.result(5), third.result(5), started) == (True, True, [0, 2])
     assert pool.drain(5)

@@ -31,7 +31,7 @@ def order_with_notes() -> Order:
 
 
 @contextmanager
-def listening(sender: type[models.Model], receiver: Callable[..., None]) -> Iterator[None]:
+def connect_receiver(sender: type[models.Model], receiver: Callable[..., None]) -> Iterator[None]:
     post_save.connect(receiver, sender=sender)
     try:
         yield
@@ -39,7 +39,7 @@ def listening(sender: type[models.Model], receiver: Callable[..., None]) -> Iter
         post_save.disconnect(receiver, sender=sender)
 
 
-def cannot_write(**kwargs: Any) -> None:
+def fail(**kwargs: Any) -> None:
     raise ConnectionError
 
 
@@ -58,7 +58,7 @@ def new_order() -> Order:
 )  # fmt: skip
 def test_failing_receiver_rolls_back_a_new_row(make: Callable[[], models.Model]) -> None:
     row = make()
-    with listening(type(row), cannot_write), pytest.raises(ConnectionError):
+    with connect_receiver(type(row), fail), pytest.raises(ConnectionError):
         row.save()
     assert not type(row)._default_manager.exists()
 
@@ -73,13 +73,13 @@ def test_failing_receiver_rolls_back_a_change(make: Callable[[], models.Model], 
     row = make()
     before = getattr(row, column)
     setattr(row, column, "新")
-    with listening(type(row), cannot_write), pytest.raises(ConnectionError):
+    with connect_receiver(type(row), fail), pytest.raises(ConnectionError):
         row.save()
     row.refresh_from_db()
     assert getattr(row, column) == before
 
 
-def test_refresh_of_one_column_keeps_others_unsaved() -> None:
+def test_refresh_of_one_column_does_not_discard_other_unsaved_values() -> None:
     order = order_with_notes()
     order.refresh_from_db(fields=["priority"])
     order.save()
@@ -101,20 +101,20 @@ def test_refresh_of_a_foreign_key_accepts_the_field_name() -> None:
     assert (order.customer, order.unsaved()) == (theirs.customer, {})
 
 
-def test_loading_a_deferred_column_keeps_others_unsaved() -> None:
+def test_loading_a_deferred_column_does_not_discard_unsaved_values() -> None:
     order = Order.objects.defer("delivery_address").get(pk=make_order().pk)
     order.notes = "後門進"
     order.save()  # reads the address
     assert Order.objects.get().notes == "後門進"
 
 
-def test_a_deferred_column_is_tracked_once_read() -> None:
+def test_deferred_column_is_tracked_once_it_was_read() -> None:
     customer = Customer.objects.only("name").get(pk=make_customer().pk)
     read, customer.notes = customer.notes, "後門進"
     assert customer.unsaved() == {"notes": read}
 
 
-def test_columns_left_out_are_saved_by_the_next_save() -> None:
+def test_columns_not_in_update_fields_are_saved_by_the_next_save() -> None:
     order = order_with_notes()
     order.priority = "urgent"
     order.save(update_fields=["priority"])
@@ -123,17 +123,17 @@ def test_columns_left_out_are_saved_by_the_next_save() -> None:
     assert (found.notes, found.priority) == ("後門進", "urgent")
 
 
-def test_before_holds_only_the_written_columns() -> None:
+def test_before_has_only_the_written_columns() -> None:
     order = order_with_notes()
     order.status, order.priority = "confirmed", "urgent"
-    heard: list[set[str]] = []
+    columns: list[set[str]] = []
 
-    def hear(instance: Order, **kwargs: Any) -> None:
-        heard.append(set(instance.before))
+    def record(instance: Order, **kwargs: Any) -> None:
+        columns.append(set(instance.before))
 
-    with listening(Order, hear):
+    with connect_receiver(Order, record):
         order.save(update_fields=["priority"])
-    assert heard == [{"priority", "version", "updated_at"}]
+    assert columns == [{"priority", "version", "updated_at"}]
     assert Order.objects.get().status == "pending"
 
 
@@ -141,14 +141,14 @@ def test_before_holds_only_the_written_columns() -> None:
 def test_before_names_a_foreign_key_by_its_column(named: str) -> None:
     route = Route.objects.get(pk=make_route().pk)
     route.driver = make_driver()
-    heard: list[object] = []
+    values: list[object] = []
 
-    def hear(instance: Route, **kwargs: Any) -> None:
-        heard.append(instance.before)
+    def record(instance: Route, **kwargs: Any) -> None:
+        values.append(instance.before)
 
-    with listening(Route, hear):
+    with connect_receiver(Route, record):
         route.save(update_fields=[named])
-    assert (heard, route.unsaved()) == ([{"driver_id": None}], {})
+    assert (values, route.unsaved()) == ([{"driver_id": None}], {})
 
 
 Call = Callable[[Any], object]
@@ -188,17 +188,17 @@ def test_bulk_change_through_a_related_manager_is_refused(call: Callable[[Custom
     assert (order.customer_id == customer.pk, order.notes) == (False, "")
 
 
-def test_unannounced_keeps_the_filter_and_announces_nothing() -> None:
+def test_unannounced_changes_only_the_filtered_rows_and_announces_nothing() -> None:
     first, second = make_order(), make_order()
-    told = Outbox.objects.count()
+    announced = Outbox.objects.count()
     first.customer.orders.unannounced().update(notes="後門")
     assert set(Order.objects.values_list("pk", "notes")) == {(first.pk, "後門"), (second.pk, "")}
     NotificationHistory.objects.unannounced().bulk_create([NotificationHistory(customer=first.customer)])
     NotificationHistory.objects.filter(order=None).unannounced().delete()
-    assert (NotificationHistory.objects.count(), Outbox.objects.count()) == (0, told)
+    assert (NotificationHistory.objects.count(), Outbox.objects.count()) == (0, announced)
 
 
-def test_cascades_delete_or_protect() -> None:
+def test_deleting_a_customer_with_messages_is_refused_and_a_message_cascades() -> None:
     message = make_message("sent")
     with pytest.raises(ProtectedError):
         message.customer.delete()

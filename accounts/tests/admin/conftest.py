@@ -1,4 +1,4 @@
-"""Fixtures of the admin's tests: the office's browser, and its day."""
+"""Fixtures of the admin's tests: a browser of the office, and the time two days before the orders' date."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 from accounts import users
 from accounts.models import StaffRole
 from accounts.roles import Role, staff_role
-from orders.tests.admin.browser import Browser, errors, shown_messages, sign_in
+from orders.tests.admin.browser import Browser, form_errors, shown_messages, sign_in
 from orders.tests.factories import make_customer, make_driver, make_staff, make_user
 from web.refusals import Refusal
 
@@ -52,7 +52,7 @@ def role_of(user: User) -> Role | None:
     return staff_role(User.objects.get(pk=user.pk))
 
 
-def test_list_shows_roles_in_one_query(manager: Browser, django_assert_max_num_queries: Any) -> None:
+def test_list_shows_roles_without_a_query_per_row(manager: Browser, django_assert_max_num_queries: Any) -> None:
     for _ in range(3):
         make_driver()
         make_staff("clerk")
@@ -65,10 +65,10 @@ def test_list_shows_roles_in_one_query(manager: Browser, django_assert_max_num_q
 
 
 @pytest.mark.django_db(transaction=True)
-def test_new_person_gets_a_role_and_a_link_to_set_a_password() -> None:
+def test_new_account_has_a_role_and_gets_a_password_link() -> None:
     answer = add(sign_in(make_staff("manager")))
-    made = User.objects.get(username="ming")
-    assert (made.get_full_name(), made.email, made.is_staff, role_of(made)) == (
+    user = User.objects.get(username="ming")
+    assert (user.get_full_name(), user.email, user.is_staff, role_of(user)) == (
         "林小明", "ming@example.com", True, Role.CLERK,
     )  # fmt: skip
     assert (
@@ -81,7 +81,7 @@ def test_new_person_gets_a_role_and_a_link_to_set_a_password() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failed_mail_is_reported() -> None:
+def test_failed_mail_to_a_new_account_is_reported() -> None:
     with mock.patch("accounts.users.send_mail", side_effect=SMTPServerDisconnected):
         answer = add(sign_in(make_staff("manager")))
     assert ("error", "The e-mail to ming@example.com could not be sent. Please try again later.") in shown_messages(
@@ -91,8 +91,8 @@ def test_failed_mail_is_reported() -> None:
 
 
 @pytest.mark.parametrize("missing", ["username", "first_name", "email", "role"])
-def test_new_person_needs_each_of(manager: Browser, missing: str) -> None:
-    assert errors(add(manager, **{missing: ""})) == ["This field is required."]
+def test_new_account_requires_every_field(manager: Browser, missing: str) -> None:
+    assert form_errors(add(manager, **{missing: ""})) == ["This field is required."]
     assert not User.objects.filter(email="ming@example.com").exists()
 
 
@@ -106,7 +106,7 @@ def test_pages_show_neither_hash_nor_permissions(owner: Browser) -> None:
     [("owner", "owner", True), ("owner", "manager", True), ("manager", "clerk", True), ("manager", "manager", False),
      ("manager", "owner", False)],
 )  # fmt: skip
-def test_only_an_owner_makes_managers_and_owners(by: str, role: str, given: bool) -> None:
+def test_only_an_owner_creates_managers_and_owners(by: str, role: str, given: bool) -> None:
     add(sign_in(make_staff(by)), role=role)
     assert [staff_role(user) for user in User.objects.filter(username="ming")] == [Role(role)] * given
 
@@ -115,8 +115,8 @@ def test_only_an_owner_makes_managers_and_owners(by: str, role: str, given: bool
 def test_only_an_owner_changes_managers(by: str, changed: bool) -> None:
     browser, user = sign_in(make_staff(by)), make_staff("manager")
     path = reverse("admin:auth_user_link", args=[user.pk])
-    said = {"username": "mine", "first_name": "x", "email": "me@example.com", "role": "clerk", "is_active": "on"}
-    assert (browser.client.post(page(user), said).status_code == 403) is not changed
+    form_data = {"username": "mine", "first_name": "x", "email": "me@example.com", "role": "clerk", "is_active": "on"}
+    assert (browser.client.post(page(user), form_data).status_code == 403) is not changed
     assert (browser.client.post(path).status_code == 403) is not changed
     user.refresh_from_db()
     assert (user.username == "mine") is changed
@@ -138,7 +138,7 @@ def test_role_change_removes_superuser(owner: Browser) -> None:
     assert (user.is_superuser, role_of(user)) == (False, Role.MANAGER)
 
 
-def test_office_role_is_removed(owner: Browser) -> None:
+def test_owner_can_remove_an_office_role(owner: Browser) -> None:
     user = make_staff("clerk", first_name="x")
     save(owner, user, role="")
     assert (role_of(user), StaffRole.objects.filter(user=user).exists()) == (None, False)
@@ -174,8 +174,8 @@ def test_last_owner_cannot_be_deactivated(owner: Browser) -> None:
 
 def test_new_password_without_e_mail_is_shown_once(owner: Browser) -> None:
     user = make_staff("clerk", email="")
-    ((level, said),) = shown_messages(owner.post(reverse("admin:auth_user_link", args=[user.pk]), {}))
-    password = re.findall("“(.+?)”", said)[1]
+    ((level, text),) = shown_messages(owner.post(reverse("admin:auth_user_link", args=[user.pk]), {}))
+    password = re.findall("“(.+?)”", text)[1]
     user.refresh_from_db()
     assert (level, user.check_password(password)) == ("warning", True)
 
@@ -186,7 +186,7 @@ def test_pages_link_to_drivers_and_customers(manager: Browser) -> None:
     assert reverse("admin:dispatch_driver_change", args=[driver.pk]) in manager.get(page(driver.user))
 
 
-def test_no_account_is_deleted(admin_client: Client) -> None:
+def test_account_cannot_be_deleted(admin_client: Client) -> None:
     path = reverse("admin:auth_user_delete", args=[make_user().pk])
     assert admin_client.post(path, {"post": "yes"}).status_code == 403
 
@@ -197,26 +197,28 @@ def test_admin_shows_no_tokens_and_no_groups(admin_client: Client) -> None:
     assert "auth/group" not in shown
 
 
-def press(office: Browser) -> list[tuple[str, str]]:
+def request_password_link(office: Browser) -> list[tuple[str, str]]:
     driver = make_driver(user=make_user(username="chen", email="chen@example.com"))
     return shown_messages(office.post(reverse("admin:dispatch_driver_password", args=[driver.pk]), {}))
 
 
-def test_sent_link_is_reported(office: Browser) -> None:
-    said = "The account is “chen”. The link to set its password was sent to chen@example.com."
-    assert press(office) == [("success", said)]
+def test_sent_password_link_is_reported(office: Browser) -> None:
+    text = "The account is “chen”. The link to set its password was sent to chen@example.com."
+    assert request_password_link(office) == [("success", text)]
 
 
 @pytest.mark.parametrize("error", [ConnectionRefusedError, TimeoutError, SMTPServerDisconnected])
-def test_failed_link_is_reported_and_logged(
+def test_failed_password_link_is_reported_and_logged(
     office: Browser, error: type[OSError], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR), mock.patch("accounts.users.send_mail", side_effect=error):
-        assert press(office) == [("error", "The e-mail to chen@example.com could not be sent. Please try again later.")]
+        assert request_password_link(office) == [
+            ("error", "The e-mail to chen@example.com could not be sent. Please try again later.")
+        ]
     assert "Could not mail the link to set a password" in caplog.text
     assert "chen@example.com" not in caplog.text
 
 
 def test_link_mail_is_in_the_language_of_the_request(office: Browser) -> None:
-    press(office)
+    request_password_link(office)
     assert "You have an account “chen”" in str(mail.outbox[0].body)

@@ -15,8 +15,10 @@ from orders.tests.factories import PASSWORD, make_driver, make_product, make_sta
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize(("rights", "served"), [({}, 403), ({"POST": []}, 200), ({"GET": []}, 403)])
-def test_view_without_a_right_is_refused_to_everybody(rights: dict[str, list[str]], served: int) -> None:
+@pytest.mark.parametrize(("rights", "expected"), [({}, 403), ({"POST": []}, 200), ({"GET": []}, 403)])
+def test_view_without_rights_for_the_method_is_refused_to_everybody(
+    rights: dict[str, list[str]], expected: int
+) -> None:
     class Call(APIView):
         def post(self, request: Request) -> Response:
             return Response()
@@ -24,7 +26,7 @@ def test_view_without_a_right_is_refused_to_everybody(rights: dict[str, list[str
     Call.rights = rights  # type: ignore[attr-defined]
     request = APIRequestFactory().post("/")
     force_authenticate(request, make_staff("owner"))
-    assert Call.as_view()(request).status_code == served
+    assert Call.as_view()(request).status_code == expected
 
 
 @pytest.mark.parametrize("method", ["put", "delete"])
@@ -35,16 +37,16 @@ def test_unknown_method_is_405_for_every_role(method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "said"),
+    ("language", "detail"),
     [("en", "Only a manager or the owner may do this."), ("zh-hant", "只有店長或老闆有這項權限。")],
 )
-def test_a_refusal_says_who_may(language: str, said: str) -> None:
+def test_refusal_names_the_roles_that_may(language: str, detail: str) -> None:
     api, product = Api(make_staff("clerk")), make_product(price=800)
     answer = api.client.patch(
         f"/api/v1/products/{product.pk}/", {"price": 1}, format="json", headers={"accept-language": language}
     )
     assert (answer.status_code, answer.json()["errors"][0]) == (
-        403, {"code": "forbidden", "detail": said, "attr": None},
+        403, {"code": "forbidden", "detail": detail, "attr": None},
     )  # fmt: skip
     product.refresh_from_db()
     assert product.price == 800
@@ -65,9 +67,9 @@ def test_user_who_lost_the_role_gets_no_new_token() -> None:
     assert codes(Api().post("auth/token/refresh/", {"refresh": str(refresh)})) == [("no_role", None)]
 
 
-def test_staff_role_needs_no_query_of_its_own() -> None:
+def test_staff_role_needs_no_separate_query() -> None:
     api = Api(make_staff("clerk"))
-    api.get("routes/")  # creates the log's one row
+    api.get("routes/")  # creates the only row of the event log's head
     with CaptureQueriesContext(connection) as queries:
         assert api.get("routes/").status_code == 200
     # Four queries: the account with its role, the count, the rows, and the head of the event log.

@@ -1,4 +1,4 @@
-"""Throttling by role and scope, in the shared cache and in the process. Tests have no limits unless they set some."""
+"""Throttling by role and scope, in the shared cache and in the process. Tests without `rates` have no limits."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def statuses(count: int, call: Callable[[], Any]) -> list[int]:
 @pytest.mark.parametrize("role", ["office", "driver", "customer"])
 def test_each_role_has_a_rate_of_its_own(rates: Rates, role: str) -> None:
     rates(office="5/h", driver="4/h", customer="3/h")
-    most = {"office": 5, "driver": 4, "customer": 3}[role]
+    limit = {"office": 5, "driver": 4, "customer": 3}[role]
     api = make_api(role)
-    assert statuses(most + 1, lambda: api.get("orders/")) == [200] * most + [429]
+    assert statuses(limit + 1, lambda: api.get("orders/")) == [200] * limit + [429]
 
 
 def test_users_are_counted_separately(rates: Rates) -> None:
@@ -46,7 +46,7 @@ def test_throttled_response_has_retry_after(rates: Rates) -> None:
     assert answer["Retry-After"] in answer.json()["errors"][0]["detail"]
 
 
-def test_next_window_starts_at_zero(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_count_starts_again_in_the_next_period(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
     rates(office="1/min")
     api, now = make_api("office"), 1_800_000_000.0 - 1_800_000_000 % 60
     answers = []
@@ -59,8 +59,8 @@ def test_next_window_starts_at_zero(rates: Rates, monkeypatch: pytest.MonkeyPatc
 
 def test_sign_in_is_throttled_by_address(rates: Rates) -> None:
     rates(sign_in="2/h")
-    said = {"username": "ling", "password": "wrong"}
-    assert statuses(3, lambda: Api().post("auth/token/", said)) == [401, 401, 429]
+    form_data = {"username": "ling", "password": "wrong"}
+    assert statuses(3, lambda: Api().post("auth/token/", form_data)) == [401, 401, 429]
 
 
 def test_customers_orders_are_throttled_but_not_reads(rates: Rates) -> None:
@@ -71,20 +71,20 @@ def test_customers_orders_are_throttled_but_not_reads(rates: Rates) -> None:
     assert api.get("orders/").status_code == 200
 
 
-def test_office_orders_have_their_own_rate(rates: Rates) -> None:
+def test_rate_of_customers_orders_does_not_apply_to_the_office(rates: Rates) -> None:
     rates(order="1/h")
     api = make_api("office")
     assert statuses(3, lambda: api.post("orders/", {})) == [400, 400, 400]
 
 
-def test_event_log_reads_are_counted_separately(rates: Rates) -> None:
+def test_polling_events_has_its_own_rate(rates: Rates) -> None:
     rates(customer="1/h", events="3/h")
     api = make_api("customer")
     assert statuses(4, lambda: api.get("events/")) == [200, 200, 200, 429]
     assert api.get("orders/").status_code == 200
 
 
-def test_schema_is_throttled_by_address(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schema_is_throttled(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
     rates(schema="1/h")
     monkeypatch.setattr("drf_spectacular.generators.SchemaGenerator.get_schema", lambda *_, **__: {})
     assert statuses(2, lambda: Api().get("schema/")) == [200, 429]
@@ -96,28 +96,28 @@ def test_empty_rate_is_no_limit(rates: Rates) -> None:
     assert statuses(20, lambda: api.get("products/")) == [200] * 20
 
 
-def test_nothing_is_counted_while_the_switch_is_off(rates: Rates, switch_off: Callable[..., None]) -> None:
+def test_nothing_is_throttled_while_the_switch_is_off(rates: Rates, switch_off: Callable[..., None]) -> None:
     rates(office="1/h")
     switch_off(flags.THROTTLING)
     api = make_api("office")
     assert statuses(3, lambda: api.get("products/")) == [200, 200, 200]
 
 
-class Forgetful:
-    """A cache that fails silently, or none at all (Django's dummy)."""
+class BrokenCache:
+    """A cache without values. `added`: what `add` returns: True as Django's dummy cache, False as a failing cache."""
 
     def incr(self, *_: object) -> int:
         raise ValueError
 
     def add(self, *_: object) -> bool:
-        return self.taken
+        return self.added
 
-    def __init__(self, taken: bool) -> None:
-        self.taken = taken
+    def __init__(self, added: bool) -> None:
+        self.added = added
 
 
-@pytest.mark.parametrize("shared", [Forgetful(True), Forgetful(False)])
-def test_without_the_shared_cache_the_process_counts(
+@pytest.mark.parametrize("shared", [BrokenCache(True), BrokenCache(False)])
+def test_process_counts_requests_without_the_shared_cache(
     rates: Rates, monkeypatch: pytest.MonkeyPatch, shared: object
 ) -> None:
     rates(office="2/h")
@@ -127,22 +127,22 @@ def test_without_the_shared_cache_the_process_counts(
 
 
 def test_counts_of_other_processes_are_included(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Stops the clock, so that a slow machine stays in one window.
+    # Stops the clock of the cache, so that a slow machine stays in one period.
     monkeypatch.setattr(caching, "monotonic", lambda: math.inf)
     rates(office="3/h")
     assert [throttling.wait_for("office", 7) for _ in range(3)] == [None] * 3
-    throttling.process_cache.clear()  # another process has an empty one
+    throttling.process_cache.clear()  # as in another process, whose own cache is empty
     assert throttling.wait_for("office", 7) is not None
 
 
-def test_process_counts_in_its_own_cache() -> None:
+def test_process_cache_is_not_the_shared_cache() -> None:
     assert throttling.process_cache is not caches["default"]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("role", "path", "burst"), [("office", "products/", 400), ("driver", "drivers/", 200)])
-def test_usual_bursts_are_within_the_rates(rates: Rates, settings: Any, role: str, path: str, burst: int) -> None:
-    """Fifty moved cards with the reads after each, and the reports of an offline day of twenty stops."""
+def test_usual_bursts_are_not_throttled(rates: Rates, settings: Any, role: str, path: str, burst: int) -> None:
+    """Office: fifty moved cards and the requests after each. Driver: reports of twenty stops after an offline day."""
     from luckygas.libraries import THROTTLE_RATES
 
     rates(**THROTTLE_RATES)

@@ -17,7 +17,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from accounts.api.tokens import Authentication, Refresh, signed_out
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_staff, make_user
-from orders.tests.threads import at_once
+from orders.tests.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +32,7 @@ def claims(access: str) -> dict[str, Any]:
     return {name: payload[name] for name in ("role", "staff", "driver", "customer")}
 
 
-def test_token_has_the_users_roles() -> None:
+def test_access_token_has_the_users_role_and_ids() -> None:
     driver, customer = make_driver(), make_customer(user=make_user())
     expected = {
         make_staff("clerk"): {"role": "office", "staff": "clerk", "driver": None, "customer": None},
@@ -40,11 +40,11 @@ def test_token_has_the_users_roles() -> None:
         driver.user: {"role": "driver", "staff": None, "driver": driver.pk, "customer": None},
         customer.user: {"role": "customer", "staff": None, "driver": None, "customer": customer.pk},
     }
-    for user, said in expected.items():
-        assert claims(sign_in(user).json()["access"]) == said
+    for user, expected_claims in expected.items():
+        assert claims(sign_in(user).json()["access"]) == expected_claims
 
 
-def test_an_access_token_lasts_fifteen_minutes() -> None:
+def test_access_token_expires_after_fifteen_minutes() -> None:
     api = make_api("office")
     with time_machine.travel(timezone.now() + timedelta(minutes=14), tick=False):
         assert api.get("orders/").status_code == 200
@@ -55,24 +55,24 @@ def test_an_access_token_lasts_fifteen_minutes() -> None:
 
 
 @pytest.mark.parametrize("token", ["x", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "", "x y"])
-def test_a_wrong_token_is_401(token: str) -> None:
+def test_malformed_token_is_401(token: str) -> None:
     answer = by_token(token).get("orders/")
     assert (answer.status_code, len(codes(answer))) == (401, 1)
 
 
-def test_a_wrong_password_is_401() -> None:
+def test_wrong_password_is_401() -> None:
     answer = sign_in(make_office(), "wrong")
     assert (answer.status_code, codes(answer)) == (401, [("no_active_account", None)])
 
 
 @pytest.mark.parametrize(
-    "said", [{}, {"username": "x"}, {"username": ["x"], "password": 1}, {"username": "", "password": ""}]
+    "form_data", [{}, {"username": "x"}, {"username": ["x"], "password": 1}, {"username": "", "password": ""}]
 )
-def test_incomplete_sign_in_is_400(said: dict[str, Any]) -> None:
-    assert Api().post("auth/token/", said).status_code == 400
+def test_incomplete_sign_in_is_400(form_data: dict[str, Any]) -> None:
+    assert Api().post("auth/token/", form_data).status_code == 400
 
 
-def test_refreshing_reads_the_roles_again() -> None:
+def test_refreshed_token_has_the_current_role() -> None:
     user = make_office()
     refresh = sign_in(user).json()["refresh"]
     user.is_staff = False
@@ -92,7 +92,7 @@ def test_password_change_revokes_access_tokens() -> None:
         assert (answer.status_code, codes(answer)) == (401, [("token_not_valid", None)])
 
 
-def test_a_deactivated_user_gets_no_token() -> None:
+def test_deactivated_user_gets_no_token() -> None:
     user = make_office()
     refresh = sign_in(user).json()["refresh"]
     user.is_active = False
@@ -101,7 +101,7 @@ def test_a_deactivated_user_gets_no_token() -> None:
         assert (answer.status_code, codes(answer)) == (401, [("no_active_account", None)])
 
 
-def test_a_deactivated_user_is_refused_with_a_token_still_valid() -> None:
+def test_deactivated_user_is_refused_with_an_unexpired_token() -> None:
     api = make_api("office")
     assert api.user is not None
     api.user.is_active = False
@@ -141,52 +141,52 @@ def by_token(access: str) -> Api:
     return api
 
 
-def refreshed(refresh: str) -> Any:
+def refresh_pair(refresh: str) -> Any:
     return Api().post("auth/token/refresh/", {"refresh": refresh})
 
 
-def is_over(pair: dict[str, str]) -> bool:
+def is_revoked(pair: dict[str, str]) -> bool:
     """Whether both tokens of the pair are refused."""
     api = by_token(pair["access"])
     answers = (api.get("orders/"), api.post("orders/", {}), api.post("websocket/ticket/", {}))
-    return {answer.status_code for answer in (*answers, refreshed(pair["refresh"]))} == {401}
+    return {answer.status_code for answer in (*answers, refresh_pair(pair["refresh"]))} == {401}
 
 
 def test_logout_revokes_only_tokens_of_its_sign_in() -> None:
     user = make_office()
     first, other = sign_in(user).json(), sign_in(user).json()
-    renewed = refreshed(first["refresh"]).json()
+    renewed = refresh_pair(first["refresh"]).json()
     assert Api().post("auth/logout/", {"refresh": renewed["refresh"]}).status_code == 200
-    assert is_over(first)
-    assert is_over(renewed)
+    assert is_revoked(first)
+    assert is_revoked(renewed)
     assert by_token(other["access"]).get("orders/").status_code == 200
-    assert refreshed(other["refresh"]).status_code == 200
+    assert refresh_pair(other["refresh"]).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["auth/token/refresh/", "auth/logout/"])
 def test_reused_refresh_token_revokes_its_family(path: str) -> None:
     user = make_office()
     first, other = sign_in(user).json(), sign_in(user).json()
-    renewed = refreshed(first["refresh"]).json()
+    renewed = refresh_pair(first["refresh"]).json()
     assert by_token(renewed["access"]).get("orders/").status_code == 200
     again = Api().post(path, {"refresh": first["refresh"]})
     assert (again.status_code, codes(again)) == (401, [("token_not_valid", None)])
-    assert is_over(renewed)
+    assert is_revoked(renewed)
     assert by_token(other["access"]).get("orders/").status_code == 200
 
 
 def test_revoked_family_sends_one_signal(django_capture_on_commit_callbacks: Any) -> None:
-    told: list[str | None] = []
+    sessions: list[str | None] = []
 
-    def hear(sender: Any, session: str | None, **kwargs: Any) -> None:
-        told.append(session)
+    def receive(sender: Any, session: str | None, **kwargs: Any) -> None:
+        sessions.append(session)
 
-    signed_out.connect(hear)
+    signed_out.connect(receive)
     refresh = sign_in(make_office()).json()["refresh"]
     for _ in range(4):
-        refreshed(refresh)
-    signed_out.disconnect(hear)
-    assert told == [jwt.decode(refresh, options={"verify_signature": False})["session"]]
+        refresh_pair(refresh)
+    signed_out.disconnect(receive)
+    assert sessions == [jwt.decode(refresh, options={"verify_signature": False})["session"]]
 
 
 def test_user_and_revocation_are_loaded_in_one_query(django_assert_num_queries: Any) -> None:
@@ -199,20 +199,20 @@ def test_user_and_revocation_are_loaded_in_one_query(django_assert_num_queries: 
 @pytest.mark.django_db(transaction=True)
 def test_one_of_four_concurrent_uses_of_a_refresh_token_succeeds() -> None:
     refresh = sign_in(make_office()).json()["refresh"]
-    answers = at_once(refreshed, [refresh] * 4)
+    answers = run_concurrently(refresh_pair, [refresh] * 4)
     assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failed_refresh_does_not_use_the_token_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refresh_token_works_again_after_a_failed_refresh(monkeypatch: pytest.MonkeyPatch) -> None:
     refresh = sign_in(make_office()).json()["refresh"]
     with monkeypatch.context() as broken:
         broken.setattr(Refresh, "outstand", lambda self: 1 / 0)
-        assert refreshed(refresh).status_code == 500
-    assert refreshed(refresh).status_code == 200
+        assert refresh_pair(refresh).status_code == 500
+    assert refresh_pair(refresh).status_code == 200
 
 
-# Guessing secrets: after too many wrong ones the address has to wait, and nothing is looked up.
+# Guessed secrets: after too many wrong ones an address gets 429 without a lookup.
 
 
 MONITOR = "the-monitors-own-token"
@@ -223,12 +223,12 @@ def bearer(token: str, path: str = "/api/v1/orders/") -> Any:
 
 
 @pytest.fixture
-def two_an_hour(rates: Any) -> None:
+def two_wrong_secrets_per_hour(rates: Any) -> None:
     rates(wrong_secret="2/h")
 
 
-@pytest.mark.usefixtures("two_an_hour")
-def test_forged_tokens_are_counted(django_assert_num_queries: Any) -> None:
+@pytest.mark.usefixtures("two_wrong_secrets_per_hour")
+def test_address_with_forged_tokens_is_throttled(django_assert_num_queries: Any) -> None:
     assert [bearer(f"forged{n}").status_code for n in range(2)] == [401, 401]
     answer = bearer("forged")
     assert codes(answer) == [("throttled", None)]
@@ -237,28 +237,28 @@ def test_forged_tokens_are_counted(django_assert_num_queries: Any) -> None:
     assert Api(make_office()).get("orders/").status_code == 200
 
 
-@pytest.mark.usefixtures("two_an_hour")
-def test_wrong_refresh_tokens_are_counted() -> None:
-    said = [Api().post("auth/token/refresh/", {"refresh": f"forged{n}"}).status_code for n in range(3)]
-    assert said == [401, 401, 429]
+@pytest.mark.usefixtures("two_wrong_secrets_per_hour")
+def test_address_with_wrong_refresh_tokens_is_throttled() -> None:
+    statuses = [Api().post("auth/token/refresh/", {"refresh": f"forged{n}"}).status_code for n in range(3)]
+    assert statuses == [401, 401, 429]
     assert Api().post("auth/logout/", {"refresh": "forged"}).status_code == 429
 
 
-@pytest.mark.usefixtures("two_an_hour")
-def test_wrong_monitoring_tokens_are_counted(settings: Any) -> None:
+@pytest.mark.usefixtures("two_wrong_secrets_per_hour")
+def test_address_with_wrong_monitoring_tokens_is_throttled(settings: Any) -> None:
     settings.MONITORING_TOKEN = MONITOR
     assert [bearer(f"wrong{n}", "/health/database").status_code for n in range(3)] == [401, 401, 429]
     assert bearer(MONITOR, "/health/database").status_code == 200
 
 
-@pytest.mark.usefixtures("two_an_hour")
-def test_wrong_links_to_set_a_password_are_counted(django_assert_num_queries: Any) -> None:
+@pytest.mark.usefixtures("two_wrong_secrets_per_hour")
+def test_address_with_wrong_password_links_is_throttled(django_assert_num_queries: Any) -> None:
     user, client = make_user(), Client(headers={"Accept-Language": "en"})
     uid = urlsafe_base64_encode(force_bytes(user.pk))
-    right = f"/accounts/password/set/{uid}/{default_token_generator.make_token(user)}/"
-    assert client.get(right).status_code == 302
-    tried = [client.get(f"/accounts/password/set/{uid}/wrong{n}/") for n in range(3)]
-    assert [answer.status_code for answer in tried] == [200, 200, 429]
-    assert "Too many requests." in tried[2].content.decode()
+    valid_link = f"/accounts/password/set/{uid}/{default_token_generator.make_token(user)}/"
+    assert client.get(valid_link).status_code == 302
+    answers = [client.get(f"/accounts/password/set/{uid}/wrong{n}/") for n in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert "Too many requests." in answers[2].content.decode()
     with django_assert_num_queries(0):
-        assert Client().get(right)["Retry-After"]
+        assert Client().get(valid_link)["Retry-After"]

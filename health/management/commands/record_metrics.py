@@ -11,10 +11,10 @@ from health import history
 
 
 class Command(BaseCommand):
-    """For a timer on one or several servers. Idempotent: a second run within the hour changes nothing."""
+    """For a timer (cron) on one or several servers. Idempotent: a second run within the hour changes nothing."""
 
     help = _("Takes the hourly snapshot of the figures. Does nothing if this hour has one.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        taken = history.record()
-        self.stdout.write(_("Snapshot taken.") if taken else _("This hour already has a snapshot."))
+        snapshot = history.record()
+        self.stdout.write(_("Snapshot taken.") if snapshot else _("This hour already has a snapshot."))

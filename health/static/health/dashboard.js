@@ -2,13 +2,13 @@
 import { LuckyGasSocket } from "../realtime/client.js";
 import { find, findAll, pageData } from "../web/page.js";
 
-/** The shortest time between two requests, so that a burst of events causes one. */
-const SOONEST_MS = 1_000;
-/** The longest time between two requests. Some changes have no event: connections, a failing component. */
-const LATEST_MS = 10_000;
+/** The minimum time between two requests, so that a burst of events causes one. */
+const MIN_GAP_MS = 1_000;
+/** The maximum time between two requests. Some changes have no event: connections, a failing component. */
+const MAX_GAP_MS = 10_000;
 /** The server counts a new connection, including this page's, within this time. */
 const COUNTED_MS = 2_000;
-/** Events that change what this page shows; positions do not. */
+/** Events that change what this page shows. Positions of drivers do not change it. */
 const SHOWN = /^(order|notification|delivery)\./;
 /** Ids of the elements that explain why the page could not be loaded. */
 const REASONS = ["database-down", "failing", "unreachable"];
@@ -20,10 +20,11 @@ let isLoading = false;
 let isOutdated = false;
 
 /**
- * Changes only elements that differ: open tables stay open, and a screen reader repeats nothing.
+ * Copies the elements with `data-live` from a new version of the page. Leaves equal elements untouched: open tables stay open, and
+ * a screen reader repeats nothing.
  * @param {Document} fresh
  */
-function put(fresh) {
+function update(fresh) {
   for (const element of findAll("[data-live]")) {
     const newer = fresh.querySelector(`[data-live="${element.dataset.live}"]`);
     if (!newer) continue;
@@ -38,13 +39,13 @@ function put(fresh) {
 /** @typedef {{ answer: Response, text: string }} Page */
 
 /**
- * Null if no server answers.
+ * The response and its text; null if no server answers.
  * @param {string} url
  * @returns {Promise<Page | null>}
  */
 async function fetchText(url) {
   try {
-    const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(LATEST_MS) });
+    const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(MAX_GAP_MS) });
     return { answer, text: await answer.text() };
   } catch (error) {
     if (error instanceof TypeError || error instanceof DOMException) return null;
@@ -52,7 +53,7 @@ async function fetchText(url) {
   }
 }
 
-/** Asks the health check; the site may answer while its database is down. */
+/** Whether the health check reports the database as down. The site may answer although its database is down. */
 async function isDatabaseDown() {
   const health = await fetchText(pageData().ready);
   if (!health?.answer.headers.get("Content-Type")?.startsWith("application/json")) return false;
@@ -62,7 +63,7 @@ async function isDatabaseDown() {
 }
 
 /**
- * One of REASONS.
+ * Why the page could not be loaded: one of REASONS.
  * @param {Page | null} page
  */
 async function reasonFor(page) {
@@ -74,23 +75,23 @@ async function reasonFor(page) {
 async function load() {
   [timer, due, isLoading, isOutdated] = [undefined, Infinity, true, false];
   try {
-    await renew();
+    await refresh();
   } finally {
-    // Also after an error.
+    // After an error too, the next load is scheduled.
     [loadedAt, isLoading] = [performance.now(), false];
-    within(isOutdated ? SOONEST_MS : LATEST_MS);
+    within(isOutdated ? MIN_GAP_MS : MAX_GAP_MS);
   }
 }
 
-async function renew() {
+async function refresh() {
   const page = await fetchText(location.href);
   if (page?.answer.redirected || page?.answer.status === 403) return location.reload();
-  const isThere = page?.answer.ok ?? false;
-  if (page && isThere) put(new DOMParser().parseFromString(page.text, "text/html"));
-  const wrong = isThere ? null : await reasonFor(page);
-  for (const reason of REASONS) find(`#${reason}`).hidden = reason !== wrong;
-  // Hides the stale verdict.
-  find("#verdict").hidden = !isThere;
+  const isLoaded = page?.answer.ok ?? false;
+  if (page && isLoaded) update(new DOMParser().parseFromString(page.text, "text/html"));
+  const current = isLoaded ? null : await reasonFor(page);
+  for (const reason of REASONS) find(`#${reason}`).hidden = reason !== current;
+  // The verdict on the page is stale if the load failed.
+  find("#verdict").hidden = !isLoaded;
 }
 
 /**
@@ -107,15 +108,15 @@ function within(ms) {
   timer = setTimeout(load, ms);
 }
 
-const soon = () => within(Math.max(0, loadedAt + SOONEST_MS - performance.now()));
+const loadSoon = () => within(Math.max(0, loadedAt + MIN_GAP_MS - performance.now()));
 
 const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { user: pageData().user, remember: false });
 find("connection-status").socket = socket;
 find("notification-toasts").socket = socket;
-socket.on("*", ({ type }) => SHOWN.test(type) && soon());
+socket.on("*", ({ type }) => SHOWN.test(type) && loadSoon());
 socket
   .on("connected", () => within(COUNTED_MS))
-  .on("resync", soon)
+  .on("resync", loadSoon)
   .on("unauthenticated", () => location.reload());
-document.addEventListener("visibilitychange", soon);
-within(LATEST_MS);
+document.addEventListener("visibilitychange", loadSoon);
+within(MAX_GAP_MS);

@@ -16,24 +16,24 @@ from importing.columns import UnreadableSheet
 from importing.importer import import_orders
 from importing.report import Finding, Mode, Report
 from importing.sheet import MAX_BYTES
-from web.text import plain
+from web.text import normalize_typed
 
 
 class Command(BaseCommand):
-    help = (
-        "Imports orders from a sheet (.xlsx, .xls, .ods, CSV). "
-        "Exit code: 0 all imported or known, 1 some rows wrong, 2 file unreadable."
+    help = _(
+        "Imports orders from a sheet (.xlsx, .xls, .ods, CSV). Exit code 0: all rows were imported, now or before. "
+        "1: some rows are wrong. 2: the file cannot be read."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen and change nothing")
-        parser.add_argument("--all-or-nothing", action="store_true", help="import nothing while any row is wrong")
+        parser.add_argument("--dry-run", action="store_true", help=_("show what would be imported, and change nothing"))
+        parser.add_argument("--all-or-nothing", action="store_true", help=_("import nothing if any row is wrong"))
         parser.add_argument(
             "--encoding",
-            type=plain,
+            type=normalize_typed,
             default="",
-            help="of a CSV file: utf-8, big5, hkscs, … (found by itself when left out)",
+            help=_("encoding of a CSV file: utf-8, big5, hkscs, … (default: detected)"),
         )
 
     def handle(
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         try:
             # `disable=None` shows the progress bar only on a terminal.
             track = partial(tqdm, unit=_("rows"), leave=False, file=sys.stderr, disable=None)
-            report = import_orders(read(file), mode=mode, encoding=encoding, track=track)
+            report = import_orders(read_file(file), mode=mode, encoding=encoding, track=track)
         except UnreadableSheet as error:
             raise CommandError(f"{file}: {error}", returncode=2) from error
         self.show(report)
@@ -52,19 +52,19 @@ class Command(BaseCommand):
 
     def show(self, report: Report) -> None:
         for finding in report.found_notes():
-            self.stdout.write(line(finding))
+            self.stdout.write(finding_line(finding))
         for finding in report.found_problems():
-            self.stdout.write(self.style.ERROR(line(finding)))
+            self.stdout.write(self.style.ERROR(finding_line(finding)))
         self.stdout.write(report.summary())
 
 
-def line(finding: Finding) -> str:
+def finding_line(finding: Finding) -> str:
     place = {"row": finding.where, "column": finding.column or "–"}
     where = _("Row %(row)s, %(column)s") % place if finding.where else _("The file")
     return f"{where} “{finding.shown}”: {finding.reason}" if finding.texts else f"{where}: {finding.reason}"
 
 
-def read(file: Path) -> bytes:
+def read_file(file: Path) -> bytes:
     """Reads the file, but at most one byte more than allowed. Raises CommandError."""
     try:
         with file.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""The same formats on English pages: both languages are read in one office."""
+"""The Chinese pages' formats for English pages, because one office reads both languages."""
 
 from __future__ import annotations
 

@@ -21,22 +21,24 @@ from luckygas.demo.depot import (
     CLERK,
     MANAGER,
     OFFICE,
-    Crew,
+    DemoStaff,
+    advance_orders,
     import_sheets,
     make_drivers,
     make_products,
     make_user,
     place_customers,
-    play,
 )
 from luckygas.environment import LOOPBACK
 
 
 class Command(BaseCommand):
-    help = "Fills an empty database with demo data and prints the demo's accounts. Run again, it changes nothing."
+    help = _("Fills an empty database with demo data and prints the demo's accounts. A second run changes nothing.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--force", action="store_true", help="also where other machines can reach the site")
+        parser.add_argument(
+            "--force", action="store_true", help=_("fill the database even if other machines can reach the site")
+        )
 
     def handle(self, *args: Any, force: bool, **options: Any) -> None:
         if not force and not is_private():
@@ -44,35 +46,36 @@ class Command(BaseCommand):
                 _("The demo's passwords are public. Use SQLite and only this machine in ALLOWED_HOSTS, or add --force.")
             )
         names = {account.username for account in ACCOUNTS}
-        taken = set(User.objects.filter(username__in=names).values_list("username", flat=True))
-        if taken and taken != names:
+        existing = set(User.objects.filter(username__in=names).values_list("username", flat=True))
+        if existing and existing != names:
             raise CommandError(
-                _("These accounts already exist and do not belong to the demo: %s") % ", ".join(sorted(taken))
+                _("Only some accounts of the demo exist: %s. Please use an empty database.")
+                % ", ".join(sorted(existing))
             )
-        if taken:
+        if existing:
             self.stdout.write(_("The demo data is ready."))
         else:
             self.fill()
-        self.show_accounts()
+        self.print_accounts()
 
     def fill(self) -> None:
-        """Runs in one transaction, so that an interrupted run leaves nothing behind."""
+        """Creates the data in one transaction, so that an interrupted run leaves nothing behind."""
         today = timezone.localdate()
         with transaction.atomic():
             make_products()
             office, *_others = [make_user(account) for account in (OFFICE, MANAGER, CLERK)]
-            crew = Crew(office, make_drivers())
+            staff = DemoStaff(office, make_drivers())
             reports = import_sheets(today, partial(tqdm, leave=False, file=sys.stderr, disable=None))
             place_customers()
-            play(crew, today)
-        self.show(reports)
+            advance_orders(staff, today)
+        self.print_reports(reports)
 
-    def show(self, reports: list[Report]) -> None:
+    def print_reports(self, reports: list[Report]) -> None:
         self.stdout.write(_("Two sheets were imported. Their days were moved to today and tomorrow:"))
         for report in reports:
             self.stdout.write(f"  {report.summary()}")
 
-    def show_accounts(self) -> None:
+    def print_accounts(self) -> None:
         heading = (_("name"), _("password"), _("role"))
         for name, password, role in (heading, *((a.username, a.password, a.role.label) for a in ACCOUNTS)):
             self.stdout.write(f"  {name:<12}{password:<16}{role}")

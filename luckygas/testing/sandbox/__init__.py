@@ -1,1 +1,1 @@
-"""The SMS sandbox: a provider on loopback with three protocols, a page of telephones, and simulated faults."""
+"""The SMS sandbox: a provider on loopback with three protocols, a page with telephones, and simulated faults."""

@@ -11,7 +11,7 @@ from luckygas.testing.sandbox.faults import LONGEST_SECONDS, FaultKind, On, Sand
 from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
 from luckygas.testing.sandbox.receipts import QueuedReceipt, ReceiptPolicy
-from luckygas.testing.sandbox.telephones import Sent
+from luckygas.testing.sandbox.telephones import SandboxMessage
 from notifications.states import MessageStatus
 
 JSON = "application/json"
@@ -22,13 +22,13 @@ LONGEST_REPLY = 200
 
 def show(request: Request, operator: Operator) -> Response:
     """`GET /control`: returns the messages, the oldest first, and the fault and receipt policy."""
-    return said(
+    return json_response(
         200, messages=[as_json(sent) for sent in operator.telephones.all()], balance=operator.telephones.balance,
         fault=asdict(operator.faults.now) if operator.faults.now else None, receipts=asdict(operator.receipts.policy),
     )  # fmt: skip
 
 
-def as_json(sent: Sent) -> dict[str, Any]:
+def as_json(sent: SandboxMessage) -> dict[str, Any]:
     return {
         "number": sent.number, "provider": sent.provider, "phone": sent.phone, "text": sent.text,
         "segments": sent.segments, "state": sent.state, "receipts": sent.receipts, "at": sent.at.isoformat(),
@@ -36,84 +36,84 @@ def as_json(sent: Sent) -> dict[str, Any]:
 
 
 def change(request: Request, operator: Operator) -> Response:
-    """`POST /control`, as in docs/sms.md."""
+    """`POST /control`: applies the change that the request describes (docs/sms.md)."""
     by_form = not request.headers.get("Content-Type", "").startswith(JSON)
     try:
-        wish = request.form() if by_form else request.json()
-        apply(wish, operator)
+        wanted = request.form() if by_form else request.json()
+        apply(wanted, operator)
     except (ValueError, TypeError, OverflowError) as error:
-        return said(400, error=str(error)[:200])
+        return json_response(400, error=str(error)[:200])
     if by_form:
-        return Response(b"", 303, location="/?" + urlencode({"lang": wish.get("lang", "")}))
+        return Response(b"", 303, location="/?" + urlencode({"lang": wanted.get("lang", "")}))
     return show(request, operator)
 
 
-def apply(wish: dict[str, Any], operator: Operator) -> None:
-    """Applies a control request. Raises ValueError if it is invalid, and then changes nothing."""
-    if "message" in wish:
-        send_receipt(wish, operator)
-    elif "fault" in wish:
-        operator.faults.set(fault_of(wish))
-    elif "outcome" in wish:
-        operator.receipts.policy = policy_of(wish)
+def apply(wanted: dict[str, Any], operator: Operator) -> None:
+    """Applies the fields of a control request. Raises ValueError for wrong fields, and then changes nothing."""
+    if "message" in wanted:
+        send_receipt(wanted, operator)
+    elif "fault" in wanted:
+        operator.faults.set(parse_fault(wanted))
+    elif "outcome" in wanted:
+        operator.receipts.policy = parse_policy(wanted)
     else:
-        raise ValueError("Name a fault, an outcome, or a message.")
+        raise ValueError("Give `fault`, `outcome` or `message`.")
 
 
-def send_receipt(wish: dict[str, Any], operator: Operator) -> None:
+def send_receipt(wanted: dict[str, Any], operator: Operator) -> None:
     """Sends a receipt of one message at once."""
-    sent = operator.telephones.get(int(wish["message"]))
+    sent = operator.telephones.get(int(wanted["message"]))
     if sent is None:
-        raise ValueError("There is no such message.")
-    reply = str(wish.get("reply") or "")[:LONGEST_REPLY]
+        raise ValueError("There is no message with this number.")
+    reply = str(wanted.get("reply") or "")[:LONGEST_REPLY]
     operator.receipts.schedule(
-        QueuedReceipt(sent, MessageStatus.SENT if reply else outcome_of(wish.get("outcome")), reply)
+        QueuedReceipt(sent, MessageStatus.SENT if reply else parse_outcome(wanted.get("outcome")), reply)
     )
 
 
-def fault_of(wish: dict[str, Any]) -> SandboxFault | None:
-    if not wish["fault"]:
+def parse_fault(wanted: dict[str, Any]) -> SandboxFault | None:
+    if not wanted["fault"]:
         return None
-    times = wish.get("times") or None
+    times = wanted.get("times") or None
     return SandboxFault(
-        FaultKind(wish["fault"]),
-        times=None if times is None else whole(times),
-        code=str(wish.get("code") or "")[:8],
-        seconds=within(wish.get("seconds") or LONGEST_SECONDS),
-        on=On(wish.get("on") or On.SEND),
-        taken=wish.get("taken", True) not in (False, "false"),
+        FaultKind(wanted["fault"]),
+        times=None if times is None else parse_times(times),
+        code=str(wanted.get("code") or "")[:8],
+        seconds=parse_seconds(wanted.get("seconds") or LONGEST_SECONDS),
+        on=On(wanted.get("on") or On.SEND),
+        taken=wanted.get("taken", True) not in (False, "false"),
     )
 
 
-def policy_of(wish: dict[str, Any]) -> ReceiptPolicy:
+def parse_policy(wanted: dict[str, Any]) -> ReceiptPolicy:
     usual = ReceiptPolicy()
     return ReceiptPolicy(
-        outcome=outcome_of(wish["outcome"]) if wish["outcome"] else None,
-        delay=within(wish.get("delay", usual.delay)),
-        times=whole(wish.get("times") or 1),
-        jumbled=wish.get("jumbled", False) in (True, "true"),
+        outcome=parse_outcome(wanted["outcome"]) if wanted["outcome"] else None,
+        delay=parse_seconds(wanted.get("delay", usual.delay)),
+        times=parse_times(wanted.get("times") or 1),
+        jumbled=wanted.get("jumbled", False) in (True, "true"),
     )
 
 
-def outcome_of(text: Any) -> MessageStatus:
+def parse_outcome(text: Any) -> MessageStatus:
     if text not in OUTCOMES:
-        raise ValueError(f"An outcome is one of {', '.join(OUTCOMES)}.")
+        raise ValueError(f"`outcome` must be one of {', '.join(OUTCOMES)}.")
     return MessageStatus(text)
 
 
-def whole(text: Any) -> int:
+def parse_times(text: Any) -> int:
     if not 1 <= (number := int(text)) <= MAX_TIMES:
-        raise ValueError(f"A number of times is 1 to {MAX_TIMES}.")
+        raise ValueError(f"`times` must be from 1 to {MAX_TIMES}.")
     return number
 
 
-def within(text: Any) -> float:
+def parse_seconds(text: Any) -> float:
     if not 0 <= (seconds := float(text)) <= LONGEST_SECONDS:
-        raise ValueError(f"Seconds are 0 to {LONGEST_SECONDS:g}.")
+        raise ValueError(f"`seconds` and `delay` must be from 0 to {LONGEST_SECONDS:g}.")
     return seconds
 
 
-def said(status: int, **body: Any) -> Response:
+def json_response(status: int, **body: Any) -> Response:
     return Response(json.dumps(body, ensure_ascii=False).encode(), status, JSON)
 
 

@@ -1,4 +1,4 @@
-"""The part of EVERY8D's HTTP API 2.1.5 (2021-10) that we use. HTTP 200 even on error."""
+"""The part of EVERY8D's HTTP API 2.1.5 (2021-10) that we use. Answers HTTP 200 even on errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 from luckygas.testing.sandbox.faults import On
 from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
-from luckygas.testing.sandbox.telephones import NoCredit, NoNumber, Sent, mobile
+from luckygas.testing.sandbox.telephones import NoCredit, NoNumber, SandboxMessage, mobile
 from notifications.states import MessageStatus
 
 NAME = "every8d"
@@ -25,8 +25,10 @@ CODES = {
     MessageStatus.FAILED: "103",
     MessageStatus.EXPIRED: "107",
 }
+# The status code of a receipt with a customer's reply.
 REPLY = "999"
-FILTERED_FOR = timedelta(hours=24)
+# How long `send_once` refuses a repeated message.
+FILTER_TIME = timedelta(hours=24)
 
 
 def send(request: Request, operator: Operator) -> Response:
@@ -36,21 +38,21 @@ def send(request: Request, operator: Operator) -> Response:
     if not form.get("MSG"):
         return refusal("-1", request)
     try:
-        sent, _ = operator.take(NAME, form.get("DEST", ""), form["MSG"])
+        sent, _ = operator.accept(NAME, form.get("DEST", ""), form["MSG"])
     except NoNumber:
         return refusal("-3", request)
     except NoCredit:
-        return said(f"{operator.telephones.balance}.00,0,0,1,{uuid4()}")
-    return said(f"{operator.telephones.balance}.00,1,{sent.segments},0,{sent.id}")
+        return text_response(f"{operator.telephones.balance}.00,0,0,1,{uuid4()}")
+    return text_response(f"{operator.telephones.balance}.00,1,{sent.segments},0,{sent.id}")
 
 
 def send_once(request: Request, operator: Operator) -> Response:
-    """Refuses the same text to the same number for a day."""
-    form, since = request.form(), timezone.now() - FILTERED_FOR
+    """Like `send`, but refuses the same text to the same number for a day."""
+    form, since = request.form(), timezone.now() - FILTER_TIME
     for sent in operator.telephones.all():
-        same = sent.text == form.get("MSG") and sent.phone == number_of(form.get("DEST", ""))
-        if same and sent.provider == NAME and sent.at > since:
-            return said(f"-98,{form['DEST']}")
+        is_same = sent.text == form.get("MSG") and sent.phone == normalise(form.get("DEST", ""))
+        if is_same and sent.provider == NAME and sent.at > since:
+            return text_response(f"-98,{form['DEST']}")
     return send(request, operator)
 
 
@@ -58,25 +60,29 @@ def status(request: Request, operator: Operator) -> Response:
     form = request.form()
     if not is_known(form, operator):
         return refusal("-2", request)
-    named = [sent for sent in operator.telephones.all() if sent.provider == NAME and sent.id == form.get("BID")]
-    return said("".join(f"{line}\r\n" for line in (len(named), *map(line_of, named))))
+    found = [sent for sent in operator.telephones.all() if sent.provider == NAME and sent.id == form.get("BID")]
+    return text_response("".join(f"{line}\r\n" for line in (len(found), *map(status_line, found))))
 
 
-def line_of(sent: Sent) -> str:
-    received = moment(sent.settled_at) if sent.settled_at else ""
-    return "\t".join(["", sent.phone, moment(sent.at), f"{sent.segments}.00", CODES[sent.state], received])
+def status_line(sent: SandboxMessage) -> str:
+    received = format_time(sent.settled_at) if sent.settled_at else ""
+    return "\t".join(["", sent.phone, format_time(sent.at), f"{sent.segments}.00", CODES[sent.state], received])
 
 
 def credit(request: Request, operator: Operator) -> Response:
-    return said(f"{operator.telephones.balance}.00") if is_known(request.form(), operator) else refusal("-2", request)
+    return (
+        text_response(f"{operator.telephones.balance}.00")
+        if is_known(request.form(), operator)
+        else refusal("-2", request)
+    )
 
 
 def refusal(code: str, request: Request) -> Response:
     code = code or "-99"
-    return said(f"{code}, {ERRORS.get(code, '錯誤')}")
+    return text_response(f"{code}, {ERRORS.get(code, '錯誤')}")
 
 
-def said(text: str) -> Response:
+def text_response(text: str) -> Response:
     return Response(text.encode())
 
 
@@ -84,19 +90,20 @@ def is_known(form: dict[str, str], operator: Operator) -> bool:
     return operator.account.is_known(form.get("UID", ""), form.get("PWD", ""))
 
 
-def number_of(text: str) -> str:
+def normalise(text: str) -> str:
+    """Returns the number in E.164; empty if it is not a mobile number."""
     try:
         return mobile(text)
     except NoNumber:
         return ""
 
 
-def moment(at: datetime) -> str:
+def format_time(at: datetime) -> str:
     return f"{timezone.localtime(at):%Y/%m/%d %H:%M:%S}"
 
 
-def receipt(sent: Sent, state: MessageStatus, reply: str) -> dict[str, str]:
-    """Returns the parameters of a receipt. `reply`: the customer's answer, which EVERY8D sends as a receipt."""
+def receipt(sent: SandboxMessage, state: MessageStatus, reply: str) -> dict[str, str]:
+    """Returns the parameters of a receipt. `reply`: the customer's reply, which EVERY8D sends as a receipt."""
     return {
         "BatchID": sent.id, "RM": sent.phone, "RT": f"{timezone.localtime():%Y%m%d%H%M%S}",
         "STATUS": REPLY if reply else CODES[state], "SM": reply, "MR": "", "USERID": "",

@@ -1,4 +1,4 @@
-"""Simulated faults of the provider, for a number of requests or until changed."""
+"""Simulated faults of the provider. A fault applies to a number of requests, or until another one is set."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ import threading
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-# A client that waits longer has no timeout.
+# The longest delay of a response. A client that waits longer has no timeout.
 LONGEST_SECONDS = 60.0
 
 
 class FaultKind(StrEnum):
+    """What the provider does with a request."""
+
     SLOW = "slow"  # answers after `seconds`
-    REFUSE = "refuse"  # with the provider's `code`; the message is not accepted
-    HANG = "hang"  # never answers
-    DROP_BEFORE = "drop_before"  # closes the connection with the request unread; the message is not accepted
-    DROP_AFTER = "drop_after"  # closes it instead of answering
-    GARBAGE = "garbage"
-    HTML = "html"
-    HUGE = "huge"  # ten megabytes
-    TWICE = "twice"  # the answer, and the same again behind it
+    REFUSE = "refuse"  # answers with the error `code` and does not accept the message
+    HANG = "hang"  # closes the connection after `seconds` without an answer
+    DROP_BEFORE = "drop_before"  # closes the connection without reading the request or accepting the message
+    DROP_AFTER = "drop_after"  # reads the request, then closes the connection without an answer
+    GARBAGE = "garbage"  # answers with arbitrary bytes
+    HTML = "html"  # answers with an HTML page
+    HUGE = "huge"  # answers with ten megabytes
+    TWICE = "twice"  # sends its answer twice over the same connection
 
 
 class On(StrEnum):
-    """Which requests fail."""
+    """The requests to which a fault applies."""
 
     SEND = "send"
     ASK = "ask"  # queries of status, balance and health
@@ -31,7 +33,10 @@ class On(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SandboxFault:
-    """`times`: number of requests; None: until changed. `taken`: whether the message is sent despite the fault."""
+    """`times`: number of requests; None: until another fault is set. `taken`: whether the message is accepted anyway.
+
+    `taken` has no effect on REFUSE and DROP_BEFORE.
+    """
 
     kind: FaultKind
     times: int | None = None
@@ -51,7 +56,7 @@ class Faults:
             self.now = fault
 
     def next(self, on: On) -> SandboxFault | None:
-        """Returns the fault for this request, and counts it."""
+        """Returns the fault for this request, if any, and counts the request."""
         with self._lock:
             fault = self.now
             if fault is None or fault.on != on:

@@ -1,4 +1,4 @@
-"""The provider behind the gateway `http`."""
+"""A provider with the protocol of the gateway `http`."""
 
 from __future__ import annotations
 
@@ -15,33 +15,37 @@ NAME = "http"
 
 def send(request: Request, operator: Operator) -> Response:
     if not is_known(request, operator):
-        return said(401, error="The key is wrong.")
+        return json_response(401, error="The key is wrong.")
     try:
         body = request.json()
         phone, text = str(body["phone"]), str(body["message"])
-        sent, repeated = operator.take(NAME, phone, text, key=request.headers.get("Idempotency-Key", ""))
+        sent, is_repeated = operator.accept(NAME, phone, text, key=request.headers.get("Idempotency-Key", ""))
     except (ValueError, KeyError):
-        return said(400, error="Send JSON: phone, message, sender.")
+        return json_response(400, error="Send a JSON object with phone, message and sender.")
     except NoNumber:
-        return said(400, error="That is no mobile number.")
+        return json_response(400, error="`phone` is not a mobile number of Taiwan.")
     except NoCredit:
-        return said(402, error="No credit.")
-    return said(200, message_id=sent.id, duplicate=repeated)
+        return json_response(402, error="The account has no points left.")
+    return json_response(200, message_id=sent.id, duplicate=is_repeated)
 
 
 def health(request: Request, operator: Operator) -> Response:
-    return said(200, well=True) if is_known(request, operator) else said(401, error="The key is wrong.")
+    return (
+        json_response(200, well=True) if is_known(request, operator) else json_response(401, error="The key is wrong.")
+    )
 
 
 def refusal(code: str, request: Request) -> Response:
-    return said(int(code) if code.isdecimal() and 400 <= int(code) <= 599 else 400, error="Refused.")
+    return json_response(
+        int(code) if code.isdecimal() and 400 <= int(code) <= 599 else 400, error="The message is refused."
+    )
 
 
 def is_known(request: Request, operator: Operator) -> bool:
     return operator.account.has_key(request.headers.get("Authorization", "").removeprefix("Bearer "))
 
 
-def said(status: int, **body: Any) -> Response:
+def json_response(status: int, **body: Any) -> Response:
     return Response(json.dumps(body).encode(), status, "application/json")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 TEXT = "text/plain; charset=utf-8"
-# More than the fields of any provider's form.
+# The maximum of fields in a request; more than any provider's form has.
 MAX_FIELDS = 100
 
 
@@ -34,7 +34,7 @@ class Request:
         try:
             found = json.loads(self.body)
         except RecursionError:
-            raise ValueError("That is nested too deeply.") from None
+            raise ValueError("The JSON is nested too deeply.") from None
         if not isinstance(found, dict):
             raise ValueError("Send a JSON object.")
         return found

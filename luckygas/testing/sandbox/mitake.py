@@ -10,7 +10,7 @@ from django.utils import timezone
 from luckygas.testing.sandbox.faults import On
 from luckygas.testing.sandbox.http_messages import Request, Response
 from luckygas.testing.sandbox.operator import Operator
-from luckygas.testing.sandbox.telephones import NoCredit, NoNumber, Sent
+from luckygas.testing.sandbox.telephones import NoCredit, NoNumber, SandboxMessage
 from notifications.states import MessageStatus
 
 NAME = "mitake"
@@ -20,7 +20,7 @@ ERRORS = {
     "w": "查詢筆數超過上限", "y": "參數錯誤",
 }  # fmt: skip
 FLAGS = {MessageStatus.SENT: "1", MessageStatus.DELIVERED: "4", MessageStatus.FAILED: "6", MessageStatus.EXPIRED: "8"}
-WORDS = {
+STATUS_TEXTS = {
     MessageStatus.SENT: "ENROUTE",
     MessageStatus.DELIVERED: "DELIVRD",
     MessageStatus.FAILED: "UNDELIV",
@@ -28,7 +28,7 @@ WORDS = {
 }
 MAX_QUERIED = 100
 MAX_KEY = 36
-MOMENT = re.compile(r"(20[0-9]{12})?")
+TIME = re.compile(r"(20[0-9]{12})?")
 
 
 def send(request: Request, operator: Operator) -> Response:
@@ -37,20 +37,20 @@ def send(request: Request, operator: Operator) -> Response:
     key, text = form.get("clientid", ""), form.get("smbody", "").replace("\x06", "\n")
     if not is_known(form, operator):
         return refusal("e", request)
-    if not text or len(key) > MAX_KEY or not MOMENT.fullmatch(form.get("vldtime", "")):
+    if not text or len(key) > MAX_KEY or not TIME.fullmatch(form.get("vldtime", "")):
         return refusal("y" if text else "u", request)
     try:
-        sent, repeated = operator.take(
+        sent, is_repeated = operator.accept(
             NAME, form.get("dstaddr", ""), text, key=key, callback=form.get("response", "")
         )  # fmt: skip
     except NoNumber:
         return refusal("v", request)
     except NoCredit:
         return refusal("s", request)
-    lines = [f"[{key or 1}]", f"msgid={name_of(sent)}", f"statuscode={FLAGS[MessageStatus.SENT]}"]
+    lines = [f"[{key or 1}]", f"msgid={message_id(sent)}", f"statuscode={FLAGS[MessageStatus.SENT]}"]
     lines += [f"smsPoint={sent.segments}"] if form.get("smsPointFlag") == "1" else []
-    lines += ["Duplicate=Y"] if repeated else []
-    return said(*lines, f"AccountPoint={operator.telephones.balance}")
+    lines += ["Duplicate=Y"] if is_repeated else []
+    return text_response(*lines, f"AccountPoint={operator.telephones.balance}")
 
 
 def query(request: Request, operator: Operator) -> Response:
@@ -62,19 +62,21 @@ def query(request: Request, operator: Operator) -> Response:
     if len(wanted) > MAX_QUERIED:
         return refusal("w", request)
     if not wanted:
-        return said(f"AccountPoint={operator.telephones.balance}")
+        return text_response(f"AccountPoint={operator.telephones.balance}")
     known = {sent.serial: sent for sent in operator.telephones.all() if sent.provider == NAME}
     found = [known[serial] for serial in wanted if serial in known]
-    return said(*(f"{name_of(s)}\t{FLAGS[s.state]}\t{moment(s.settled_at or s.at)}" for s in found))
+    return text_response(*(f"{message_id(s)}\t{FLAGS[s.state]}\t{format_time(s.settled_at or s.at)}" for s in found))
 
 
 def refusal(code: str, request: Request) -> Response:
     """Returns the error in Big5, as Mitake does."""
     code = code or "*"
-    return said(f"[{request.form().get('clientid') or 1}]", f"statuscode={code}", f"Error={ERRORS.get(code, '錯誤')}")
+    return text_response(
+        f"[{request.form().get('clientid') or 1}]", f"statuscode={code}", f"Error={ERRORS.get(code, '錯誤')}"
+    )
 
 
-def said(*lines: str) -> Response:
+def text_response(*lines: str) -> Response:
     return Response("".join(f"{line}\r\n" for line in lines).encode("big5", "replace"), content_type="text/plain")
 
 
@@ -82,19 +84,20 @@ def is_known(form: dict[str, str], operator: Operator) -> bool:
     return operator.account.is_known(form.get("username", ""), form.get("password", ""))
 
 
-def name_of(sent: Sent) -> str:
+def message_id(sent: SandboxMessage) -> str:
     return f"#{sent.serial}"
 
 
-def moment(at: datetime) -> str:
+def format_time(at: datetime) -> str:
     return f"{timezone.localtime(at):%Y%m%d%H%M%S}"
 
 
-def receipt(sent: Sent, state: MessageStatus, reply: str) -> dict[str, str]:
+def receipt(sent: SandboxMessage, state: MessageStatus, reply: str) -> dict[str, str]:
     """Returns the parameters of a receipt: the id without its `#`, and always `statuscode` 0, as Mitake does."""
     return {
-        "msgid": sent.serial, "dstaddr": sent.local, "dlvtime": moment(sent.at), "donetime": moment(timezone.now()),
-        "statuscode": "0", "statusstr": WORDS[state], "StatusFlag": FLAGS[state],
+        "msgid": sent.serial, "dstaddr": sent.local_number,
+        "dlvtime": format_time(sent.at), "donetime": format_time(timezone.now()),
+        "statuscode": "0", "statusstr": STATUS_TEXTS[state], "StatusFlag": FLAGS[state],
     }  # fmt: skip
 
 

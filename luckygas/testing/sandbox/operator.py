@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from luckygas.testing.sandbox.faults import Faults
 from luckygas.testing.sandbox.receipts import Receipts, ReceiptSender
-from luckygas.testing.sandbox.telephones import SandboxAccount, Sent, Telephones
+from luckygas.testing.sandbox.telephones import SandboxAccount, SandboxMessage, Telephones
 
 
 class Operator:
@@ -25,14 +25,16 @@ class Operator:
         self.over = threading.Event()
         self.receipts = Receipts(senders, callbacks)
 
-    def take(self, provider: str, phone: str, text: str, *, key: str = "", callback: str = "") -> tuple[Sent, bool]:
-        """Like `Telephones.take`, and schedules the receipt of a new message."""
-        sent, repeated = self.telephones.take(provider, phone, text, key=key, callback=callback)
-        if not repeated:
-            self.receipts.expect(sent)
-        return sent, repeated
+    def accept(
+        self, provider: str, phone: str, text: str, *, key: str = "", callback: str = ""
+    ) -> tuple[SandboxMessage, bool]:
+        """Like `Telephones.accept`, and schedules the receipts of a new message."""
+        sent, is_repeated = self.telephones.accept(provider, phone, text, key=key, callback=callback)
+        if not is_repeated:
+            self.receipts.schedule_automatic(sent)
+        return sent, is_repeated
 
     def stop(self) -> None:
-        """Ends delayed answers and sends no more receipts."""
+        """Ends delayed answers and stops sending receipts."""
         self.over.set()
         self.receipts.stop()

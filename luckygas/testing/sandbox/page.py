@@ -22,28 +22,30 @@ from notifications.carrier_rules import registered_hosts
 from notifications.states import MessageStatus
 
 # Text that a telephone would turn into a link.
-LINK = re.compile(r"https?://[^\s<>\"'`，。、！？；：「」『』（）【】]+", re.IGNORECASE)
+URL = re.compile(r"https?://[^\s<>\"'`，。、！？；：「」『』（）【】]+", re.IGNORECASE)
 HTML = "text/html; charset=utf-8"
+# How many of the newest messages the page shows.
 SHOWN = 100
 # A separate template engine, so that the site does not see these templates.
 TEMPLATES = DjangoTemplates(
     {"NAME": "sandbox", "DIRS": [Path(__file__).parent / "templates"], "APP_DIRS": False, "OPTIONS": {}}
 )
 FAULTS = {
-    FaultKind.SLOW: _("answers slowly (5 s)"), FaultKind.REFUSE: _("refuses"), FaultKind.HANG: _("never answers"),
+    FaultKind.SLOW: _("responds slowly (5 s)"), FaultKind.REFUSE: _("refuses the message"),
+    FaultKind.HANG: _("never responds"),
     FaultKind.DROP_BEFORE: _("closes the connection without reading the request"),
     FaultKind.DROP_AFTER: _("accepts the message, then closes the connection"),
-    FaultKind.GARBAGE: _("answers with garbage"),
-    FaultKind.HTML: _("answers with an HTML page"), FaultKind.HUGE: _("answers with ten megabytes"),
-    FaultKind.TWICE: _("sends each answer twice"),
+    FaultKind.GARBAGE: _("responds with unreadable data"),
+    FaultKind.HTML: _("responds with an HTML page"), FaultKind.HUGE: _("responds with ten megabytes"),
+    FaultKind.TWICE: _("sends each response twice"),
 }  # fmt: skip
 OUTCOMES = (MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.EXPIRED)
 
 
 def with_links(text: str) -> SafeString:
-    """Converts the text to HTML. Only links to the site can be opened."""
+    """Converts the text to HTML. Only URLs of the site become links."""
     pieces, end = [], 0
-    for found in LINK.finditer(text):
+    for found in URL.finditer(text):
         url = found[0].rstrip(".,;:!?)")
         if is_ours(url):
             link = format_html('<a href="{0}" target="_blank" rel="noopener noreferrer">{0}</a>', url)
@@ -60,11 +62,11 @@ def is_ours(url: str) -> bool:
         return False
 
 
-def whole(request: Request, operator: Operator) -> Response:
+def show_page(request: Request, operator: Operator) -> Response:
     return render("page.html", request, operator)
 
 
-def bubbles(request: Request, operator: Operator) -> Response:
+def show_bubbles(request: Request, operator: Operator) -> Response:
     """Returns the part of the page that changes."""
     return render("bubbles.html", request, operator)
 
@@ -88,4 +90,4 @@ def language_of(request: Request) -> str:
     return "en" if first.lower().startswith("en") else "zh-hant"
 
 
-ROUTES = {("GET", "/"): whole, ("GET", "/bubbles"): bubbles}
+ROUTES = {("GET", "/"): show_page, ("GET", "/bubbles"): show_bubbles}

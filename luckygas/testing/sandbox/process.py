@@ -31,9 +31,10 @@ class SandboxServer(Server):
 
 
 def with_sandbox(stack: ExitStack, environment: dict[str, str], address: str, *options: str) -> SandboxServer | None:
-    """Starts the sandbox and adds it to the site's environment, unless that names a gateway. `options`: its arguments.
+    """Starts the sandbox and adds it to the site's environment. `options`: arguments of the sandbox.
 
-    Sets no quiet hours, so that a newcomer sees an SMS at any hour.
+    Does nothing if the environment has SMS_GATEWAY. Turns quiet hours off unless the environment sets them, so that a
+    newcomer sees an SMS at any hour.
     """
     if environment.get("SMS_GATEWAY"):
         return None
@@ -54,7 +55,7 @@ def with_sandbox(stack: ExitStack, environment: dict[str, str], address: str, *o
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # As servers do, so that connections in TIME_WAIT do not count.
+        # Servers set this option too. With it, connections in TIME_WAIT do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

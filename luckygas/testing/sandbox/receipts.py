@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 import requests
 
 from luckygas.environment import LOOPBACK
-from luckygas.testing.sandbox.telephones import Sent
+from luckygas.testing.sandbox.telephones import SandboxMessage
 from notifications.states import MessageStatus
 
 log = logging.getLogger(__name__)
 CALL_SECONDS = 5.0
-# EVERY8D repeats ten times; the pause doubles from one second up to half a minute.
+# EVERY8D tries ten times. The pause doubles from one second up to half a minute.
 MAX_TRIES = 10
 LONGEST_PAUSE = 30.0
 
@@ -28,7 +28,7 @@ LONGEST_PAUSE = 30.0
 class ReceiptSender(Protocol):
     """How one provider sends a receipt."""
 
-    def receipt(self, sent: Sent, state: MessageStatus, reply: str) -> dict[str, str]: ...
+    def receipt(self, sent: SandboxMessage, state: MessageStatus, reply: str) -> dict[str, str]: ...
 
     def is_acknowledged(self, status: int, body: str) -> bool: ...
 
@@ -37,7 +37,7 @@ class ReceiptSender(Protocol):
 class ReceiptPolicy:
     """The automatic receipt of a message: `outcome` (None: no receipt) after `delay` seconds, sent `times` times.
 
-    `jumbled`: the receipt “sent” follows after the final one.
+    `jumbled`: a receipt “sent” follows after the final ones.
     """
 
     outcome: MessageStatus | None = MessageStatus.DELIVERED
@@ -48,14 +48,14 @@ class ReceiptPolicy:
 
 @dataclass(frozen=True, slots=True)
 class QueuedReceipt:
-    sent: Sent
+    sent: SandboxMessage
     state: MessageStatus
     reply: str = ""
     tries: int = 0
 
 
 class Receipts:
-    """Sends receipts from one thread, in the order of their time."""
+    """Sends receipts from one thread, in the order of their due times."""
 
     def __init__(self, providers: Mapping[str, ReceiptSender], callbacks: Mapping[str, str]) -> None:
         self.policy = ReceiptPolicy()
@@ -80,8 +80,8 @@ class Receipts:
             self._thread.join(CALL_SECONDS * 2)
         self._session.close()
 
-    def expect(self, sent: Sent) -> None:
-        """Schedules the receipts of the policy."""
+    def schedule_automatic(self, sent: SandboxMessage) -> None:
+        """Schedules the receipts that the policy gives a message."""
         policy = self.policy
         if policy.outcome is None:
             return
@@ -111,7 +111,10 @@ class Receipts:
         return None
 
     def _call(self, receipt: QueuedReceipt) -> bool:
-        """Sends a receipt. True: no retry is needed. Logs neither the URL, which holds a secret, nor the number."""
+        """Sends a receipt. Returns False if it must be retried.
+
+        Logs neither the URL, which holds a secret, nor the number.
+        """
         sent = receipt.sent
         if receipt.state != MessageStatus.SENT and not receipt.reply:
             sent.settle(receipt.state)
@@ -129,10 +132,10 @@ class Receipts:
         except requests.RequestException as error:
             log.info("Message %d: receipt %s got no answer (%s).", sent.number, receipt.state, type(error).__name__)
             return False
-        done = provider.is_acknowledged(answer.status_code, answer.text)
-        sent.receipts += done
+        is_done = provider.is_acknowledged(answer.status_code, answer.text)
+        sent.receipts += is_done
         log.info("Message %d: receipt %s sent, HTTP %d.", sent.number, receipt.state, answer.status_code)
-        return done
+        return is_done
 
 
 def is_loopback(url: str) -> bool:

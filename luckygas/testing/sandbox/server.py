@@ -1,4 +1,4 @@
-"""The sandbox's HTTP server. Listens on loopback only, because it has no sign-in and shows whole numbers."""
+"""The sandbox's HTTP server. Listens on loopback only, because it has no sign-in and shows whole telephone numbers."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ CLIENT_SECONDS = 30
 HUGE_BYTES = 10_000_000
 GARBAGE = bytes(range(256)) * 4
 HTML = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
-CLOSE_AT_ONCE = struct.pack("ii", 1, 0)
+# SO_LINGER with a time of 0: closing sends RST at once.
+LINGER_ZERO = struct.pack("ii", 1, 0)
 PROVIDERS: dict[str, ModuleType] = {module.NAME: module for module in (generic, mitake, every8d)}
 Work = Callable[[Request, Operator], Response]
 OWN: dict[tuple[str, str], Work] = {**page.ROUTES, **control.ROUTES}
 
 
 class Unreadable(Exception):
-    """The request's body must not be read; the HTTP status says why."""
+    """The request's body is too large or has no length. `status` is the HTTP status of the response."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -49,24 +50,24 @@ class SandboxHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         try:
-            if not self.is_from_here():
-                self.write(Response(b"This answers to this machine only.\n", 403))
-            elif (found := provider_of(path)) is not None:
-                on, work = PROVIDERS[found].ROUTES[path]
-                self.provide(found, work, self.server.operator.faults.next(on))
+            if not self.is_from_this_machine():
+                self.write(Response(b"Only programs and pages of this machine may use the sandbox.\n", 403))
+            elif (provider := provider_of(path)) is not None:
+                on, work = PROVIDERS[provider].ROUTES[path]
+                self.provide(provider, work, self.server.operator.faults.next(on))
             elif (own := OWN.get((self.command, path))) is not None:
                 self.write(own(self.read(), self.server.operator))
             else:
-                self.write(Response(b"There is nothing here.\n", 404))
+                self.write(Response(b"Unknown path.\n", 404))
         except Unreadable as error:
             self.write(Response(b"Send at most 64 KiB, with Content-Length.\n", error.status))
         except ValueError:
-            self.write(Response(b"That is no form.\n", 400))
+            self.write(Response(b"The form is invalid.\n", 400))
 
     do_POST = do_GET
 
-    def is_from_here(self) -> bool:
-        """Checks Host and Origin, so that pages of other sites in this machine's browser are refused."""
+    def is_from_this_machine(self) -> bool:
+        """Checks Host and Origin, so that pages of other sites in this machine's browser cannot send requests."""
         origin = self.headers.get("Origin")
         host = self.headers.get("Host", "")
         return urlsplit(f"//{host}").hostname in LOOPBACK and origin in (None, f"http://{host}")
@@ -119,7 +120,7 @@ class SandboxHandler(BaseHTTPRequestHandler):
 
     def drop(self) -> None:
         """Resets the connection (RST)."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, CLOSE_AT_ONCE)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
         self.connection.close()
         # The base class closes these files afterwards.
         self.wfile, self.rfile = open(os.devnull, "wb"), open(os.devnull, "rb")  # noqa: SIM115
@@ -152,7 +153,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), SandboxHandler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignores clients that hang up or send no HTTP. Logs any other error."""
+        """Ignores network errors, such as of clients that close the connection. Logs any other error."""
         if not isinstance(sys.exception(), OSError):
             log.exception("A request failed.")
 

@@ -1,4 +1,4 @@
-"""Stores the newest thousand messages of the telephones in memory."""
+"""The customers' telephones: stores the newest thousand messages in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from notifications import carrier_rules
 from notifications.states import MessageStatus
 
 MAX_STORED = 1000
-# Points of a new account: a segment costs one.
+# Points of a new account. A segment costs one point.
 BALANCE = 1000
 
 
@@ -49,7 +49,7 @@ class SandboxAccount:
 
 
 @dataclass
-class Sent:
+class SandboxMessage:
     """One message. `number` counts messages; providers use `id` (a UUID) or `serial` (nine digits)."""
 
     provider: str
@@ -70,11 +70,11 @@ class Sent:
         return carrier_rules.segments(self.text)
 
     @property
-    def local(self) -> str:
+    def local_number(self) -> str:
         return "0" + self.phone.removeprefix("+886")
 
     @property
-    def shown(self) -> str:
+    def display_number(self) -> str:
         return phones.display(self.phone)
 
     @property
@@ -90,15 +90,20 @@ class Telephones:
 
     def __init__(self, balance: int = BALANCE) -> None:
         self._lock = threading.Lock()
-        self._sent: OrderedDict[int, Sent] = OrderedDict()
+        self._sent: OrderedDict[int, SandboxMessage] = OrderedDict()
         self._keys: dict[tuple[str, str], int] = {}
-        self._taken = 0
+        self._accepted = 0
         # Starts from the clock, so that a restarted sandbox does not reuse serials.
         self._first = int(time.time() * 10) % 900_000_000
         self.balance = balance
 
-    def take(self, provider: str, phone: str, text: str, *, key: str = "", callback: str = "") -> tuple[Sent, bool]:
-        """Accepts a message. Returns it, and whether its key was known (then nothing is sent). Raises Refused."""
+    def accept(
+        self, provider: str, phone: str, text: str, *, key: str = "", callback: str = ""
+    ) -> tuple[SandboxMessage, bool]:
+        """Accepts a message. Returns it, and whether its key was known. Raises SmsRefused.
+
+        For a known key returns the earlier message and changes nothing.
+        """
         number = mobile(phone)
         with self._lock:
             if known := self._sent.get(self._keys.get((provider, key), 0) if key else 0):
@@ -106,25 +111,28 @@ class Telephones:
             if (cost := carrier_rules.segments(text)) > self.balance:
                 raise NoCredit
             self.balance -= cost
-            self._taken += 1
-            sent = Sent(provider, number, text, callback, self._taken, f"{self._first + self._taken:09d}")
+            self._accepted += 1
+            sent = SandboxMessage(
+                provider, number, text, callback, self._accepted, f"{self._first + self._accepted:09d}"
+            )
             self._sent[sent.number] = sent
             if key:
                 self._keys[provider, key] = sent.number
-            self._forget()
+            self._drop_oldest()
         return sent, False
 
-    def _forget(self) -> None:
+    def _drop_oldest(self) -> None:
+        """Drops the oldest message, and its key, if there are too many."""
         if len(self._sent) > MAX_STORED:
             oldest, _ = self._sent.popitem(last=False)
             self._keys = {key: number for key, number in self._keys.items() if number != oldest}
 
-    def all(self) -> list[Sent]:
+    def all(self) -> list[SandboxMessage]:
         """Returns the messages, the oldest first."""
         with self._lock:
             return list(self._sent.values())
 
-    def get(self, number: int) -> Sent | None:
+    def get(self, number: int) -> SandboxMessage | None:
         with self._lock:
             return self._sent.get(number)
 

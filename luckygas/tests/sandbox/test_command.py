@@ -15,16 +15,16 @@ from luckygas.testing.sandbox.server import Sandbox
 from notifications.tests.child import ROOT
 
 
-def test_command_prints_its_url_and_stops_quietly() -> None:
-    # No database of this name can be opened, so the command uses none.
+def test_command_prints_its_url_and_stops_without_output() -> None:
+    # This database cannot be opened, which shows that the command needs none.
     with subprocess.Popen(
         [sys.executable, "manage.py", "sms_sandbox", "--port", "0", "--balance", "7"],
         cwd=ROOT, env=os.environ | {"DATABASE_URL": "sqlite:////nowhere/db"}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         assert process.stdout is not None
-        said = process.stdout.readline()
-        url = next(word for word in said.split() if word.startswith("http://127.0.0.1:"))
+        line = process.stdout.readline()
+        url = next(word for word in line.split() if word.startswith("http://127.0.0.1:"))
         form = {"username": "sandbox", "password": "sandbox-password", "dstaddr": "0912345678", "smbody": "gas"}
         answer = requests.post(f"{url}mitake/SmSend", data=form, timeout=5)
         assert "AccountPoint=6" in answer.text
@@ -41,6 +41,6 @@ def test_taken_port_is_reported(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("text", ["http://127.0.0.1/", "http=http://127.0.0.1/", "mitake=http://192.0.2.1/", "mitake="])
-def test_callback_to_another_machine_is_refused(text: str) -> None:
+def test_invalid_or_remote_callback_is_refused(text: str) -> None:
     with pytest.raises(CommandError, match="mitake=http://127"):
         call_command("sms_sandbox", "--callback", text)

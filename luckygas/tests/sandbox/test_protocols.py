@@ -1,4 +1,4 @@
-"""The sandbox's answers, byte for byte."""
+"""The sandbox answers in the formats of the providers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def texts(sandbox: Sandbox) -> list[tuple[str, str]]:
 
 
 def test_mitake_accepts_a_message(sandbox: Sandbox) -> None:
-    said = mitake(
+    response = mitake(
         sandbox,
         dstaddr=PHONE,
         smbody=TEXT.replace("\n", "\x06"),
@@ -49,7 +49,7 @@ def test_mitake_accepts_a_message(sandbox: Sandbox) -> None:
         vldtime="20261122093000",
     )
     serial = sandbox.operator.telephones.all()[0].serial
-    assert said == ["[c-1]", f"msgid=#{serial}", "statuscode=1", "smsPoint=1", "AccountPoint=999"]
+    assert response == ["[c-1]", f"msgid=#{serial}", "statuscode=1", "smsPoint=1", "AccountPoint=999"]
     assert texts(sandbox) == [("+886912345678", TEXT)]
 
 
@@ -77,7 +77,7 @@ def test_mitake_reads_big5_by_default(sandbox: Sandbox) -> None:
         ({"vldtime": "600"}, "y"),
     ],
 )
-def test_mitake_refuses(sandbox: Sandbox, form: dict[str, str], code: str) -> None:
+def test_mitake_refuses_wrong_values_with_a_code(sandbox: Sandbox, form: dict[str, str], code: str) -> None:
     head, status, error = mitake(sandbox, **({"dstaddr": PHONE, "smbody": TEXT} | form))
     assert (status, error[:6], texts(sandbox)) == (f"statuscode={code}", "Error=", [])
 
@@ -87,31 +87,31 @@ def test_mitake_returns_status_and_balance(sandbox: Sandbox) -> None:
         mitake(sandbox, dstaddr=PHONE, smbody=TEXT)
     one, two = sandbox.operator.telephones.all()
     two.settle(MessageStatus.DELIVERED)
-    said = mitake(sandbox, "SmQuery", msgid=f"#{one.serial},{two.serial},999")
-    assert [line.split("\t")[:2] for line in said] == [[f"#{one.serial}", "1"], [f"#{two.serial}", "4"]]
+    lines = mitake(sandbox, "SmQuery", msgid=f"#{one.serial},{two.serial},999")
+    assert [line.split("\t")[:2] for line in lines] == [[f"#{one.serial}", "1"], [f"#{two.serial}", "4"]]
     assert mitake(sandbox, "SmQuery") == ["AccountPoint=998"]
     assert mitake(sandbox, "SmQuery", msgid=",".join("1" * 101))[1] == "statuscode=w"
     assert mitake(sandbox, "SmQuery", password="wrong")[1] == "statuscode=e"
 
 
 def test_every8d_accepts_the_same_message_twice(sandbox: Sandbox) -> None:
-    said = [every8d(sandbox, "sendSMS", DEST=PHONE, MSG=TEXT) for _ in range(2)]
+    responses = [every8d(sandbox, "sendSMS", DEST=PHONE, MSG=TEXT) for _ in range(2)]
     one, two = sandbox.operator.telephones.all()
-    assert said == [f"999.00,1,1,0,{one.id}", f"998.00,1,1,0,{two.id}"]
+    assert responses == [f"999.00,1,1,0,{one.id}", f"998.00,1,1,0,{two.id}"]
     assert str(uuid.UUID(one.id)) == one.id != two.id
 
 
 def test_every8d_filter_refuses_same_text_to_same_number(sandbox: Sandbox) -> None:
-    said = [every8d(sandbox, "sendSMS4FilterMessage", DEST=PHONE, MSG=text) for text in ("a", "a", "b")]
-    assert (said[1], len(texts(sandbox))) == (f"-98,{PHONE}", 2)
+    responses = [every8d(sandbox, "sendSMS4FilterMessage", DEST=PHONE, MSG=text) for text in ("a", "a", "b")]
+    assert (responses[1], len(texts(sandbox))) == (f"-98,{PHONE}", 2)
 
 
 @pytest.mark.parametrize(
     ("form", "code"), [({"PWD": "wrong"}, "-2"), ({"DEST": "0229300016"}, "-3"), ({"MSG": ""}, "-1")]
 )
-def test_every8d_refuses(sandbox: Sandbox, form: dict[str, str], code: str) -> None:
-    said = every8d(sandbox, "sendSMS", **({"DEST": PHONE, "MSG": TEXT} | form))
-    assert (said.partition(",")[0], texts(sandbox)) == (code, [])
+def test_every8d_refuses_wrong_values_with_a_code(sandbox: Sandbox, form: dict[str, str], code: str) -> None:
+    response = every8d(sandbox, "sendSMS", **({"DEST": PHONE, "MSG": TEXT} | form))
+    assert (response.partition(",")[0], texts(sandbox)) == (code, [])
 
 
 def test_every8d_returns_status_and_balance(sandbox: Sandbox) -> None:
@@ -135,29 +135,30 @@ def test_messages_are_refused_without_credit(sandbox: Sandbox) -> None:
 
 
 def test_http_sends_each_key_once(sandbox: Sandbox) -> None:
-    said = [http(sandbox, phone="+886912345678", message=TEXT, sender="幸福氣").json() for _ in range(2)]
+    responses = [http(sandbox, phone="+886912345678", message=TEXT, sender="幸福氣").json() for _ in range(2)]
     (sent,) = sandbox.operator.telephones.all()
-    assert said == [{"message_id": sent.id, "duplicate": repeated} for repeated in (False, True)]
+    assert responses == [{"message_id": sent.id, "duplicate": is_repeated} for is_repeated in (False, True)]
 
 
 @pytest.mark.parametrize(
     ("body", "status"), [({"phone": PHONE}, 400), ({"phone": "1", "message": "x"}, 400), ({"key": "wrong"}, 401)]
 )
-def test_http_refuses(sandbox: Sandbox, body: dict[str, str], status: int) -> None:
+def test_http_refuses_wrong_values_with_a_status(sandbox: Sandbox, body: dict[str, str], status: int) -> None:
     assert http(sandbox, **body).status_code == status
     assert texts(sandbox) == []
 
 
 @pytest.mark.parametrize(
-    ("path", "code", "said"),
-    [("/sms", "503", b'{"error": "Refused."}'), ("/mitake/SmSend", "k", b"[1]\r\nstatuscode=k\r\nError="),
+    ("path", "code", "start"),
+    [("/sms", "503", b'{"error": "The message is refused."}'),
+     ("/mitake/SmSend", "k", b"[1]\r\nstatuscode=k\r\nError="),
      ("/every8d/sendSMS.ashx", "-99", b"-99, "), ("/every8d/sendSMS.ashx", "-11", "-11, 帳號已停用".encode()),
      ("/every8d/sendSMS.ashx", "-100", "-100, 帳號錯誤".encode()),
      ("/every8d/sendSMS.ashx", "-101", "-101, 密碼錯誤".encode()),
      ("/every8d/sendSMS.ashx", "-300", "-300, 帳號密碼不得為空".encode())],
 )  # fmt: skip
-def test_chosen_code_is_returned(sandbox: Sandbox, path: str, code: str, said: bytes) -> None:
+def test_refusal_has_the_code_of_the_fault(sandbox: Sandbox, path: str, code: str, start: bytes) -> None:
     sandbox.operator.faults.set(SandboxFault(FaultKind.REFUSE, times=1, code=code))
     answer = requests.post(sandbox.url + path, data=b"", timeout=5)
-    assert (answer.status_code, answer.content[: len(said)]) == (int(code) if path == "/sms" else 200, said)
+    assert (answer.status_code, answer.content[: len(start)]) == (int(code) if path == "/sms" else 200, start)
     assert sandbox.operator.faults.now is None

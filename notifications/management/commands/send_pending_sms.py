@@ -23,53 +23,57 @@ from django.utils.translation import gettext as _
 
 from notifications import gateways
 from notifications.management import batch
-from notifications.management.batch import positive
+from notifications.management.batch import parse_count
 from notifications.models import NotificationHistory
 from notifications.states import MessageStatus
 from web import flags, system_metrics
-from web.database import is_away
+from web.database import is_unavailable
 
 log = logging.getLogger(__name__)
-# A poll takes two queries. Messages that wait for the morning, or that a dead process left, can wait this long.
+# Pause between polls, which take two queries each. Messages that waited for the morning, or that a dead process left,
+# can wait this long.
 POLL_SECONDS = 2.0
-# The process that made a row is about to send it. A race would be harmless, but costs a query.
+# Younger messages are left to the process that created them, which is about to send them. A race would be harmless, but
+# costs a query.
 GRACE = timedelta(seconds=5)
-# Backoff for messages that cannot be sent now (the channel is stopped, an error of ours).
+# Backoff for messages that cannot be sent now (the gateway is stopped, an error of ours).
 SKIP_SECONDS = 60
-# After these it polls again: newer messages may be more urgent than the rest.
+# Maximum messages between two polls. A poll notices that SMS are turned off or a gateway is stopped.
 MAX_PER_ROUND = 200
 # The service gives way to servers on the same machine, because nobody waits for it.
 NICENESS = 10
 
 
 class Command(BaseCommand):
-    """Exit code 1: a message failed or is unknown. Waiting for a stopped channel or the morning is no failure."""
+    """Exit code 1: a message failed or is unknown. A message that waits for a gateway or the morning is no failure."""
 
     help = _("Sends waiting SMS and settles interrupted ones. Parallel runs never send one message twice.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--loop", action="store_true", help=_("run until SIGTERM or Ctrl-C, as a service"))
-        parser.add_argument("--limit", type=positive, help=_("at most this many, oldest first; with --loop, per round"))
+        parser.add_argument(
+            "--limit", type=parse_count, help=_("at most this many, oldest first; with --loop, per round")
+        )
 
     def handle(self, *args: Any, loop: bool, limit: int | None, **options: Any) -> None:
-        with stopping() as stop:
+        with stop_at_signal() as stop:
             if loop:
-                make_way()
+                lower_priority()
                 Service(stop, limit or MAX_PER_ROUND).run()
                 return
             rows = NotificationHistory.objects.due_or_interrupted().oldest_first()[:limit]
-            outcomes = batch.counted(batch.send_all(rows, stop.is_set), len(rows))
+            outcomes = batch.count_outcomes(batch.send_all(rows, stop.is_set), len(rows))
         self.stdout.write(batch.summary(outcomes))
-        if not batch.all_well(outcomes):
+        if not batch.is_success(outcomes):
             sys.exit(1)
 
 
 class Service:
-    """Sends in rounds until `stop` is set, then finishes the sendings under way."""
+    """Sends in rounds until `stop` is set. Then it finishes the sendings under way."""
 
     def __init__(self, stop: threading.Event, limit: int) -> None:
         self.stop, self.limit = stop, limit
-        # Rows that are skipped until the given time (time.monotonic). Restarting a gateway clears them.
+        # Rows that are skipped, and until when (`time.monotonic`). The start of a stopped gateway ends the skipping.
         self.skipped: dict[UUID, float] = {}
         self.stopped: set[str] = set()
 
@@ -77,9 +81,9 @@ class Service:
         while not self.stop.is_set():
             try:
                 full = self.round() >= self.limit
-                write_figures()
+                write_metrics()
             except Error as error:
-                if not is_away(error):
+                if not is_unavailable(error):
                     raise
                 log.warning("The database does not answer (%s); pending messages wait.", type(error).__name__)
                 connections.close_all()
@@ -89,9 +93,9 @@ class Service:
     def round(self) -> int:
         """Sends the messages that are due, and returns how many rows there were."""
         close_old_connections()
-        if not flags.on(flags.SMS):
+        if not flags.is_on(flags.SMS):
             return 0
-        now, stopped = time.monotonic(), gateways.stopped(gateways.in_use())
+        now, stopped = time.monotonic(), gateways.stopped_names(gateways.names_in_use())
         if self.stopped - stopped:
             self.skipped = {}
         self.stopped = stopped
@@ -100,36 +104,36 @@ class Service:
         found = NotificationHistory.objects.due_or_interrupted().filter(ready).exclude(pk__in=self.skipped)
         rows = list(found.oldest_first()[: self.limit])
         outcomes: Counter[str] = Counter()
-        for row, word in batch.send_all(rows, self.stop.is_set):
-            outcomes[word] += 1
-            if word not in MessageStatus.values:
+        for row, outcome in batch.send_all(rows, self.stop.is_set):
+            outcomes[outcome] += 1
+            if outcome not in MessageStatus.values:
                 self.skipped[row.pk] = now + SKIP_SECONDS
         if outcomes:
             log.info("SMS: %s", batch.summary(outcomes))
         return len(rows)
 
 
-def write_figures() -> None:
+def write_metrics() -> None:
     """Writes the metrics of this process. An error (a full disk, a locked row) must not stop the sending."""
     try:
         system_metrics.write()
     except Exception:
-        log.exception("The figures were not written; the next round tries again.")
+        log.exception("The metrics were not written; the next round tries again.")
 
 
-def make_way() -> None:
+def lower_priority() -> None:
     """Lowers the priority, unless the systemd unit did so already; then a second call would fail."""
     if (more := NICENESS - os.getpriority(os.PRIO_PROCESS, 0)) > 0:
         os.nice(more)
 
 
 @contextmanager
-def stopping() -> Iterator[threading.Event]:
+def stop_at_signal() -> Iterator[threading.Event]:
     """Yields an event that SIGTERM and Ctrl-C set, instead of ending the process at once."""
     stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -6,11 +6,11 @@ const PAUSE_MS = 250;
 
 /** @param {HTMLTextAreaElement} area */
 function watch(area) {
-  const shown = document.createElement("output");
-  shown.className = "sms-preview";
+  const output = document.createElement("output");
+  output.className = "sms-preview";
   const [text, cost, problems] = [element("p", ""), element("p", ""), document.createElement("ul")];
-  shown.append(text, cost, problems);
-  area.after(shown);
+  output.append(text, cost, problems);
+  area.after(output);
   /** @type {AbortController | undefined} */
   let request;
 
@@ -27,14 +27,15 @@ function watch(area) {
       });
       show(await answer.json());
     } catch (error) {
-      // The next keystroke aborts this request. Without an answer, problems show when the form is saved.
+      // After an abort a newer request is under way. After another error the preview stays empty, and the form shows
+      // problems when it is saved.
       if (!(error instanceof DOMException && error.name === "AbortError")) show({});
     }
   }
 
   /** @param {{ text?: string, cost?: string, detail?: string, segments?: number, problems?: string[] }} found */
   function show(found) {
-    shown.dataset.segments = String(found.segments ?? "");
+    output.dataset.segments = String(found.segments ?? "");
     text.textContent = found.text ?? "";
     cost.textContent = found.cost ?? found.detail ?? "";
     problems.replaceChildren(...(found.problems ?? []).map((problem) => element("li", problem)));

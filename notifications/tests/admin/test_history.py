@@ -21,7 +21,7 @@ from notifications.gateways.local import Memory
 from notifications.models import GatewayState, MessageTemplate, NotificationHistory
 from notifications.states import MessageKind, MessageStatus, Reason
 from notifications.tests.factories import make_message, make_quiet_order
-from notifications.timeline import moment, story
+from notifications.timeline import format_time, render_timeline
 from orders import numbers
 from orders.models import Change
 from orders.states import OrderStatus
@@ -57,7 +57,7 @@ def page(row: NotificationHistory) -> str:
     return reverse("admin:notifications_notificationhistory_change", args=[row.pk])
 
 
-def again(row: NotificationHistory) -> str:
+def resend_url(row: NotificationHistory) -> str:
     return reverse("admin:notifications_resend", args=[row.pk])
 
 
@@ -72,7 +72,7 @@ def test_list_shows_status_of_each_message(office: Client) -> None:
 
 def test_list_takes_constant_queries(office: Client) -> None:
     counts = []
-    office.get(LIST)  # makes the log's one row
+    office.get(LIST)  # a first request may create rows
     for _ in range(2):
         message()
         with CaptureQueriesContext(connection) as queries:
@@ -82,10 +82,8 @@ def test_list_takes_constant_queries(office: Client) -> None:
 
 
 @pytest.mark.parametrize("text", ["678", "45678", "345-678", "0912-345-678", "1111-1111"])
-def test_search_by_the_digits_of_the_telephone_or_the_order(
-    office: Client, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Orders are found by the same search: a number drawn at random may hold the digits too.
+def test_search_finds_digits_of_telephone_or_order(office: Client, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Fixed order numbers, because a random one could contain the digits too.
     monkeypatch.setattr(numbers, "new_order_number", iter(["1111-1111", "2222-2222"]).__next__)
     found, other = make_customer(phone="0912-345-678"), make_customer(phone="0987654321")
     row = make_message(MessageStatus.FAILED, order=make_quiet_order(customer=found))
@@ -110,43 +108,43 @@ def test_page_shows_whole_number_by_permission(role: str, shown: str) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_button_sends_again_and_shows_outcome(office: Client) -> None:
     row = message()
-    answer = office.post(again(row), follow=True)
+    answer = office.post(resend_url(row), follow=True)
     second = NotificationHistory.objects.get(resend_of=row)
     assert answer.redirect_chain == [(page(second), 302)]
     assert second.status == MessageStatus.SENT
     assert "(1)" in [str(line) for line in answer.context["messages"]][0]
-    assert again(second) in office.get(page(second)).content.decode()
+    assert resend_url(second) in office.get(page(second)).content.decode()
     # The first message has a newer one already.
     shown = office.get(page(row)).content.decode()
     assert page(second) in shown
-    assert again(row) not in shown
+    assert resend_url(row) not in shown
 
 
 def test_button_shows_why_message_is_not_sent(office: Client) -> None:
-    assert office.get(again(message())).status_code == 405
-    assert office.post(again(NotificationHistory())).status_code == 404
+    assert office.get(resend_url(message())).status_code == 405
+    assert office.post(resend_url(NotificationHistory())).status_code == 404
     with translation.override("en"):
-        answer = office.post(again(message(MessageStatus.SUPPRESSED, status_reason="no_mobile")), follow=True)
+        answer = office.post(resend_url(message(MessageStatus.SUPPRESSED, status_reason="no_mobile")), follow=True)
     assert [line.level_tag for line in answer.context["messages"]] == ["warning"]
     assert Memory.outbox == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_overruling_a_wish_needs_permission(office: Client) -> None:
+def test_overruling_an_opt_out_needs_permission(office: Client) -> None:
     row = message(MessageStatus.SUPPRESSED, status_reason="opt_out", attempts=0)
-    assert again(row) not in office.get(page(row)).content.decode()
-    assert office.post(again(row), {"overrule": "yes"}).status_code == 403
+    assert resend_url(row) not in office.get(page(row)).content.decode()
+    assert office.post(resend_url(row), {"overrule": "yes"}).status_code == 403
     row.refresh_from_db()
     assert (row.status, row.overruled, Memory.outbox) == (MessageStatus.SUPPRESSED, False, [])
     boss = sign_in("manager")
-    assert again(row) in boss.get(page(row)).content.decode()
-    boss.post(again(row), {"overrule": "yes"})
+    assert resend_url(row) in boss.get(page(row)).content.decode()
+    boss.post(resend_url(row), {"overrule": "yes"})
     row.refresh_from_db()
     assert (row.status, row.overruled) == (MessageStatus.SENT, True)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_action_sends_several(office: Client) -> None:
+def test_action_resends_what_may_be_sent(office: Client) -> None:
     rows = [message(), message(), message(MessageStatus.SUPPRESSED, status_reason="opt_out")]
     chosen = {"action": "send_again", "_selected_action": [str(row.pk) for row in rows]}
     answer = office.post(LIST, chosen, follow=True)
@@ -154,7 +152,7 @@ def test_action_sends_several(office: Client) -> None:
     assert sorted(line.level_tag for line in answer.context["messages"]) == ["info", "warning"]
 
 
-def test_action_sends_at_most_a_hundred(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_action_refuses_too_many_messages(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("notifications.admin.MAX_AT_ONCE", 1)
     rows = [message(), message()]
     chosen = {"action": "send_again", "_selected_action": [str(row.pk) for row in rows]}
@@ -170,7 +168,7 @@ def test_invalid_selection_is_reported(office: Client, chosen: str) -> None:
     assert not NotificationHistory.objects.exclude(resend_of=None).exists()
 
 
-def test_an_orders_page_shows_its_messages(admin_client: Client) -> None:
+def test_order_page_shows_its_messages(admin_client: Client) -> None:
     row = message(MessageStatus.FAILED, status_reason="refused")
     shown = admin_client.get(reverse("admin:orders_order_change", args=[row.order_id])).content.decode()
     assert page(row) in shown
@@ -189,7 +187,7 @@ def failed_message(status: str = MessageStatus.FAILED, **fields: Any) -> Notific
     return make_message(status, order=order, **fields)
 
 
-def sheet(client: Client, **query: str) -> list[dict[str, str]]:
+def read_csv(client: Client, **query: str) -> list[dict[str, str]]:
     answer = client.get(EXPORT, query, headers={"accept-language": "en"})
     text = answer.getvalue().decode()
     assert text[0] == BYTE_ORDER_MARK
@@ -199,14 +197,14 @@ def sheet(client: Client, **query: str) -> list[dict[str, str]]:
 def test_csv_holds_filtered_rows_with_masked_numbers(admin_client: Client) -> None:
     row = failed_message(content="瓦斯, “已確認”\n第二行", status_reason="refused")
     failed_message(MessageStatus.DELIVERED)
-    [line] = sheet(admin_client, status__exact="failed", p="1")
+    [line] = read_csv(admin_client, status__exact="failed", p="1")
     assert (line["recipient"], line["status"], line["reason"]) == ("0912-***-678", "Failed", "refused by the provider")
     assert (line["order"], line["text"]) == (str(row.order), row.content)
 
 
 def test_no_cell_is_a_formula(admin_client: Client) -> None:
     failed_message(name="=HYPERLINK(1)", content="@x", raw_status="-1", error_message=" +1")
-    [line] = sheet(admin_client)
+    [line] = read_csv(admin_client)
     found = (line["customer"], line["text"], line["provider's status"], line["error"])
     assert found == ("'=HYPERLINK(1)", "'@x", "'-1", "' +1")
 
@@ -254,7 +252,7 @@ def test_no_totals_without_messages() -> None:
     assert totals(ROWS.all()) is None
 
 
-def test_totals_of_the_newest_days() -> None:
+def test_totals_count_only_the_newest_days() -> None:
     for status in (
         MessageStatus.DELIVERED,
         MessageStatus.SENT,
@@ -313,17 +311,17 @@ def test_totals_take_constant_queries(admin_client: Client) -> None:
 AT = datetime.fromisoformat("2026-11-23T10:02:07+08:00")
 
 
-def told(row: NotificationHistory) -> str:
+def english_timeline(row: NotificationHistory) -> str:
     with translation.override("en"):
-        return story(row)
+        return render_timeline(row)
 
 
 def test_timeline_begins_with_cause_and_user() -> None:
     order = make_order()
     order.transition_to(OrderStatus.CONFIRMED, by=make_office(first_name="Ming", last_name="Wang"))
-    said = told(order.notifications.get())
-    assert "Order: Pending → Confirmed, by Ming Wang (" in said
-    assert said.index("Order:") < said.index("Message created.")
+    timeline = english_timeline(order.notifications.get())
+    assert "Order: Pending → Confirmed, by Ming Wang (" in timeline
+    assert timeline.index("Order:") < timeline.index("Message created.")
 
 
 def test_timeline_has_each_step_with_its_time() -> None:
@@ -331,40 +329,40 @@ def test_timeline_has_each_step_with_its_time() -> None:
     row.trail.create(status=MessageStatus.SENT, gateway="mitake", raw_status="1", at=AT)
     row.trail.create(status=MessageStatus.FAILED, gateway="mitake", raw_status="t", reason=Reason.REFUSED, at=AT)
     row.trail.create(status=MessageStatus.DELIVERED, reply="<b>謝謝</b>", at=AT)
-    said = told(row)
-    assert "<time>11/23 10:02:07</time> Sent (mitake) [1]" in said
-    assert "Failed (mitake): refused by the provider [t]" in said
-    assert "Customer replied: “&lt;b&gt;謝謝&lt;/b&gt;”" in said
+    timeline = english_timeline(row)
+    assert "<time>11/23 10:02:07</time> Sent (mitake) [1]" in timeline
+    assert "Failed (mitake): refused by the provider [t]" in timeline
+    assert "Customer replied: “&lt;b&gt;謝謝&lt;/b&gt;”" in timeline
 
 
 @pytest.mark.parametrize("status", MessageStatus)
 def test_timeline_ends_with_next_step(status: MessageStatus) -> None:
-    assert told(make_message(status, status_reason=Reason.OPT_OUT)).endswith(".</li></ul>")
+    assert english_timeline(make_message(status, status_reason=Reason.OPT_OUT)).endswith(".</li></ul>")
 
 
-def shown(client: Client, row: NotificationHistory) -> tuple[str, bool]:
+def last_line_and_button(client: Client, row: NotificationHistory) -> tuple[str, bool]:
     """Returns the last line of the timeline, and whether there is a button."""
     page_ = client.get(page(row), headers={"accept-language": "en"}).content.decode()
-    return told(row).rpartition("</time> ")[2].removesuffix("</li></ul>"), "/resend/" in page_
+    return english_timeline(row).rpartition("</time> ")[2].removesuffix("</li></ul>"), "/resend/" in page_
 
 
 def test_waiting_message_shows_until_when(admin_client: Client, settings: Any) -> None:
     row = make_message(send_after=timezone.now() + timedelta(hours=1))
-    said = f"Will be sent at {moment(row.send_after)}."
-    assert shown(admin_client, row) == (said, False)
+    expected = f"Will be sent at {format_time(row.send_after)}."
+    assert last_line_and_button(admin_client, row) == (expected, False)
     row.send_after, settings.SMS_QUIET_HOURS = None, "00:00-23:59"
     row.save()
     with time_machine.travel(AT, tick=False):
         admin_client.force_login(make_office(is_superuser=True))
-        assert shown(admin_client, row) == ("Will be sent at 11/23 23:59:00.", False)
+        assert last_line_and_button(admin_client, row) == ("Will be sent at 11/23 23:59:00.", False)
 
 
-def test_message_waiting_for_its_channel_says_so(admin_client: Client, settings: Any) -> None:
+def test_message_waiting_for_stopped_gateway_says_so(admin_client: Client, settings: Any) -> None:
     GatewayState.objects.create(gateway=settings.SMS_GATEWAY, stopped_at=AT)
     row = make_message()
-    assert shown(admin_client, row) == ("Waiting until the channel is started again.", False)
+    assert last_line_and_button(admin_client, row) == ("Waiting until the gateway is started again.", False)
     Customer.objects.filter(pk=row.customer_id).unannounced().update(phone="02-2930-0016", email="a@example.org")
-    assert shown(admin_client, NotificationHistory.objects.get(pk=row.pk))[1]
+    assert last_line_and_button(admin_client, NotificationHistory.objects.get(pk=row.pk))[1]
 
 
 @pytest.mark.parametrize(
@@ -373,19 +371,27 @@ def test_message_waiting_for_its_channel_says_so(admin_client: Client, settings:
 )
 def test_outdated_message_has_no_button(admin_client: Client, status: MessageStatus) -> None:
     row = make_message(status, order=make_quiet_order(OrderStatus.DELIVERED), status_reason=Reason.OPT_OUT)
-    assert shown(admin_client, row) == ("It cannot be sent: no longer true at the time to send.", False)
+    assert last_line_and_button(admin_client, row) == (
+        "This message cannot be sent: the content is no longer true.",
+        False,
+    )
 
 
 def test_message_after_opt_out_has_no_button(admin_client: Client) -> None:
     row = make_message()
     Customer.objects.filter(pk=row.customer_id).unannounced().update(sms_opt_out=True)
     row = NotificationHistory.objects.get(pk=row.pk)
-    assert shown(admin_client, row) == ("It cannot be sent: the customer opted out of this SMS.", False)
+    assert last_line_and_button(admin_client, row) == (
+        "This message cannot be sent: the customer opted out of this SMS.",
+        False,
+    )
 
 
 def test_only_interrupted_sending_has_a_button(admin_client: Client) -> None:
-    assert not shown(admin_client, make_message(MessageStatus.SENDING, claimed_at=timezone.now()))[1]
-    assert shown(admin_client, make_message(MessageStatus.SENDING, claimed_at=timezone.now() - timedelta(hours=1)))[1]
+    assert not last_line_and_button(admin_client, make_message(MessageStatus.SENDING, claimed_at=timezone.now()))[1]
+    assert last_line_and_button(
+        admin_client, make_message(MessageStatus.SENDING, claimed_at=timezone.now() - timedelta(hours=1))
+    )[1]
 
 
 def test_timeline_names_who_rescheduled() -> None:
@@ -394,30 +400,30 @@ def test_timeline_names_who_rescheduled() -> None:
     order.scheduled_date += timedelta(days=1)
     order.save(change=Change(Actor(by=make_office(username="lin"))))
     row = order.notifications.get()
-    assert "Day or time of the order changed by lin." in told(row)
+    assert "Day or time of the order changed by lin." in english_timeline(row)
     row = make_message(order=order, kind=row.kind, resend_of=row, requested_by=make_office(), caused_by=row.caused_by)
-    assert "Day or time of the order changed by lin." in told(row)
+    assert "Day or time of the order changed by lin." in english_timeline(row)
     row.caused_by = None
-    assert "by the system." in told(row)
+    assert "by the system." in english_timeline(row)
 
 
 def test_timeline_names_who_retried_unknown_message(settings: Any) -> None:
     settings.SMS_GATEWAY = "http"
     row = make_message(MessageStatus.UNKNOWN, gateway="http", requested_by=make_office(username="lin"))
     queue.prepare(row, make_office(username="wang"))
-    assert "Sent again by wang" in told(row)
+    assert "Sent again by wang" in english_timeline(row)
     assert str(row.requested_by) == "lin"
 
 
 def test_resent_message_links_to_the_newer_one() -> None:
     row = make_message(MessageStatus.FAILED)
     newer = make_message(order=row.order, resend_of=row, requested_by=make_office(username="lin"))
-    assert page(newer) in told(row)
-    assert "Sent again by lin" in told(newer)
+    assert page(newer) in english_timeline(row)
+    assert "Sent again by lin" in english_timeline(newer)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_overruled_message_is_sent_and_names_who_asked(admin_client: Client, admin_user: object) -> None:
+def test_overruled_message_is_sent_and_names_the_user(admin_client: Client, admin_user: object) -> None:
     row = make_message(MessageStatus.SENDING, attempts=0)
     Customer.objects.filter(pk=row.customer_id).unannounced().update(sms_opt_out=True)
     row.move(MessageStatus.SENDING, MessageStatus.PENDING)
@@ -429,7 +435,7 @@ def test_overruled_message_is_sent_and_names_who_asked(admin_client: Client, adm
     row.refresh_from_db()
     assert (row.status, row.overruled, row.requested_by) == (MessageStatus.SENT, True, admin_user)
     assert len(Memory.outbox) == 1
-    assert "admin chose to send it anyway" in told(row)
+    assert "admin chose to send the message anyway" in english_timeline(row)
 
 
 @pytest.mark.parametrize(
@@ -449,10 +455,6 @@ def test_page_shows_cost_and_reason_of_failure(admin_client: Client) -> None:
     assert "1.5 points" in shown
 
 
-def page_of(row: object) -> str:
-    return reverse("admin:notifications_notificationhistory_change", args=[getattr(row, "pk")])  # noqa: B009
-
-
 def test_customer_page_shows_newest_messages_and_link_to_all(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -461,16 +463,16 @@ def test_customer_page_shows_newest_messages_and_link_to_all(
     older, newer = (make_message(MessageStatus.SENT, order=make_quiet_order(customer=customer)) for _ in range(2))
     other = make_message(MessageStatus.SENT)
     shown = admin_client.get(reverse("admin:customers_customer_change", args=[customer.pk])).content.decode()
-    assert page_of(newer) in shown
-    assert page_of(older) not in shown
+    assert page(newer) in shown
+    assert page(older) not in shown
     whole = f"{LIST}?customer__id__exact={customer.pk}"
     assert whole in shown
     listed = admin_client.get(whole).content.decode()
-    assert page_of(older) in listed
-    assert page_of(other) not in listed
+    assert page(older) in listed
+    assert page(other) not in listed
 
 
-def test_a_new_customer_has_no_messages(admin_client: Client) -> None:
+def test_form_for_a_new_customer_opens(admin_client: Client) -> None:
     assert admin_client.get(reverse("admin:customers_customer_add")).status_code == 200
 
 

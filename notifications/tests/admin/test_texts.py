@@ -12,7 +12,7 @@ from luckygas.testing.browser import until
 from luckygas.testing.site import Site
 from notifications.models import MessageTemplate
 from notifications.states import MessageKind
-from orders.tests.admin.browser import Browser, errors, sign_in
+from orders.tests.admin.browser import Browser, form_errors, sign_in
 from orders.tests.factories import make_office, make_staff
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def page(kind: MessageKind = MessageKind.ORDER_DELIVERED) -> str:
     return reverse("admin:notifications_messagetemplate_change", args=[row.pk])
 
 
-def test_every_kind_can_be_edited(editor: Browser) -> None:
+def test_list_creates_a_row_for_every_kind_once(editor: Browser) -> None:
     shown = editor.get(LIST)
     assert MessageTemplate.objects.count() == len(MessageKind)
     assert "您的瓦斯訂單 {order_number} 已取消。" in shown
@@ -49,13 +49,13 @@ def test_text_can_be_changed_and_switched_off(editor: Browser) -> None:
     assert (row.body("zh-hant"), row.is_on) == ("{order_number} 到了", False)
 
 
-def test_default_text_is_the_placeholder(editor: Browser) -> None:
+def test_default_text_is_the_placeholder_of_an_empty_field(editor: Browser) -> None:
     assert 'placeholder="您的瓦斯訂單 {order_number} 已送達。感謝您的訂購！"' in editor.get(page())
 
 
 def test_invalid_text_is_refused_with_reason(editor: Browser) -> None:
     answer = editor.post(page(), editor.form(page(), FORM) | {"body_en": "call 0912-345-678 {nobody}"})
-    assert errors(answer) == [
+    assert form_errors(answer) == [
         "“{nobody}” is not a placeholder. You can use: {order_number}, {scheduled_date}, {tracking_url}.",
         "“0912-345-678” looks like a telephone number. Please remove it; carriers block such SMS.",
     ]
@@ -72,26 +72,26 @@ def test_default_text_can_be_restored(editor: Browser) -> None:
     assert (row.body_zh, row.body_en, row.is_on) == ("", "", False)
 
 
-def asked(browser: Browser, **data: Any) -> Any:
+def request_preview(browser: Browser, **data: Any) -> Any:
     return browser.client.post(PREVIEW, {"kind": "order_delivered", "language": "en"} | data)
 
 
 def test_preview_counts_longest_values(editor: Browser) -> None:
-    found = asked(editor, body="{order_number} ok").json()
+    found = request_preview(editor, body="{order_number} ok").json()
     assert found == {
         "text": "【幸福氣】0000-0000 ok", "segments": 1, "points": 1, "problems": [],
         "cost": "At most 17 characters: 1 segment, 1 point",
     }  # fmt: skip
-    assert asked(editor, body="瓦" * 130).json()["points"] == 3
+    assert request_preview(editor, body="瓦" * 130).json()["points"] == 3
 
 
 def test_preview_of_empty_text_is_the_default(editor: Browser) -> None:
-    assert "is delivered" in asked(editor, body="").json()["text"]
+    assert "is delivered" in request_preview(editor, body="").json()["text"]
 
 
 @pytest.mark.parametrize("wrong", [{"kind": "x"}, {"language": "fr"}, {"body": "a" * 2000}])
 def test_preview_refuses_invalid_requests(editor: Browser, wrong: dict[str, str]) -> None:
-    assert asked(editor, **wrong).status_code == 400
+    assert request_preview(editor, **wrong).status_code == 400
 
 
 def test_changing_texts_needs_permission() -> None:
@@ -103,13 +103,13 @@ def test_changing_texts_needs_permission() -> None:
     assert MessageTemplate.objects.get().body_zh == "a"
 
 
-def test_kinds_cannot_be_added_or_deleted() -> None:
+def test_superuser_cannot_add_or_delete_kinds() -> None:
     admin = sign_in(make_staff(is_superuser=True))
     admin.get(reverse("admin:notifications_messagetemplate_add"), status=403)
     admin.get(page().replace("change", "delete"), status=403)
 
 
-# The page of a message's text in a real browser.
+# The page of a text in a browser, under a strict content security policy.
 
 
 STRICT = "default-src 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -132,7 +132,7 @@ async def test_preview_follows_typing(page: Page, site: Site) -> None:
         [{"name": "sessionid", "value": session.cookies["sessionid"].value, "url": site.url}]
     )
     await page.goto(site.url + path)
-    # What is sent now, before anything is typed.
+    # Before anything is typed, the preview shows the default text.
     await until(page, f"{SHOWN}.textContent.includes('【幸福氣】您的瓦斯訂單 0000-0000 已送達')")
     await page.fill("[name=body_zh]", "瓦" * 100)
     await until(page, f"{SHOWN}.dataset.segments === '2'")

@@ -1,4 +1,4 @@
-"""The contract of every gateway."""
+"""What every gateway must do, and what the base class does for it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import pytest
 from luckygas import settings as settings_of_the_project
 from notifications.gateways import base, get_gateway
 from notifications.gateways.base import Accepted, Gateway, GatewayError, Message
-from notifications.gateways.form_gateway import moment
+from notifications.gateways.form_gateway import parse_time
 from notifications.gateways.local import Memory
 from notifications.states import Reason
-from notifications.tests import provider as doing
-from notifications.tests.provider import Provider, error, says
+from notifications.tests import provider as behaviours
+from notifications.tests.provider import Provider, answers, sending_error
 
 PHONE, TEXT = "+886912345678", "【幸福氣】您的瓦斯 🔥"
 MESSAGE = Message(uuid.uuid4(), PHONE, TEXT)
 
 
 # Answers that accept a message.
-YES = {
+ACCEPTING = {
     "http": '{"message_id": "m-1"}',
     "mitake": "[1]\r\nmsgid=1\r\nstatuscode=1\r\nAccountPoint=9\r\n",
     "every8d": "1230.00,1,1.00,0,220478cc-8506-49b2-93b7-2505f651c12e",
@@ -32,46 +32,46 @@ YES = {
 
 @pytest.fixture(params=settings_of_the_project.SMS_GATEWAYS)
 def gateway(request: pytest.FixtureRequest, fake_provider: Provider, settings: Any) -> Gateway:
-    return on(request.param, fake_provider, settings)
+    return use_gateway(request.param, fake_provider, settings)
 
 
-@pytest.fixture(params=YES)
+@pytest.fixture(params=ACCEPTING)
 def remote(request: pytest.FixtureRequest, fake_provider: Provider, settings: Any) -> Gateway:
-    """Gateways that use a network."""
+    """Each gateway that uses a network."""
     settings.SMS_TIMEOUT_SECONDS = 0.4
-    return on(request.param, fake_provider, settings)
+    return use_gateway(request.param, fake_provider, settings)
 
 
-def on(name: str, provider: Provider, settings: Any) -> Gateway:
+def use_gateway(name: str, provider: Provider, settings: Any) -> Gateway:
     settings.SMS_GATEWAY, settings.MITAKE_URL, settings.EVERY8D_URL = name, provider.url, provider.url
     settings.MITAKE_USERNAME = settings.EVERY8D_UID = "top-secret-name"
     settings.MITAKE_PASSWORD = settings.EVERY8D_PASSWORD = "top-secret"
-    sends = says(200, YES.get(name, ""))
-    # The balance of EVERY8D is a bare number; the others read it out of what they are told anyway.
-    provider.behave(lambda handler: (says(200, "9.00") if "getCredit" in handler.path else sends)(handler))
+    accepts = answers(200, ACCEPTING.get(name, ""))
+    # EVERY8D answers a balance request with a bare number. Mitake finds the balance in the answer to a message.
+    provider.behave(lambda handler: (answers(200, "9.00") if "getCredit" in handler.path else accepts)(handler))
     return get_gateway()
 
 
-def test_failed_connection_is_certainly_not_sent(remote: Gateway, fake_provider: Provider) -> None:
+def test_failed_connection_is_unreachable(remote: Gateway, fake_provider: Provider) -> None:
     fake_provider.stop()
-    assert error(remote, MESSAGE).reason == Reason.UNREACHABLE
+    assert sending_error(remote, MESSAGE).reason == Reason.UNREACHABLE
     assert not remote.health().reachable
 
 
-@pytest.mark.parametrize("silence", [doing.hangs, doing.hangs_up, doing.drips_status])
+@pytest.mark.parametrize("behaviour", [behaviours.hangs, behaviours.hangs_up, behaviours.drips_status])
 def test_request_without_answer_is_retried_only_if_idempotent(
-    remote: Gateway, fake_provider: Provider, silence: Any
+    remote: Gateway, fake_provider: Provider, behaviour: Any
 ) -> None:
-    fake_provider.behave(silence)
-    assert error(remote, MESSAGE).reason == Reason.NO_ANSWER
-    assert len(fake_provider.asked) == 1 + remote.idempotent
+    fake_provider.behave(behaviour)
+    assert sending_error(remote, MESSAGE).reason == Reason.NO_ANSWER
+    assert len(fake_provider.requests) == 1 + remote.idempotent
 
 
-def test_garbage_answer_is_handled(remote: Gateway, fake_provider: Provider) -> None:
-    said = f"<html>top-secret {PHONE} 0912-345-678</html>"
-    for answer in (says(500, said), says(502, b"\xff\x00" * 9), says(500, "x" * 10_000_000), says(500)):
+def test_garbage_answer_gives_a_masked_error(remote: Gateway, fake_provider: Provider) -> None:
+    body = f"<html>top-secret {PHONE} 0912-345-678</html>"
+    for answer in (answers(500, body), answers(502, b"\xff\x00" * 9), answers(500, "x" * 10_000_000), answers(500)):
         fake_provider.behave(answer)
-        failed = error(remote, MESSAGE)
+        failed = sending_error(remote, MESSAGE)
         assert failed.reason in (Reason.NO_ANSWER, Reason.REFUSED)
         shown = remote.clean(str(failed), PHONE)
         assert len(shown) <= 500
@@ -88,13 +88,13 @@ def test_gateway_accepts_message_and_logs_no_number_or_text(
     assert "top-secret" not in seen
 
 
-def test_memory_keeps_it(fake_provider: Provider, settings: Any) -> None:
+def test_memory_appends_message_to_outbox(fake_provider: Provider, settings: Any) -> None:
     settings.SMS_GATEWAY = "memory"
     get_gateway().send(MESSAGE)
     assert Memory.outbox == [MESSAGE]
 
 
-def test_console_prints_it(settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_console_prints_text_and_masked_number(settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
     settings.SMS_GATEWAY = "console"
     get_gateway().send(MESSAGE)
     assert capsys.readouterr().out == f"── SMS 0912-***-678 (1) ──\n{TEXT}\n"
@@ -113,7 +113,7 @@ AT = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
     ],
 )  # fmt: skip
 def test_time_is_parsed_in_taipeis_zone(text: str) -> None:
-    assert moment(text) == AT
+    assert parse_time(text) == AT
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,11 @@ def test_time_is_parsed_in_taipeis_zone(text: str) -> None:
     ],
 )  # fmt: skip
 def test_half_of_the_day_is_parsed(half: str, hour: int) -> None:
-    at = moment(f"2026/11/22 {half}")
+    at = parse_time(f"2026/11/22 {half}")
     assert at == datetime(2026, 11, 22, hour, tzinfo=timezone(timedelta(hours=8)))
 
 
-# .NET's value for no date, and times that no clock or database can hold.
+# Among them are .NET's value for no date, and times that no clock shows.
 @pytest.mark.parametrize(
     "text",
     [
@@ -147,7 +147,7 @@ def test_half_of_the_day_is_parsed(half: str, hour: int) -> None:
     ],
 )
 def test_invalid_time_is_none(text: str) -> None:
-    assert moment(text) is None
+    assert parse_time(text) is None
 
 
 UNREACHABLE = GatewayError("down", reason=Reason.UNREACHABLE)
@@ -213,7 +213,7 @@ def test_request_without_answer_is_retried_with_its_key() -> None:
 
 @pytest.mark.usefixtures("no_pause")
 @pytest.mark.parametrize("second", [NO_ANSWER, UNREACHABLE, REFUSED])
-def test_after_no_answer_only_acceptance_settles_it(second: GatewayError) -> None:
+def test_only_acceptance_settles_a_request_without_answer(second: GatewayError) -> None:
     assert reason_of(Scripted(NO_ANSWER, second, Accepted(), idempotent=True)) == (Reason.NO_ANSWER, 1)
 
 

@@ -1,4 +1,4 @@
-"""E-mail against a mail server on a real socket."""
+"""E-mail to a mail server on a real socket."""
 
 from __future__ import annotations
 
@@ -25,16 +25,23 @@ from orders.tests.factories import make_customer, make_order
 ADDRESS = "wang@example.org"
 TEXT = "主旨 subject\n\n第一行\nsecond line\n"
 # A mail server's answers to a client's commands.
-GOOD = {"EHLO": "250 hi", "MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on", ".": "250 kept", "QUIT": "221 bye"}
+ACCEPTING = {
+    "EHLO": "250 hi",
+    "MAIL": "250 ok",
+    "RCPT": "250 ok",
+    "DATA": "354 go on",
+    ".": "250 kept",
+    "QUIT": "221 bye",
+}
 
 HANGS = "hangs"
 
 
 class MailServer:
-    """Speaks just enough SMTP (RFC 5321). An answer of None closes the connection."""
+    """Understands just enough SMTP (RFC 5321). An answer of None closes the connection."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, str | None] = dict(GOOD)
+        self.answers: dict[str, str | None] = dict(ACCEPTING)
         self.greeting: str | None = "220 hi"
         self.mails: list[str] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -44,26 +51,26 @@ class MailServer:
     def serve(self) -> None:
         while True:
             try:
-                line, _ = self.listener.accept()
+                connection, _ = self.listener.accept()
             except OSError:
                 return
-            with line, line.makefile("rwb") as file:
+            with connection, connection.makefile("rwb") as file:
                 self.talk(file)
 
     def talk(self, file: Any) -> None:
-        if not self.say(file, self.greeting):
+        if not self.send_line(file, self.greeting):
             return
-        while word := file.readline().decode().strip()[:4].upper():
-            answer = self.answers.get(word, "250 ok")
-            if not self.say(file, answer):
+        while command := file.readline().decode().strip()[:4].upper():
+            answer = self.answers.get(command, "250 ok")
+            if not self.send_line(file, answer):
                 return
-            if word == "DATA" and answer and answer.startswith("3"):
+            if command == "DATA" and answer and answer.startswith("3"):
                 lines = list(iter(file.readline, b".\r\n"))
                 self.mails.append(b"".join(lines).decode())
-                if not self.say(file, self.answers["."]):
+                if not self.send_line(file, self.answers["."]):
                     return
 
-    def say(self, file: Any, answer: str | None) -> bool:
+    def send_line(self, file: Any, answer: str | None) -> bool:
         if answer == HANGS:
             return bool(file.read())  # until the other side gives up
         if answer is not None:
@@ -74,21 +81,21 @@ class MailServer:
 
 @pytest.fixture
 def server(settings: Any) -> Iterator[MailServer]:
-    made = MailServer()
+    running = MailServer()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", made.port, 1
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", running.port, 1
     settings.EMAIL_USE_TLS, settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = False, "", ""
-    yield made
-    made.listener.close()
+    yield running
+    running.listener.close()
 
 
-def refused() -> GatewayError:
+def sending_error() -> GatewayError:
     with pytest.raises(GatewayError) as caught:
         Email().send(Message(uuid4(), ADDRESS, TEXT))
     return caught.value
 
 
-def test_accepted(server: MailServer) -> None:
+def test_accepted_mail_has_the_messages_id_in_a_header(server: MailServer) -> None:
     message = Message(uuid4(), ADDRESS, TEXT)
     accepted = Email().send(message)
     (sent,) = server.mails
@@ -103,7 +110,7 @@ def test_error_after_acceptance_keeps_mail_accepted(server: MailServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "answer", "reason"),
+    ("command", "answer", "reason"),
     [
         ("RCPT", "550 no such user", Reason.REFUSED),
         ("RCPT", "553 5.1.3 bad address", Reason.REFUSED),
@@ -120,11 +127,15 @@ def test_error_after_acceptance_keeps_mail_accepted(server: MailServer) -> None:
     ],
 )
 def test_only_refused_mailbox_or_content_refuses_the_mail(
-    server: MailServer, word: str, answer: str, reason: Reason
+    server: MailServer, command: str, answer: str, reason: Reason
 ) -> None:
-    server.answers[word] = answer
-    error = refused()
-    assert (error.reason, error.raw_status, server.mails) == (reason, answer[:3], [] if word != "." else server.mails)
+    server.answers[command] = answer
+    error = sending_error()
+    assert (error.reason, error.raw_status, server.mails) == (
+        reason,
+        answer[:3],
+        [] if command != "." else server.mails,
+    )
     assert answer[4:] in str(error)
 
 
@@ -132,40 +143,42 @@ def test_only_refused_mailbox_or_content_refuses_the_mail(
     ("answer", "reason"),
     [("535 5.7.8 wrong password", Reason.CHANNEL_STOPPED), ("454 4.7.0 later", Reason.BUSY)],
 )
-def test_refused_account_stops_the_channel(server: MailServer, settings: Any, answer: str, reason: Reason) -> None:
+def test_refused_login_stops_the_gateway_or_waits(
+    server: MailServer, settings: Any, answer: str, reason: Reason
+) -> None:
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "gas", "top-secret"
     server.answers |= {"EHLO": "250-hi\r\n250 AUTH PLAIN", "AUTH": answer}
-    assert refused().reason == reason
+    assert sending_error().reason == reason
 
 
 def test_refusal_in_greeting_keeps_mail_waiting(server: MailServer) -> None:
     server.greeting = "554 5.3.2 not at the moment"
-    assert refused().reason == Reason.UNKNOWN_CODE
+    assert sending_error().reason == Reason.UNKNOWN_CODE
 
 
 def test_connection_lost_during_data_is_unknown(server: MailServer) -> None:
     server.answers["."] = None
-    assert refused().reason == Reason.NO_ANSWER
+    assert sending_error().reason == Reason.NO_ANSWER
     assert len(server.mails) == 1
 
 
-def test_connection_lost_before_data(server: MailServer) -> None:
+def test_connection_lost_before_data_sends_nothing(server: MailServer) -> None:
     server.greeting = None
-    assert refused().reason in {Reason.REFUSED, Reason.UNREACHABLE}
+    assert sending_error().reason in {Reason.REFUSED, Reason.UNREACHABLE}
     assert server.mails == []
 
 
-def test_unreachable_mail_server(server: MailServer, settings: Any) -> None:
+def test_closed_port_is_unreachable(server: MailServer, settings: Any) -> None:
     server.listener.close()
     with socket.create_server(("127.0.0.1", 0)) as closed:
         settings.EMAIL_PORT = closed.getsockname()[1]
-    assert refused().reason == Reason.UNREACHABLE
+    assert sending_error().reason == Reason.UNREACHABLE
 
 
 def test_hanging_mail_server_times_out(server: MailServer, settings: Any) -> None:
     settings.EMAIL_TIMEOUT = 0.3
     server.answers["."] = HANGS
-    assert refused().reason == Reason.NO_ANSWER
+    assert sending_error().reason == Reason.NO_ANSWER
 
 
 @pytest.mark.parametrize(
@@ -215,7 +228,7 @@ def test_mail_waits_while_account_is_refused(server: MailServer) -> None:
     assert [(row.status, row.type, row.attempts) for row in (first, second)] == [
         (MessageStatus.PENDING, MessageType.EMAIL, 0), (MessageStatus.PENDING, MessageType.SMS, 0),
     ]  # fmt: skip
-    server.answers["MAIL"] = GOOD["MAIL"]
+    server.answers["MAIL"] = ACCEPTING["MAIL"]
     assert GatewayState.objects.get(gateway="email").start()
     wait_for(lambda: len(server.mails) == 2)
 

@@ -1,4 +1,4 @@
-"""A browser without scripts: it reads forms from pages, fills them in and posts them."""
+"""A browser without JavaScript: reads forms from pages, fills them in and posts them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.urls import reverse
 
 
 class Forms(HTMLParser):
-    """What each form of a page would post, by its id (or its action if it has none)."""
+    """The fields that each form of a page would post, by the form's id (or its action if it has no id)."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -80,21 +80,21 @@ def shown_messages(answer: Any) -> list[tuple[str, str]]:
     return [(message.level_tag, str(message)) for message in answer.context["messages"]]
 
 
-def errors(answer: Any) -> list[str]:
-    """The errors of a form that is shown again."""
+def form_errors(answer: Any) -> list[str]:
+    """The errors of a form that the page shows again."""
     assert answer.status_code == 200
     assert not answer.redirect_chain
     return [text for error in answer.context["errors"] for text in (error if isinstance(error, list) else [error])]
 
 
-# The app of each model that is not of orders.
+# The app of each model that does not belong to `orders`.
 APPS = {"customer": "customers", "product": "catalogue", "driver": "dispatch", "route": "dispatch"}
 
 
-def page(model: str, name: str, *args: object) -> str:
+def admin_url(model: str, name: str, *args: object) -> str:
     """The address of one of the admin's pages: `changelist`, `add`, `change`, `delete`, `history`."""
     return reverse(f"admin:{APPS.get(model, 'orders')}_{model}_{name}", args=args)
 
 
-def change(model: str, pk: int) -> str:
-    return page(model, "change", pk)
+def change_url(model: str, pk: int) -> str:
+    return admin_url(model, "change", pk)

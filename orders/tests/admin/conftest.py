@@ -19,5 +19,5 @@ def _two_days_before() -> Iterator[None]:
 
 @pytest.fixture
 def office(db: None) -> Browser:
-    """A manager; in English."""
+    """A browser in which a manager is signed in, in English."""
     return sign_in(make_office())

@@ -402,7 +402,7 @@ def test_button_without_form_moves_at_once(office: Browser) -> None:
     order = make_order()
     button = Forms(office.get(change("order", order.pk))).forms[move(order, "confirmed")]
     answer = office.post(move(order, "confirmed"), button)
-    assert ("success", f"{order} is now “Confirmed”.") in shown_messages(answer)
+    assert ("success", f"Order {order} is now “Confirmed”.") in shown_messages(answer)
     assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
 
 
@@ -559,7 +559,7 @@ def test_action_form_keeps_list_filter(office: Browser) -> None:
 @pytest.mark.parametrize("chosen", ["abc", "\0", "9" * 40, "-1", "１"])
 def test_invalid_selection_shows_error(office: Browser, chosen: str) -> None:
     answer = office.post(LIST, {"action": "confirm", "_selected_action": [chosen]})
-    assert shown_messages(answer) == [("error", "This selection cannot be read. Please select again.")]
+    assert shown_messages(answer) == [("error", "This selection is too large or cannot be read. Please select again.")]
 
 
 def test_selection_over_limit_is_refused_completely(office: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -596,7 +596,7 @@ def test_proof_of_delivery_is_shown(office: Browser) -> None:
 
 def test_move_reported_later_is_marked(office: Browser) -> None:
     order = make_order("assigned", created_at=timezone.now() - timedelta(hours=1))
-    path, mark = change("order", order.pk), "reported later, from offline"
+    path, mark = change("order", order.pk), "done offline, reported later"
     order.transition_to("delivering", at=timezone.now() - timedelta(seconds=50))
     assert mark not in office.get(path)
     order.transition_to("arriving", at=timezone.now() - timedelta(seconds=70))

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from dispatch.models import Route
 from orders.models import Order
-from orders.tests.admin.browser import Browser, change, errors, shown_messages, sign_in
+from orders.tests.admin.browser import Browser, change_url, form_errors, shown_messages, sign_in
 from orders.tests.factories import make_driver, make_order, make_route, make_user
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +18,7 @@ LIST, ADD = reverse("admin:dispatch_route_changelist"), reverse("admin:dispatch_
 
 
 def save(office: Browser, route: Route, **fields: Any) -> Any:
-    path = change("route", route.pk)
+    path = change_url("route", route.pk)
     return office.post(path, office.form(path, "route_form") | fields)
 
 
@@ -43,8 +43,8 @@ def test_list_counts_all_stops_in_one_query(office: Browser) -> None:
 def test_stops_are_listed_in_sequence(office: Browser) -> None:
     route = make_route()
     last, first, loose = (make_order(route=route, stop_sequence=stop) for stop in (2, 1, None))
-    shown = office.get(change("route", route.pk))
-    places = [shown.index(change("order", order.pk)) for order in (first, last, loose)]
+    shown = office.get(change_url("route", route.pk))
+    places = [shown.index(change_url("order", order.pk)) for order in (first, last, loose)]
     assert places == sorted(places)
 
 
@@ -56,7 +56,7 @@ def test_page_query_count_is_constant(office: Browser) -> None:
     counts = []
     for route in (one, one, many):
         with CaptureQueriesContext(connection) as queries:
-            office.get(change("route", route.pk))
+            office.get(change_url("route", route.pk))
         counts.append(len(queries))
     assert counts[1] == counts[2]
 
@@ -77,22 +77,22 @@ def test_unchanged_stop_keeps_version(office: Browser) -> None:
     assert Route.objects.get().name == "新名"
 
 
-def test_stop_moved_meanwhile_is_conflict(office: Browser) -> None:
+def test_stop_moved_meanwhile_is_refused(office: Browser) -> None:
     route = make_route(name="舊名")
     order = make_order(route=route, stop_sequence=1)
-    path = change("route", route.pk)
+    path = change_url("route", route.pk)
     form = office.form(path, "route_form")
     order.stop_sequence = 5
     order.save()
     answer = office.post(path, form | {"orders-0-stop_sequence": 2, "name": "新名"})
-    assert "Someone else changed this order" in "".join(errors(answer))
+    assert "Someone else changed this order" in "".join(form_errors(answer))
     assert (stop_of(order), Route.objects.get().name) == (5, "舊名")
 
 
-def test_status_change_meanwhile_does_not_block_resequencing(office: Browser) -> None:
+def test_stop_can_move_after_status_changed_meanwhile(office: Browser) -> None:
     route = make_route(driver=make_driver())
     order = make_order("assigned", route=route, driver=route.driver, stop_sequence=1)
-    path = change("route", route.pk)
+    path = change_url("route", route.pk)
     form = office.form(path, "route_form")
     order.transition_to("delivering")
     office.post(path, form | {"orders-0-stop_sequence": 2})
@@ -100,10 +100,10 @@ def test_status_change_meanwhile_does_not_block_resequencing(office: Browser) ->
 
 
 @pytest.mark.parametrize("stop", [0, 1000, "abc", "9" * 30])
-def test_invalid_stop_number_is_error(office: Browser, stop: object) -> None:
+def test_invalid_stop_number_is_refused(office: Browser, stop: object) -> None:
     route = make_route()
     order = make_order(route=route, stop_sequence=1)
-    assert errors(save(office, route, **{"orders-0-stop_sequence": stop}))
+    assert form_errors(save(office, route, **{"orders-0-stop_sequence": stop}))
     assert stop_of(order) == 1
 
 
@@ -123,22 +123,22 @@ def test_route_can_be_created(office: Browser) -> None:
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "nonsense"])
-def test_route_date_far_away_is_error(office: Browser, day: str) -> None:
+def test_invalid_or_distant_route_date_is_refused(office: Browser, day: str) -> None:
     data = {"name": "大安", "date": day, "status": "planned"}
-    assert errors(office.post(ADD, office.form(ADD, "route_form") | data))
+    assert form_errors(office.post(ADD, office.form(ADD, "route_form") | data))
     assert not Route.objects.exists()
 
 
-def assign(route: Route) -> str:
+def assign_url(route: Route) -> str:
     return reverse("admin:dispatch_route_assign", args=[route.pk])
 
 
 def test_assign_gives_route_and_orders_to_driver(office: Browser) -> None:
     route, driver = make_route(), make_driver()
     ready, waiting = make_order("confirmed", route=route), make_order(route=route)
-    assert assign(route) in office.get(change("route", route.pk))
-    office.get(assign(route))
-    answer = office.post(assign(route), {"driver": driver.pk})
+    assert assign_url(route) in office.get(change_url("route", route.pk))
+    office.get(assign_url(route))
+    answer = office.post(assign_url(route), {"driver": driver.pk})
     assert shown_messages(answer)[0] == ("warning", "Assign to a driver: 1 done, 1 refused.")
     assert Route.objects.get().driver == driver
     assert [Order.objects.get(pk=order.pk).driver for order in (ready, waiting)] == [driver, None]
@@ -152,5 +152,5 @@ def test_form_cannot_change_driver(office: Browser) -> None:
 
 def test_assigning_needs_permission() -> None:
     route = make_route()
-    assert sign_in(make_user()).client.post(assign(route), {"driver": make_driver().pk}).status_code == 302
+    assert sign_in(make_user()).client.post(assign_url(route), {"driver": make_driver().pk}).status_code == 302
     assert Route.objects.get().driver is None

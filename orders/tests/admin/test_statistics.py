@@ -30,7 +30,7 @@ def office(client: Client) -> Client:
     return client
 
 
-def test_office_sees_statistics_and_managers_export_csv(client: Client) -> None:
+def test_clerk_sees_statistics_without_csv_export(client: Client) -> None:
     assert client.get(PAGE).status_code == 302
     client.force_login(make_staff())
     shown = client.get(PAGE)
@@ -38,7 +38,7 @@ def test_office_sees_statistics_and_managers_export_csv(client: Client) -> None:
     assert client.get(PAGE, {"format": "csv"}).status_code == 403
 
 
-def test_default_shows_last_thirty_days_with_plots_and_tables(office: Client) -> None:
+def test_page_shows_last_thirty_days_by_default(office: Client) -> None:
     driver, product = make_driver(name="陳大明"), make_product(name="16kg 瓦斯桶")
     make_order("delivered", driver=driver, product=product, scheduled_date=TODAY)
     make_order("confirmed", scheduled_date=TODAY - timedelta(days=29))
@@ -80,7 +80,7 @@ def test_csv_has_same_figures(office: Client) -> None:
 
 def test_csv_renders_no_plots(office: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[bytes] = []
-    monkeypatch.setattr("web.charts.embedded", drawn.append)
+    monkeypatch.setattr("web.charts.data_url", drawn.append)
     assert (office.get(f"{PAGE}?format=csv").status_code, drawn) == (200, [])
     assert (office.get(PAGE).status_code, len(drawn)) == (200, 6)
 

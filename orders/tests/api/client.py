@@ -14,7 +14,7 @@ V1 = "/api/v1/"
 
 
 class Api:
-    """Calls paths below `/api/v1/`; English, so that tests can read."""
+    """Calls paths below `/api/v1/`. Asks for English, so that tests can check the texts."""
 
     def __init__(self, user: User | None = None) -> None:
         self.user = user
@@ -33,7 +33,7 @@ class Api:
 
 
 def make_api(role: str) -> Api:
-    """A client signed in as a new office, driver or customer; or with an account without any role, or without one."""
+    """A client for a new user of this role: office, driver, customer, none (no role), or anonymous (not signed in)."""
     makers: dict[str, Any] = {
         "office": make_office,
         "driver": lambda: make_driver().user,

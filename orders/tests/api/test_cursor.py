@@ -28,20 +28,20 @@ def test_every_get_returns_log_position(path: str) -> None:
 
 
 def test_log_position_is_read_before_rows() -> None:
-    """A change between the two then has a later log_position, so a client that resumes from it misses nothing."""
+    """A change between the two reads then has a later position. A client that resumes from the position gets it."""
     order = make_order()
 
-    def head_then_a_change() -> log_position.Position:
+    def change_order_then_return_position() -> log_position.Position:
         changed = Order.objects.get(pk=order.pk)
         changed.notes = "changed"
         changed.save()
         return log_position.Position(7)
 
-    log_position.provide(head_then_a_change)
+    log_position.provide(change_order_then_return_position)
     assert make_api("office").get(f"orders/{order.pk}/").json()["notes"] == "changed"
 
 
-def test_without_provider_there_is_no_header() -> None:
+def test_response_without_provider_has_no_header() -> None:
     assert "Last-Event-Id" not in make_api("office").get("orders/").headers
 
 

@@ -97,10 +97,10 @@ def test_total_stops_excludes_cancelled_orders() -> None:
     for status in (OrderStatus.PENDING, OrderStatus.CONFIRMED, OrderStatus.CANCELLED):
         make_order(status, route=route)
     make_route()
-    assert api.get(f"routes/{route.pk}/").json()["total_stops"] == make_stops(api)[route.pk]
+    assert api.get(f"routes/{route.pk}/").json()["total_stops"] == stops_by_route(api)[route.pk] == 2
 
 
-def make_stops(api: Api) -> dict[int, int]:
+def stops_by_route(api: Api) -> dict[int, int]:
     return {row["id"]: row["total_stops"] for row in api.get("routes/").json()["results"]}
 
 
@@ -145,7 +145,7 @@ def test_driver_reads_own_routes() -> None:
     driver = make_driver()
     route, other = make_route(driver=driver), make_route(driver=make_driver())
     api = Api(driver.user)
-    assert list(make_stops(api)) == [route.pk]
+    assert list(stops_by_route(api)) == [route.pk]
     assert api.get(f"routes/{other.pk}/").status_code == 404
 
 

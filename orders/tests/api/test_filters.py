@@ -19,39 +19,39 @@ from orders.tests.factories import TODAY, make_customer, make_driver, make_order
 pytestmark = pytest.mark.django_db
 
 
-def found(**query: object) -> list[int]:
+def found_ids(**query: object) -> list[int]:
     answer = make_api("office").get("orders/", **query)
     assert answer.status_code == 200, answer.content
     return [row["id"] for row in answer.json()["results"]]
 
 
-def test_filter_by_several_statuses() -> None:
+def test_status_filter_accepts_several() -> None:
     make_order(OrderStatus.CANCELLED)
     wanted = [make_order().pk, make_order(OrderStatus.CONFIRMED).pk]
-    assert sorted(found(status="pending,confirmed")) == wanted
+    assert sorted(found_ids(status="pending,confirmed")) == wanted
 
 
-def test_filter_by_a_range_of_dates() -> None:
+def test_date_filters_find_a_range() -> None:
     days = [make_order(scheduled_date=TODAY + timedelta(days=n)).pk for n in range(4)]
-    assert sorted(found(scheduled_date_from="2099-11-24", scheduled_date_to="2099-11-25")) == days[1:3]
+    assert sorted(found_ids(scheduled_date_from="2099-11-24", scheduled_date_to="2099-11-25")) == days[1:3]
 
 
-def test_filter_by_one_day() -> None:
+def test_date_filter_finds_one_day() -> None:
     make_order(scheduled_date=TODAY + timedelta(days=1))
     order = make_order()
-    assert found(scheduled_date=str(TODAY)) == [order.pk]
+    assert found_ids(scheduled_date=str(TODAY)) == [order.pk]
 
 
-def test_filter_by_board_day() -> None:
+def test_day_filter_finds_scheduled_and_changed_orders() -> None:
     today = timezone.localdate()
     due, changed, other = make_order(scheduled_date=today), make_order(), make_order()
     for order, shift in ((due, 3), (changed, 0), (other, 1)):
         Order.objects.filter(pk=order.pk).unannounced().update(updated_at=timezone.now() - timedelta(days=shift))
-    assert sorted(found(day=str(today))) == [due.pk, changed.pk]
-    assert found(day=str(today - timedelta(days=1))) == [other.pk]
+    assert sorted(found_ids(day=str(today))) == [due.pk, changed.pk]
+    assert found_ids(day=str(today - timedelta(days=1))) == [other.pk]
 
 
-def test_filter_by_driver_route_customer_area_and_priority() -> None:
+def test_each_filter_finds_only_matching_orders() -> None:
     make_order()
     driver, customer = make_driver(), make_customer(address="台北市信義區松仁路1號")
     route = make_route(driver=driver)
@@ -62,7 +62,7 @@ def test_filter_by_driver_route_customer_area_and_priority() -> None:
         {"driver": driver.pk}, {"route": route.pk}, {"customer": customer.pk}, {"area": "信義區"},
         {"priority": "urgent"},
     ):  # fmt: skip
-        assert found(**query) == [order.pk], query
+        assert found_ids(**query) == [order.pk], query
 
 
 @pytest.mark.parametrize("typed", ["0912-345-678", "345678", "３４５６７８", "陳太太", "松仁路17號", "松仁路１７號"])
@@ -71,7 +71,7 @@ def test_search_accepts_usual_spellings(typed: str, written: str) -> None:
     make_order(customer=make_customer(phone="0922-000-111"))
     customer = make_customer(name="陳太太", phone="0912-345-678", address=f"台北市信義區{written}")
     order = make_order(customer=customer)
-    assert found(q=typed) == [order.pk]
+    assert found_ids(q=typed) == [order.pk]
     assert list(Customer.objects.search(typed)) == [customer]
 
 
@@ -83,10 +83,10 @@ def test_driver_filter_is_ignored_for_customers() -> None:
         assert [row["id"] for row in answer.json()["results"]] == [order.pk]
 
 
-def test_search_by_number() -> None:
+def test_search_finds_order_number_without_hyphen() -> None:
     make_order()
     order = make_order()
-    assert found(q=order.order_number.replace("-", "")) == [order.pk]
+    assert found_ids(q=order.order_number.replace("-", "")) == [order.pk]
 
 
 def test_ordering_breaks_ties_by_id_and_puts_null_stops_last() -> None:
@@ -96,13 +96,13 @@ def test_ordering_breaks_ties_by_id_and_puts_null_stops_last() -> None:
         make_order(route=route, stop_sequence=2),
         make_order(route=route, stop_sequence=1),
     )
-    assert found(ordering="stop_sequence") == [first.pk, second.pk, none.pk]
-    assert found(ordering="-scheduled_date,id") == sorted([none.pk, second.pk, first.pk])
+    assert found_ids(ordering="stop_sequence") == [first.pk, second.pk, none.pk]
+    assert found_ids(ordering="-scheduled_date,id") == sorted([none.pk, second.pk, first.pk])
 
 
 def test_default_ordering_is_newest_first() -> None:
     orders = [make_order().pk, make_order().pk]
-    assert found() == orders[::-1]
+    assert found_ids() == orders[::-1]
 
 
 @pytest.mark.parametrize(
@@ -154,19 +154,19 @@ def test_customers_are_found_by_telephone() -> None:
     assert [row["id"] for row in rows] == [customer.pk]
 
 
-def test_filter_by_several_customers_and_the_newest_of_each() -> None:
+def test_latest_limits_orders_of_each_customer() -> None:
     customers = [make_customer() for _ in range(3)]
     orders = [[make_order(customer=customer).pk for _ in range(3)] for customer in customers]
     both = f"{customers[0].pk},{customers[1].pk}"
-    assert sorted(found(customer=both)) == [*orders[0], *orders[1]]
-    assert found(customer=both, latest=2, ordering="-id") == [*orders[1][:0:-1], *orders[0][:0:-1]]
+    assert sorted(found_ids(customer=both)) == [*orders[0], *orders[1]]
+    assert found_ids(customer=both, latest=2, ordering="-id") == [*orders[1][:0:-1], *orders[0][:0:-1]]
 
 
 def test_latest_respects_other_filters() -> None:
     customer = make_customer()
     order = make_order(OrderStatus.CONFIRMED, customer=customer)
     make_order(customer=customer)
-    assert found(customer=customer.pk, latest=1, status="confirmed") == [order.pk]
+    assert found_ids(customer=customer.pk, latest=1, status="confirmed") == [order.pk]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_invalid_page_size_is_refused(size: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["customers/", "drivers/", "products/"])
-def test_is_active_accepts_only_booleans(path: str) -> None:
+def test_is_active_refuses_other_values(path: str) -> None:
     api = make_api("office")
     assert api.get(path, is_active="false").json()["count"] == 0
     assert api.get(path, is_active="").status_code == 200
@@ -195,7 +195,7 @@ def test_is_active_accepts_only_booleans(path: str) -> None:
     assert (answer.status_code, codes(answer)) == (400, [("invalid", "is_active")])
 
 
-def listed(api: Api, path: str = "orders/", **query: object) -> list[int]:
+def listed_ids(api: Api, path: str = "orders/", **query: object) -> list[int]:
     answer = api.get(path, **query)
     assert answer.status_code == 200, answer.content
     return [row["id"] for row in answer.json()["results"]]
@@ -214,23 +214,23 @@ def test_driver_search_by_telephone_finds_only_open_orders() -> None:
             closed.transition_to(to, reason="x")
     api = Api(driver.user)
     for part in ("912", "0912345678", "+886 912", "２３４５", "6789"):  # noqa: RUF001
-        assert listed(api, q=part) == [is_open.pk], part
-    assert len(listed(api, q=customer.name)) == 3
+        assert listed_ids(api, q=part) == [is_open.pk], part
+    assert len(listed_ids(api, q=customer.name)) == 3
     is_open.transition_to(OrderStatus.FAILED, reason="x")
     is_open.transition_to(OrderStatus.CANCELLED, reason="x")
-    assert listed(api, q="0912") == []
+    assert listed_ids(api, q="0912") == []
 
 
 def test_customer_search_by_telephone_finds_nothing() -> None:
     customer = make_customer(phone="0912-345-678", user=make_user())
     order = make_order(customer=customer)
-    assert listed(Api(customer.user), q="912345678") == []
-    assert listed(Api(customer.user), q=order.order_number) == [order.pk]
+    assert listed_ids(Api(customer.user), q="912345678") == []
+    assert listed_ids(Api(customer.user), q=order.order_number) == [order.pk]
 
 
-@pytest.mark.parametrize("described", [False, True])
-def test_roles_cannot_order_by_hidden_fields(described: bool) -> None:
-    if described:  # the schema makes every filter's field
+@pytest.mark.parametrize("is_schema_built", [False, True])
+def test_roles_cannot_order_by_hidden_fields(is_schema_built: bool) -> None:
+    if is_schema_built:  # building the schema creates the field of every filter
         assert make_api("office").get("schema/").status_code == 200
     for role, path, hidden, shown in (
         ("customer", "orders/", "stop_sequence", "scheduled_date"),
@@ -252,19 +252,19 @@ def test_roles_cannot_filter_by_hidden_fields() -> None:
     gone.is_active = False
     gone.save()
     api = Api(driver.user)
-    assert sorted(listed(api, "customers/", is_active="false")) == sorted([active.pk, gone.pk])
-    assert listed(make_api("office"), "customers/", is_active="false") == [gone.pk]
+    assert sorted(listed_ids(api, "customers/", is_active="false")) == sorted([active.pk, gone.pk])
+    assert listed_ids(make_api("office"), "customers/", is_active="false") == [gone.pk]
 
 
 FILTERED = {"orders/": OrderFilters, "customers/": CustomerFilters, "products/": ProductFilters}
-# The columns that filter methods use, besides the search.
+# The columns that each filter method reads. The search checks its columns itself.
 METHOD_COLUMNS = {"day": {"scheduled_date", "updated_at"}, "latest": {"customer"}, "q": set[str]()}
 
 
 @pytest.mark.parametrize("path", FILTERED)
 @pytest.mark.parametrize("role", ["driver", "customer"])
 def test_role_filters_use_only_visible_fields(role: str, path: str) -> None:
-    """List the columns of a new filter method in the table above."""
+    """Checks filters with a method. If you add one, list its columns in METHOD_COLUMNS."""
     view = resolve(f"/api/v1/{path}").func.cls  # type: ignore[attr-defined]
     view = view(action="list", request=None)
     seen = view.get_serializer_class().seen_by.get(Side(role))

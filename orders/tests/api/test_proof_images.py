@@ -13,8 +13,8 @@ from dispatch.models import Driver
 from orders.models import Order, ProofImage, proof
 from orders.tests.api.client import Api, codes, make_api
 from orders.tests.factories import make_customer, make_driver, make_office, make_order, make_user
-from orders.tests.test_proof_images import encoded
-from orders.tests.threads import at_once
+from orders.tests.test_proof_images import make_image
+from orders.tests.threads import run_concurrently
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def order(driver: Driver) -> Order:
 
 
 def send(api: Api, order: Order, content: bytes | None = None, **payload: Any) -> Any:
-    image = SimpleUploadedFile("signature.png", encoded("PNG") if content is None else content, "image/png")
+    image = SimpleUploadedFile("signature.png", make_image("PNG") if content is None else content, "image/png")
     body = {"kind": "signature", "image": image} | payload
     return api.client.post(f"/api/v1/orders/{order.pk}/proof-images/", body, format="multipart")
 
@@ -49,7 +49,7 @@ def test_driver_uploads_image_and_office_sees_it(driver: Driver, order: Order) -
     assert image.content.startswith(b"\xff\xd8\xff")
 
 
-def test_only_office_and_its_driver_see_image(driver: Driver) -> None:
+def test_only_office_and_driver_of_order_see_image(driver: Driver) -> None:
     customer = make_customer(user=make_user())
     order = make_order("delivered", driver=driver, customer=customer)
     assert customer.user is not None
@@ -111,7 +111,7 @@ def test_images_are_decoded_one_at_a_time_without_database_connection(
         real(*arguments)
 
     monkeypatch.setattr(Image.Image, "thumbnail", decode)
-    answers = at_once(lambda user: send(Api(user), order), [driver.user] * 6)
+    answers = run_concurrently(lambda user: send(Api(user), order), [driver.user] * 6)
     assert [answer.status_code for answer in answers] == [201] * 6
     assert seen == [(1, False)] * 6
 
@@ -157,7 +157,7 @@ def test_images_per_order_are_limited(driver: Driver, order: Order, monkeypatch:
         ({"ref": "x" * 65}, ("max_length", "ref")),
         ({"ref": "a\0b"}, ("null_characters_not_allowed", "ref")),
         ({"note": "?"}, ("unknown_field", "note")),
-        ({"content": encoded() + b" " * proof.MAX_BYTES}, ("image_too_large", "image")),
+        ({"content": make_image() + b" " * proof.MAX_BYTES}, ("image_too_large", "image")),
     ],
 )
 def test_invalid_upload_names_error(order: Order, payload: dict[str, Any], code: tuple[str, str]) -> None:

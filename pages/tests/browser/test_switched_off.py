@@ -9,10 +9,10 @@ from playwright.async_api import Page, expect
 from dispatch.models import Driver
 from luckygas.testing.browser import until
 from luckygas.testing.site import Site
-from luckygas.tests.test_switches import let_in
+from luckygas.tests.test_switches import wait_until_accepted
 from orders.models import Order
 from orders.states import OrderStatus
-from orders.tests.factories import make_order, turn
+from orders.tests.factories import make_order, set_switch
 from pages.tests.browser.phone import Phone, make_stop, wait_until_true
 from web import flags
 
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 async def test_driver_page_works_while_a_switch_is_off(phone: Phone, driver: Driver, switch: str, state: str) -> None:
     order = await make(make_stop)(driver)
     await phone.open()
-    await make(turn)(switch, False)
+    await make(set_switch)(switch, False)
     await until(phone.page, f"document.querySelector('connection-status').dataset.state === '{state}'")
     await phone.go("delivering")
     await wait_until_true(lambda: Order.objects.filter(pk=order.pk, status="delivering").exists())
-    await make(turn)(switch, True)
+    await make(set_switch)(switch, True)
     # The page resumes from its cursor at once when the browser reports that it is online.
     later = await make(make_stop)(driver)
     await phone.page.evaluate("dispatchEvent(new Event('online'))")
@@ -41,14 +41,14 @@ async def test_customer_page_reloads_periodically_while_a_switch_is_off(page: Pa
     await page.goto(f"{site.url}/t/{order.tracking_token}/")
     status = page.locator("connection-status")
     await expect(status).to_have_attribute("data-state", "live")
-    await make(turn)(switch, False)
+    await make(set_switch)(switch, False)
     await expect(status).to_have_attribute("data-state", "reloading")
     await make(order.transition_to)(OrderStatus.CANCELLED, reason="改期")
     await page.clock.fast_forward(45_000)
     await expect(page.locator("#state")).to_have_attribute("data-status", "cancelled")
     await expect(status).to_have_attribute("data-state", "reloading")
-    await make(turn)(switch, True)
+    await make(set_switch)(switch, True)
     # Waits until the server has read the switch. After another refusal the page would wait for half a minute.
-    await let_in(f"{site.ws}/track/{order.tracking_token}")
+    await wait_until_accepted(f"{site.ws}/track/{order.tracking_token}")
     await page.clock.fast_forward(45_000)
     await expect(status).to_have_attribute("data-state", "live")

@@ -16,26 +16,31 @@ from web import system_metrics
 
 
 class Command(BaseCommand):
-    """Run it once after a restore, before a sender starts."""
+    """Begins a new epoch of the log, and sets the status of SMS that may have been sent to `unknown`."""
 
-    help = _("Run after a backup was restored. Clients reload, and SMS that may have been sent are not sent twice.")
+    help = _(
+        "Run this once after restoring a backup. Clients reload, and SMS that may have been sent are marked as unknown."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         log.begin_epoch(log.head(), keeps_past=False)
         system_metrics.count_from_now()
-        # A sender may have sent what became due since the backup. Messages due later were not sent.
+        # A sender may have sent the messages that became due since the backup. Those due later cannot have been sent.
         due = Q(pk__in=NotificationHistory.objects.due().values("pk"))
-        held = sum(map(hold, list(NotificationHistory.objects.filter(Q(status=MessageStatus.SENDING) | due))))
+        count = sum(map(mark_unknown, list(NotificationHistory.objects.filter(Q(status=MessageStatus.SENDING) | due))))
         self.stdout.write(
-            _("The event log starts again. %d messages that may have been sent since the backup are now unknown.")
-            % held
+            _(
+                "The event log starts again. %d messages that may have been sent since the backup are now marked "
+                "as unknown."
+            )
+            % count
         )
 
 
-def hold(row: NotificationHistory) -> bool:
-    """Sets the status to `unknown`. `query_sms_status` retries it if the provider is idempotent, else a person decides.
+def mark_unknown(row: NotificationHistory) -> bool:
+    """Sets a message's status to `unknown` and returns whether it changed.
 
-    Returns whether the status was changed.
+    `query_sms_status` then retries the message if the provider is idempotent; otherwise a person decides.
     """
     gateway = row.gateway or (settings.SMS_GATEWAY if row.type == MessageType.SMS else "")
     return row.move(row.status, MessageStatus.UNKNOWN, status_reason=Reason.INTERRUPTED, gateway=gateway)

@@ -16,29 +16,35 @@ from accounts.api import tokens
 from importing.models import CheckedSheet
 from realtime import auth, log
 from realtime.models import Event
-from web.text import plain
+from web.text import normalize_typed
 
-# Longer than any phone stays offline. A client that missed many events loads a snapshot anyway.
-DEFAULT = "7d"
+# How long events are stored by default. No phone stays offline for longer, and a client that missed many events loads a
+# snapshot anyway.
+DEFAULT_AGE = "7d"
 UNITS = {"h": "hours", "d": "days"}
 
 
 class Command(BaseCommand):
-    """Safe while servers run: clients with a pruned cursor are refused and load a snapshot."""
+    """Can run while servers run: a client with a pruned cursor is refused and loads a snapshot."""
 
     help = _("Deletes old events, expired tickets and tokens, and sheets that were checked but not imported.")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--older-than", type=age, default=DEFAULT, help=_("such as 12h or 7d (default 7d)"))
+        parser.add_argument(
+            "--older-than",
+            type=parse_age,
+            default=DEFAULT_AGE,
+            help=_("delete events older than this, such as 12h or 7d (default 7d)"),
+        )
 
     def handle(self, *args: Any, older_than: timedelta, **options: Any) -> None:
         floor = log.move_floor(older_than)
         deleted = self.delete(floor)
-        auth.delete_ended_tickets()
+        auth.delete_expired_tickets()
         tokens.delete_expired()
         CheckedSheet.delete_expired()
         figures = {"deleted": deleted, "floor": floor, "kept": Event.objects.count()}
-        self.stdout.write(_("%(deleted)d events deleted, up to number %(floor)d. %(kept)d remain.") % figures)
+        self.stdout.write(_("%(deleted)d events deleted, up to id %(floor)d. %(kept)d remain.") % figures)
 
     def delete(self, floor: int) -> int:
         total, deleted = Event.objects.filter(seq__lte=floor).count(), 0
@@ -49,9 +55,9 @@ class Command(BaseCommand):
         return deleted
 
 
-def age(text: str) -> timedelta:
-    """Parses hours or days: `12h`, `7d`. At least an hour, so that clients survive a short time offline."""
-    found = re.fullmatch("([1-9][0-9]{0,3})([hd])", plain(text))
+def parse_age(text: str) -> timedelta:
+    """Parses hours or days: `12h`, `7d`. At least an hour, so that clients can resume after a short time offline."""
+    found = re.fullmatch("([1-9][0-9]{0,3})([hd])", normalize_typed(text))
     if found is None:
-        raise ArgumentTypeError(_("“%s” is not a period. Write 12h or 7d.") % text[:40])
+        raise ArgumentTypeError(_("“%s” is not a period. Write, for example, 12h or 7d.") % text[:40])
     return timedelta(**{UNITS[found[2]]: int(found[1])})

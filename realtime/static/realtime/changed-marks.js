@@ -14,13 +14,13 @@ const EVENTS = {
   "dispatch.driver": ["driver.o", "driver_id"],
   "notifications.notificationhistory": ["notification.", "notification_id"],
 };
-/** The list already contains changes of events older than it by this much, even if the log delivers them later. */
+/** Events that are older than the list by more than this mark nothing: the list already contains their changes. */
 const MARGIN_MS = 2_000;
 const list = find("#live-list");
 const news = find("#live-news");
 
 /**
- * Finds a row by its checkbox, or by its link, because lists without actions have no checkboxes.
+ * Finds a row by its checkbox or its link, because lists without actions have no checkboxes.
  * @param {string} id
  * @returns {HTMLTableRowElement | null}
  */

@@ -5,27 +5,35 @@
  *     const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { since, epoch });
  *     socket.on("order.status_changed", ({ data }) => draw(data)).on("resync", () => location.reload());
  *
- * It delivers every event once and in order, across failures of the connection, the server and the network.
+ * It delivers every event once and in order, also when the connection, the server or the network fails.
  */
 /** @import { Connected, EventFrame, FlatFrame, Frame, Message, SocketEvents, SocketState } from "types/events" */
-/** @import { Closed } from "./link.js" */
+/** @import { Closed } from "./connection.js" */
 /** @import { Source, Value } from "./token.js" */
 import { Backoff, jitter, serverWaitMs } from "../web/backoff.js";
 import { watchPage } from "../web/lifecycle.js";
 import { gather } from "../web/page.js";
 import { setServerTime } from "../web/server-clock.js";
 import { CommandError, Commands, RETRY_MS, RETRYABLE } from "./commands.js";
+import {
+  Connection,
+  FORBIDDEN,
+  LOST,
+  RESTART,
+  SWITCHED_OFF,
+  TOO_MANY_CONNECTIONS,
+  UNAUTHENTICATED,
+} from "./connection.js";
 import { Cursor, userOf } from "./cursor.js";
 import { Emitter } from "./emitter.js";
-import { FORBIDDEN, Link, LOST, RESTART, SWITCHED_OFF, TOO_MANY_CONNECTIONS, UNAUTHENTICATED } from "./link.js";
 import { httpWorks, Poller } from "./polling.js";
 import { Renewal, Token } from "./token.js";
 
-/** A link that lasted this long resets the backoff. */
+/** A connection that was open for this long resets the backoff. */
 const STABLE_MS = 10_000;
-/** After this many links in a row that failed although HTTP works, sockets count as blocked. */
+/** After this many failed connections in a row while HTTP works, sockets count as blocked. */
 const BLOCKED_AFTER = 3;
-/** Errors by which the server refuses a channel permanently. */
+/** The error codes of a permanent refusal of a channel. */
 const CHANNEL_REFUSALS = new Set(["forbidden", "unknown_channel", "too_many_channels"]);
 /** How often the client retries a socket while it polls. */
 const SOCKET_AGAIN_MS = 60_000;
@@ -36,14 +44,14 @@ const MAX_RESTART_SECONDS = 60;
 
 /**
  * `state`: `connecting`, `live`, `reconnecting`, `offline`, `polling`, `reloading` (events are turned off, and `resync` is
- * emitted about every 30 s), `closed`. `heardAt`: when the server last sent anything, in milliseconds since 1970 (null: never).
+ * emitted about every 30 s), `closed`. `receivedAt`: when the server last sent anything, in milliseconds since 1970; null before.
  * @extends {Emitter<SocketEvents>}
  */
 export class LuckyGasSocket extends Emitter {
   /** @type {SocketState} */
   state = "connecting";
   /** @type {number | null} */
-  heardAt = null;
+  receivedAt = null;
   #url;
   #cursor;
   #token;
@@ -52,23 +60,26 @@ export class LuckyGasSocket extends Emitter {
   #batch;
   #mayPoll;
   /**
-   * The channels that the page subscribed to, and those that the address of the link named.
+   * The channels that the page subscribed to.
    * @type {Set<string>}
    */
   #channels = new Set();
-  /** @type {Set<string>} */
-  #addressed = new Set();
+  /**
+   * The channels in the URL of the current connection.
+   * @type {Set<string>}
+   */
+  #urlChannels = new Set();
   #commands = new Commands();
   #backoff = new Backoff();
-  /** @type {Link | null} */
-  #link = null;
+  /** @type {Connection | null} */
+  #connection = null;
   /** @type {Poller | null} */
   #poller = null;
   /** @type {number | undefined} */
   #timer;
-  /** Counts the attempts to open a link: an older one that still waits for its token gives up. */
+  /** Counts the attempts to connect: an older attempt that still waits for its token gives up. */
   #attempt = 0;
-  #blocked = 0;
+  #blockedCount = 0;
   /**
    * The wait that the server announced before a restart.
    * @type {number | null}
@@ -94,10 +105,10 @@ export class LuckyGasSocket extends Emitter {
    * - `token`: a JWT, or a function that returns one or a promise of one. Without it the session cookie is used.
    * - `since`, `epoch`: resume after this event (`Last-Event-Id` of the rows that the page shows) of this log
    *   (`Last-Event-Epoch`). Without them the client resumes from the user's stored cursor.
-   * - `user`: the id of the user, if the page knows it; saves a connection on the first visit.
-   * - `remember`: false neither stores nor uses the user's cursor.
-   * - `poll`: false if there is no event log over HTTP to fall back on.
-   * - `batch`: `{type: "driver.location", ms: 250}`: handlers of that type get arrays, at most once in `ms`.
+   * - `user`: the id of the user, if the page knows it. With it, a first visit needs no second connection.
+   * - `remember`: if false, the client neither stores nor uses the user's cursor.
+   * - `poll`: if false, the client does not poll the event log over HTTP while sockets are blocked.
+   * - `batch`: `{type: "driver.location", ms: 250}`: handlers of that type get arrays of frames, at most one array in `ms` milliseconds.
    * @param {string} url
    * @param {Options} options
    */
@@ -116,7 +127,7 @@ export class LuckyGasSocket extends Emitter {
     this.#open();
   }
 
-  /** The id of the last event received. */
+  /** The id of the last received event. */
   get lastEventId() {
     return this.#cursor.id;
   }
@@ -139,8 +150,8 @@ export class LuckyGasSocket extends Emitter {
   }
 
   /**
-   * Sends a message. One with a `ref` (orders and deliveries get one) is sent again after reconnections until it is answered, and
-   * the promise resolves with its `ack`. Others resolve once sent. Rejects with a `CommandError`.
+   * Sends a message. A message with a `ref` (messages on orders get one) is sent again after reconnections until it is answered,
+   * and the promise resolves with its `ack`. Otherwise it resolves once the message is sent. Rejects with a `CommandError`.
    * @param {Message} message
    */
   async send(message) {
@@ -148,7 +159,7 @@ export class LuckyGasSocket extends Emitter {
     if (this.#poller) throw new CommandError("no_socket");
     if (Commands.expectsAnswer(message)) return this.#commands.add(message, (whole) => this.#sendIfLive(whole));
     if (this.state !== "live") throw new CommandError("no_socket");
-    return this.#link?.send(message);
+    return this.#connection?.send(message);
   }
 
   get #isClosed() {
@@ -160,61 +171,62 @@ export class LuckyGasSocket extends Emitter {
     this.#end("closed");
   }
 
-  // --- the link ---------------------------------------------------------------------------------------------------
+  // --- the connection ---------------------------------------------------------------------------------------------
 
   async #open() {
     clearTimeout(this.#timer);
     this.#waitsForRestart = false;
-    if (this.#link || this.#isClosed) return;
+    if (this.#connection || this.#isClosed) return;
     const attempt = ++this.#attempt;
     const token = await this.#token.value().catch(() => undefined);
-    if (attempt !== this.#attempt || this.#link || this.#isClosed) return;
+    if (attempt !== this.#attempt || this.#connection || this.#isClosed) return;
     if (token === undefined) {
       this.#openLater();
       return;
     }
     /** @param {Message} message */
-    const sent = (message) => this.emit("sent", message);
-    this.#link = new Link(this.#address(token), { received: this.#receive, sent, closed: this.#linkClosed });
+    const onSend = (message) => this.emit("sent", message);
+    const client = { onFrame: this.#receive, onSend, onClose: this.#onClose };
+    this.#connection = new Connection(this.#connectionUrl(token), client);
   }
 
   /** @param {string | null} token */
-  #address(token) {
-    const address = new URL(this.#url);
+  #connectionUrl(token) {
+    const url = new URL(this.#url);
     const { id, epoch } = this.#cursor;
-    this.#addressed = new Set(this.#channels);
+    this.#urlChannels = new Set(this.#channels);
     const since = id === null ? null : String(id);
-    const query = { token, since, epoch, channels: [...this.#addressed].join(",") || null };
-    for (const [name, value] of Object.entries(query)) if (value !== null) address.searchParams.set(name, value);
-    return address;
+    const query = { token, since, epoch, channels: [...this.#urlChannels].join(",") || null };
+    for (const [name, value] of Object.entries(query)) if (value !== null) url.searchParams.set(name, value);
+    return url;
   }
 
   /** @param {Message} message */
   #sendIfLive(message) {
-    if (this.state === "live") this.#link?.send(message);
+    if (this.state === "live") this.#connection?.send(message);
   }
 
   /** @param {Closed} closed */
-  #linkClosed = async ({ code, wasGreeted, heldMs }) => {
-    this.#link = null;
+  #onClose = async ({ code, wasAccepted, openMs }) => {
+    this.#connection = null;
     this.#renewal.stop();
-    if (heldMs >= STABLE_MS) {
+    if (openMs >= STABLE_MS) {
       this.#backoff.reset();
-      this.#token.accepted();
+      this.#token.markAccepted();
     }
     this.emit("close", { code });
     if (this.#isClosed) return;
-    if (code === UNAUTHENTICATED) this.#tokenRefused();
+    if (code === UNAUTHENTICATED) this.#onTokenRefused();
     else if (code === FORBIDDEN) this.#end("forbidden");
     else if (code === TOO_MANY_CONNECTIONS) this.#waitUntilVisible();
-    else if (SWITCHED_OFF.includes(code)) this.#switchedOff();
+    else if (SWITCHED_OFF.includes(code)) this.#onSwitchedOff();
     else if (RESTART.includes(code) || this.#restartMs !== null) this.#openAfterRestart();
-    else await this.#reconnect(wasGreeted);
+    else await this.#reconnect(wasAccepted);
   };
 
-  #tokenRefused() {
-    if (!this.#token.refused()) return this.#end("unauthenticated");
-    this.#setState(this.#disconnected());
+  #onTokenRefused() {
+    if (!this.#token.markRefused()) return this.#end("unauthenticated");
+    this.#setState(this.#offlineState());
     this.#open();
   }
 
@@ -224,7 +236,7 @@ export class LuckyGasSocket extends Emitter {
     this.#setState("offline");
   }
 
-  /** Waits the time that the server gave this client. Nothing may open a link sooner. */
+  /** Reconnects after the wait that the server announced to this client, and not sooner. */
   #openAfterRestart() {
     const wait = this.#restartMs ?? Math.random() * RESTART_MS;
     this.#restartMs = null;
@@ -232,8 +244,8 @@ export class LuckyGasSocket extends Emitter {
     this.#waitsForRestart = true;
   }
 
-  /** All pages get this at once, so each starts after a random wait. */
-  #switchedOff() {
+  /** The server closes all pages' sockets at once, so each page continues after a random wait. */
+  #onSwitchedOff() {
     if (this.#poller) return this.#openLater(jitter(SOCKET_AGAIN_MS));
     const soon = Math.random() * RESTART_MS;
     if (this.#mayPoll) return this.#poll(soon);
@@ -242,37 +254,37 @@ export class LuckyGasSocket extends Emitter {
     return this.#openLater(jitter(RELOAD_MS), "reloading");
   }
 
-  /** @param {boolean} wasGreeted */
-  async #reconnect(wasGreeted) {
+  /** @param {boolean} wasAccepted */
+  async #reconnect(wasAccepted) {
     if (this.#poller) return this.#openLater(jitter(SOCKET_AGAIN_MS));
     this.#openLater();
-    const blocked = this.#mayPoll && !wasGreeted && (await httpWorks(this.#http("/health/live")));
+    const blocked = this.#mayPoll && !wasAccepted && (await httpWorks(this.#http("/health/live")));
     if (this.#poller || ["live", "closed"].includes(this.state)) return;
-    this.#blocked = blocked ? this.#blocked + 1 : 0;
-    if (this.#blocked >= BLOCKED_AFTER) this.#poll();
+    this.#blockedCount = blocked ? this.#blockedCount + 1 : 0;
+    if (this.#blockedCount >= BLOCKED_AFTER) this.#poll();
   }
 
-  /** @param {SocketState} state until the link opens; ignored while polling, when the poller sets the state */
-  #openLater(wait = this.#backoff.next(), state = this.#disconnected()) {
+  /** @param {SocketState} state until the connection opens; ignored while polling, because the poller sets the state */
+  #openLater(wait = this.#backoff.next(), state = this.#offlineState()) {
     clearTimeout(this.#timer);
     if (!this.#poller) this.#setState(state);
     this.#timer = setTimeout(() => this.#open(), wait);
   }
 
   /** @returns {SocketState} */
-  #disconnected() {
+  #offlineState() {
     return navigator.onLine ? "reconnecting" : "offline";
   }
 
   #reconnectNow = () => {
     if (this.#isClosed || this.#waitsUntilVisible) return;
-    this.#poller?.now();
-    if (this.#link) this.#link.ping();
+    this.#poller?.pollNow();
+    if (this.#connection) this.#connection.ping();
     else if (!this.#waitsForRestart) this.#open();
   };
 
   #onOffline = () => {
-    if (this.#link) this.#link.close(LOST);
+    if (this.#connection) this.#connection.close(LOST);
     else if (!this.#poller && !this.#isClosed) this.#setState("offline");
   };
 
@@ -288,7 +300,7 @@ export class LuckyGasSocket extends Emitter {
     clearTimeout(this.#timer);
     this.#stopPolling();
     this.#setState("closed");
-    this.#link?.close(LOST);
+    this.#connection?.close(LOST);
     this.#commands.fail("closed");
     if (why !== "closed") this.emit(why, {});
   }
@@ -304,17 +316,17 @@ export class LuckyGasSocket extends Emitter {
 
   /** @param {Frame} frame */
   #receive = (frame) => {
-    this.heardAt = Date.now();
+    this.receivedAt = Date.now();
     if (frame.type === "connection" || frame.type === "heartbeat") setServerTime(Date.parse(frame.timestamp));
     this.#renewal.receive(frame);
-    if (frame.type === "connection") this.#greeted(frame);
-    else if (!("data" in frame)) this.#control(frame);
+    if (frame.type === "connection") this.#onConnected(frame);
+    else if (!("data" in frame)) this.#receiveFlat(frame);
     else if (frame.id === undefined) this.#deliver(frame);
-    else this.#event(frame);
+    else this.#receiveEvent(frame);
   };
 
   /** @param {Connected} frame */
-  #greeted(frame) {
+  #onConnected(frame) {
     if (!this.#cursor.setUser(userOf(frame.channels))) {
       this.#reopen();
       return;
@@ -322,51 +334,51 @@ export class LuckyGasSocket extends Emitter {
     const { recovered, last_event_id: head, epoch } = frame;
     if (recovered) this.#cursor.epoch = epoch;
     else this.#cursor.reset(head, epoch);
-    this.#blocked = 0;
+    this.#blockedCount = 0;
     this.#stopPolling();
     this.#setState("live");
     this.#deliver(frame);
     this.emit("connected", frame);
     if (recovered === false) this.emit("resync", frame);
-    // The server is replaying missed events. The response to this heartbeat follows them and has the head of the log.
-    if (recovered) this.#link?.ping();
+    // The server now replays missed events. The answer to this heartbeat follows them and contains the head of the log.
+    if (recovered) this.#connection?.ping();
     this.#updateChannels();
     this.#commands.resend((message) => this.#sendIfLive(message));
   }
 
-  /** Sends the changes of the channels since this link's URL was built. */
+  /** Sends the changes of the channels since the connection's URL was built. */
   #updateChannels() {
-    for (const channel of this.#channels) if (!this.#addressed.has(channel)) this.subscribe(channel);
-    for (const channel of this.#addressed) if (!this.#channels.has(channel)) this.unsubscribe(channel);
+    for (const channel of this.#channels) if (!this.#urlChannels.has(channel)) this.subscribe(channel);
+    for (const channel of this.#urlChannels) if (!this.#channels.has(channel)) this.unsubscribe(channel);
   }
 
-  /** Reconnects to resume from this user's cursor, because the one sent was another user's. */
+  /** Reconnects to resume from this user's cursor, because the client had sent another user's. */
   #reopen() {
-    this.#link?.abandon();
-    this.#link = null;
+    this.#connection?.abandon();
+    this.#connection = null;
     this.#open();
   }
 
   /** @param {EventFrame} frame of the log */
-  #event(frame) {
-    if (this.#cursor.take(frame.id ?? 0)) this.#deliver(frame);
+  #receiveEvent(frame) {
+    if (this.#cursor.advance(frame.id ?? 0)) this.#deliver(frame);
   }
 
   /** @param {Exclude<FlatFrame, Connected>} frame */
-  #control(frame) {
+  #receiveFlat(frame) {
     if (frame.type === "heartbeat" || frame.type === "subscribed") this.#cursor.move(frame.last_event_id);
-    if (frame.type === "error") this.#channelRefused(frame.code, frame.ref ?? "");
+    if (frame.type === "error") this.#onChannelRefused(frame.code, frame.ref ?? "");
     if (frame.type === "ack" || frame.type === "error") this.#commands.settle(frame);
     if (frame.type === "restart") this.#restartMs = serverWaitMs(frame.retry_in, MAX_RESTART_SECONDS);
     this.#deliver(frame);
   }
 
   /**
-   * Drops the channel after a permanent refusal; subscribes again later after a temporary one.
+   * Drops the channel after a permanent refusal. Subscribes again after RETRY_MS if the refusal was temporary.
    * @param {string} code
    * @param {string} channel
    */
-  #channelRefused(code, channel) {
+  #onChannelRefused(code, channel) {
     if (CHANNEL_REFUSALS.has(code)) this.#channels.delete(channel);
     if (RETRYABLE.has(code)) setTimeout(() => this.#channels.has(channel) && this.subscribe(channel), RETRY_MS);
   }
@@ -386,7 +398,7 @@ export class LuckyGasSocket extends Emitter {
     this.emit(type, /** @type {never} */ (value));
   }
 
-  // --- polling, if sockets are blocked ----------------------------------------------------------------------------
+  // --- polling, while sockets are blocked or turned off -----------------------------------------------------------
 
   /** @param {string} path */
   #http(path) {
@@ -402,22 +414,22 @@ export class LuckyGasSocket extends Emitter {
       token: this.#token,
       channels: this.#channels,
       /** @param {EventFrame[]} events */
-      received: (events) => {
-        this.heardAt = Date.now();
+      onEvents: (events) => {
+        this.receivedAt = Date.now();
         this.#setState("polling");
-        for (const event of events) this.#event(event);
+        for (const event of events) this.#receiveEvent(event);
       },
-      gone: () => this.emit("resync", {}),
-      switchedOff: () => {
-        this.heardAt = Date.now();
+      onCursorExpired: () => this.emit("resync", {}),
+      onSwitchedOff: () => {
+        this.receivedAt = Date.now();
         this.#setState("reloading");
         this.emit("resync", {});
       },
-      denied: () => this.#end("unauthenticated"),
-      failed: () => this.#setState(this.#disconnected()),
+      onUnauthenticated: () => this.#end("unauthenticated"),
+      onFailure: () => this.#setState(this.#offlineState()),
     };
     this.#poller = new Poller(this.#http("/api/v1/"), client, wait);
-    this.#setState(this.#disconnected());
+    this.#setState(this.#offlineState());
     this.#openLater(jitter(SOCKET_AGAIN_MS));
   }
 

@@ -1,16 +1,16 @@
 /** @import { Frame, Message, Refused } from "types/events" */
 import { newRef } from "./ref.js";
 
-/** The most commands that may wait for an answer; the server accepts bursts of 40 messages. */
+/** Maximum number of commands that wait for an answer. The server accepts bursts of 40 messages. */
 const MAX_WAITING = 32;
 /** The wait before a command is retried after a temporary error. */
 export const RETRY_MS = 2_000;
-/** Temporary errors; the server did nothing. */
+/** The codes of temporary errors, after which the server did nothing. */
 export const RETRYABLE = new Set(["rate_limited", "row_locked", "busy"]);
-/** Messages the server answers with an `ack`. */
+/** The types of messages that the server answers with an `ack`. */
 const ANSWERED = new Set(["order_update", "delivery.confirmed"]);
 
-/** The error of `send()`. `code` is the server's, or `closed`, `no_socket`, `too_many`. */
+/** The error of `send()`. `code` comes from the server, or is `closed`, `no_socket` or `too_many`. */
 export class CommandError extends Error {
   name = "CommandError";
   code;
@@ -18,7 +18,7 @@ export class CommandError extends Error {
 
   /**
    * @param {string} code
-   * @param {Refused | null} frame of the server; null if it sent none
+   * @param {Refused | null} frame the server's `error` frame; null if the server sent none
    */
   constructor(code, frame = null) {
     super(frame?.detail ?? code);
@@ -40,8 +40,8 @@ export class CommandError extends Error {
  */
 
 /**
- * Messages with a `ref` that are not answered yet. If the link closes, the client cannot know whether the server executed them.
- * So it sends each again; the same `ref` makes them idempotent.
+ * Messages with a `ref` that are not answered yet. If the connection closes, the client cannot know whether the server executed
+ * them. So it sends each of them again; the same `ref` makes them idempotent.
  */
 export class Commands {
   /** @type {Map<string, Waiting>} */
@@ -53,7 +53,7 @@ export class Commands {
   }
 
   /**
-   * A promise of the answer to `message`. `write` sends it if the link is open.
+   * Returns a promise of the answer to `message`. `write` sends the message if the connection is open.
    * @param {Message} message
    * @param {Write} write
    */

@@ -5,7 +5,7 @@ const LAST_USER = "luckygas:user";
 const key = (user) => `luckygas:cursor:${user}`;
 
 /**
- * The id of the user whose connection has these channels; null for the tracking link from an SMS.
+ * The id of the user whose connection has these channels; null for the connection of a tracking link.
  * @param {string[]} channels
  */
 export function userOf(channels) {
@@ -18,10 +18,10 @@ const integer = (value) => (Number.isSafeInteger(value) ? Number(value) : null);
 
 /**
  * The position in the event log: `id` is the last event that this page has received (null if not known yet), `epoch` its log.
- * Stored for each user, so that their next visit resumes there. A page with its own `since` starts from that instead.
+ * Stored for each user, so that their next visit resumes there. A page that gives a `since` starts from that instead.
  */
 export class Cursor {
-  /** Whether the stored cursor is of the last user of this browser, who may be another one. */
+  /** Whether `user` is only the last user of this browser, who may be another than the present one. */
   #isGuess = false;
 
   /** @type {number | null} */
@@ -39,7 +39,7 @@ export class Cursor {
     this.id = /^\d+$/.test(String(since)) ? Number(since) : null;
     this.epoch = epoch || null;
     this.#remembers = remember;
-    // The server sends the user's id only after the client has sent its cursor. Guesses that it is the last user.
+    // The server sends the user's id only after the client has sent its cursor. Until then, assume the last user.
     if (remember && this.user === null) this.user = integer(readStorage(LAST_USER).id);
     if (this.id === null) this.#restore();
   }
@@ -52,7 +52,7 @@ export class Cursor {
   }
 
   /**
-   * Sets the real user. False if the guess was wrong: the cursor is now this user's, and the client must resume from it.
+   * Sets the real user. Returns false if the cursor changed to this user's, so that the client must resume from it.
    * @param {number | null} user
    */
   setUser(user) {
@@ -66,10 +66,10 @@ export class Cursor {
   }
 
   /**
-   * Moves the cursor to the event `id`. False if the event was received before.
+   * Moves the cursor to the event `id`. Returns false if the page received the event before.
    * @param {number} id
    */
-  take(id) {
+  advance(id) {
     if (this.id !== null && id <= this.id) return false;
     this.id = id;
     this.#isGuess = false;
@@ -78,15 +78,15 @@ export class Cursor {
   }
 
   /**
-   * Moves the cursor to `id`: the page has received all its events up to there.
+   * Moves the cursor to `id`, because the page has received all its events up to there.
    * @param {number} id
    */
   move(id) {
-    if (Number.isSafeInteger(id)) this.take(id);
+    if (Number.isSafeInteger(id)) this.advance(id);
   }
 
   /**
-   * Restarts at the head of a log.
+   * Restarts at the head `id` of the log `epoch`.
    * @param {number} id
    * @param {string | null} epoch
    */

@@ -1,6 +1,6 @@
 /**
- * Custom elements that show the state and the messages of a socket. Assign it as `element.socket = socket`. Their texts are in
- * data attributes (templates/realtime/).
+ * Custom elements that show the state and the messages of a socket. Assign the socket as `element.socket = socket`. The texts are
+ * in data attributes (templates/realtime/).
  */
 
 /** @import { Notice, SocketState } from "types/events" */
@@ -9,7 +9,7 @@ import { element } from "../web/page.js";
 import { ago } from "../web/time.js";
 
 const AGE_MS = 5_000;
-/** How long a message is shown; a warning stays until it is dismissed. */
+/** How long a message is shown. Warnings and errors stay until they are dismissed. */
 const SHOWN_MS = 10_000;
 const MAX_TOASTS = 5;
 const SEVERITIES = ["info", "success", "warning", "error"];
@@ -17,11 +17,11 @@ const STAYS = ["warning", "error"];
 /** @type {("notification" | "system.message" | "maintenance.alert")[]} */
 const MESSAGES = ["notification", "system.message", "maintenance.alert"];
 
-/** Shows the state as a word (`data-live`, `data-offline`, …), and how long there has been no connection. */
+/** Shows the state in words (`data-live`, `data-offline`, …), and how old the data is while there is no connection. */
 export class ConnectionStatus extends HTMLElement {
   /** @type {LuckyGasSocket | null} */
   #socket = null;
-  #word = element("span", "", "word");
+  #text = element("span", "", "word");
   #age = element("span", "", "age");
   /** @type {number | undefined} */
   #timer;
@@ -35,10 +35,10 @@ export class ConnectionStatus extends HTMLElement {
   }
 
   connectedCallback() {
-    // Only the word is a live region: a screen reader would announce the age endlessly.
-    this.#word.setAttribute("role", "status");
-    this.#word.setAttribute("aria-live", "polite");
-    this.replaceChildren(this.#word, " ", this.#age);
+    // Only the state is a live region: a screen reader would announce each change of the age.
+    this.#text.setAttribute("role", "status");
+    this.#text.setAttribute("aria-live", "polite");
+    this.replaceChildren(this.#text, " ", this.#age);
     this.#timer = setInterval(this.#show, AGE_MS);
     this.#show();
   }
@@ -48,12 +48,12 @@ export class ConnectionStatus extends HTMLElement {
   }
 
   #show = () => {
-    /** @type {{ state: SocketState, heardAt: number | null }} */
-    const { state, heardAt } = this.#socket ?? { state: "connecting", heardAt: null };
-    const word = this.dataset[state] ?? state;
+    /** @type {{ state: SocketState, receivedAt: number | null }} */
+    const { state, receivedAt } = this.#socket ?? { state: "connecting", receivedAt: null };
+    const text = this.dataset[state] ?? state;
     this.dataset.state = state;
-    if (this.#word.textContent !== word) this.#word.textContent = word;
-    const old = ["live", "polling", "reloading"].includes(state) ? null : heardAt;
+    if (this.#text.textContent !== text) this.#text.textContent = text;
+    const old = ["live", "polling", "reloading"].includes(state) ? null : receivedAt;
     this.#age.textContent = old === null ? "" : (this.dataset.age ?? "%s").replace("%s", ago(Date.now() - old));
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Calls handlers by event name. An error in one is reported as uncaught, and the others still run.
+ * Calls handlers by event name. An error in a handler is reported as uncaught, and the other handlers still run.
  * @template Events the value type of each event name
  */
 export class Emitter {

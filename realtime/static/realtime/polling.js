@@ -6,11 +6,12 @@
 import { ApiError, request } from "../web/api.js";
 import { jitter } from "../web/backoff.js";
 
-/** How often to poll. */
+/** The wait between polls of a visible and of a hidden page. */
 const VISIBLE_MS = 3_000;
 const HIDDEN_MS = 15_000;
+/** The timeout of the request that checks whether HTTP works. */
 const PROBE_MS = 5_000;
-/** The longest wait accepted from the server, because the page is stale meanwhile. */
+/** Maximum wait that the client accepts from the server. The page is stale meanwhile. */
 const MAX_WAIT_MS = 60_000;
 const MAX_EVENTS = 500;
 const CURSOR_GONE = 410;
@@ -30,11 +31,11 @@ export async function httpWorks(url) {
  * @property {Cursor} cursor
  * @property {Token} token
  * @property {Set<string>} channels
- * @property {(events: EventFrame[]) => void} received new events, in order
- * @property {() => void} gone the cursor has expired; polling continues from the head of the log
- * @property {() => void} switchedOff events are turned off; called after each request while they are
- * @property {() => void} denied the server requires a sign-in
- * @property {() => void} failed the server did not answer
+ * @property {(events: EventFrame[]) => void} onEvents gets new events, in order
+ * @property {() => void} onCursorExpired the cursor has expired; polling continues from the head of the log
+ * @property {() => void} onSwitchedOff events are turned off; called after each request until they are on again
+ * @property {() => void} onUnauthenticated the server requires a sign-in
+ * @property {() => void} onFailure the server did not answer, or answered with an error
  */
 
 /** Polls the event log over HTTP while sockets are blocked or turned off. */
@@ -60,11 +61,11 @@ export class Poller {
 
   stop() {
     this.#isStopped = true;
-    this.now();
+    this.pollNow();
   }
 
   /** Polls at once instead of after the wait. */
-  now() {
+  pollNow() {
     clearTimeout(this.#timer);
     this.#wake?.();
   }
@@ -73,7 +74,7 @@ export class Poller {
   async #run(wait) {
     while (!this.#isStopped) {
       if (wait > 0) await this.#pause(wait);
-      if (!this.#isStopped) wait = await this.#turn();
+      if (!this.#isStopped) wait = await this.#pollOnce();
     }
   }
 
@@ -89,11 +90,11 @@ export class Poller {
   }
 
   /** Polls once, and returns the milliseconds until the next poll. */
-  async #turn() {
+  async #pollOnce() {
     const usual = document.hidden ? HIDDEN_MS : VISIBLE_MS;
     const { cursor } = this.#client;
     try {
-      if (cursor.id === null) await this.#toEnd();
+      if (cursor.id === null) await this.#moveToHead();
       const before = cursor.id;
       const isMore = await this.#read();
       return isMore && cursor.id !== before ? 0 : usual;
@@ -108,27 +109,27 @@ export class Poller {
   #afterFailure({ code, retryMs }) {
     const wait = Math.min(retryMs, MAX_WAIT_MS);
     if (code !== SWITCHED_OFF) {
-      this.#client.failed();
+      this.#client.onFailure();
       return wait;
     }
-    this.#client.switchedOff();
+    this.#client.onSwitchedOff();
     return jitter(wait);
   }
 
   /** Moves the cursor to the head of the log, which is in the headers of every list. */
-  async #toEnd() {
+  async #moveToHead() {
     const { end } = await this.#get("orders/", { page_size: "1" });
     if (end.since === null) throw new ApiError(0);
     if (!this.#isStopped) this.#client.cursor.reset(Number(end.since), end.epoch);
   }
 
-  /** Reads new events of the user's own and subscribed channels. True if there are more. */
+  /** Reads new events of the user's own and subscribed channels. Returns whether there are more. */
   async #read() {
-    const { cursor, channels, received, gone } = this.#client;
+    const { cursor, channels, onEvents, onCursorExpired } = this.#client;
     const answers = await Promise.all(["", ...channels].map((channel) => this.#page(channel)));
     if (answers.includes(CURSOR_GONE)) {
-      await this.#toEnd();
-      if (!this.#isStopped) gone();
+      await this.#moveToHead();
+      if (!this.#isStopped) onCursorExpired();
       return false;
     }
     const pages = answers.filter((answer) => typeof answer === "object");
@@ -137,13 +138,13 @@ export class Poller {
     const end = Math.min(...pages.map((page) => page.last_event_id));
     const events = pages.flatMap((page) => page.events).filter((event) => event.id <= end);
     cursor.epoch = pages[0].epoch;
-    received(/** @type {EventFrame[]} */ (/** @type {unknown} */ (events.sort((one, other) => one.id - other.id))));
+    onEvents(/** @type {EventFrame[]} */ (/** @type {unknown} */ (events.sort((one, other) => one.id - other.id))));
     cursor.move(end);
     return pages.some((page) => page.more);
   }
 
   /**
-   * Reads one channel. Returns the events, or the status: 410 for an expired cursor, 403 or 404 for a channel that is then dropped.
+   * Reads one channel. Returns a page of events or a status: 410 for an expired cursor, 403 or 404 for a channel that it drops.
    * @param {string} channel
    */
   async #page(channel) {
@@ -168,16 +169,16 @@ export class Poller {
   async #get(path, query) {
     const url = new URL(path, this.#api);
     url.search = String(new URLSearchParams(query));
-    const { token, denied } = this.#client;
+    const { token, onUnauthenticated } = this.#client;
     const value = await token.value().catch(() => Promise.reject(new ApiError(0)));
     try {
       const answer = await request("GET", url, undefined, value);
-      token.accepted();
+      token.markAccepted();
       return answer;
     } catch (error) {
       const status = error instanceof ApiError ? error.status : 0;
       const isRefused = status === 401 || (status === 403 && !query.channel);
-      if (isRefused && !token.refused() && !this.#isStopped) denied();
+      if (isRefused && !token.markRefused() && !this.#isStopped) onUnauthenticated();
       throw error;
     }
   }

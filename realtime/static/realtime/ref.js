@@ -1,6 +1,6 @@
-/** A new `ref` for a command, by which the server recognises a repeated one: a UUID, version 4 (RFC 9562). */
+/** A new `ref` for a command, by which the server recognises a repeated command: a UUID, version 4 (RFC 9562). */
 export function newRef() {
-  // Exists only in secure contexts; a site on plain http in a LAN is none.
+  // `randomUUID` exists only in secure contexts. A site on plain http in a LAN is not one.
   if (crypto.randomUUID) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;

@@ -3,12 +3,12 @@
 /** @typedef {string | null} Value */
 /** @typedef {() => Value | Promise<Value>} Source */
 
-/** A token is renewed this long before it expires, or at half its lifetime if that is shorter than twice this. */
+/** How long before its expiry a token is renewed. With less than twice this left, it is renewed after half of what is left. */
 const EARLY_MS = 60_000;
-/** The shortest wait between renewals, after a failure or an expired token. */
+/** The minimum wait before a renewal, also after a failed one. */
 const MIN_MS = 5_000;
 
-/** The token of a client: none (the session cookie is used), a fixed one, or a function that returns one or a promise. */
+/** The token of a client: null (the session cookie is used), a fixed token, or a function that returns one or a promise of one. */
 export class Token {
   #source;
   /** @type {Value} */
@@ -36,20 +36,21 @@ export class Token {
     return this.value();
   }
 
-  /** Call it when the server refused the token. True if a new one is worth trying, which is once in a row. */
-  refused() {
+  /** Call it when the server refused the token. Returns whether to try a new token: only once until a token is accepted. */
+  markRefused() {
     if (!this.isRenewable || this.#wasReplaced) return false;
     this.#value = null;
     this.#wasReplaced = true;
     return true;
   }
 
-  accepted() {
+  /** Call it when the server accepted the token. */
+  markAccepted() {
     this.#wasReplaced = false;
   }
 }
 
-/** Sends a new token before the old one expires, so that the link stays open. */
+/** Sends a new token before the old one expires, so that the connection stays open. */
 export class Renewal {
   #token;
   #send;
@@ -58,7 +59,7 @@ export class Renewal {
 
   /**
    * @param {Token} token
-   * @param {(message: Message) => void} send sends it, if there is a link
+   * @param {(message: Message) => void} send sends the message if there is a connection
    */
   constructor(token, send) {
     this.#token = token;

@@ -13,7 +13,7 @@ describe("commands", () => {
   beforeEach(() => {
     [server, outcomes] = [new FakeServer(), []];
   });
-  afterEach(() => server.leave());
+  afterEach(() => server.closePage());
 
   async function send(message) {
     server.socket.send(message).then(
@@ -26,64 +26,64 @@ describe("commands", () => {
   const codes = () => outcomes.map(([code]) => code);
 
   test("a command gets a ref and resolves with its ack", async () => {
-    await server.live();
+    await server.openLive();
     await send(MOVE);
-    const { ref } = server.said[0];
+    const { ref } = server.messages[0];
     assert.match(ref, UUID);
     const ack = { type: "ack", ref, order_id: 17, status: "delivering", version: 4 };
-    await server.tell({ type: "ack", ref: "another" });
-    await server.tell(ack);
+    await server.send({ type: "ack", ref: "another" });
+    await server.send(ack);
     assert.deepEqual(outcomes, [["done", ack]]);
   });
 
   test("a refused command rejects with the error", async () => {
-    await server.live();
+    await server.openLive();
     await send({ ...MOVE, ref: "r1" });
     const error = { type: "error", code: "invalid_transition", detail: "no", ref: "r1" };
-    await server.tell(error);
+    await server.send(error);
     assert.deepEqual(outcomes, [["invalid_transition", error]]);
   });
 
   for (const code of ["rate_limited", "row_locked", "busy"])
-    test(`a command that could not be done now is sent again: ${code}`, async () => {
-      await server.live();
+    test(`a command is sent again after a temporary error: ${code}`, async () => {
+      await server.openLive();
       await send({ ...MOVE, ref: "r1" });
       server.socket.subscribe("orders");
-      for (const ref of ["r1", "orders"]) await server.tell({ type: "error", code, detail: "slowly", ref });
+      for (const ref of ["r1", "orders"]) await server.send({ type: "error", code, detail: "slowly", ref });
       await pass(2_000);
-      assert.deepEqual(server.said.slice(2), server.said.slice(0, 2));
-      await server.tell({ type: "ack", ref: "r1" });
+      assert.deepEqual(server.messages.slice(2), server.messages.slice(0, 2));
+      await server.send({ type: "ack", ref: "r1" });
       assert.deepEqual(codes(), ["done"]);
     });
 
-  test("an unanswered command is repeated with its ref on the next link", async () => {
-    await server.live();
+  test("an unanswered command is sent again with its ref on the next connection", async () => {
+    await server.openLive();
     await send({ ...MOVE, ref: "r1" });
-    await server.hangUp();
+    await server.closeConnection();
     await pass(1_000);
-    await server.greet({ recovered: true });
+    await server.accept({ recovered: true });
     assert.deepEqual(
-      server.said.flatMap(({ ref }) => ref ?? []),
+      server.messages.flatMap(({ ref }) => ref ?? []),
       ["r1", "r1"],
     );
-    await server.tell({ type: "ack", ref: "r1" });
+    await server.send({ type: "ack", ref: "r1" });
     assert.deepEqual(codes(), ["done"]);
   });
 
-  test("a command given while offline is sent on the next link", async () => {
+  test("a command sent while offline is sent on the next connection", async () => {
     await server.open();
     await send({ ...MOVE, ref: "r1" });
-    assert.deepEqual(server.said, []);
-    await server.greet();
-    assert.equal(server.said[0].ref, "r1");
+    assert.deepEqual(server.messages, []);
+    await server.accept();
+    assert.equal(server.messages[0].ref, "r1");
   });
 
-  test("the same ref twice is one command", async () => {
-    await server.live();
+  test("a command with a repeated ref is sent once", async () => {
+    await server.openLive();
     await send({ ...MOVE, ref: "r1" });
     await send({ ...MOVE, ref: "r1" });
-    await server.tell({ type: "ack", ref: "r1" });
-    assert.deepEqual([codes(), server.said.length], [["done", "done"], 1]);
+    await server.send({ type: "ack", ref: "r1" });
+    assert.deepEqual([codes(), server.messages.length], [["done", "done"], 1]);
   });
 
   test("a message without an answer is refused while offline", async () => {
@@ -92,21 +92,21 @@ describe("commands", () => {
     assert.deepEqual(codes(), ["no_socket"]);
   });
 
-  test("no more commands wait than a burst", async () => {
+  test("a command beyond 32 waiting ones is refused", async () => {
     await server.open();
     for (let number = 0; number < 33; number += 1) await send({ ...MOVE, ref: `r${number}` });
     assert.deepEqual(codes(), ["too_many"]);
   });
 
   test("close rejects waiting commands", async () => {
-    await server.live();
+    await server.openLive();
     await send(MOVE);
     server.socket.close();
     await send(MOVE);
     assert.deepEqual(codes(), ["closed", "closed"]);
   });
 
-  test("a ref is a UUID without a secure context too", () => {
+  test("a ref is a UUID outside a secure context", () => {
     Object.defineProperty(crypto, "randomUUID", { value: undefined, configurable: true });
     assert.match(newRef(), UUID);
     delete crypto.randomUUID;

@@ -10,17 +10,17 @@ describe("cursor", () => {
   beforeEach(() => {
     server = new FakeServer();
   });
-  afterEach(() => server.leave());
+  afterEach(() => server.closePage());
 
-  /** The query of the next link, after this one was lost. */
-  async function resumed() {
-    await server.hangUp();
+  /** Loses the connection and returns the query of the next one. */
+  async function resume() {
+    await server.closeConnection();
     await pass(1_000);
     return server.query;
   }
 
   test("a repeated event is dropped", async () => {
-    await server.live();
+    await server.openLive();
     await server.event(11, 11, 10, 12, 11, 13);
     assert.deepEqual(server.ids, [11, 12, 13]);
   });
@@ -30,55 +30,55 @@ describe("cursor", () => {
     assert.deepEqual(server.query, {});
   });
 
-  test("a lost link is resumed from the last event", async () => {
-    await server.live();
+  test("a page resumes from the last event after a lost connection", async () => {
+    await server.openLive();
     await server.event(11);
-    assert.deepEqual(await resumed(), { since: "11", epoch: "e1" });
+    assert.deepEqual(await resume(), { since: "11", epoch: "e1" });
   });
 
   test("a heartbeat's answer moves the cursor forward only", async () => {
-    await server.live();
-    for (const head of [50, 40]) await server.tell({ type: "heartbeat", last_event_id: head });
+    await server.openLive();
+    for (const head of [50, 40]) await server.send({ type: "heartbeat", last_event_id: head });
     await server.event(45, 51);
     assert.deepEqual(server.ids, [51]);
   });
 
   test("an interrupted replay resumes where it stopped", async () => {
-    await server.live({ since: 5 }, { head: 20, recovered: true });
+    await server.openLive({ since: 5 }, { head: 20, recovered: true });
     await server.event(6);
-    assert.deepEqual(await resumed(), { since: "6", epoch: "e1" });
+    assert.deepEqual(await resume(), { since: "6", epoch: "e1" });
   });
 
   test("the heartbeat after a replay moves the cursor to the head", async () => {
-    await server.live({ since: 5 }, { head: 20, recovered: true });
-    assert.deepEqual(server.said, [{ type: "heartbeat" }]);
+    await server.openLive({ since: 5 }, { head: 20, recovered: true });
+    assert.deepEqual(server.messages, [{ type: "heartbeat" }]);
     await server.event(6);
-    await server.tell({ type: "heartbeat", last_event_id: 20 });
-    assert.equal((await resumed()).since, "20");
+    await server.send({ type: "heartbeat", last_event_id: 20 });
+    assert.equal((await resume()).since, "20");
   });
 
-  test("events that cannot be replayed cause a resync, and the cursor is the new end", async () => {
-    await server.live({ since: 5 }, { head: 20, recovered: false, epoch: "e2" });
+  test("a cursor that cannot be resumed causes a resync and moves to the new head", async () => {
+    await server.openLive({ since: 5 }, { head: 20, recovered: false, epoch: "e2" });
     await server.event(21);
-    assert.deepEqual([server.ids, server.of("resync").length], [[21], 1]);
-    assert.deepEqual(await resumed(), { since: "21", epoch: "e2" });
+    assert.deepEqual([server.ids, server.emittedValues("resync").length], [[21], 1]);
+    assert.deepEqual(await resume(), { since: "21", epoch: "e2" });
   });
 
   for (const since of [NaN, "x", "", -1, undefined])
-    test(`a since that is no number is ignored: ${since}`, async () => {
+    test(`a since that is not a number is ignored: ${since}`, async () => {
       await server.open({ since });
       assert.deepEqual(server.query, {});
     });
 
   test("the next visit resumes from the user's stored cursor", async () => {
-    await server.live({}, { user: 7 });
+    await server.openLive({}, { user: 7 });
     await server.event(11);
     await server.open();
     assert.deepEqual(server.query, { since: "11", epoch: "e1" });
   });
 
   test("a page with its own since starts there", async () => {
-    await server.live({}, { user: 7 });
+    await server.openLive({}, { user: 7 });
     await server.open({ since: 3 });
     assert.deepEqual(server.query, { since: "3" });
     await server.open({ since: 3, epoch: "e2" });
@@ -86,21 +86,21 @@ describe("cursor", () => {
   });
 
   test("events of another user are not replayed", async () => {
-    await server.live({}, { user: 7 });
+    await server.openLive({}, { user: 7 });
     await server.open();
-    await server.greet({ head: 20, recovered: true, user: 8 });
-    assert.deepEqual([server.links.length, server.query, server.of("*")], [3, {}, []]);
+    await server.accept({ head: 20, recovered: true, user: 8 });
+    assert.deepEqual([server.connections.length, server.query, server.emittedValues("*")], [3, {}, []]);
   });
 
   test("a page that knows its user resumes at once", async () => {
-    await server.live({ user: 7 }, { user: 7 });
-    await server.live({ user: 8 }, { head: 30, user: 8 });
+    await server.openLive({ user: 7 }, { user: 7 });
+    await server.openLive({ user: 8 }, { head: 30, user: 8 });
     await server.open({ user: 7 });
     assert.equal(server.query.since, "10");
   });
 
   test("a tab that is behind another does not move the stored cursor back", async () => {
-    await server.live({}, { user: 7 });
+    await server.openLive({}, { user: 7 });
     localStorage.setItem("luckygas:cursor:7", JSON.stringify({ id: 99, epoch: "e1" }));
     await server.event(11);
     assert.equal(JSON.parse(localStorage.getItem("luckygas:cursor:7")).id, 99);
@@ -111,7 +111,7 @@ describe("cursor", () => {
       throw new DOMException("no", "SecurityError");
     };
     for (const name of ["getItem", "setItem"]) context.mock.method(localStorage, name, forbidden);
-    await server.live();
+    await server.openLive();
     await server.event(11);
     assert.deepEqual(server.ids, [11]);
   });

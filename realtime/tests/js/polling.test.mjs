@@ -12,7 +12,7 @@ describe("polling", () => {
   beforeEach(() => {
     server = new FakeServer();
   });
-  afterEach(() => server.leave());
+  afterEach(() => server.closePage());
 
   /** A response with these events, up to `last`. */
   const log = (ids, last, more = false) => {
@@ -22,52 +22,52 @@ describe("polling", () => {
   const refusal = (status, headers) => () => Response.json({}, { status, headers });
   /** The sign-in page of a hotel's network, with status 200. */
   const hotel = () => new Response("<html>");
-  const asked = () => server.asked.filter(({ path }) => path === EVENTS);
+  const eventRequests = () => server.requests.filter(({ path }) => path === EVENTS);
 
-  /** A page whose sockets are refused while HTTP works; it polls by now, and last did so less than a second ago. */
+  /** Opens a page whose sockets are refused while HTTP works. Afterwards the page polls; its last poll was less than a second ago. */
   async function block(options = {}) {
     server.refuses = true;
-    server.answers = {
+    server.responses = {
       "/health/live": () => new Response("{}"),
       [ORDERS]: () => Response.json({}, { headers: { "Last-Event-Id": "10", "Last-Event-Epoch": "e1" } }),
       [EVENTS]: log([], 10),
-      ...server.answers,
+      ...server.responses,
     };
     chance(0.05);
     await server.open(options);
     await pass(1_000);
   }
 
-  test("three failed links while HTTP works start polling", async () => {
+  test("three failed connections while HTTP works start polling", async () => {
     await block();
-    assert.deepEqual([server.socket.state, server.links.length], ["polling", 3]);
-    assert.deepEqual([asked()[0].since, asked()[0].epoch], ["10", "e1"]);
-    server.answers[EVENTS] = log([11, 12], 12);
+    assert.deepEqual([server.socket.state, server.connections.length], ["polling", 3]);
+    assert.deepEqual([eventRequests()[0].since, eventRequests()[0].epoch], ["10", "e1"]);
+    server.responses[EVENTS] = log([11, 12], 12);
     await pass(3_000);
     assert.deepEqual(server.ids, [11, 12]);
     await pass(3_000);
-    assert.deepEqual([asked().at(-1).since, server.ids], ["12", [11, 12]]);
+    assert.deepEqual([eventRequests().at(-1).since, server.ids], ["12", [11, 12]]);
   });
 
   test("a server that is down does not start polling", async () => {
     server.refuses = true;
     chance(0.01);
     await server.open();
-    assert.ok((await server.linksAfter(2)) >= 5);
-    assert.deepEqual([server.socket.state, asked()], ["reconnecting", []]);
+    assert.ok((await server.connectionsAfter(2)) >= 5);
+    assert.deepEqual([server.socket.state, eventRequests()], ["reconnecting", []]);
   });
 
   test("polling can be turned off by an option", async () => {
     await block({ poll: false });
-    assert.ok((await server.linksAfter(2)) >= 5);
-    assert.deepEqual(asked(), []);
+    assert.ok((await server.connectionsAfter(2)) >= 5);
+    assert.deepEqual(eventRequests(), []);
   });
 
-  test("more events are requested at once", async () => {
-    server.answers[EVENTS] = ({ since }) => (since === "10" ? log([11], 11, true)() : log([], 11)());
+  test("the next page of events is requested at once", async () => {
+    server.responses[EVENTS] = ({ since }) => (since === "10" ? log([11], 11, true)() : log([], 11)());
     await block();
     assert.deepEqual(
-      asked().map(({ since }) => since),
+      eventRequests().map(({ since }) => since),
       ["10", "11"],
     );
   });
@@ -75,53 +75,53 @@ describe("polling", () => {
   test("a hidden tab polls less often", async () => {
     document.hidden = true;
     await block();
-    assert.equal(asked().length, 1);
+    assert.equal(eventRequests().length, 1);
     await pass(13_000);
-    assert.equal(asked().length, 1);
+    assert.equal(eventRequests().length, 1);
     await pass(2_000);
-    assert.equal(asked().length, 2);
+    assert.equal(eventRequests().length, 2);
   });
 
-  test("an expired cursor causes one resync for all channels, and polling continues from the head of the log", async () => {
+  test("an expired cursor causes one resync, and polling continues from the head of the log", async () => {
     await block({ since: 3 });
     server.socket.subscribe("order:1").subscribe("order:2");
-    server.answers[EVENTS] = refusal(410);
+    server.responses[EVENTS] = refusal(410);
     await pass(3_000);
-    assert.equal(server.of("resync").length, 1);
-    server.answers[EVENTS] = log([11], 11);
+    assert.equal(server.emittedValues("resync").length, 1);
+    server.responses[EVENTS] = log([11], 11);
     await pass(3_000);
-    assert.deepEqual([server.ids, asked().at(-1).since, asked().at(-1).epoch], [[11], "10", "e1"]);
+    assert.deepEqual([server.ids, eventRequests().at(-1).since, eventRequests().at(-1).epoch], [[11], "10", "e1"]);
   });
 
   test("the socket is retried each minute and replaces polling", async () => {
     await block();
     chance(0.5);
-    assert.equal(await server.linksAfter(33), 4);
+    assert.equal(await server.connectionsAfter(33), 4);
     server.refuses = false;
-    assert.equal(await server.linksAfter(59), 4);
-    assert.equal(await server.linksAfter(1), 5);
+    assert.equal(await server.connectionsAfter(59), 4);
+    assert.equal(await server.connectionsAfter(1), 5);
     assert.equal(server.query.since, "10");
-    await server.greet({ recovered: true });
+    await server.accept({ recovered: true });
     assert.equal(server.socket.state, "live");
-    const before = asked().length;
+    const before = eventRequests().length;
     await pass(20_000);
-    assert.equal(asked().length, before);
+    assert.equal(eventRequests().length, before);
   });
 
   for (const status of [401, 403])
-    test(`a page that may not read is unauthenticated: ${status}`, async () => {
-      server.answers[EVENTS] = refusal(status);
+    test(`a page that may not read events is unauthenticated: ${status}`, async () => {
+      server.responses[EVENTS] = refusal(status);
       await block();
-      assert.deepEqual([server.socket.state, server.of("unauthenticated").length], ["closed", 1]);
+      assert.deepEqual([server.socket.state, server.emittedValues("unauthenticated").length], ["closed", 1]);
     });
 
-  test("a token that the server accepted after a refusal is renewed at the next one too", async () => {
+  test("a token is renewed at each refusal if the server accepted it in between", async () => {
     let tokens = 0;
     await block({ token: async () => `token ${++tokens}` });
     for (const count of [2, 3]) {
-      server.answers[EVENTS] = refusal(401);
+      server.responses[EVENTS] = refusal(401);
       await pass(3_000);
-      server.answers[EVENTS] = log([], 10);
+      server.responses[EVENTS] = log([], 10);
       await pass(3_000);
       assert.deepEqual([server.socket.state, tokens], ["polling", count]);
     }
@@ -131,32 +131,32 @@ describe("polling", () => {
     ["503", refusal(503, { "Retry-After": "20" }), 20],
     ["a proxy's 503 for too long", refusal(503, { "Retry-After": "900" }), 60],
     ["a hotel's page", hotel, 3],
-    ["no line", () => Promise.reject(new TypeError("no line")), 3],
+    ["no network", () => Promise.reject(new TypeError("no network")), 3],
   ])
-    test(`a server that does not answer is reconnecting, and asked again: ${name}`, async () => {
+    test(`a failed request makes the page reconnecting, and it polls again: ${name}`, async () => {
       await block();
-      server.answers[EVENTS] = answer;
+      server.responses[EVENTS] = answer;
       await pass(3_000);
       assert.equal(server.socket.state, "reconnecting");
-      server.answers[EVENTS] = log([11], 11);
-      const before = asked().length;
+      server.responses[EVENTS] = log([11], 11);
+      const before = eventRequests().length;
       await pass((seconds - 1) * 1000);
-      assert.equal(asked().length, before);
+      assert.equal(eventRequests().length, before);
       await pass(1_000);
       assert.deepEqual([server.ids, server.socket.state], [[11], "polling"]);
     });
 
   test("a response without the head of the log does not move the cursor", async () => {
     await block();
-    server.answers[ORDERS] = hotel;
-    server.answers[EVENTS] = refusal(410);
+    server.responses[ORDERS] = hotel;
+    server.responses[EVENTS] = refusal(410);
     await pass(3_000);
     assert.deepEqual([server.socket.state, server.socket.lastEventId], ["reconnecting", 10]);
   });
 
   test("channels are merged in the order of the log", async () => {
     await block();
-    server.answers[EVENTS] = ({ since, channel }) => {
+    server.responses[EVENTS] = ({ since, channel }) => {
       if (since === "12") return log([14], 14)();
       return channel ? log([12], 12)() : log([11, 14], 14)();
     };
@@ -168,16 +168,16 @@ describe("polling", () => {
   });
 
   for (const status of [403, 404])
-    test(`a channel that may not be read is dropped, and the others go on: ${status}`, async () => {
+    test(`a channel that may not be read is dropped, and the others continue: ${status}`, async () => {
       await block();
-      server.answers[EVENTS] = ({ channel }) => (channel ? refusal(status)() : log([11], 11)());
+      server.responses[EVENTS] = ({ channel }) => (channel ? refusal(status)() : log([11], 11)());
       server.socket.subscribe("order:1");
       await pass(3_000);
       assert.deepEqual(server.ids, [11]);
-      const before = asked().length;
+      const before = eventRequests().length;
       await pass(3_000);
       assert.deepEqual(
-        asked()
+        eventRequests()
           .slice(before)
           .map(({ channel }) => channel),
         [""],
@@ -197,32 +197,32 @@ describe("polling", () => {
   });
 
   for (const code of [1013, 4013])
-    test(`where sockets are switched off it polls soon, and tries a socket at a moment of its own: ${code}`, async () => {
-      server.answers[EVENTS] = log([11], 11);
-      await server.live();
+    test(`while sockets are switched off a page polls, and retries a socket after a random wait: ${code}`, async () => {
+      server.responses[EVENTS] = log([11], 11);
+      await server.openLive();
       chance(0.1); // of 0 to 5 s, and of 30 to 90 s
-      await server.hangUp(code);
-      assert.deepEqual([server.socket.state, asked()], ["reconnecting", []]);
+      await server.closeConnection(code);
+      assert.deepEqual([server.socket.state, eventRequests()], ["reconnecting", []]);
       await pass(500);
-      assert.deepEqual([server.socket.state, server.ids, server.links.length], ["polling", [11], 1]);
-      assert.equal(await server.linksAfter(35), 1);
-      assert.equal(await server.linksAfter(1), 2);
-      await server.greet({ head: 11, recovered: true });
+      assert.deepEqual([server.socket.state, server.ids, server.connections.length], ["polling", [11], 1]);
+      assert.equal(await server.connectionsAfter(35), 1);
+      assert.equal(await server.connectionsAfter(1), 2);
+      await server.accept({ head: 11, recovered: true });
       assert.equal(server.socket.state, "live");
     });
 
   test("while events are switched off too, the page reloads its rows every 30 seconds", async () => {
     const off = { status: 503, headers: { "Retry-After": "30" } };
-    server.answers[EVENTS] = () => Response.json({ errors: [{ code: "switched_off" }] }, off);
-    await server.live();
-    await server.hangUp(1013);
+    server.responses[EVENTS] = () => Response.json({ errors: [{ code: "switched_off" }] }, off);
+    await server.openLive();
+    await server.closeConnection(1013);
     await pass(2_500);
-    assert.deepEqual([server.socket.state, server.of("resync").length], ["reloading", 1]);
+    assert.deepEqual([server.socket.state, server.emittedValues("resync").length], ["reloading", 1]);
     for (const times of [2, 3]) {
       await pass(30_000);
-      assert.equal(server.of("resync").length, times);
+      assert.equal(server.emittedValues("resync").length, times);
     }
-    server.answers[EVENTS] = log([11], 11);
+    server.responses[EVENTS] = log([11], 11);
     await pass(30_000);
     assert.deepEqual([server.ids, server.socket.state], [[11], "polling"]);
   });

@@ -11,7 +11,7 @@ const UPLOAD_TIMEOUT_MS = 60_000;
 /** The longest accepted Retry-After. Our server never sends a longer one, but a proxy might. */
 const MAX_RETRY_SECONDS = 900;
 const CHANGING = new Set(["POST", "PATCH"]);
-/** Statuses that a retry may overcome, besides 5xx: no response (0), a session to sign in again, a rate limit. */
+/** Statuses after which a retry may succeed, besides 5xx: no response (0), not signed in (401, 403), a timeout, a rate limit. */
 const TEMPORARY = [0, 401, 403, 408, 425, 429];
 
 /** A failed request. */
@@ -19,9 +19,9 @@ export class ApiError extends Error {
   /** The HTTP status; 0 without a response. */
   status;
   errors;
-  /** The code of the first error; `message` joins all. `offline` without a response, `error` if it is not in our API's format. */
+  /** The code of the first error; “offline” without a response, “error” if the response is not in our API's format. */
   code;
-  /** The wait that the server asks for (`Retry-After`). */
+  /** The wait that the server asks for (`Retry-After`), in milliseconds. */
   retryMs;
 
   /**
@@ -37,13 +37,13 @@ export class ApiError extends Error {
     this.code = errors[0]?.code ?? (status ? "error" : "offline");
   }
 
-  /** Whether a retry may succeed. An error in another format than ours comes from a proxy, so it may pass. */
+  /** Whether a retry may succeed. An error that is not in our API's format comes from a proxy, so it may be temporary. */
   get isTemporary() {
     return this.status >= 500 || TEMPORARY.includes(this.status) || this.code === "error";
   }
 }
 
-/** Read from the cookie, because a page from the browser's cache contains an old token. */
+/** The CSRF token, read from the cookie: a page from the browser's cache contains an old one. */
 export function csrfToken() {
   return /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "";
 }
@@ -66,7 +66,8 @@ function optionsOf(method, body, token) {
 }
 
 /**
- * Resolves with the parsed JSON object and `end`, the head of the event log before it was read. Rejects with an `ApiError`.
+ * Resolves with the parsed JSON object and `end`, the head of the event log before the object was read. Rejects with an
+ * `ApiError`.
  * @param {string} method
  * @param {string | URL} path
  * @param {object} [body]
@@ -76,21 +77,21 @@ function optionsOf(method, body, token) {
 export async function request(method, path, body, token = null) {
   const sentAt = performance.now();
   /** @type {Response | undefined} */
-  let answer;
+  let response;
   /** @type {{ errors?: unknown } | null} */
   let data = null;
   try {
-    answer = await fetch(new URL(path, new URL(BASE, location.href)), optionsOf(method, body, token));
-    readServerTime(answer, sentAt);
-    data = await answer.json();
+    response = await fetch(new URL(path, new URL(BASE, location.href)), optionsOf(method, body, token));
+    readServerTime(response, sentAt);
+    data = await response.json();
   } catch {
     // No response, or not JSON: handled below.
   }
   // A successful response without JSON comes from a proxy, or from the sign-in page of a public network.
-  if (!answer || (answer.ok && data === null)) throw new ApiError(0);
+  if (!response || (response.ok && data === null)) throw new ApiError(0);
   const errors = Array.isArray(data?.errors) ? data.errors : [];
-  if (!answer.ok) throw new ApiError(answer.status, errors, answer.headers.get("Retry-After"));
-  const end = { since: answer.headers.get("Last-Event-Id"), epoch: answer.headers.get("Last-Event-Epoch") };
+  if (!response.ok) throw new ApiError(response.status, errors, response.headers.get("Retry-After"));
+  const end = { since: response.headers.get("Last-Event-Id"), epoch: response.headers.get("Last-Event-Epoch") };
   return { data: /** @type {object} */ (data), end };
 }
 
@@ -135,7 +136,7 @@ export async function patch(path, body) {
 }
 
 /**
- * Loads all pages of a list. `end` is the head of the event log before the first page.
+ * Loads all pages of a list. `end` is the head of the event log before the first page was read.
  * @template {string} Path
  * @param {Path} path
  * @returns {Promise<{ rows: RowOf<Path>[], end: LogEnd }>}

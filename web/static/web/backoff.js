@@ -3,11 +3,11 @@
 const FIRST_MS = 500;
 export const MAX_MS = 30_000;
 
-/** Exponential backoff with full jitter, so that the clients of a failed server do not all reconnect at once. */
+/** Exponential backoff with full jitter, which spreads the reconnections of a failed server's clients over time. */
 export class Backoff {
   #tries = 0;
 
-  /** The wait before the next attempt. */
+  /** The wait before the next attempt, which grows with each call. */
   next() {
     const ceiling = Math.min(MAX_MS, FIRST_MS * 2 ** this.#tries);
     this.#tries += 1;
@@ -20,14 +20,14 @@ export class Backoff {
 }
 
 /**
- * The wait that a server asks for in seconds (`Retry-After`, `retry_in`): 0 if it names none, at most `mostSeconds`.
+ * Converts the wait that a server asks for in seconds (`Retry-After`, `retry_in`). At most `maxSeconds`; 0 without a valid number.
  * @param {unknown} seconds
- * @param {number} mostSeconds
+ * @param {number} maxSeconds
  */
-export const serverWaitMs = (seconds, mostSeconds) => Math.min(Math.max(Number(seconds) || 0, 0), mostSeconds) * 1000;
+export const serverWaitMs = (seconds, maxSeconds) => Math.min(Math.max(Number(seconds) || 0, 0), maxSeconds) * 1000;
 
 /**
- * A random wait between 0.5 and 1.5 times `ms`, so that clients that get the same message do not all act at once.
+ * A random wait between 0.5 and 1.5 times `ms`. It spreads the actions of clients that get the same message over time.
  * @param {number} ms
  */
 export const jitter = (ms) => ms * (0.5 + Math.random());

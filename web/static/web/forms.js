@@ -1,4 +1,4 @@
-/** Blocks a second submit of a form while the first is under way, because a slow connection keeps the page open. */
+/** Blocks a second submit of a form while the first is under way: over a slow connection the page stays open meanwhile. */
 
 /** After this time a form may be submitted again, in case the user stopped the first submit. */
 const WAIT_MS = 15_000;

@@ -4,14 +4,14 @@
  * @param {{ visible: () => void, online: () => void, offline?: () => void }} handlers
  */
 export function watchPage({ visible, online, offline = () => {} }) {
-  const ending = new AbortController();
-  const { signal } = ending;
-  const look = () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const checkVisible = () => {
     if (document.visibilityState === "visible") visible();
   };
   window.addEventListener("online", online, { signal });
   window.addEventListener("offline", offline, { signal });
-  window.addEventListener("pageshow", look, { signal });
-  document.addEventListener("visibilitychange", look, { signal });
-  return () => ending.abort();
+  window.addEventListener("pageshow", checkVisible, { signal });
+  document.addEventListener("visibilitychange", checkVisible, { signal });
+  return () => controller.abort();
 }

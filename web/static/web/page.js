@@ -68,7 +68,7 @@ export function element(name, text, className = "") {
 }
 
 /**
- * Writes each value as text into the elements with that `data-field`. Leaves equal text untouched.
+ * Writes each value as text into the elements whose `data-field` is its name. Leaves equal text untouched.
  * @template {ParentNode} Root
  * @param {Root} root
  * @param {Record<string, unknown>} values

@@ -4,31 +4,34 @@ import { ApiError } from "./api.js";
 import { Backoff } from "./backoff.js";
 import { watchPage } from "./lifecycle.js";
 
-/** @type {Set<() => void>} */
-const paused = new Set();
+/**
+ * For each pause between attempts, the function that ends it.
+ * @type {Set<() => void>}
+ */
+const pauses = new Set();
 /** How often `retryNow` was called. */
 let wakes = 0;
 
 /**
- * Ends all waits between attempts. Call it when a response is likely, as after a reconnection. If an attempt under way fails, it
- * is retried without a backoff.
+ * Ends all pauses between attempts. Call it when a response is likely, for example after a reconnection. If an attempt that is
+ * under way fails, it is retried without a backoff.
  */
 export function retryNow() {
   wakes += 1;
-  for (const wake of [...paused]) wake();
+  for (const wake of [...pauses]) wake();
 }
 
-// Timers of hidden pages are slow, and those of frozen pages stop.
+// The browser slows down the timers of hidden pages and stops those of frozen pages, so a page retries when it is shown again.
 watchPage({ online: retryNow, visible: retryNow });
 
 /**
- * Resolves after `leastMs + ms`, or sooner at `retryNow()`, but never before `leastMs`, the wait that the server asked for.
+ * Resolves after `minMs + ms`, or sooner at `retryNow()`, but never before `minMs`, the wait that the server asked for.
  * @param {number} ms
- * @param {number} leastMs
+ * @param {number} minMs
  * @returns {Promise<void>}
  */
-function pause(ms, leastMs) {
-  const notBefore = performance.now() + leastMs;
+function pause(ms, minMs) {
+  const notBefore = performance.now() + minMs;
   return new Promise((resolve) => {
     const wake = () => {
       clearTimeout(timer);
@@ -37,11 +40,11 @@ function pause(ms, leastMs) {
         timer = setTimeout(wake, left);
         return;
       }
-      paused.delete(wake);
+      pauses.delete(wake);
       resolve();
     };
-    let timer = setTimeout(wake, leastMs + ms);
-    paused.add(wake);
+    let timer = setTimeout(wake, minMs + ms);
+    pauses.add(wake);
   });
 }
 
@@ -67,15 +70,15 @@ export async function retry(call, failed = () => {}) {
 }
 
 /**
- * Reads changed objects by key, with retries until the server answers. Without retries the change would be lost, because the
- * event does not contain it.
+ * Reads changed objects by key, with retries until the server answers. Without retries the change would be lost, because an
+ * event does not contain the new object.
  * @template {string | number} Key
  */
 export class Refetcher {
   #read;
   #failed;
   /**
-   * For each key under way: whether it changed since its last request was sent.
+   * For each key with a request under way: whether the key changed since that request was sent.
    * @type {Map<Key, boolean>}
    */
   #keys = new Map();

@@ -1,8 +1,8 @@
 /**
- * The server's clock, used by all pages: the clock of a phone or an office PC may be days off.
+ * The server's clock. Pages use it because the clock of a phone or an office PC may be days off.
  *
- * `api.js` passes on the time in each response, `LuckyGasSocket` that in its first frame and in each heartbeat. A page that is not
- * cached has the time in its data (`now`), for its first requests. The offset is stored for the next page.
+ * `api.js` reports the server's time from each response, and `LuckyGasSocket` from its first frame and each heartbeat. A page that
+ * is not cached also has the time in its data (`now`), for its first requests. The offset is stored for the next page.
  */
 import { pageData } from "./page.js";
 import { readStorage, writeStorage } from "./storage.js";
@@ -12,19 +12,21 @@ const KEY = "luckygas:clock";
 /** The response header with the server's time, in milliseconds since 1970. */
 const TIME = "X-Server-Time";
 const DAY_MS = 86_400_000;
-/** The longest time that a frame takes: slower sockets count as dead (ANSWER_MS of `realtime/link.js`). */
+/** The maximum age of the time in a frame: slower sockets count as dead (ANSWER_MS of `realtime/connection.js`). */
 const FRAME_MS = 10_000;
-const LOOK_MS = 1_000;
-/** If the device's clock differs by this much from the elapsed time, the clock was set or the device slept. */
+/** How often to check for a new day and for a change of the device's clock. */
+const CHECK_MS = 1_000;
+/** If the device's clock moves by more than this against the elapsed time, the clock was set or the device slept. */
 const JUMP_MS = 5_000;
-const PATIENCE_MS = 5_000;
+/** The time limit of the request for the server's time. */
+const TIMEOUT_MS = 5_000;
 
 /**
  * The milliseconds to add to this device's clock; null if the server's time is not known.
  * @type {number | null}
  */
 let offsetMs = null;
-/** The last time the server sent, in milliseconds since 1970, and when it was received (`performance.now()`). */
+/** The last time that the server sent, in milliseconds since 1970, and when it was received (`performance.now()`). */
 let serverTime = -Infinity;
 let receivedAt = performance.now();
 
@@ -46,27 +48,27 @@ export const clockOffset = () => offsetMs;
 
 /**
  * Sets the server's time: its clock showed `time` (milliseconds since 1970) at some moment in the last `withinMs`. A known offset
- * that fits is kept, because a slow response is less exact.
+ * that fits is not replaced, because a slow response is less exact.
  * @param {number} time
  */
 export function setServerTime(time, withinMs = FRAME_MS) {
   if (!Number.isFinite(time)) return;
-  const soonest = time - Date.now();
-  const isRight = offsetMs !== null && offsetMs >= soonest && offsetMs <= soonest + withinMs;
-  [offsetMs, serverTime, receivedAt] = [isRight ? offsetMs : soonest, time, performance.now()];
+  const minOffset = time - Date.now();
+  const fits = offsetMs !== null && offsetMs >= minOffset && offsetMs <= minOffset + withinMs;
+  [offsetMs, serverTime, receivedAt] = [fits ? offsetMs : minOffset, time, performance.now()];
   writeStorage(KEY, { offsetMs, serverTime });
 }
 
 /**
- * Takes the time from the header of an answer.
- * @param {Response} answer
- * @param {number} sentAt when the request left (`performance.now()`)
+ * Sets the server's time from the header of a response.
+ * @param {Response} response
+ * @param {number} sentAt when the request was sent (`performance.now()`)
  */
-export function readServerTime(answer, sentAt) {
-  setServerTime(Number.parseInt(answer.headers.get(TIME) ?? "", 10), performance.now() - sentAt);
+export function readServerTime(response, sentAt) {
+  setServerTime(Number.parseInt(response.headers.get(TIME) ?? "", 10), performance.now() - sentAt);
 }
 
-/** The date of today, or `plus` days later: “2026-11-30”. */
+/** The date of today, or of `plus` days later: “2026-11-30”. */
 export const today = (plus = 0) => dayOf(now() + plus * DAY_MS);
 
 // --- new day ----------------------------------------------------------------------------------------------------------
@@ -75,8 +77,11 @@ export const today = (plus = 0) => dayOf(now() + plus * DAY_MS);
 const dayHandlers = new Set();
 /** @type {string | null} */
 let day = null;
-/** @type {number | null} */
-let ahead = null;
+/**
+ * The device's clock minus `performance.now()` at the last check.
+ * @type {number | null}
+ */
+let clockStart = null;
 
 /**
  * Calls `call(day)` when a new day begins, when the server's time shows another day, and when this device's clock was set.
@@ -86,29 +91,29 @@ export function onNewDay(call) {
   dayHandlers.add(call);
 }
 
-async function look() {
-  const before = ahead;
-  ahead = Date.now() - performance.now();
-  const isJump = before !== null && Math.abs(ahead - before) > JUMP_MS;
-  if (isJump) await askServer();
+async function checkDay() {
+  const before = clockStart;
+  clockStart = Date.now() - performance.now();
+  const isJump = before !== null && Math.abs(clockStart - before) > JUMP_MS;
+  if (isJump) await requestServerTime();
   const last = day;
   day = today();
   // Whatever was drawn between the jump and the response may show another day.
   if (isJump || (last !== null && day !== last)) for (const call of dayHandlers) call(day);
 }
 
-async function askServer() {
+async function requestServerTime() {
   const sentAt = performance.now();
   /** @type {RequestInit} */
-  const options = { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) };
-  const answer = await fetch("/health/live", options).catch(() => null);
-  if (answer) readServerTime(answer, sentAt);
+  const options = { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
+  const response = await fetch("/health/live", options).catch(() => null);
+  if (response) readServerTime(response, sentAt);
 }
 
 restore();
-// A browser may have cached the page anyway, so the server's time is `now` or later.
+// The server's time is `now` or later, because a browser may have cached the page anyway.
 setServerTime(Date.parse(pageData().now ?? ""), Infinity);
-setInterval(look, LOOK_MS);
-look();
-window.addEventListener("pageshow", look);
-document.addEventListener("visibilitychange", look);
+setInterval(checkDay, CHECK_MS);
+checkDay();
+window.addEventListener("pageshow", checkDay);
+document.addEventListener("visibilitychange", checkDay);

@@ -29,7 +29,7 @@ export const statusLabel = (status) => labels.status[status];
 export const slotLabel = (slot) => labels.time_slot[slot];
 
 /**
- * The position of a time slot by its end: the whole day comes last.
+ * The position of a time slot among all slots, which are sorted by their end: the whole day comes last.
  * @param {TimeSlot} slot
  */
 export const slotRank = (slot) => slots.indexOf(slot);

@@ -23,6 +23,6 @@ export function writeStorage(name, value) {
     if (value === null) localStorage.removeItem(name);
     else localStorage.setItem(name, JSON.stringify(value));
   } catch {
-    // see above
+    // Storage is forbidden or full: nothing is stored.
   }
 }

@@ -9,7 +9,7 @@ const MIN_DIGITS = 8;
 const MOBILE = "09";
 
 /**
- * “0912-345-678” for “+886912345678”, or “02-2930-0016 分機29”. Same as `phones.display`.
+ * “0912-345-678” for “+886912345678”; with an extension “02-2930-0016 分機29”. Same as `phones.display`.
  * @param {string} stored
  */
 export function phoneText(stored) {
@@ -26,13 +26,13 @@ export function phoneText(stored) {
  * Whether the text is only a phone number.
  * @param {string} text
  */
-export const isNumber = (text) => /^\d+$/.test(text.normalize("NFKC").replace(AROUND_DIGITS, ""));
+export const isPhoneNumber = (text) => /^\d+$/.test(text.normalize("NFKC").replace(AROUND_DIGITS, ""));
 
 /**
  * The typed digits as dialled in Taiwan; "" if there are too few for a number.
  * @param {string} text
  */
-export function dialled(text) {
+export function dialledDigits(text) {
   const digits = text
     .normalize("NFKC")
     .replace(/\D/g, "")

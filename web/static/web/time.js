@@ -25,13 +25,13 @@ const UNITS = [
 export const dayOf = (when) => isoDay.format(new Date(when));
 
 /**
- * “14:05”.
+ * The time of a moment: “14:05”.
  * @param {string | number | Date} when
  */
 export const clock = (when) => hour.format(new Date(when));
 
 /**
- * “11/23 14:05”.
+ * The day and time of a moment: “11/23 14:05”.
  * @param {string | number | Date} when
  */
 export const dayAndClock = (when) => moment.format(new Date(when));
@@ -43,14 +43,14 @@ export const dayAndClock = (when) => moment.format(new Date(when));
 export const shortDay = (day) => day.split("-").slice(1).map(Number).join("/");
 
 /**
- * Converts milliseconds to whole units of the largest that fits, but no smaller than `least`.
+ * Converts milliseconds to a whole number of the largest unit that fits. The smallest unit is `smallest`.
  * @param {number} ms
- * @param {"minute" | "second"} least
+ * @param {"minute" | "second"} smallest
  */
-function inUnits(ms, least) {
+function toUnits(ms, smallest) {
   const seconds = Math.max(0, ms / 1000);
-  const known = UNITS.filter(([unit]) => unit !== "second" || least === "second");
-  const [unit, size] = known.find(([, size]) => seconds >= size) ?? known[known.length - 1];
+  const units = UNITS.filter(([unit]) => unit !== "second" || smallest === "second");
+  const [unit, size] = units.find(([, size]) => seconds >= size) ?? units[units.length - 1];
   return { unit, count: Math.floor(seconds / size) };
 }
 
@@ -59,7 +59,7 @@ function inUnits(ms, least) {
  * @param {number} ms
  */
 export function age(ms) {
-  const { unit, count } = inUnits(ms, "minute");
+  const { unit, count } = toUnits(ms, "minute");
   return new Intl.NumberFormat(language(), { style: "unit", unit, unitDisplay: "short" }).format(count);
 }
 
@@ -68,6 +68,6 @@ export function age(ms) {
  * @param {number} ms
  */
 export function ago(ms) {
-  const { unit, count } = inUnits(ms, "second");
+  const { unit, count } = toUnits(ms, "second");
   return new Intl.RelativeTimeFormat(language()).format(-count, unit);
 }

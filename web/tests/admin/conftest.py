@@ -1,4 +1,4 @@
-"""Fixtures of the admin's tests: the office's browser, and its day."""
+"""Fixtures of the admin's tests, shared with those of orders: the office's browser and a fixed day."""
 
 from __future__ import annotations
 

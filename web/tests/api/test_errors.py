@@ -18,7 +18,7 @@ from orders.api.orders import Orders
 from orders.models.order import VersionConflict
 from orders.tests.api.client import V1, Api, codes, make_api
 from orders.tests.factories import make_office, make_user
-from web.api.drf_translations import WORDS
+from web.api.drf_translations import TEXTS
 from web.api.errors import UnknownPath, bad_request
 from web.refusals import Refusal
 
@@ -27,11 +27,12 @@ pytestmark = pytest.mark.django_db
 
 def test_log_has_the_error_code_instead_of_escaped_text(caplog: pytest.LogCaptureFixture) -> None:
     answer_to(RuntimeError("secret"))
-    said = [record.getMessage() for record in caplog.records if record.name == "django.request"]
-    assert said == ["error: /api/v1/orders/"]
+    messages = [record.getMessage() for record in caplog.records if record.name == "django.request"]
+    assert messages == ["error: /api/v1/orders/"]
 
 
 def answer_to(raised: Exception) -> Any:
+    """The answer to a request whose view raises this exception."""
     with mock.patch.object(Orders, "get_queryset", side_effect=raised):
         return make_api("office").get("orders/")
 
@@ -82,7 +83,7 @@ def test_unknown_path_is_404_in_the_error_format(path: str, method: str) -> None
     assert (answer.status_code, codes(answer)) == (404, [("not_found", None)])
 
 
-def test_long_list_of_errors_is_cut() -> None:
+def test_response_lists_at_most_fifty_errors() -> None:
     answer = make_api("office").post("orders/bulk-update/", {"ids": [-1] * 200, "priority": "urgent"})
     assert len(codes(answer)) == 50
 
@@ -104,7 +105,7 @@ def test_framework_errors_have_the_error_format() -> None:
     assert (xml.status_code, codes(xml)) == (406, [("not_acceptable", None)])
 
 
-def test_the_session_needs_its_csrf_token() -> None:
+def test_session_without_csrf_token_is_refused() -> None:
     user = make_user(is_staff=True)
     api = Api()
     api.client = type(api.client)(enforce_csrf_checks=True)
@@ -113,7 +114,7 @@ def test_the_session_needs_its_csrf_token() -> None:
     assert (answer.status_code, codes(answer)) == (403, [("permission_denied", None)])
 
 
-def test_the_fallback_is_not_in_the_schema() -> None:
+def test_fallback_for_unknown_paths_is_not_in_the_schema() -> None:
     assert UnknownPath.schema is None
 
 
@@ -127,7 +128,7 @@ def office(client: Client) -> Client:
     return client
 
 
-def asked(client: Client, path: str, raised: Exception, **headers: str) -> tuple[Any, int]:
+def get_with_failing_queries(client: Client, path: str, raised: Exception, **headers: str) -> tuple[Any, int]:
     """The response while every query raises `raised`, and the number of queries."""
     queries: list[str] = []
 
@@ -141,22 +142,22 @@ def asked(client: Client, path: str, raised: Exception, **headers: str) -> tuple
 
 @pytest.mark.parametrize("raised", [OperationalError("secret"), InterfaceError("secret")])
 @pytest.mark.parametrize(
-    ("language", "words"),
+    ("language", "text"),
     [("en", "The database is busy or unavailable. Please try again in a moment."), ("zh-Hant", "資料庫")],
 )
-def test_page_is_503_without_a_query_when_the_database_is_down(
-    office: Client, raised: Exception, language: str, words: str
+def test_page_is_503_after_one_failed_query_when_the_database_is_down(
+    office: Client, raised: Exception, language: str, text: str
 ) -> None:
     for path in ("/", "/admin/", "/accounts/password/change/"):
-        answer, queries = asked(office, path, raised, accept_language=language)
+        answer, queries = get_with_failing_queries(office, path, raised, accept_language=language)
         assert (answer.status_code, queries) == (503, 1)
         page = answer.content.decode()
-        assert (words in page, "幸福氣" in page, "secret" in page) == (True, True, False)
+        assert (text in page, "幸福氣" in page, "secret" in page) == (True, True, False)
 
 
 def test_error_page_shows_the_request_id_of_the_log(office: Client) -> None:
     broken = RuntimeError("secret")
-    answer, _ = asked(office, "/", broken, accept_language="en", x_request_id="number-4711")
+    answer, _ = get_with_failing_queries(office, "/", broken, accept_language="en", x_request_id="number-4711")
     page = answer.content.decode()
     assert answer.status_code == 500
     assert ("Something went wrong" in page, "number-4711" in page, "secret" in page) == (True, True, False)
@@ -168,11 +169,12 @@ def test_error_page_shows_the_request_id_of_the_log(office: Client) -> None:
 def test_page_below_the_api_answers_errors_in_the_api_format(
     office: Client, raised: Exception, status: int, code: str
 ) -> None:
-    answer, _ = asked(office, f"{V1}websocket/ws/test", raised)
+    answer, _ = get_with_failing_queries(office, f"{V1}websocket/ws/test", raised)
     assert (answer.status_code, codes(answer)) == (status, [(code, None)])
 
 
 def page_of(answer: Any, status: int) -> str:
+    """The HTML of our error page with this status. Checks that it shows no details of the error."""
     assert answer.status_code == status
     page: str = answer.content.decode()
     assert ("幸福氣" in page, "secret" in page.partition("<main")[2], "Traceback" in page) == (True, False, False)
@@ -180,7 +182,7 @@ def page_of(answer: Any, status: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("role", "path", "words"),
+    ("role", "path", "text"),
     [
         ("office", "/", "Go to the board"),
         ("driver", "/driver/", "Go to your stops"),
@@ -189,14 +191,14 @@ def page_of(answer: Any, status: int) -> str:
         ("anonymous", "/accounts/login/", "Sign in"),
     ],
 )
-def test_404_page_links_to_the_next_step(client: Client, role: str, path: str, words: str) -> None:
+def test_404_page_links_to_the_next_step(client: Client, role: str, path: str, text: str) -> None:
     user = make_api(role).user
     if user is not None:
         client.force_login(user)
     page = page_of(client.get(NOWHERE, headers={"accept-language": "en"}), 404)
     content = page.partition("<main")[2]
     assert "There is no page at this address." in content
-    assert f'<a href="{path}">{words}</a>' in content
+    assert f'<a href="{path}">{text}</a>' in content
     assert ("the link in our message" in content) is (role == "anonymous")
 
 
@@ -210,7 +212,7 @@ def test_404_for_an_anonymous_user_needs_no_query(client: Client, django_assert_
 
 
 def test_404_without_the_database_is_503(office: Client) -> None:
-    answer, _ = asked(office, NOWHERE, OperationalError("secret"))
+    answer, _ = get_with_failing_queries(office, NOWHERE, OperationalError("secret"))
     page_of(answer, 503)
 
 
@@ -219,11 +221,11 @@ def test_404_of_a_page_below_the_api_has_the_error_format(client: Client) -> Non
     assert (answer.status_code, codes(answer)) == (404, [("not_found", None)])
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "We could not process this request."), ("zh-hant", "幸福氣")])
-def test_wrong_host_is_refused_in_the_readers_language(client: Client, language: str, words: str) -> None:
+@pytest.mark.parametrize(("language", "text"), [("en", "We could not process this request."), ("zh-hant", "幸福氣")])
+def test_wrong_host_is_refused_in_the_readers_language(client: Client, language: str, text: str) -> None:
     headers = {"accept-language": language, "host": "secret.example", "x-request-id": "number-4711"}
     page = page_of(client.get("/", headers=headers), 400)
-    assert (words in page, f'lang="{language}"' in page, "number-4711" in page) == (True, True, True)
+    assert (text in page, f'lang="{language}"' in page, "number-4711" in page) == (True, True, True)
 
 
 def test_wrong_host_is_refused_in_the_error_format(client: Client) -> None:
@@ -236,25 +238,25 @@ def test_suspicious_request_is_refused_without_details(django_assert_num_queries
         page_of(bad_request(RequestFactory().get("/"), SuspiciousOperation("secret")), 400)
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "Go back, reload the page"), ("zh-hant", "請返回上一頁")])
-def test_csrf_failure_page_says_how_to_send_the_form_again(language: str, words: str) -> None:
+@pytest.mark.parametrize(("language", "text"), [("en", "Go back, reload the page"), ("zh-hant", "請返回上一頁")])
+def test_csrf_failure_page_says_how_to_send_the_form_again(language: str, text: str) -> None:
     client = Client(enforce_csrf_checks=True)
     answer = client.post("/accounts/login/", {"username": "secret"}, headers={"accept-language": language})
     page = page_of(answer, 403)
-    assert (words in page, f'lang="{language}"' in page) == (True, True)
+    assert (text in page, f'lang="{language}"' in page) == (True, True)
 
 
 ROOT = Path(rest_framework.__file__).parent
 
 
-def test_listed_drf_texts_still_exist() -> None:
+def test_each_listed_text_is_in_drf() -> None:
     source = "".join(path.read_text() for path in ROOT.glob("*.py"))
-    assert [text for text in WORDS if text.replace('"', '\\"') not in source and text not in source] == []
+    assert [text for text in TEXTS if text.replace('"', '\\"') not in source and text not in source] == []
 
 
 @pytest.mark.parametrize("module", ["exceptions", "fields", "relations", "serializers", "validators"])
 def test_all_drf_texts_are_translated(module: str) -> None:
     source = io.BytesIO((ROOT / f"{module}.py").read_bytes())
-    said = [str(text) for _line, text, *_rest in extract("python", source, keywords={"_": None})]
+    texts = [str(text) for _line, text, *_rest in extract("python", source, keywords={"_": None})]
     with translation.override("zh-hant"):
-        assert [text for text in said if translation.gettext(text) == text] == []
+        assert [text for text in texts if translation.gettext(text) == text] == []

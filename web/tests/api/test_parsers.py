@@ -1,4 +1,4 @@
-"""Request bodies that are not JSON, cannot be stored, or are too large."""
+"""Refuses request bodies that are not JSON, cannot be stored, or are too large."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from web.api.bodies import MAX_PAGE_BYTES, BoundedBodies
 from web.api.exceptions import TooLarge
 from web.api.parsers import StrictJSONParser
 
-MOST = 2_621_440
+MAX_BYTES = 2_621_440
 
 
 def parse(body: bytes) -> Any:
@@ -35,18 +35,18 @@ def test_json_is_parsed() -> None:
         b"1" * 5000, b'{"a": 1} x',
     ],
 )  # fmt: skip
-def test_value_that_cannot_be_stored_is_refused(body: bytes) -> None:
+def test_invalid_or_unstorable_json_is_refused(body: bytes) -> None:
     with pytest.raises(ParseError):
         parse(body)
 
 
-def test_parser_limits_the_size_it_reads() -> None:
+def test_parser_refuses_a_body_that_is_too_large() -> None:
     with pytest.raises(TooLarge):
-        parse(b" " * (MOST + 1))
+        parse(b" " * (MAX_BYTES + 1))
 
 
 def test_the_largest_body_is_parsed() -> None:
-    assert parse(b'"' + b"x" * (MOST - 2) + b'"') == "x" * (MOST - 2)
+    assert parse(b'"' + b"x" * (MAX_BYTES - 2) + b'"') == "x" * (MAX_BYTES - 2)
 
 
 @pytest.mark.django_db
@@ -65,11 +65,11 @@ def test_a_body_that_is_no_object_is_400(body: str) -> None:
 
 
 def test_a_large_body_is_413() -> None:
-    answer = Api().client.post(V1 + "auth/token/", b"x" * (MOST + 1), content_type="application/json")
+    answer = Api().client.post(V1 + "auth/token/", b"x" * (MAX_BYTES + 1), content_type="application/json")
     assert (answer.status_code, codes(answer)) == (413, [("too_large", None)])
 
 
-# Bodies through the real ASGI application: too large ones are neither read nor written to disk.
+# The tests below send bodies through the ASGI application. A body that is too large is not read beyond the limit.
 
 
 TOKEN = V1 + "auth/token/"
@@ -115,8 +115,8 @@ async def test_chunked_body_is_accepted() -> None:
 
 
 async def test_too_large_chunked_body_is_refused_at_the_limit() -> None:
-    heard = [CHUNK] * 400
-    status, body = await post(TOKEN, heard, transfer_encoding="chunked")
+    chunks = [CHUNK] * 400
+    status, body = await post(TOKEN, chunks, transfer_encoding="chunked")
     assert (status, errors(body)) == (413, [("too_large", None)])
 
 
@@ -126,11 +126,13 @@ async def test_body_longer_than_its_content_length_is_refused() -> None:
 
 
 async def test_refusal_is_in_the_clients_language() -> None:
-    said = [await post(TOKEN, [], content_length="9" * 9, accept_language=language) for language in ("en", "zh-TW")]
-    assert said[0] != said[1]
+    english, chinese = [
+        await post(TOKEN, [], content_length="9" * 9, accept_language=language) for language in ("en", "zh-TW")
+    ]
+    assert english != chinese
 
 
-async def test_upload_larger_than_a_sheet_is_refused() -> None:
+async def test_page_request_larger_than_an_upload_is_refused() -> None:
     status, body = await post("/admin/", [], content_length=str(MAX_PAGE_BYTES + 1))
     assert (status, body) == (413, b"The request is too large. Please send it in smaller parts.")
 

@@ -15,15 +15,15 @@ from orders.api.order_output import WholeOrderOutput
 def schema() -> dict[str, Any]:
     out = StringIO()
     call_command("spectacular", "--fail-on-warn", "--validate", stdout=out)
-    made: dict[str, Any] = yaml.safe_load(out.getvalue())
-    return made
+    schema: dict[str, Any] = yaml.safe_load(out.getvalue())
+    return schema
 
 
 def operations(schema: dict[str, Any]) -> list[dict[str, Any]]:
     return [operation for path in schema["paths"].values() for operation in path.values()]
 
 
-def test_each_operation_has_one_id(schema: dict[str, Any]) -> None:
+def test_operation_ids_are_unique(schema: dict[str, Any]) -> None:
     ids = [operation["operationId"] for operation in operations(schema)]
     assert len(set(ids)) == len(ids)
 
@@ -53,11 +53,11 @@ def test_schema_forbids_unknown_fields(schema: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/schema/", "/api/v1/docs/"])
-def test_api_documents_need_no_sign_in(path: str) -> None:
+def test_api_schema_and_reference_need_no_sign_in(path: str) -> None:
     assert Client().get(path).status_code == 200
 
 
-def test_api_document_loads_nothing_from_other_sites() -> None:
+def test_api_reference_loads_nothing_from_other_sites() -> None:
     html = Client().get("/api/v1/docs/").content.decode()
     assert "swagger-ui-bundle.js" in html
     assert "//cdn" not in html
@@ -70,6 +70,6 @@ def test_event_id_headers_are_described(schema: dict[str, Any]) -> None:
 
 
 def test_call_with_query_parameters_documents_400(schema: dict[str, Any]) -> None:
-    asked = [call for call in operations(schema) if any(name["in"] == "query" for name in call.get("parameters", ()))]
-    assert len(asked) > 5
-    assert all("400" in call["responses"] for call in asked)
+    calls = [call for call in operations(schema) if any(name["in"] == "query" for name in call.get("parameters", ()))]
+    assert len(calls) > 5
+    assert all("400" in call["responses"] for call in calls)

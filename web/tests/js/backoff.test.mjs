@@ -12,7 +12,7 @@ function delays(random, count) {
   return [...found, backoff.next()];
 }
 
-test("delays double from half a second to thirty until reset", () => {
+test("waits double from half a second to thirty seconds until the reset", () => {
   assert.deepEqual(delays(1, 9), [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000, 500]);
 });
 
@@ -21,7 +21,7 @@ test("waits have full jitter", () => {
   assert.deepEqual(delays(0.5, 2), [250, 500, 250]);
 });
 
-test("the server's wait is used, up to a limit", () => {
+test("the server's wait is converted to milliseconds, up to a limit", () => {
   assert.deepEqual(
     [4, -1, 3600, "soon", null].map((seconds) => serverWaitMs(seconds, 60)),
     [4000, 0, 60000, 0, 0],

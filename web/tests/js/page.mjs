@@ -7,7 +7,7 @@ import { beforeEach, mock } from "node:test";
 const ROOT = new URL("../../../", import.meta.url);
 
 /** Resolves “…/pages/static/web/page.js” to web/static/web/page.js, as the site serves it. */
-function served(url) {
+function resolveStatic(url) {
   const [, app, rest] = /\/static\/(\w+)\/(.+)$/.exec(url) ?? [];
   const file = app && new URL(`${app}/static/${app}/${rest}`, ROOT);
   return file && existsSync(file) ? file.href : url;
@@ -15,7 +15,7 @@ function served(url) {
 
 registerHooks({
   resolve(specifier, { parentURL, ...context }, next) {
-    const url = /^[./]/.test(specifier) ? served(new URL(specifier, parentURL).href) : specifier;
+    const url = /^[./]/.test(specifier) ? resolveStatic(new URL(specifier, parentURL).href) : specifier;
     return next(url, { parentURL, ...context });
   },
 });
@@ -59,7 +59,7 @@ class Storage {
   clear = () => this.#values.clear();
 }
 
-// A test may load a page many times.
+// A test may load a page many times, and each load adds listeners. Node would warn about more than ten.
 setMaxListeners(0);
 const events = new EventTarget();
 const put = (name, value) => Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
@@ -89,7 +89,7 @@ put("reportError", (error) => {
   throw error;
 });
 
-// All tests share one process: each begins with the page as it was.
+// All tests share one process, so the page's state is reset before each.
 beforeEach(() => {
   localStorage.clear();
   chance(0.5);
@@ -100,12 +100,12 @@ beforeEach(() => {
   });
 });
 
-// The clocks are frozen until a test lets time pass; the page's starts at 0.
+// The clocks stand still until a test advances them with `pass`. `performance.now()` follows the mocked `Date.now()`.
 const START = Date.parse("2026-11-23T10:00:00+08:00");
 mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: START });
-const began = performance.now();
+const startedAt = performance.now();
 const clock = Date.now;
-performance.now = () => began + clock() - START;
+performance.now = () => startedAt + clock() - START;
 
 /** Waits until all promises that can settle have settled. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));

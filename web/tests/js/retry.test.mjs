@@ -5,25 +5,28 @@ import { Refetcher, retryNow } from "/static/web/retry.js";
 import { chance, pass, settled } from "./page.mjs";
 
 describe("retry", () => {
-  /** `next`: the next answers, each a Response, or null where there is none; then 200. */
-  let next, asked, got, held, refetcher;
+  /**
+   * `next`: the next results of `fetch`, each a Response, or null for no network; after them 200. `sent` counts the requests,
+   * `values` are the numbers of the requests that succeeded, and `held` delays the results.
+   */
+  let next, sent, values, held, refetcher;
 
   beforeEach(() => {
-    [next, asked, got, held] = [[], 0, [], Promise.resolve()];
+    [next, sent, values, held] = [[], 0, [], Promise.resolve()];
     globalThis.fetch = async () => {
-      const value = ++asked;
-      const answer = next.length ? next.shift() : Response.json({ value });
+      const value = ++sent;
+      const response = next.length ? next.shift() : Response.json({ value });
       await held;
-      if (answer === null) throw new TypeError("no line");
-      return answer;
+      if (response === null) throw new TypeError("no network");
+      return response;
     };
     chance(0.999);
-    refetcher = new Refetcher(async (key) => got.push((await get(`${key}/`)).value));
+    refetcher = new Refetcher(async (key) => values.push((await get(`${key}/`)).value));
   });
 
   const errors = () => Response.json({ errors: [] }, { status: 401 });
-  const UNANSWERED = {
-    "no line": () => null,
+  const TEMPORARY = {
+    "no network": () => null,
     503: () => new Response("", { status: 503 }),
     "a proxy's 502": () => new Response("<h1>Bad Gateway</h1>", { status: 502 }),
     401: errors,
@@ -31,41 +34,41 @@ describe("retry", () => {
     "a 500 without a body": () => Response.json(null, { status: 500 }),
     "no object": () => Response.json(null),
   };
-  for (const [name, answer] of Object.entries(UNANSWERED))
-    test(`a request without an answer is repeated: ${name}`, async () => {
-      next = [answer(), answer()];
+  for (const [name, response] of Object.entries(TEMPORARY))
+    test(`a request is repeated after a temporary failure: ${name}`, async () => {
+      next = [response(), response()];
       refetcher.add("thing");
       await pass(2_000);
-      assert.deepEqual(got, [3]);
+      assert.deepEqual(values, [3]);
       assert.equal(refetcher.has("thing"), false);
     });
 
-  test("a request that stalls is given up and repeated", async (context) => {
+  test("a request that stalls is aborted and repeated", async (context) => {
     context.mock.method(AbortSignal, "timeout", (ms) => {
       const stalled = new AbortController();
       setTimeout(() => stalled.abort(), ms);
       return stalled.signal;
     });
-    const answerLater = globalThis.fetch;
+    const answeringFetch = globalThis.fetch;
     globalThis.fetch = (_, { signal }) => {
-      globalThis.fetch = answerLater;
+      globalThis.fetch = answeringFetch;
       return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
     };
     refetcher.add("thing");
     await pass(16_000);
-    assert.deepEqual(got, [1]);
+    assert.deepEqual(values, [1]);
   });
 
-  test("nothing is sent before the wait that the server asked for, not even by retryNow", async () => {
+  test("nothing is sent before the wait that the server sent for, not even by retryNow", async () => {
     next = [Response.json({ errors: [] }, { status: 503, headers: { "Retry-After": "20" } })];
     refetcher.add("thing");
     for (let second = 0; second < 19; second += 1) {
       await pass(1_000);
       retryNow();
     }
-    assert.equal(asked, 1);
+    assert.equal(sent, 1);
     await pass(1_000);
-    assert.deepEqual(got, [2]);
+    assert.deepEqual(values, [2]);
   });
 
   const WAKES = {
@@ -74,55 +77,55 @@ describe("retry", () => {
     visibilitychange: () => document.dispatchEvent(new Event("visibilitychange")),
   };
   for (const [name, wake] of Object.entries(WAKES))
-    test(`the request is repeated at once: ${name}`, async () => {
+    test(`a failed request is repeated at once after ${name}`, async () => {
       next = [null, null, null];
       refetcher.add("thing");
       for (let tries = 1; tries <= 4; tries += 1) {
         await settled();
-        assert.equal(asked, tries);
+        assert.equal(sent, tries);
         wake();
       }
       await settled();
-      assert.deepEqual(got, [4]);
+      assert.deepEqual(values, [4]);
     });
 
-  test("a wake while a request hangs is not lost: the request is repeated as soon as it fails", async () => {
+  test("after retryNow a request under way is repeated as soon as it fails", async () => {
     const { promise, resolve } = Promise.withResolvers();
     [held, next] = [promise, [null]];
     refetcher.add("thing");
     retryNow();
     resolve();
     await pass(1);
-    assert.deepEqual(got, [2]);
+    assert.deepEqual(values, [2]);
   });
 
-  test("a wake while a request hangs does not shorten the wait that the server asks for", async () => {
+  test("retryNow during a request does not shorten the wait that the server asks for", async () => {
     const { promise, resolve } = Promise.withResolvers();
     [held, next] = [promise, [Response.json({ errors: [] }, { status: 503, headers: { "Retry-After": "20" } })]];
     refetcher.add("thing");
     retryNow();
     resolve();
     await pass(19_000);
-    assert.equal(asked, 1);
+    assert.equal(sent, 1);
     await pass(1_000);
-    assert.deepEqual(got, [2]);
+    assert.deepEqual(values, [2]);
   });
 
-  test("a change during a request causes one more", async () => {
+  test("many changes during a request cause one more request", async () => {
     const { promise, resolve } = Promise.withResolvers();
     held = promise;
     for (let times = 0; times < 20; times += 1) refetcher.add("thing");
     resolve();
     await settled();
-    assert.deepEqual(got, [1, 2]);
+    assert.deepEqual(values, [1, 2]);
   });
 
-  test("changes while there is no answer cause no more requests", async () => {
+  test("changes during the pause before a retry cause no further requests", async () => {
     next = [null];
     refetcher.add("thing");
     await settled();
     for (let times = 0; times < 20; times += 1) refetcher.add("thing");
     await pass(1_000);
-    assert.deepEqual([got, asked], [[2], 2]);
+    assert.deepEqual([values, sent], [[2], 2]);
   });
 });

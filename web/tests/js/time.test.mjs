@@ -10,8 +10,8 @@ test("days and times are in the business's time zone", () => {
 });
 
 test("an age is in the largest unit that fits", () => {
-  const said = [0, 59, 60, 90_000].map((seconds) => ago(seconds * 1000));
-  assert.deepEqual(said, ["0 seconds ago", "59 seconds ago", "1 minute ago", "1 day ago"]);
+  const texts = [0, 59, 60, 90_000].map((seconds) => ago(seconds * 1000));
+  assert.deepEqual(texts, ["0 seconds ago", "59 seconds ago", "1 minute ago", "1 day ago"]);
   assert.deepEqual(
     [30, 3_600].map((seconds) => age(seconds * 1000)),
     ["0 min", "1 hr"],

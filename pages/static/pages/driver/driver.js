@@ -257,7 +257,7 @@ queue.on("other-user", leave);
 database.on("writable", draw);
 stops.on("changed", draw).on("sign-in", askToSignIn).on("other-user", leave);
 stops.on("news", ({ type, row }) => {
-  const title = type === "gone" ? gettext("A stop was given to another driver") : gettext("You have a new stop");
+  const title = type === "gone" ? gettext("One of your stops was assigned to another driver") : gettext("You have a new stop");
   toasts.show({
     title,
     message: `${row.customer_name} ${row.delivery_address}`,
@@ -324,7 +324,7 @@ onSignOut({
   queue,
   deleteData: () => stops.deleteStored(),
   failed: () =>
-    showError(gettext("You are still signed in. Signing out needs a connection. Please try again where there is one.")),
+    showError(gettext("You are still signed in. Signing out needs a connection. Please try again when you have one.")),
 });
 onNewDay(() => stops.load());
 install();

@@ -264,7 +264,7 @@ function proofOf(draft, images) {
 /** The error text of an invalid form, or "". */
 function formError() {
   if (draft.row.items.length && !total(draft))
-    return gettext("Nothing was accepted. Please go back and use “Could not deliver”.");
+    return gettext("Nothing was delivered. Please report “Could not deliver” instead.");
   if (amount.checkValidity()) return "";
   amount.focus();
   return gettext("Please enter the amount collected in whole dollars, or 0.");

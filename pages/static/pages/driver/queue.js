@@ -6,7 +6,7 @@
 import { Emitter } from "../../realtime/emitter.js";
 import { newRef } from "../../realtime/ref.js";
 /** @import { Entry, ImageReport, QueueEvents, Report } from "types/driver" */
-/** @import { Moved, OrderRow } from "types/rows" */
+/** @import { MoveResult, OrderRow } from "types/rows" */
 /** @import { Database } from "./database.js" */
 import { ApiError, get, getOrNull, request } from "../../web/api.js";
 import { Refetcher, retryNow } from "../../web/retry.js";
@@ -208,7 +208,7 @@ export class Queue extends Emitter {
    */
   async #sendOne(entry, blocked) {
     const isImage = entry.kind === "image";
-    /** @type {Moved | OrderRow} */
+    /** @type {MoveResult | OrderRow} */
     let answer;
     try {
       answer = await this.#deliver(entry);
@@ -246,12 +246,12 @@ export class Queue extends Emitter {
     const at = when === null ? undefined : new Date(when).toISOString();
     const [method, path, body] = callOf(entry, at);
     const { data } = await request(method, `orders/${entry.order}/${path}`, body);
-    return /** @type {Moved | OrderRow} */ (data);
+    return /** @type {MoveResult | OrderRow} */ (data);
   }
 
   /**
    * @param {Entry} entry
-   * @param {Moved | OrderRow} data
+   * @param {MoveResult | OrderRow} data
    */
   async #finish(entry, data) {
     // Emitted before the entry is removed; otherwise the stop's old status would be shown in between.

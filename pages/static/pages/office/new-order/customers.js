@@ -2,7 +2,7 @@
 import { ApiError, get } from "../../../web/api.js";
 import { copyTemplate, debounce, fill, find } from "../../../web/page.js";
 import { isOpen } from "../../../web/statuses.js";
-import { isMobile, isNumber } from "../../../web/telephone.js";
+import { isMobile, isPhoneNumber } from "../../../web/telephone.js";
 
 const PAUSE_MS = 120;
 /** How many customers a search shows at most. */
@@ -46,14 +46,14 @@ export function itemsText(items) {
   return items.map(({ name, quantity }) => `${name} × ${quantity}`).join(", ");
 }
 
-/** The characters that `visible` removes on the server (web/text.py). */
+/** The characters that `remove_invisible` removes on the server (web/text.py). */
 const INVISIBLE = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** Guesses which field of a new customer the typed text belongs to: `{phone}`, `{address}` or `{name}`. */
 export function guess(text) {
   const typed = text.replace(INVISIBLE, "").trim();
   // A Chinese input method may type full-width digits.
-  if (isNumber(typed)) return { phone: typed.normalize("NFKC") };
+  if (isPhoneNumber(typed)) return { phone: typed.normalize("NFKC") };
   return /[路街巷弄號段]/.test(typed) ? { address: typed } : { name: typed };
 }
 

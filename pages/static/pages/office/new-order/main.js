@@ -6,7 +6,7 @@ import { money } from "../../../web/money.js";
 import { debounce, fill, find, findAll, pageData } from "../../../web/page.js";
 import { Refetcher, retry, retryNow } from "../../../web/retry.js";
 import { onNewDay, today } from "../../../web/server-clock.js";
-import { dialled, isMobile, phoneText } from "../../../web/telephone.js";
+import { dialledDigits, isMobile, phoneText } from "../../../web/telephone.js";
 import { fieldOf, fillBasket, items, reloadPrices, total } from "./basket.js";
 import { Finder, getsMessages, guess, itemsText, ordersOf } from "./customers.js";
 
@@ -97,7 +97,7 @@ function take(chosen, orders, later) {
 function showWarnings(chosen, orders) {
   const unread = !orders && gettext("This customer's orders could not be loaded yet. Please check what is ordered.");
   const silent =
-    !getsMessages(chosen) && gettext("This customer gets no SMS: there is no mobile number and no e-mail.");
+    !getsMessages(chosen) && gettext("This customer has no mobile number and no e-mail, so we cannot send messages. Please ask for one.");
   warn([unread, ...(orders?.open ?? []).map(openWarning), silent, ...otherWarnings]);
   if (!orders) askForTick("unread");
   else askForTick(orders.open.length ? "open" : null);
@@ -152,7 +152,7 @@ function takeNew(typed) {
 /** Warns if a customer already has this number, or if it cannot receive SMS. */
 const phoneCheck = new Refetcher(async () => {
   const phone = form.elements.phone.value.trim();
-  const digits = dialled(phone);
+  const digits = dialledDigits(phone);
   const found = digits && !customer ? await get(`customers/?page_size=3&q=${digits}`) : null;
   if (customer || phone !== form.elements.phone.value.trim()) return;
   const names = (found?.results ?? []).map(({ name }) => name).join(", ");
@@ -200,7 +200,7 @@ function showDone(text, order) {
 
 /** Shows what is wrong, and moves the focus to the field. */
 function showError(error) {
-  const offline = gettext("The site does not respond. Please try again. Nothing is ordered twice.");
+  const offline = gettext("The site does not respond. Please try again. The order will not be placed twice.");
   find("#wrong").textContent = error.code === "offline" ? offline : error.message;
   find("#wrong").hidden = false;
   find("#signed-out").hidden = error.status !== 401;
@@ -217,7 +217,7 @@ async function place(status) {
     await patch(`orders/${order.id}/status/`, { status, version: order.version, ref: `${ref}:1` });
   placed = null;
   const text = status === "confirmed" ? gettext("Order %s was placed and confirmed.") : gettext("Order %s was placed.");
-  const isDearer = order.amount_due !== total() && gettext("The price has changed: %s.");
+  const isDearer = order.amount_due !== total() && gettext("The total has changed: %s.");
   startAgain();
   showDone(isDearer ? `${text} ${interpolate(isDearer, [money(order.amount_due)])}` : text, order);
 }
