@@ -77,7 +77,8 @@ class Probe:
             return running.result(max(due - time.perf_counter(), 0))
         except TimeoutError:
             return {
-                "status": self.on_timeout, "detail": f"no response within {self.seconds:g} s", "ms": self.seconds * 1000,
+                "status": self.on_timeout, "detail": f"no response within {self.seconds:g} s",
+                "ms": self.seconds * 1000,
             }  # fmt: skip
 
     def _measure(self) -> Answer:

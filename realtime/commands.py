@@ -31,7 +31,7 @@ from realtime import auth, channels, frames, metrics, positions, rights
 from realtime.channels import Identity
 from realtime.connection import Connection
 from realtime.hub import Hub
-from realtime.publish import LONGEST_TYPE
+from realtime.publish import MAX_TYPE_LENGTH
 from web import request_id
 from web.actors import Source
 from web.api.exceptions import temporary_failure
@@ -64,7 +64,7 @@ async def handle(hub: Hub, connection: Connection, text: str | None) -> None:
             raise Refusal("rate_limited", _("Too many messages. Please wait a moment and send this one again."))
         handler = HANDLERS.get(message["type"])
         if handler is None:
-            detail = _("The message type “%s” is unknown. Please correct it.") % message["type"][:LONGEST_TYPE]
+            detail = _("The message type “%s” is unknown. Please correct it.") % message["type"][:MAX_TYPE_LENGTH]
             raise Refusal("unknown_type", detail)
         with bound_contextvars(request_id=request_id.new()):
             await handler(hub, connection, message)

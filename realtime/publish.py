@@ -77,7 +77,7 @@ def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, 
             "The type must be system.message, maintenance.alert, notification, or custom. and a name, with "
             "at most %d characters."
         )
-        raise Refusal("unknown_type", detail % LONGEST_TYPE, attr="type")
+        raise Refusal("unknown_type", detail % MAX_TYPE_LENGTH, attr="type")
     targets = _target_channels(type_, channel, user)
     _check_data(data)
     payload = _validated_data(FORMS[type_](data=data)) if type_ in FORMS else dict(data)

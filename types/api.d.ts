@@ -258,7 +258,7 @@ export interface paths {
         put?: never;
         /**
          * Send a message again
-         * @description Sends the message again. Answers with the message that replaces it, and its outcome if known in time.
+         * @description Sends the message again. Answers with the same or a new message, and its outcome if known in time.
          */
         post: operations["notifications_resend_create"];
         delete?: never;
@@ -278,10 +278,10 @@ export interface paths {
         put?: never;
         /**
          * Report that no more late reports follow
-         * @description A driver's telephone has sent all reports that waited for a signal.
+         * @description Called when a driver's telephone has sent all reports that waited for a signal.
          *
          *     The message of a late report waits for a minute, because a later report may make it untrue. This call ends
-         *     the wait. It may be repeated.
+         *     the wait. Repeated calls do no harm.
          */
         post: operations["notifications_all_reported_create"];
         delete?: never;
@@ -299,13 +299,13 @@ export interface paths {
         };
         /**
          * Receive a provider's receipt
-         * @description Called by SMS providers. 404: a wrong secret or an unknown id. 400: not a receipt of this message.
+         * @description Called by SMS providers. 404: wrong secret, gateway, address or id. 400: invalid receipt or wrong number.
          */
         get: operations["notifications_callbacks_retrieve"];
         put?: never;
         /**
          * Receive a provider's receipt as a form
-         * @description The same, for providers that post a form.
+         * @description The same as `get`, for providers that post a form.
          */
         post: operations["notifications_callbacks_create"];
         delete?: never;
@@ -323,7 +323,7 @@ export interface paths {
         };
         /**
          * Read the message statistics of a period
-         * @description Messages by day, gateway and status, with arrivals and cost. By default of the last 30 days.
+         * @description Messages by day, gateway and status, with delivered share and cost. By default of the last 30 days.
          */
         get: operations["notifications_statistics_retrieve"];
         put?: never;
@@ -1282,7 +1282,7 @@ export interface components {
              */
             detail: string;
             /**
-             * @description The field that the error is about; null if it is about no single field.
+             * @description The invalid field; null if no single field is invalid.
              * @example text
              */
             attr: string | null;
@@ -1576,7 +1576,7 @@ export interface components {
             /** @example order-2026-0001 */
             ref?: string;
         };
-        /** @description A message as lists show it: the number masked. */
+        /** @description A message in a list. The recipient is masked. */
         Notification: {
             /**
              * Format: uuid
@@ -1682,7 +1682,7 @@ export interface components {
              */
             readonly delivered_at: string | null;
         };
-        /** @description One message with its trail; the whole number for those who may see it. */
+        /** @description One message with its trail. Users with the permission see the whole recipient. */
         NotificationDetail: {
             /**
              * Format: uuid

@@ -108,7 +108,7 @@ def test_action_form_links_back_to_filtered_list(office: Browser) -> None:
 @pytest.mark.parametrize("chosen", ["abc", "\0", "9" * 40, "-1", "１"])
 def test_invalid_selection_shows_error(office: Browser, chosen: str) -> None:
     answer = office.post(LIST, {"action": "confirm", "_selected_action": [chosen]})
-    assert shown_messages(answer) == [("error", "This selection cannot be read. Please select again.")]
+    assert shown_messages(answer) == [("error", "This selection is too large or cannot be read. Please select again.")]
 
 
 def test_selection_over_limit_is_refused_completely(office: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def test_button_without_form_moves_at_once(office: Browser) -> None:
     order = make_order()
     button = Forms(office.get(change_url("order", order.pk))).forms[move_url(order, "confirmed")]
     answer = office.post(move_url(order, "confirmed"), button)
-    assert ("success", f"{order} is now “Confirmed”.") in shown_messages(answer)
+    assert ("success", f"Order {order} is now “Confirmed”.") in shown_messages(answer)
     assert Order.objects.get(pk=order.pk).status == OrderStatus.CONFIRMED
 
 

@@ -95,7 +95,7 @@ def test_proof_of_delivery_is_shown(office: Browser) -> None:
 
 def test_move_reported_later_is_marked(office: Browser) -> None:
     order = make_order("assigned", created_at=timezone.now() - timedelta(hours=1))
-    path, mark = change_url("order", order.pk), "reported later, from offline"
+    path, mark = change_url("order", order.pk), "done offline, reported later"
     order.transition_to("delivering", at=timezone.now() - timedelta(seconds=50))
     assert mark not in office.get(path)
     order.transition_to("arriving", at=timezone.now() - timedelta(seconds=70))

@@ -257,7 +257,8 @@ queue.on("other-user", leave);
 database.on("writable", draw);
 stops.on("changed", draw).on("sign-in", askToSignIn).on("other-user", leave);
 stops.on("news", ({ type, row }) => {
-  const title = type === "gone" ? gettext("One of your stops was assigned to another driver") : gettext("You have a new stop");
+  const title =
+    type === "gone" ? gettext("One of your stops was assigned to another driver") : gettext("You have a new stop");
   toasts.show({
     title,
     message: `${row.customer_name} ${row.delivery_address}`,

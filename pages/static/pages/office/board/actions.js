@@ -4,12 +4,14 @@ import { retry } from "../../../web/retry.js";
 import { signInAgain } from "./live.js";
 
 // The server may have made the change although the response was lost. The version in the request prevents a second change.
-const OFFLINE = () => gettext("No connection. The board will show whether the change was made. If not, please make it again.");
+const OFFLINE = () =>
+  gettext("No connection. The board will show whether the change was made. If not, please make it again.");
 const GONE = () => ({
   driver: gettext("This driver is no longer available. Please choose another."),
   route: gettext("This route no longer exists. Please choose another."),
 });
-const FAILED = () => gettext("The server could not make this change. The board shows the current state. Please try again.");
+const FAILED = () =>
+  gettext("The server could not make this change. The board shows the current state. Please try again.");
 
 export class Actions {
   #store;
@@ -52,7 +54,9 @@ export class Actions {
     const title = isConflict ? gettext("Changed by someone else") : gettext("Not possible");
     this.#toasts.show({
       title: `${title}: ${number}`,
-      message: isConflict ? gettext("You now see the current state. If your change is still needed, please make it again.") : detail,
+      message: isConflict
+        ? gettext("You now see the current state. If your change is still needed, please make it again.")
+        : detail,
       severity: "warning",
       action: { type: "order", order_id: id },
     });

@@ -97,7 +97,8 @@ function take(chosen, orders, later) {
 function showWarnings(chosen, orders) {
   const unread = !orders && gettext("This customer's orders could not be loaded yet. Please check what is ordered.");
   const silent =
-    !getsMessages(chosen) && gettext("This customer has no mobile number and no e-mail, so we cannot send messages. Please ask for one.");
+    !getsMessages(chosen) &&
+    gettext("This customer has no mobile number and no e-mail, so we cannot send messages. Please ask for one.");
   warn([unread, ...(orders?.open ?? []).map(openWarning), silent, ...otherWarnings]);
   if (!orders) askForTick("unread");
   else askForTick(orders.open.length ? "open" : null);
