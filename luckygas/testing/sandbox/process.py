@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-import socket
 import sys
 from contextlib import ExitStack
 
-from luckygas.testing.servers import Server
+from luckygas.testing.servers import Server, Unavailable
 from luckygas.testing.site import ROOT
 
 SANDBOX_PORT = 8025
@@ -19,8 +18,6 @@ class SandboxServer(Server):
     def __init__(self, *options: str) -> None:
         super().__init__()
         self._options = options
-        if is_free(SANDBOX_PORT):
-            self.port = SANDBOX_PORT
 
     @property
     def url(self) -> str:
@@ -28,6 +25,18 @@ class SandboxServer(Server):
 
     def command(self) -> list[str]:
         return [sys.executable, str(ROOT / "manage.py"), "sms_sandbox", "--port", str(self.port), *self._options]
+
+    def start(self) -> None:
+        free_port, self.port = self.port, SANDBOX_PORT
+        try:
+            super().start()
+        except Unavailable:
+            self.port = free_port
+            super().start()
+
+    def is_ready(self) -> bool:
+        """Reads the sandbox's log, because the sandbox of another site could answer on the port."""
+        return f"{self.url}/" in self.log.read_text()
 
 
 def with_sandbox(stack: ExitStack, environment: dict[str, str], address: str, *options: str) -> SandboxServer | None:
@@ -51,14 +60,3 @@ def with_sandbox(stack: ExitStack, environment: dict[str, str], address: str, *o
         "SMS_QUIET_HOURS": environment.get("SMS_QUIET_HOURS", ""),
     }  # fmt: skip
     return sandbox
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # Servers set this option too. With it, connections in TIME_WAIT do not count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 from django.core.management import CommandError, call_command
 
+from luckygas.testing.sandbox.process import SandboxServer
 from luckygas.testing.sandbox.server import Sandbox
 from notifications.tests.child import ROOT
 
@@ -44,3 +46,16 @@ def test_taken_port_is_reported(sandbox: Sandbox) -> None:
 def test_invalid_or_remote_callback_is_refused(text: str) -> None:
     with pytest.raises(CommandError, match="mitake=http://127"):
         call_command("sms_sandbox", "--callback", text)
+
+
+def test_sandboxes_started_at_once_use_different_ports() -> None:
+    first, second = SandboxServer(), SandboxServer()
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            # `start` in threads that live until the end, because the processes die with theirs.
+            list(threads.map(SandboxServer.start, (first, second)))
+            assert first.port != second.port
+            assert all(requests.get(server.url, timeout=5).ok for server in (first, second))
+        finally:
+            first.stop()
+            second.stop()
