@@ -26,8 +26,8 @@ SIGN_IN = "/accounts/login/"
 @contextmanager
 def full_queue() -> Iterator[None]:
     """Leaves no place in the queue of hashing."""
-    with mock.patch.object(backends.hashing, "places", threading.BoundedSemaphore(1)) as places:
-        places.acquire()
+    with mock.patch.object(backends.hashing, "slots", threading.BoundedSemaphore(1)) as slots:
+        slots.acquire()
         yield
 
 

@@ -73,7 +73,7 @@ def test_csv_has_same_figures(office: Client) -> None:
     answer = office.get(f"{PAGE}?from=2026-11-23&to=2026-11-23&format=csv", headers=ENGLISH)
     assert answer["Content-Disposition"] == 'attachment; filename="statistics-2026-11-23-2026-11-23.csv"'
     lines = list(csv.reader(io.StringIO(answer.content.decode()[1:])))
-    assert lines[0][:3] == ["By day", "orders", "delivered"]
+    assert lines[0][:3] == ["By day", "number of orders", "delivered"]
     assert lines[1][:3] == ["2026-11-23", "1", "1"]
     assert lines[4][0] == "'=陳"
 

@@ -118,7 +118,7 @@ def test_images_are_decoded_one_at_a_time_without_database_connection(
 
 @pytest.mark.django_db(transaction=True)
 def test_overloaded_decoding_asks_to_retry(driver: Driver, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof.decoding, "places", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(proof.decoding, "slots", threading.BoundedSemaphore(1))
     with proof.decoding.turn():
         answer = send(Api(driver.user), order)
     assert (answer.status_code, answer["Retry-After"], codes(answer)) == (503, "5", [("busy", None)])
