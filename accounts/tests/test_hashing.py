@@ -25,7 +25,7 @@ SIGN_IN = "/accounts/login/"
 
 @contextmanager
 def full_queue() -> Iterator[None]:
-    """Leaves no place in the queue of hashing."""
+    """Leaves no free slot in the queue of hashing."""
     with mock.patch.object(backends.hashing, "slots", threading.BoundedSemaphore(1)) as slots:
         slots.acquire()
         yield

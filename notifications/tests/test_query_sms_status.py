@@ -75,7 +75,7 @@ def test_only_overdue_messages_are_queried(run: Any) -> None:
     make_accepted(MessageStatus.UNKNOWN, "")
     code, output = run()
     assert (code, FakeGateway.queries) == (0, [])
-    assert "2 stay unknown" in output
+    assert "remain unknown: 2" in output
 
 
 def test_answer_about_another_number_changes_nothing(run: Any) -> None:
@@ -334,7 +334,7 @@ def test_silent_provider_leaves_message_unknown(
         run_command(sandbox, row)
     row.refresh_from_db()
     assert (row.status, row.attempts, len(sandbox.operator.telephones.all())) == (MessageStatus.UNKNOWN, 2, 1)
-    assert "1 stay unknown" in capsys.readouterr().out
+    assert "remain unknown: 1" in capsys.readouterr().out
 
 
 @pytest.mark.django_db(transaction=True)

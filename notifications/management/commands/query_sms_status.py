@@ -63,7 +63,8 @@ class Command(BaseCommand):
         unknown = NotificationHistory.objects.filter(status=MessageStatus.UNKNOWN, created_at__gte=since).not_resent()
         if count := unknown.count():
             text = _(
-                "%d messages remain unknown. “resend_sms --unknown” sends them again, and some may then arrive twice."
+                "Messages that remain unknown: %d. “resend_sms --unknown” sends them again, and some may then "
+                "arrive twice."
             )
             self.stdout.write(text % count)
         if not is_ok:

@@ -85,7 +85,7 @@ class Service:
             except Error as error:
                 if not is_unavailable(error):
                     raise
-                log.warning("The database does not answer (%s); pending messages wait.", type(error).__name__)
+                log.warning("The database does not respond (%s); pending messages wait.", type(error).__name__)
                 connections.close_all()
                 full = False
             self.stop.wait(0 if full else POLL_SECONDS)

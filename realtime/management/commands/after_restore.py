@@ -30,8 +30,8 @@ class Command(BaseCommand):
         count = sum(map(mark_unknown, list(NotificationHistory.objects.filter(Q(status=MessageStatus.SENDING) | due))))
         self.stdout.write(
             _(
-                "The event log starts again. %d messages that may have been sent since the backup are now marked "
-                "as unknown."
+                "The event log starts again. Messages that may have been sent since the backup, now marked as "
+                "unknown: %d."
             )
             % count
         )

@@ -238,7 +238,7 @@ def test_suspicious_request_is_refused_without_details(django_assert_num_queries
         page_of(bad_request(RequestFactory().get("/"), SuspiciousOperation("secret")), 400)
 
 
-@pytest.mark.parametrize(("language", "text"), [("en", "Go back, reload the page"), ("zh-hant", "請返回上一頁")])
+@pytest.mark.parametrize(("language", "text"), [("en", "Please go back, reload the page"), ("zh-hant", "請返回上一頁")])
 def test_csrf_failure_page_says_how_to_send_the_form_again(language: str, text: str) -> None:
     client = Client(enforce_csrf_checks=True)
     answer = client.post("/accounts/login/", {"username": "secret"}, headers={"accept-language": language})
