@@ -348,7 +348,7 @@ def command(type_: str, before: OrderStatus, **fields: Any) -> Attempt:
 def position(clients: RoleClients, caller: str) -> Outcome:
     if caller == "nobody":
         return REFUSED
-    hub = SimpleNamespace(positions=SimpleNamespace(take=id))
+    hub = SimpleNamespace(positions=SimpleNamespace(accept=id))
     connection = SimpleNamespace(identity=identity(clients, caller))
     message = {"latitude": 25.03, "longitude": 121.56, "timestamp": (timezone.now() - timedelta(seconds=1)).isoformat()}
     return outcome_of(lambda: asyncio.run(commands.location_update(hub, connection, message)))  # type: ignore[arg-type]

@@ -94,7 +94,7 @@ def test_service_survives_a_database_restart(messages: PendingMessages, tmp_path
     with messages.service(logs[0]) as one, messages.service(logs[1]) as other:
         wait_for(lambda: messages.count_sent() == 1)
         messages.postgres.kill(signal.SIGQUIT)
-        wait_for(lambda: any("The database does not respond" in log.read_text() for log in logs))
+        wait_for(lambda: any("The database does not answer" in log.read_text() for log in logs))
         messages.postgres.start()
         wait_for(lambda: messages.rows() == [("sent", 1), ("pending", 0)])
         messages.make_due()

@@ -62,7 +62,7 @@ def orders() -> list[Order]:
 
 def die() -> None:
     """Commits one change and kills itself instead of sending the wake-up message."""
-    vars(outbox)["ring"] = lambda: os.kill(os.getpid(), signal.SIGKILL)
+    vars(outbox)["wake_hubs"] = lambda: os.kill(os.getpid(), signal.SIGKILL)
     while True:
         with suppress(Refusal):  # `write` changed the order first
             move(orders()[0])
