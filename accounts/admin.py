@@ -191,7 +191,9 @@ class AccountAdmin(BaseAdmin):
 class AttemptAdmin(BaseListAdmin):
     list_display = ("username", "ip_address", "failures_since_start", "locked", "attempt_time", "user_agent")
     search_fields = ("username", "ip_address")
-    search_help_text = _("Account name or IP address. To unlock an account for an IP address, delete its attempt.")
+    search_help_text = _(
+        "Account name or IP address. An account is locked for one IP address. To unlock it, delete that row."
+    )
     fields = readonly_fields = list_display
 
     def has_add_permission(self, request: HttpRequest) -> bool:

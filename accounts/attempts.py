@@ -34,8 +34,8 @@ def cooloff_seconds() -> int:
 def locked_text() -> str:
     minutes = max(1, round(cooloff_seconds() / 60))
     text = ngettext(
-        "Too many wrong passwords for this account from your address. Please try again in %d minute or ask the office.",
-        "Too many wrong passwords for this account from your address. Please try again in %d minutes or "
+        "Too many wrong passwords for this account from your network. Please try again in %d minute or ask the office.",
+        "Too many wrong passwords for this account from your network. Please try again in %d minutes or "
         "ask the office.",
         minutes,
     )

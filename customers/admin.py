@@ -142,7 +142,7 @@ class CustomerAdmin(Deactivation):
 
     def send_link(self, request: HttpRequest, customer: Customer) -> None:
         if customer.user is None:
-            raise Refusal("no_account", _("This customer has no account."), status=409)
+            raise Refusal("no_account", _("This customer has no account. Please create one first."), status=409)
         if not (customer.user.email and customer.user.is_active):
             raise Refusal(
                 "no_email",

@@ -86,13 +86,13 @@ def _sockets(answer: Answer) -> Iterator[HealthFault]:
         )
     elif waited := answer["waiting_seconds"]:
         yield HealthFault(
-            _("No screen has received a change for %d seconds.") % waited,
+            _("A change has waited %d seconds and has not reached any screen.") % waited,
             _("A process is blocking the event log. Restart the servers. Screens miss nothing."),
             is_bad=True,
         )
     if answer["bells_are_missed"]:
         yield HealthFault(
-            _("Redis responds, but most messages sent through Redis are lost."),
+            _("Redis responds, but most internal messages sent through Redis are lost."),
             _(
                 "Screens update up to one second late. Check the network between the servers and Redis, then "
                 "restart the servers."
@@ -100,7 +100,7 @@ def _sockets(answer: Answer) -> Iterator[HealthFault]:
         )
     if (answer["hub_lag_p99_ms"] or 0) > SLOW_MS:
         yield HealthFault(
-            _("Changes reach screens more than two seconds late."),
+            _("Some changes reach screens more than two seconds late."),
             _("Check the load of the servers and the database. One more worker may help."),
         )
 

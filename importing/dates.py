@@ -83,7 +83,7 @@ def _in_taipei(instant: str) -> date:
     try:
         return timezone.localdate(datetime.fromisoformat(re.sub(r" (?=[Z+-])", "", instant.upper())))
     except (ValueError, OverflowError):
-        raise CellError(_("This day does not exist. Please correct it.")) from None
+        raise CellError(_("This is not a valid date and time. Please correct it.")) from None
 
 
 def _simplify(text: str) -> str:

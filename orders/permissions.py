@@ -134,5 +134,5 @@ def check_change(user: Anyone, order: Order, fields: Collection[str]) -> None:
     if Side.CUSTOMER not in sides:
         raise Refusal("forbidden", _("You may not make this change to the order. Please ask the office."), status=403)
     if order.status != OrderStatus.PENDING:
-        raise Refusal("forbidden", _("The order is already confirmed. Please call us to change it."), status=403)
+        raise Refusal("forbidden", _("You can change an order only until we confirm it. Please call us."), status=403)
     check_office_only(set(fields) - CHANGE_FIELDS)

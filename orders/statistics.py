@@ -58,7 +58,13 @@ class PeriodForm(forms.Form):
         last = self.cleaned_data["to"] or today
         first = self.cleaned_data["from"] or last - LAST_DAYS
         if first > last:
-            self.add_error("from", _("The last day is before the first day. Please swap them."))
+            self.add_error(
+                "from",
+                _(
+                    "The first day is after the last day. Without a last day, the period ends today. "
+                    "Please correct the days."
+                ),
+            )
         elif last - first >= YEAR:
             self.add_error("from", _("The period is longer than %d days. Please shorten it.") % YEAR.days)
         else:

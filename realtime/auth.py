@@ -159,7 +159,7 @@ async def identity_of_session(scope: Scope) -> Identity:
     if not may_use_session(scope):
         raise Refusal(
             "origin_not_allowed",
-            _("This page may not use your session. Please open the site directly."),
+            _("A page of another site cannot connect with your sign-in. Please open a page of this site."),
             status=FORBIDDEN,
         )
     user = await get_user(scope)

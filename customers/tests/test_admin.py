@@ -128,9 +128,15 @@ def test_password_link_can_be_sent_again() -> None:
     assert [message.to for message in mail.outbox] == [["wang@example.com"]]
 
 
-@pytest.mark.parametrize("step", ["link", "close"])
-def test_account_steps_without_account_are_refused(step: str) -> None:
-    assert shown_messages(press_button(make_customer(), step)) == [("error", "This customer has no account.")]
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        ("link", "This customer has no account. Please create one first."),
+        ("close", "This customer has no account."),
+    ],
+)
+def test_account_steps_without_account_are_refused(step: str, text: str) -> None:
+    assert shown_messages(press_button(make_customer(), step)) == [("error", text)]
 
 
 def test_password_link_needs_account_email() -> None:

@@ -114,7 +114,7 @@ class DriverSerializer(StrictModelSerializer[Driver]):
             users.check_may_manage(self.context["request"].user, user)
         elif self.instance.user_id != user.pk:
             raise serializers.ValidationError(
-                _("A driver's account cannot be changed. Please add a new driver instead.")
+                _("A driver cannot be moved to another account. Please add a new driver instead.")
             )
         return user
 

@@ -91,5 +91,7 @@ class Pages(PageNumberPagination):
         """Refuses an invalid size; DRF would silently use 50."""
         size = request.query_params.get(self.page_size_query_param, "1")
         if not (size.isdecimal() and int(size[:9]) > 0):
-            raise ValidationError({self.page_size_query_param: [_("Please give a number of rows, 1 or more.")]})
+            raise ValidationError(
+                {self.page_size_query_param: [_("Please give the number of rows per page, 1 or more.")]}
+            )
         return super().get_page_size(request)

@@ -43,7 +43,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, force: bool, **options: Any) -> None:
         if not force and not is_private():
             raise CommandError(
-                _("The demo's passwords are public. Use SQLite and only this machine in ALLOWED_HOSTS, or add --force.")
+                _(
+                    "Other machines may reach this site or its database, and the demo's passwords are public. "
+                    "Use SQLite and list only this machine in ALLOWED_HOSTS. To fill the database anyway, add --force."
+                )
             )
         names = {account.username for account in ACCOUNTS}
         existing = set(User.objects.filter(username__in=names).values_list("username", flat=True))

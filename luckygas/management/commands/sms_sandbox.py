@@ -53,7 +53,10 @@ def parse_callback(text: str) -> tuple[str, str]:
     gateway, _equals, url = normalize_typed(text).partition("=")
     if gateway not in ("mitake", "every8d") or not is_loopback(url):
         raise ArgumentTypeError(
-            _("“%s” is not a gateway and a URL on this machine. Write mitake=http://127.0.0.1:8000/… or every8d=….")
+            _(
+                "“%s” cannot be used. Write a gateway and a URL on this machine: "
+                "mitake=http://127.0.0.1:8000/… or every8d=…."
+            )
             % text[:80]
         )
     return gateway, url

@@ -69,7 +69,9 @@ class Command(BaseCommand):
             self.stdout.write(f"{row.order or '-'}  {row.kind}  {row.masked_recipient}  {row.status}  {text}")
         # An estimate: with every provider that we know a segment costs one point.
         sums = {"rows": len(rows), "segments": total}
-        self.stdout.write(_("%(rows)d messages, %(segments)d segments, %(segments)d points") % sums)
+        self.stdout.write(
+            _("%(rows)d messages listed. Sending them takes %(segments)d segments, about %(segments)d points.") % sums
+        )
 
 
 def select_rows(

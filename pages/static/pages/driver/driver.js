@@ -109,7 +109,7 @@ function draw() {
 function drawSum(closed) {
   const delivered = closed.filter(({ status }) => status === "delivered");
   const collected = delivered.reduce((sum, { row }) => sum + (row.amount_collected ?? 0), 0);
-  const parts = [interpolate(gettext("Done: %s, collected %s"), [delivered.length, money(collected)])];
+  const parts = [interpolate(gettext("Delivered: %s, collected %s"), [delivered.length, money(collected)])];
   const failed = closed.length - delivered.length;
   if (failed) parts.push(interpolate(gettext("not delivered: %s"), [failed]));
   fill(find("#done-title"), { count: parts.join(" · ") });
