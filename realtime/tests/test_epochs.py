@@ -254,7 +254,7 @@ def test_after_restore_messages_possibly_sent_become_unknown(
     row.refresh_from_db()
     # The gateway is stored, because an idempotent gateway retries the message.
     assert (row.status, row.status_reason, row.gateway) == (MessageStatus.UNKNOWN, Reason.INTERRUPTED, "memory")
-    assert "1 messages that may have been sent" in capsys.readouterr().out
+    assert "now marked as unknown: 1." in capsys.readouterr().out
 
 
 @pytest.mark.django_db

@@ -136,7 +136,7 @@ async def test_failed_delivery_needs_a_reason(phone: Phone, driver: Driver) -> N
     await phone.page.locator("#failed-text").fill("三樓")
     await report.click()
     await phone.wait_for_text("#done .stop", order.customer.name)
-    await phone.wait_for_text("#done-title", "Done: 0")
+    await phone.wait_for_text("#done-title", "Delivered: 0")
     await until(phone.page, "document.activeElement.id === 'content'")
     await phone.wait_for_server(order, "failed")
     (done,) = await driver_reports(order)
