@@ -1,4 +1,4 @@
-"""Settings. Only this module reads the environment; docs/settings.md describes every name.
+"""Settings. Only this module reads the site's variables; docs/settings.md describes every name.
 
 The defaults are for one machine: SQLite, one process, loopback only, no shared cache.
 """
@@ -49,7 +49,6 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)$"]
 
-# The order matters: a change reaches the screens (realtime) before the customer (notifications).
 INSTALLED_APPS = [
     "daphne",
     "luckygas.apps.LuckyGasConfig",
@@ -79,7 +78,7 @@ INSTALLED_APPS = [
     "dispatch",
     "orders",
     "importing",
-    "realtime",  # before notifications: an event is in the outbox before the SMS that it causes
+    "realtime",  # before notifications, so that the event of a change is stored before its SMS
     "notifications",
     "pages",
     "health",
@@ -204,7 +203,7 @@ BACKUP_DIR = env.str("BACKUP_DIR", default="")
 MAP_TILES_URL = env.str("MAP_TILES_URL", default="")
 MAP_ATTRIBUTION = env.str("MAP_ATTRIBUTION", default="© OpenStreetMap")
 TILES_HOST = "{0.scheme}://{0.netloc}".format(urlsplit(MAP_TILES_URL)).replace("{s}", "*") if MAP_TILES_URL else ""
-# Pages load nothing from other sites and run no inline scripts.
+# Pages load only map tiles from another site, and run no inline scripts.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -289,7 +288,7 @@ SMS_CALLBACK_SECRET = env.str("SMS_CALLBACK_SECRET", default="")
 SMS_CALLBACK_BASE_URL = env.str("SMS_CALLBACK_BASE_URL", default="")
 SMS_CALLBACK_ADDRESSES = env.list("SMS_CALLBACK_ADDRESSES", default=[])
 
-# The maximum of open sockets per user. A further one closes the oldest (4409).
+# The maximum number of open sockets per user. A further one closes the oldest (4409).
 WEBSOCKET_CONNECTIONS_PER_USER = env.int("WEBSOCKET_CONNECTIONS_PER_USER", default=5)
 # Limits of a WebSocket: messages from a client, its longest silence, and the backlog of a slow reader.
 WEBSOCKET_MESSAGES_PER_SECOND = env.float("WEBSOCKET_MESSAGES_PER_SECOND", default=20.0)
@@ -299,7 +298,8 @@ WEBSOCKET_SILENCE_SECONDS = env.float("WEBSOCKET_SILENCE_SECONDS", default=75.0)
 WEBSOCKET_WAITING_EVENTS = env.int("WEBSOCKET_WAITING_EVENTS", default=256)
 WEBSOCKET_WAITING_BYTES = env.int("WEBSOCKET_WAITING_BYTES", default=1024 * 1024)
 
-# A token with which monitors read /health/ without an account; empty: staff only.
+# A token with which monitors read /health/ without an account; empty: only users with the right
+# web.view_systemmetric may read it.
 MONITORING_TOKEN = env.str("MONITORING_TOKEN", default="")
 
 # Directory where the processes of one machine share counters for /health/metrics. prometheus_client reads the variable

@@ -32,7 +32,8 @@ NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chro
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run", "--hide-scrollbars",
-    # Chromium treats a page that a test fulfils itself as remote and could block its requests to loopback.
+    # Chromium treats a page that a test serves itself (`route.fulfill`) as remote. It could block requests of that page
+    # to loopback.
     "--disable-features=LocalNetworkAccessChecks",
 )  # fmt: skip
 # The time limit for anything on a page, which allows for one failed try.
@@ -133,7 +134,7 @@ async def until(page: Page, expression: str, argument: Any = None) -> Any:
 
 
 async def sign_in(page: Page, site: Site, user: User, path: str = "/") -> None:
-    """Opens a page of the site with the session of `user`."""
+    """Signs `user` in without the sign-in page, and opens `path` of the site."""
     session = Client()
     await sync_to_async(session.force_login)(user)
     cookie = session.cookies["sessionid"].value
