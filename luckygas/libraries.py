@@ -35,7 +35,7 @@ THROTTLE_RATES = {
     "customer": "120/min",
     # After a day without signal all reports of the day arrive at once.
     "driver": "600/min",
-    # Two boards, fifty moved cards, and a program at the same time.
+    # Enough for two boards, fifty moved cards and a program at the same time.
     "office": "3000/min",
     # By address: sign-ins by API and page. A whole office behind one address signs in at the same time.
     "sign_in": "60/min",
@@ -164,7 +164,7 @@ SETTINGS: dict[str, Any] = {
     # django-axes counts wrong passwords in the database (accounts.attempts), and locks a user name for one address.
     "AXES_LOCKOUT_PARAMETERS": [["username", "ip_address"]],
     "AXES_RESET_ON_SUCCESS": True,
-    # Attempts during a lock do not extend it: otherwise a telephone with an old password would stay locked.
+    # Attempts during a lock do not extend it. Otherwise a program that repeats an old password would stay locked out.
     "AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT": False,
     "AXES_CLIENT_IP_CALLABLE": "web.throttling.address_of",
     "AXES_USERNAME_CALLABLE": "accounts.attempts.name_of",

@@ -1,4 +1,4 @@
-"""Settings. Only this module reads the site's variables; docs/settings.md describes every name.
+"""Settings. The site reads its environment variables only here; docs/settings.md describes them all.
 
 The defaults are for one machine: SQLite, one process, loopback only, no shared cache.
 """
@@ -244,7 +244,8 @@ THROTTLE_RATES = libraries.throttle_rates(env.list("THROTTLE_RATES", default=[])
 DRF_STANDARDIZED_ERRORS = libraries.DRF_STANDARDIZED_ERRORS
 SIMPLE_JWT = libraries.SIMPLE_JWT
 SPECTACULAR_SETTINGS = libraries.spectacular_settings(LANGUAGES)
-# Larger bodies are refused before they are read into memory; for the API see web.api.bodies.
+# The largest body of an API request (web.api.bodies), and the largest form of a page without its files, in bytes.
+# Larger ones are refused before they are read into memory.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 # The shop's area code (`04`), added to numbers without one; empty: such numbers are refused.
@@ -276,7 +277,8 @@ TRACKING_URL = env.str("TRACKING_URL", default="http://127.0.0.1:8000/t/")
 SITE_URL = libraries.site_url(env.str("SITE_URL", default=""), HTTPS, ALLOWED_HOSTS, TRACKING_URL)
 # Registered hosts of links in SMS; empty: the host of TRACKING_URL.
 SMS_LINK_HOSTS = env.list("SMS_LINK_HOSTS", default=[])
-# Quiet hours in Taipei's time, in which only SMS to customers who expect the driver go out; empty: no quiet hours.
+# Quiet hours in Taipei's time. Then SMS go out only if the driver is arriving, has turned away or has delivered. Empty:
+# no quiet hours.
 SMS_QUIET_HOURS = env.str("SMS_QUIET_HOURS", default="21:00-08:00")
 SMS_TIMEOUT_SECONDS = env.float("SMS_TIMEOUT_SECONDS", default=10.0)
 SMS_WAIT_SECONDS = env.float("SMS_WAIT_SECONDS", default=5.0)

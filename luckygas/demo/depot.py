@@ -132,7 +132,7 @@ ROUTES = [
     ("大安", [OrderStatus.DELIVERED, OrderStatus.ARRIVING, OrderStatus.DELIVERING, OrderStatus.ASSIGNED]),
     ("中正", [OrderStatus.FAILED, OrderStatus.ASSIGNED, OrderStatus.ASSIGNED]),
 ]
-# Each driver's position in degrees WGS 84: near 大安, 中正 and 信義.
+# Each driver's position, latitude and longitude in degrees, WGS 84: near 大安, 中正 and 信義.
 POSITIONS = [(25.0330, 121.5436), (25.0324, 121.5180), (25.0339, 121.5645)]
 
 

@@ -1,4 +1,4 @@
-"""A headless Chromium for the tests: one browser per run, and a fresh page for each test.
+"""A headless Chromium for the tests: one browser for each process of pytest, and a fresh page for each test.
 
 Uses the installed browser; `install_browser.sh` installs Debian's. Without a browser the tests fail.
 """
@@ -93,7 +93,7 @@ def chromium() -> Iterator[Chromium]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def playwright() -> AsyncIterator[Playwright]:
-    """One process of Node (0.3 s of CPU) for all browser tests, which therefore share one event loop."""
+    """One process of Node (0.3 s of CPU) for all browser tests of a run, which therefore share one event loop."""
     expect.set_options(timeout=WAIT_MS)
     async with async_playwright() as started:
         yield started

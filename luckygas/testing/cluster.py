@@ -15,7 +15,7 @@ MONITOR = "the-monitors-own-token"
 class Cluster:
     """PostgreSQL, Redis, and one site for each of `kinds` (“daphne” or “uvicorn”).
 
-    The sites reach `redis` through `redis_proxy`. So a test can also break only the connections, while Redis runs.
+    The sites reach `redis` through `redis_proxy`. So a test can break the connections while Redis runs.
     """
 
     def __init__(self, kinds: list[str]) -> None:

@@ -60,7 +60,7 @@ def start(server: Server) -> None:
 
 
 def run_name() -> str:
-    """Returns the value of TEST_ON: "sqlite", "servers" or "browser"."""
+    """Returns the value of TEST_ON: "sqlite" (the default), "servers" or "browser"."""
     return os.environ.get("TEST_ON", "sqlite")
 
 

@@ -40,7 +40,7 @@ def free_port() -> int:
 
 
 def unprivileged_user() -> str | None:
-    """Returns the user for PostgreSQL if we are root (it refuses root); else None."""
+    """Returns `nobody` if we are root, because PostgreSQL refuses to run as root; else None."""
     return "nobody" if os.geteuid() == 0 else None
 
 

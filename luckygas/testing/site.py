@@ -32,7 +32,7 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def manage(*arguments: str, **extra: str) -> None:
-    """Runs a management command in its own process."""
+    """Runs a management command in its own process, on the test's database. Raises CalledProcessError."""
     subprocess.run(
         [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment(**extra), check=True, timeout=100
     )

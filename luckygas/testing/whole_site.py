@@ -1,4 +1,4 @@
-"""Imports all modules of the site, in the fork server of `forked.py`."""
+"""Imports the modules of the site; runs in the fork server of `forked.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests to a provider and its responses, as bytes."""
+"""HTTP requests to the sandbox, and its responses."""
 
 from __future__ import annotations
 
