@@ -18,7 +18,7 @@ EXAMPLES ?= 100
 .PHONY: run help serve test test-sqlite test-servers test-browser test-long fuzz load faults check check-scripts types clean messages screenshots bench bench-quick
 .DELETE_ON_ERROR:
 
-run: $(VENV)/run ## run the site with a day of demo orders (ADDRESS=127.0.0.1:8000)
+run: $(VENV)/run ## run the site with demo orders (ADDRESS=127.0.0.1:8000)
 	$(BIN)/python -m luckygas.testing.run --address $(ADDRESS)
 
 help: ## list the targets
@@ -51,7 +51,7 @@ fuzz: $(VENV)/test ## send requests generated from the schema to every API opera
 	TEST_ON=servers FUZZ_SEED=$(SEED) FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest luckygas/tests/test_openapi.py \
 	    --timeout 0 --numprocesses 2
 
-check: $(VENV)/test check-scripts ## check formats, lint rules and types
+check: $(VENV)/test check-scripts ## check formats, lint rules, types, scripts, migrations and settings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
@@ -63,7 +63,7 @@ check: $(VENV)/test check-scripts ## check formats, lint rules and types
 
 # Uses the Node of the Python test packages, so `npm` and `node` need not be installed.
 NODE := PATH="$(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$$PATH"
-# The types of the API's rows, from its schema.
+# Writes TypeScript types of the API, from its schema.
 API_TYPES = $(BIN)/python manage.py spectacular --lang en | $(NODE) openapi-typescript --output types/api.d.ts
 
 check-scripts: $(VENV)/node ## check JavaScript, and run its tests
@@ -117,7 +117,7 @@ bench: bench/.venv/made ## compare with other servers, in about 15 minutes; writ
 bench-quick: bench/.venv/made ## a short bench run, in about a minute
 	bench/.venv/bin/python -m bench.run --quick
 
-load: bench/.venv/made ## test a production-like site at 1, 3 and 10 times its load; writes docs/benchmarks.md
+load: bench/.venv/made ## test a production-like site at 1, 3 and 10 times its usual load; writes docs/benchmarks.md
 	bench/.venv/bin/python -m bench.stress --docs
 
 # The Node server takes part only if npm is installed.
@@ -127,5 +127,5 @@ bench/.venv/made: bench/requirements.txt requirements.txt requirements-test.txt 
 	if command -v npm; then npm install --silent --no-audit --no-fund --no-package-lock --prefix bench/peers/node; fi
 	touch $@
 
-clean: ## delete everything that make created, including the demo's data
+clean: ## delete installed packages, caches, and the databases and uploads of make run and make serve
 	rm -rf $(VENV) node_modules bench/.venv bench/.build bench/peers/node/node_modules db.sqlite3* staticfiles media .serve .mypy_cache .pytest_cache .ruff_cache

@@ -17,7 +17,10 @@ from web import flags, throttling
 
 @pytest.fixture(autouse=True)
 def all_switches_on() -> Iterator[None]:
-    """Caches all switches as on, so that they cost no queries. Tests of a switch call `flags.forget`."""
+    """Caches all switches as on, so that they cost no queries.
+
+    Tests of switches use `switch_off`, or call `flags.forget` to have them read from the database.
+    """
     flags.remember(flags.SwitchesRead(math.inf))
     yield
     flags.forget()
@@ -31,7 +34,7 @@ def empty_cache() -> None:
 
 @pytest.fixture
 def switch_off(all_switches_on: None) -> Callable[..., None]:
-    """A function that turns switches off for this process, without a database row."""
+    """A function that turns the named switches off, and all others on, in this process and not in the database."""
 
     def turn_off(*names: str) -> None:
         flags.forget()

@@ -56,7 +56,7 @@ SUMMARIES = {
 
 
 class Failure(NamedTuple):
-    """One status code: its meaning and remedy, and an example of an error."""
+    """The text of one status code: `means` is its meaning and remedy, the other fields are an example of an error."""
 
     means: str
     code: str
@@ -105,7 +105,7 @@ ERRORS = {
         "Someone else is changing this. Nothing was changed; please try again in a moment.", type="server_error",
     ),
 }  # fmt: skip
-# By field name. If a field has another type than its example, FORMATS applies.
+# Examples by field name. FORMATS applies instead if the field has one of its formats, or another type than its example.
 EXAMPLES: dict[str, Any] = {
     "access": "eyJhbGciOiJIUzI1NiIs…", "refresh": "eyJhbGciOiJIUzI1NiIs…", "ticket": "0b2f7c…", "username": "office",
     "password": "office-demo", "accuracy": 10.0, "address": "大安區信義路1號", "aliases": "20公斤,20kg",
@@ -132,7 +132,7 @@ TYPES: dict[str, type] = {"integer": int, "number": float, "string": str, "array
 
 
 def describe(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
-    """Adds the texts to the schema; the last hook of drf-spectacular."""
+    """Adds summaries, error responses and examples to the schema. Runs as the last hook of drf-spectacular."""
     for path in result["paths"].values():
         for operation in path.values():
             operation["summary"] = SUMMARIES.get(operation["operationId"], "")
@@ -156,7 +156,10 @@ def error_example(failure: Failure) -> dict[str, Any]:
 
 
 def example(name: str, field: dict[str, Any]) -> Any:
-    """Returns a valid value of the field; None for a field that needs no example (choices, flags, files, objects)."""
+    """Returns an example from EXAMPLES or FORMATS.
+
+    None for choices, flags and files, and for lists and objects that EXAMPLES does not have.
+    """
     type_, format_ = field.get("type", ""), field.get("format", "")
     if "enum" in field or format_ == "binary":
         return None

@@ -1,6 +1,7 @@
-"""The composition root as an app.
+"""The app of the project package, and the apps of two libraries under other names in the admin.
 
-Registers the checks of settings, and starts logging, shared metrics and the watch for waiting database sessions.
+At the start it registers the checks of settings, sets up structlog and shared metrics, and connects the watch for
+waiting database sessions (`luckygas.lock_waiters`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class LuckyGasConfig(AppConfig):
 
 
 class SwitchesConfig(WaffleConfig):
-    """django-waffle with our name in the admin."""
+    """django-waffle, which the admin lists as “Switches”."""
 
     verbose_name = _("Switches")  # type: ignore[assignment]  # waffle declares a str
 

@@ -22,7 +22,7 @@ from web.api.bodies import BoundedBodies, remove_unknown_charset, too_large_resp
 
 
 def with_static_files(application: Any) -> ServeStaticASGI:
-    """Serves static files from their source directories, without `collectstatic` and before any middleware.
+    """Adds static files, served from their source directories, without `collectstatic` or any middleware.
 
     Browsers revalidate each file (304), so that no page mixes old and new modules after a deployment.
     """
@@ -35,12 +35,12 @@ def with_static_files(application: Any) -> ServeStaticASGI:
 
 
 def add_headers(headers: Any, path: str, url: str) -> None:
-    """Adds the header that SecurityMiddleware adds to other responses; static files bypass middleware."""
+    """Adds `X-Content-Type-Options`. Static files bypass SecurityMiddleware, which adds it to other responses."""
     headers["X-Content-Type-Options"] = "nosniff"
 
 
 http = with_static_files(BoundedBodies(remove_unknown_charset(site), observe(too_large_response)))
 application = ProtocolTypeRouter({"http": http, "websocket": websocket})
 # The objects created so far live as long as the process. Without this call each full garbage collection would visit
-# them and stop every socket for 0.3 s (on the benchmark's machine).
+# them and block every request and socket for 0.3 s (on the benchmark's machine).
 gc.freeze()

@@ -1,4 +1,7 @@
-"""System checks that report wrong settings when the site starts. Each has an id and a hint."""
+"""System checks that report wrong settings. Management commands such as `check` and `runserver` run them.
+
+uvicorn does not, so `deploy/install.sh` runs `check`.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,15 @@ from luckygas.environment import LOOPBACK
 from luckygas.logs import FORMATS
 from notifications import carrier_rules, sending_rules, texts
 
-# The id (E: the site does not start; W: a warning), what is wrong, and what to do.
+# The id (E: an error, with which most management commands do not start; W: a warning), what is wrong, and what to do.
 Problem = tuple[str, str, str]
 
 # The minimum length of a secret, in characters.
 MIN_SECRET = 16
-# Used instead of a loopback link to count the segments of an SMS, because the demo's SMS are free. As long as a
-# registered link.
+# Replaces a loopback link when the segments of an SMS are counted, because the demo's SMS are free. Has the length of
+# a usual registered link.
 SHORT_URL = "https://lg.tw/t/"
-# The allowed range of each number, both ends included.
+# The allowed range of each setting that is a number, both ends included.
 LIMITS: dict[str, tuple[float, float]] = {
     # All tries of one message must end within five minutes, after which its sending counts as interrupted.
     "SMS_TIMEOUT_SECONDS": (0.1, 60),
@@ -90,7 +93,7 @@ def check_ranges() -> Iterator[Problem]:
 
 
 def check_secrets() -> Iterator[Problem]:
-    """Reports short secrets, because they can be guessed."""
+    """Reports secrets that are set but so short that they can be guessed."""
     for name in ("MONITORING_TOKEN", "SMS_CALLBACK_SECRET"):
         if 0 < len(getattr(settings, name)) < MIN_SECRET:
             yield "W003", f"{name} is short.", "Use at least 16 random characters: `openssl rand -hex 24`."
@@ -99,9 +102,8 @@ def check_secrets() -> Iterator[Problem]:
 def check_site() -> Iterator[Problem]:
     if settings.LOG_FORMAT not in FORMATS:
         yield "E017", f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", f"Use one of: {', '.join(FORMATS)}."
-    if is_refused(
-        parse_url, settings.REDIS_URL or "redis://"
-    ):  # our text leaves out the error, which may repeat part of a password
+    # Our text leaves out the error, which may repeat part of a password.
+    if is_refused(parse_url, settings.REDIS_URL or "redis://"):
         yield (
             "E018", "REDIS_URL is not a Redis URL.",
             "Use redis://:password@host:6379/0, rediss:// for TLS, or unix:// for a socket.",
@@ -130,7 +132,7 @@ def check_site() -> Iterator[Problem]:
 
 
 def check_messages() -> Iterator[Problem]:
-    """Checks the parts of an SMS, the quiet hours and the key of the gateway `http`."""
+    """Checks the sender and the link of SMS, the quiet hours, and the key of the gateway `http`."""
     tracking = settings.TRACKING_URL
     if is_refused(sending_rules.quiet_hours):
         yield (
@@ -163,7 +165,8 @@ def check_messages() -> Iterator[Problem]:
 
 def check_callbacks() -> Iterator[Problem]:
     for network in settings.SMS_CALLBACK_ADDRESSES:
-        if is_refused(ip_network, network, strict=False):  # then the site would refuse every receipt
+        # With such a network all receipts are refused, except from addresses of networks before it.
+        if is_refused(ip_network, network, strict=False):
             yield (
                 "E012", f"SMS_CALLBACK_ADDRESSES contains {network!r}.",
                 "Write addresses or networks, comma-separated: 203.0.113.7,198.51.100.0/24.",
@@ -176,7 +179,7 @@ def check_callbacks() -> Iterator[Problem]:
 
 
 def is_refused(parse: Callable[..., object], *value: Any, **options: Any) -> bool:
-    """Whether `parse` raises ValueError for the value of a setting."""
+    """Whether `parse(*value, **options)` raises ValueError."""
     try:
         parse(*value, **options)
     except ValueError:

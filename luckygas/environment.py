@@ -23,9 +23,10 @@ Reader = Callable[[str], dict[str, Any]]
 
 class Variables(FileAwareMapping):  # type: ignore[misc]  # django-environ has no types
     def __getitem__(self, name: str) -> str:
-        """Returns the value without invisible characters. Raises KeyError, ImproperlyConfigured.
+        """Returns the value without invisible characters, and with `\\$` for `$`.
 
-        Of a file's value also removes the line ends that editors and `echo` add.
+        Also removes the line ends at the end of a file, which editors and `echo` add. Raises KeyError if neither the
+        variable nor its file is set, and ImproperlyConfigured if the file cannot be read.
         """
         try:
             value: str = super().__getitem__(name)
@@ -45,7 +46,7 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
         self.escape_proxy = True
 
     def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
-        """Raises ImproperlyConfigured, with the variable's name, also if the value is not a number."""
+        """Like the method of django-environ, but raises ImproperlyConfigured if the value is not a valid number."""
         try:
             return super().get_value(var, *args, **kwargs)
         except ValueError as error:
@@ -60,7 +61,8 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
     def _url(self, var: str, default: str, read: Reader, needed: str, example: str) -> dict[str, Any]:
         """Converts a URL to Django's settings.
 
-        Raises ImproperlyConfigured. Its text does not repeat the value, which may hold a password.
+        Raises ImproperlyConfigured for an invalid URL. The error's text does not repeat the value, which may hold a
+        password. `needed`: the setting that every valid URL yields.
         """
         value = self.get_value(var, default=default)
         with suppress(ValueError, ImproperlyConfigured), warnings.catch_warnings(action="ignore"):

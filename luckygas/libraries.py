@@ -28,14 +28,14 @@ REST_FRAMEWORK: dict[str, Any] = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-# Rates by role (per user) and by operation (per user, or per address without sign-in): see accounts.api.access. Empty
-# means no limit.
+# Rates by role and by operation. They apply per user, and per address without sign-in (accounts.api.access) or where a
+# comment says so. Empty means no limit.
 THROTTLE_RATES = {
     "anonymous": "120/min",
     "customer": "120/min",
-    # A day's reports arrive at once after a day without signal.
+    # After a day without signal all reports of the day arrive at once.
     "driver": "600/min",
-    # Two boards, fifty moved cards, and a program at the same time.
+    # Enough for two boards, fifty moved cards and a program at the same time.
     "office": "3000/min",
     # By address: sign-ins by API and page. A whole office behind one address signs in at the same time.
     "sign_in": "60/min",
@@ -49,7 +49,7 @@ THROTTLE_RATES = {
     # Each call keeps a processor busy for a second or more.
     "schema": "20/min",
     "import": "20/min",
-    # By address: the tracking page of an SMS, its socket, and callbacks with a wrong secret.
+    # By address: the tracking page of an SMS, its socket, and callbacks with a wrong secret, gateway or address.
     "track": "120/min",
     "track_socket": "120/min",
     "callback": "60/min",
@@ -65,7 +65,7 @@ Rate = tuple[int, int] | None
 
 
 def throttle_rates(overrides: list[str]) -> dict[str, Rate]:
-    """Applies overrides such as `office=6000/min` or `order=` to THROTTLE_RATES. Raises ImproperlyConfigured."""
+    """Parses THROTTLE_RATES with overrides such as `office=6000/min` or `order=`. Raises ImproperlyConfigured."""
     rates = dict(THROTTLE_RATES)
     for override in overrides:
         name, equals, value = (part.strip() for part in override.partition("="))
@@ -78,7 +78,10 @@ def throttle_rates(overrides: list[str]) -> dict[str, Rate]:
 
 
 def throttle_rate(name: str, text: str) -> Rate:
-    """Parses a rate to a count and a number of seconds. Returns None for no limit. Raises ImproperlyConfigured."""
+    """Parses `120/min` to (120, 60): a count and a period in seconds. Returns None for an empty text (no limit).
+
+    Raises ImproperlyConfigured, with `name`.
+    """
     if not text:
         return None
     if (found := RATE.fullmatch(text)) is None:
@@ -161,7 +164,7 @@ SETTINGS: dict[str, Any] = {
     # django-axes counts wrong passwords in the database (accounts.attempts), and locks a user name for one address.
     "AXES_LOCKOUT_PARAMETERS": [["username", "ip_address"]],
     "AXES_RESET_ON_SUCCESS": True,
-    # Attempts during a lock do not extend it: otherwise a telephone with an old password would stay locked.
+    # Attempts during a lock do not extend it. Otherwise a program that repeats an old password would stay locked out.
     "AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT": False,
     "AXES_CLIENT_IP_CALLABLE": "web.throttling.address_of",
     "AXES_USERNAME_CALLABLE": "accounts.attempts.name_of",
@@ -176,7 +179,11 @@ SETTINGS: dict[str, Any] = {
 
 
 def site_url(given: str, https: bool, hosts: list[str], tracking_url: str) -> str:
-    """Returns the site's URL without a final slash: `given`, else the first host's (https), else the tracking URL's."""
+    """Returns the site's URL without a final slash.
+
+    This is `given`; if it is empty and `https` is true, the first of `hosts` other than `*`; else the host of
+    `tracking_url`.
+    """
     if given:
         return given.strip().rstrip("/")
     first = next((host.lstrip(".") for host in hosts if host != "*"), "")

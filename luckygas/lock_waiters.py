@@ -1,7 +1,7 @@
 """Keeps requests that wait for a locked row from taking all connections of the pool.
 
 If a hanging transaction locks a row, every request for that row waits and holds a connection, until none is left. So a
-thread in each process watches its own sessions in PostgreSQL. After one session has blocked others for
+thread in each process watches the process's sessions in PostgreSQL. After one session has blocked others for
 LONGEST_BLOCK_SECONDS, the oldest waiters may go on waiting, at most a quarter of the pool. The thread cancels the rest,
 and their clients get 503 `row_locked`. A queue that moves has a new blocker each moment, so none of its waiters are
 cancelled. All locks count: of `SELECT … FOR UPDATE`, of foreign keys at COMMIT, of a migration.
@@ -32,7 +32,8 @@ LONGEST_BLOCK_SECONDS = 0.25
 # The pause between two queries for waiting sessions, and the pause after a database error.
 POLL_SECONDS, RETRY_SECONDS = 0.05, 1.0
 BUSY = {TransactionStatus.ACTIVE, TransactionStatus.INTRANS, TransactionStatus.INERROR}
-# The given sessions that wait for a lock, with the sessions that block each; not those with long work (web.database).
+# Those of the given sessions that wait for a lock, and the sessions that block each. Leaves out sessions with long work
+# (web.database).
 WAITING = """
     SELECT pid, pg_blocking_pids(pid) FROM pg_stat_activity
     WHERE wait_event_type = 'Lock' AND application_name <> %s AND pid = ANY(%s) ORDER BY query_start
@@ -47,7 +48,10 @@ def max_waiting() -> int:
 
 
 class Blockers:
-    """The sessions that block others, and since when. `limit`: how many sessions may wait for lasting blockers."""
+    """The sessions that block others, and since when. `lasting`: those that have done so for LONGEST_BLOCK_SECONDS.
+
+    `limit`: how many sessions may wait for lasting blockers.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -55,7 +59,10 @@ class Blockers:
         self.lasting: set[int] = set()
 
     def sessions_to_cancel(self, waiting: dict[int, list[int]], now: float) -> list[int]:
-        """Returns the sessions beyond the limit. `waiting`: session → its blockers, the oldest waiter first."""
+        """Returns the sessions that wait for lasting blockers, except the oldest `limit`. Updates `lasting`.
+
+        `waiting`: session → its blockers, the oldest waiter first. `now`: seconds of `monotonic()`.
+        """
         heads = {pid: first_blocker(pid, waiting) for pid in waiting}
         self._since = {head: self._since.get(head, now) for head in heads.values()}
         lasting = {head for head, since in self._since.items() if now - since >= LONGEST_BLOCK_SECONDS}
@@ -66,7 +73,7 @@ class Blockers:
 
 
 def first_blocker(pid: int, waiting: dict[int, list[int]]) -> int:
-    """Follows blockers from `pid` to one that does not wait itself. In a deadlock: to one of the waiting sessions."""
+    """Follows blockers from `pid` to one that is not in `waiting`. In a deadlock: to one of the waiting sessions."""
     seen = {pid}
     while ahead := [other for other in waiting.get(pid, ()) if other not in seen]:
         pid = ahead[0]
@@ -85,7 +92,7 @@ class Watch:
         self._thread: threading.Thread | None = None
 
     def register(self, connection: Any) -> None:
-        """Adds a connection that a thread of this process got from the pool. Starts the watching thread."""
+        """Adds a connection that a thread of this process got from the pool. Starts the watching thread if needed."""
         if (reference := ref(connection.connection)) not in self._connections:
             self._connections.append(reference)
         if self._thread is None or not self._thread.is_alive():  # threads do not survive a fork
@@ -93,7 +100,7 @@ class Watch:
             self._thread.start()
 
     def busy_sessions(self) -> list[int]:
-        """Returns the sessions of this process that run a statement or are in a transaction.
+        """Returns the process's sessions that run a statement or are in a transaction, by their PostgreSQL process ids.
 
         Leaves out idle connections, such as those that a hub uses once a second.
         """
@@ -130,7 +137,7 @@ watch = Watch()
 
 
 def register_connection(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    """Receiver of `connection_created`, which Django sends whenever a thread gets a connection."""
+    """Registers a pooled connection. Django sends `connection_created` whenever a thread gets a connection."""
     if getattr(connection, "pool", None) is not None:
         watch.register(connection)
 

@@ -32,7 +32,7 @@ def mask(line: str) -> str:
 
 
 class MaskSecrets(logging.Filter):
-    """Masks the record itself, so that all later handlers get it masked."""
+    """Masks the text of the record itself, so that all later handlers get it masked."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.msg, str):  # structlog's messages are dictionaries
@@ -44,7 +44,7 @@ class MaskSecrets(logging.Filter):
 
 
 def quote(text: str) -> str:
-    """Masks secrets and escapes unprintable characters as Python does.
+    """Masks secrets, and escapes unprintable characters as Python does. All kinds of spaces (category Zs) stay.
 
     Text from outside, such as a path, must not forge a log line. Terminals execute ESC and C1 controls, several
     characters besides \\n end a line, and direction marks reverse words.
@@ -60,7 +60,7 @@ def _quote_letter(letter: str) -> str:
 
 
 def _quote_values(logger: Any, name: str, event: EventDict) -> EventDict:
-    """Quotes every value. Quotes tracebacks line by line and indents them, so that none looks like a log line."""
+    """Quotes every text. Quotes tracebacks line by line and indents them, so that none looks like a log line."""
     for key, value in event.items():
         if key in ("exception", "stack"):
             event[key] = "\n".join(f"  {quote(line)}" for line in str(value).split("\n"))
@@ -70,7 +70,7 @@ def _quote_values(logger: Any, name: str, event: EventDict) -> EventDict:
 
 
 def _escape_line(logger: Any, name: str, line: Any) -> str:
-    """Escapes the unprintable characters that JSON leaves: those from U+0020 (RFC 8259, section 7)."""
+    """Escapes the unprintable characters that JSON leaves: those above U+0020 (RFC 8259, section 7)."""
     return line if line.isprintable() else "".join(map(_escape_letter, line))
 
 

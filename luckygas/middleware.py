@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 HEADER = "X-Request-ID"
 # Server time in milliseconds since 1970, for the clock of pages. (`Date` has whole seconds, and Daphne omits it.)
 TIME = "X-Server-Time"
-# Converts a URL pattern to `/api/v1/orders/<pk>/`.
+# Converts a URL pattern to a readable path such as `/api/v1/orders/<pk>/`.
 _simplify = cache(simplify_regex)
 # Clients may send other methods; all of those count as "other".
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -90,7 +90,7 @@ def default_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Call
 
 
 class VisibleText:
-    """Drops invisible characters from forms and query parameters before a view reads them.
+    """Removes invisible characters from forms and query parameters, except passwords, before a view reads them.
 
     Must come after the CSRF check: then it reads no form of a request that the check refuses.
     """
@@ -113,8 +113,8 @@ class VisibleText:
 class RefuseImpossible:
     """Answers 400 if the database cannot store a value, such as text with NUL or the year 10000.
 
-    Django's own views check few values of their URL. The API answers 400 itself. The request's transaction has been
-    rolled back by then. Logs a warning, because our own validation should have refused the value earlier.
+    Django's own views check few values of their URL. The API answers 400 itself. The view's transaction has been rolled
+    back by then. Logs a warning, because our own validation should have refused the value earlier.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

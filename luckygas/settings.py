@@ -1,4 +1,4 @@
-"""Settings. Only this module reads the environment; docs/settings.md describes every name.
+"""Settings. The site reads its environment variables only here; docs/settings.md describes them all.
 
 The defaults are for one machine: SQLite, one process, loopback only, no shared cache.
 """
@@ -49,7 +49,6 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REDIRECT_EXEMPT = [r"^health/(live|ready)$"]
 
-# The order matters: a change reaches the screens (realtime) before the customer (notifications).
 INSTALLED_APPS = [
     "daphne",
     "luckygas.apps.LuckyGasConfig",
@@ -79,7 +78,7 @@ INSTALLED_APPS = [
     "dispatch",
     "orders",
     "importing",
-    "realtime",  # before notifications: an event is in the outbox before the SMS that it causes
+    "realtime",  # before notifications, so that the event of a change is stored before its SMS
     "notifications",
     "pages",
     "health",
@@ -204,7 +203,7 @@ BACKUP_DIR = env.str("BACKUP_DIR", default="")
 MAP_TILES_URL = env.str("MAP_TILES_URL", default="")
 MAP_ATTRIBUTION = env.str("MAP_ATTRIBUTION", default="© OpenStreetMap")
 TILES_HOST = "{0.scheme}://{0.netloc}".format(urlsplit(MAP_TILES_URL)).replace("{s}", "*") if MAP_TILES_URL else ""
-# Pages load nothing from other sites and run no inline scripts.
+# Pages load only map tiles from another site, and run no inline scripts.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -245,7 +244,8 @@ THROTTLE_RATES = libraries.throttle_rates(env.list("THROTTLE_RATES", default=[])
 DRF_STANDARDIZED_ERRORS = libraries.DRF_STANDARDIZED_ERRORS
 SIMPLE_JWT = libraries.SIMPLE_JWT
 SPECTACULAR_SETTINGS = libraries.spectacular_settings(LANGUAGES)
-# Larger bodies are refused before they are read into memory; for the API see web.api.bodies.
+# The largest body of an API request (web.api.bodies), and the largest form of a page without its files, in bytes.
+# Larger ones are refused before they are read into memory.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 # The shop's area code (`04`), added to numbers without one; empty: such numbers are refused.
@@ -277,7 +277,8 @@ TRACKING_URL = env.str("TRACKING_URL", default="http://127.0.0.1:8000/t/")
 SITE_URL = libraries.site_url(env.str("SITE_URL", default=""), HTTPS, ALLOWED_HOSTS, TRACKING_URL)
 # Registered hosts of links in SMS; empty: the host of TRACKING_URL.
 SMS_LINK_HOSTS = env.list("SMS_LINK_HOSTS", default=[])
-# Quiet hours in Taipei's time, in which only SMS to customers who expect the driver go out; empty: no quiet hours.
+# Quiet hours in Taipei's time. Then SMS go out only if the driver is arriving, has turned away or has delivered. Empty:
+# no quiet hours.
 SMS_QUIET_HOURS = env.str("SMS_QUIET_HOURS", default="21:00-08:00")
 SMS_TIMEOUT_SECONDS = env.float("SMS_TIMEOUT_SECONDS", default=10.0)
 SMS_WAIT_SECONDS = env.float("SMS_WAIT_SECONDS", default=5.0)
@@ -289,7 +290,7 @@ SMS_CALLBACK_SECRET = env.str("SMS_CALLBACK_SECRET", default="")
 SMS_CALLBACK_BASE_URL = env.str("SMS_CALLBACK_BASE_URL", default="")
 SMS_CALLBACK_ADDRESSES = env.list("SMS_CALLBACK_ADDRESSES", default=[])
 
-# The maximum of open sockets per user. A further one closes the oldest (4409).
+# The maximum number of open sockets per user. A further one closes the oldest (4409).
 WEBSOCKET_CONNECTIONS_PER_USER = env.int("WEBSOCKET_CONNECTIONS_PER_USER", default=5)
 # Limits of a WebSocket: messages from a client, its longest silence, and the backlog of a slow reader.
 WEBSOCKET_MESSAGES_PER_SECOND = env.float("WEBSOCKET_MESSAGES_PER_SECOND", default=20.0)
@@ -299,7 +300,8 @@ WEBSOCKET_SILENCE_SECONDS = env.float("WEBSOCKET_SILENCE_SECONDS", default=75.0)
 WEBSOCKET_WAITING_EVENTS = env.int("WEBSOCKET_WAITING_EVENTS", default=256)
 WEBSOCKET_WAITING_BYTES = env.int("WEBSOCKET_WAITING_BYTES", default=1024 * 1024)
 
-# A token with which monitors read /health/ without an account; empty: staff only.
+# A token with which monitors read /health/ without an account; empty: only users with the right
+# web.view_systemmetric may read it.
 MONITORING_TOKEN = env.str("MONITORING_TOKEN", default="")
 
 # Directory where the processes of one machine share counters for /health/metrics. prometheus_client reads the variable

@@ -1,6 +1,7 @@
 """The data of `manage.py demo`: a small depot on an ordinary day, with orders in every status.
 
-The passwords are public, and each run prints them. So the command needs `--force` if other machines can reach the site.
+The passwords are public, and each run prints them. So the command needs `--force` unless the site uses SQLite and
+ALLOWED_HOSTS has only loopback hosts.
 """
 
 from __future__ import annotations
@@ -85,24 +86,27 @@ def make_products() -> None:
         )  # fmt: skip
 
 
-# The centre of each district, in degrees WGS 84.
+# The centre of each district: latitude and longitude in degrees, WGS 84.
 DISTRICTS = {
     "大安區": (25.0265, 121.5436), "中正區": (25.0324, 121.5180), "信義區": (25.0339, 121.5645),
     "文山區": (24.9890, 121.5700), "永和區": (25.0095, 121.5160), "中和區": (24.9990, 121.4985),
     "新店區": (24.9680, 121.5410), "板橋區": (25.0115, 121.4620), "三重區": (25.0615, 121.4880),
 }  # fmt: skip
-# How far a customer may be from the centre, in degrees; about a kilometre.
+# How far a customer may be from the centre in each direction, in degrees; about a kilometre.
 SPREAD = 0.009
 
 
 def place_customers() -> None:
-    """Gives each customer without a position one near the centre of its district; the same one in every demo."""
+    """Gives each customer without a position one near the centre of their district, if DISTRICTS has it.
+
+    It depends only on the address, so it is the same in every demo.
+    """
     customers = list(Customer.objects.filter(area__in=DISTRICTS, latitude=None).order_by("id"))
     for customer in customers:
         chance = Random(customer.address)  # noqa: S311  (a demo, not a secret)
         middle = DISTRICTS[customer.area]
         customer.latitude, customer.longitude = (place + chance.uniform(-SPREAD, SPREAD) for place in middle)
-    # Sends no events, because no screen is open yet.
+    # No events: no screen is open yet.
     Customer.objects.unannounced().bulk_update(customers, ["latitude", "longitude"])
 
 
@@ -121,14 +125,14 @@ def import_sheets(today: date, track: Track) -> list[Report]:
     return reports
 
 
-# The statuses that a driver reports, in order.
+# The statuses that a driver reports until the delivery, in order.
 REPORTED = (OrderStatus.DELIVERING, OrderStatus.ARRIVING, OrderStatus.DELIVERED)
 # Name of the route and the status of each stop. Few stops, because each confirmed order sends an SMS.
 ROUTES = [
     ("大安", [OrderStatus.DELIVERED, OrderStatus.ARRIVING, OrderStatus.DELIVERING, OrderStatus.ASSIGNED]),
     ("中正", [OrderStatus.FAILED, OrderStatus.ASSIGNED, OrderStatus.ASSIGNED]),
 ]
-# Each driver's position in degrees WGS 84: near 大安, 中正 and 信義.
+# Each driver's position, latitude and longitude in degrees, WGS 84: near 大安, 中正 and 信義.
 POSITIONS = [(25.0330, 121.5436), (25.0324, 121.5180), (25.0339, 121.5645)]
 
 
@@ -139,7 +143,7 @@ class DemoStaff:
 
 
 def advance_orders(staff: DemoStaff, today: date) -> None:
-    """Gives drivers positions and routes, some of today's orders a later status, and one customer an account."""
+    """Gives every driver a position, two drivers a route, some orders a later status, and one customer an account."""
     for driver, (latitude, longitude) in zip(staff.drivers, POSITIONS, strict=True):
         DriverLocation.objects.create(driver=driver, latitude=latitude, longitude=longitude, recorded_at=timezone.now())
     for driver, (area, stops) in zip(staff.drivers, ROUTES, strict=False):
@@ -176,7 +180,7 @@ def _report(order: Order, driver: Driver, status: OrderStatus) -> None:
 
 
 def _create_customer_account() -> None:
-    """Gives an account to the customer whose driver is arriving, so that the tracking page shows movement."""
+    """Gives an account to the customer whose driver is arriving, so that the account has an order on the way."""
     customer = Order.objects.get(status=OrderStatus.ARRIVING).customer
     customer.user = make_user(CUSTOMER)
     customer.save()

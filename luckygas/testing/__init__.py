@@ -1,1 +1,1 @@
-"""Test infrastructure: real servers, a browser and an SMS sandbox. The product does not use it."""
+"""Real servers, a browser and an SMS sandbox, for tests and the targets of the Makefile. A deployed site uses none."""

@@ -1,4 +1,4 @@
-"""A headless Chromium for the tests: one browser per run, and a fresh page for each test.
+"""A headless Chromium for the tests: one browser for each process of pytest, and a fresh page for each test.
 
 Uses the installed browser; `install_browser.sh` installs Debian's. Without a browser the tests fail.
 """
@@ -32,7 +32,8 @@ NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chro
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run", "--hide-scrollbars",
-    # Chromium treats a page that a test fulfils itself as remote and could block its requests to loopback.
+    # Chromium treats a page that a test serves itself (`route.fulfill`) as remote. It could block requests of that page
+    # to loopback.
     "--disable-features=LocalNetworkAccessChecks",
 )  # fmt: skip
 # The time limit for anything on a page, which allows for one failed try.
@@ -92,7 +93,7 @@ def chromium() -> Iterator[Chromium]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def playwright() -> AsyncIterator[Playwright]:
-    """One process of Node (0.3 s of CPU) for all browser tests, which therefore share one event loop."""
+    """One process of Node (0.3 s of CPU) for all browser tests of a run, which therefore share one event loop."""
     expect.set_options(timeout=WAIT_MS)
     async with async_playwright() as started:
         yield started
@@ -133,7 +134,7 @@ async def until(page: Page, expression: str, argument: Any = None) -> Any:
 
 
 async def sign_in(page: Page, site: Site, user: User, path: str = "/") -> None:
-    """Opens a page of the site with the session of `user`."""
+    """Signs `user` in without the sign-in page, and opens `path` of the site."""
     session = Client()
     await sync_to_async(session.force_login)(user)
     cookie = session.cookies["sessionid"].value

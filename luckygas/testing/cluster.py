@@ -1,4 +1,4 @@
-"""Several sites on their own PostgreSQL and Redis, which tests may kill, freeze and disconnect."""
+"""Several sites on a PostgreSQL and a Redis of their own, which tests may kill, freeze and disconnect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ MONITOR = "the-monitors-own-token"
 
 
 class Cluster:
-    """The sites reach `redis` through `redis_proxy`, so that a test can break the connection or the server."""
+    """PostgreSQL, Redis, and one site for each of `kinds` (“daphne” or “uvicorn”).
+
+    The sites reach `redis` through `redis_proxy`. So a test can break the connections while Redis runs.
+    """
 
     def __init__(self, kinds: list[str]) -> None:
         self.postgres, self.redis = Postgres(KILLABLE), Redis()

@@ -1,7 +1,7 @@
 """Resets the database after a test that commits, a hundred times faster than Django.
 
-Django truncates every table, which creates new files, and creates all permissions again. This module deletes the few
-rows that a test leaves, and restores the rows of `post_migrate` from a copy.
+On PostgreSQL Django truncates every table, which creates new files, and creates all permissions again. This module
+deletes the few rows that a test leaves, and restores the rows of `post_migrate` from a copy.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 
-# Tables that `post_migrate` fills (content types and permissions), and the tables that refer to those.
+# Tables that `post_migrate` fills (content types and permissions), and the groups with their permissions.
 COPIED = ("django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
 
 
@@ -46,6 +46,7 @@ def reset_statements() -> list[str]:
     copies = [f"INSERT INTO {table} SELECT * FROM made_{table}" for table in COPIED]
     if connection.vendor == "sqlite":
         return [*deletes, *copies]
-    # Like TRUNCATE, these statements wait for running transactions and check no foreign keys.
+    # As a replica PostgreSQL checks no foreign keys, so the tables may be in any order. The lock waits for running
+    # transactions, as TRUNCATE does.
     first = ["SET LOCAL session_replication_role = replica", f"LOCK TABLE {', '.join(tables)}"]
     return ["; ".join([*first, *deletes, *copies])]

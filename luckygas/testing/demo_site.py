@@ -11,7 +11,7 @@ from luckygas.testing.site import ROOT
 
 
 class DemoSite(Server):
-    """`url` is the site's root, `phones` the sandbox's."""
+    """The process of `make run`. `url` is the root of the site, `phones` that of the sandbox."""
 
     @property
     def address(self) -> str:

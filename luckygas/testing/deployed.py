@@ -1,6 +1,7 @@
 """The site as `deploy/` installs it: app servers of the unit file behind a real nginx with the shipped configuration.
 
-Only ports and paths differ, so that it does not disturb other programs on this machine.
+Only ports, paths and host names differ, and nginx listens only on 127.0.0.1. So other programs on this machine are not
+disturbed.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def nginx() -> str:
 
 
 class Nginx(Server):
-    """`port` serves https, `plain` http, `metrics` Prometheus. `log` is nginx's error log."""
+    """The ports are `port` (https), `plain` (http) and `metrics` (http for Prometheus). `log` is nginx's error log."""
 
     def __init__(self, sockets: Path) -> None:
         super().__init__()
@@ -98,7 +99,7 @@ class Nginx(Server):
 
 
 def exec_start(unit: str, instance: str = "") -> list[str]:
-    """Returns the command of a unit in `deploy/systemd`."""
+    """Returns the words of ExecStart of a unit in `deploy/systemd`. `instance` replaces `%i`."""
     text = (DEPLOY / "systemd" / unit).read_text()
     found = re.search(r"^ExecStart=(.+)$", text, re.MULTILINE)
     assert found is not None, unit

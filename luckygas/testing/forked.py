@@ -97,7 +97,7 @@ class Forked:
 
 
 def serve(arguments: list[str], environment: dict[str, str], log: Path) -> None:
-    """Runs in the child process: does the same as `python -m …` in this environment."""
+    """Runs in the child process: does the same as `python -m …` in this environment, with its output in `log`."""
     os.setpgid(0, 0)
     die_with_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -56,7 +56,7 @@ class Proxy:
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             target_reader, target_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
-        except OSError:  # refuse the connection, as without a proxy
+        except OSError:  # the server is down: reset the connection
             writer.transport.abort()
             return
         pair = {writer, target_writer}

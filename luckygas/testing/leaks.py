@@ -1,4 +1,4 @@
-"""Fails a test if its output or logs hold a whole mobile number or a secret."""
+"""Fails a passed test if its output or logs hold a whole mobile number or a secret."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 examples.register_profile("repeatable", derandomize=True, deadline=None)
 examples.load_profile("repeatable")
 
-# Hashing is slow on purpose; tests set passwords and sign in often.
+# Few iterations: hashing is slow on purpose, and tests set passwords and sign in often.
 PBKDF2PasswordHasher.iterations = 1000
 
 
@@ -60,7 +60,7 @@ def start(server: Server) -> None:
 
 
 def run_name() -> str:
-    """Returns the value of TEST_ON: "sqlite", "servers" or "browser"."""
+    """Returns the value of TEST_ON: "sqlite" (the default), "servers" or "browser"."""
     return os.environ.get("TEST_ON", "sqlite")
 
 
@@ -69,7 +69,7 @@ def is_on_servers() -> bool:
 
 
 def prepare_worker() -> None:
-    """Starts a Redis for this worker alone, so that it gets no wake-up messages of other workers.
+    """With TEST_ON=servers, starts a Redis for this worker alone, so that it gets no wake-up messages of other workers.
 
     The main process has prepared everything else.
     """
@@ -109,18 +109,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """In the browser's run, skips files without browser tests: importing them would double the time per worker."""
+    """With TEST_ON=browser, skips files without browser tests: importing them would double the time per worker."""
     is_other = run_name() == "browser" and collection_path.match("test_*.py") and not mentions_browser(collection_path)
     return is_other or None
 
 
 def mentions_browser(path: Path) -> bool:
-    """Whether the file may hold browser tests: files that do import a module with “browser” in its name."""
+    """Whether the file may hold browser tests. Those import a module with “browser” in its name."""
     return "browser" in path.read_text()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselects tests of the other runs."""
+    """Deselects tests of the other runs. Browser tests get the event loop of the session."""
     run = run_name()
     assert [item.nodeid for item in items if in_browser(item) and not mentions_browser(item.path)] == []
     left_out = [item for item in items if run not in runs(item)]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the programs that the tests of deploy/ need, unless they are there, on Debian 12 or later. Unpacks nginx from
-# Debian's package into DIRECTORY instead, because an installation would start it. Usage: prepare_deployment.sh DIRECTORY
+# Installs the programs that the tests of deploy/ need, unless they are there, on Debian 12 or later. nginx is not
+# installed, which would start it, but unpacked into DIRECTORY. Usage: prepare_deployment.sh DIRECTORY
 set -eu
 
 have() { PATH=$PATH:/usr/sbin command -v "$1" >/dev/null; }

@@ -1,4 +1,4 @@
-"""`make run`: the site with a day of demo orders, and the SMS sandbox."""
+"""`make run`: the site with demo orders, and the SMS sandbox (unless SMS_GATEWAY names a provider)."""
 
 from __future__ import annotations
 

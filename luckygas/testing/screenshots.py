@@ -17,7 +17,7 @@ DIRECTORY = ROOT / "docs/pictures"
 PHONE, DESK = (390, 844), (1280, 800)
 # JPEG quality, 0–100. With this value a picture has at most 130 KB.
 QUALITY = 60
-# How long maps and sockets on a page need to settle before its picture is taken.
+# The pause before a picture, in which the page loads its map and opens its socket.
 SETTLE_MS = 1_500
 
 
@@ -33,7 +33,7 @@ class Shot:
 
 
 def shots(site: DemoSite) -> list[Shot]:
-    """Returns the pictures to take, with ids from the demo's database."""
+    """Returns the pictures to take, with ids and tokens from the demo's database."""
     with sqlite3.connect(site.directory / "db.sqlite3") as database:
         query = "SELECT id, tracking_token FROM orders_order WHERE status = ?"
         arriving, token = database.execute(query, ("arriving",)).fetchone()

@@ -1,7 +1,7 @@
 """`make serve`: a site like production on this machine: PostgreSQL, Redis, and several uvicorn workers on one port.
 
 Uses the servers of DATABASE_URL and REDIS_URL. Without them it starts its own, as the tests do, with the database in
-the directory of the first argument.
+the directory that the first argument names.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ GRACE_SECONDS = 5
 
 
 def start_servers(stack: ExitStack, data: Path) -> dict[str, str]:
-    """Starts the servers that the environment does not name. Returns the site's environment once they answer."""
+    """Starts the servers that the environment does not name, and waits for them. Returns the site's environment."""
     environment = dict(os.environ)
     if not environment.get("DATABASE_URL"):
         postgres = Postgres(options=(), data=data.resolve() / "postgres")
@@ -77,7 +77,7 @@ def answers(address: str) -> bool:
 
 
 def run(commands: Sequence[Sequence[str]], environment: dict[str, str], address: str, welcome: str) -> None:
-    """Runs the processes until Ctrl-C or until one of them ends. Prints `welcome` once the site answers."""
+    """Runs the processes until Ctrl-C or until one ends, and stops them. Prints `welcome` once the site answers."""
     children = [
         subprocess.Popen(
             [sys.executable, *command], cwd=ROOT, env=environment, process_group=0, preexec_fn=die_with_parent

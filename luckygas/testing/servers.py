@@ -40,12 +40,12 @@ def free_port() -> int:
 
 
 def unprivileged_user() -> str | None:
-    """Returns the user for PostgreSQL if we are root (it refuses root); else None."""
+    """Returns `nobody` if we are root, because PostgreSQL refuses to run as root; else None."""
     return "nobody" if os.geteuid() == 0 else None
 
 
 def die_with_parent() -> None:
-    """Runs in the child: ends it when its parent ends or is killed (Linux, prctl(2) PR_SET_PDEATHSIG)."""
+    """Runs in the child: it gets SIGINT when its parent ends or is killed (Linux, prctl(2) PR_SET_PDEATHSIG)."""
     # A shell's `&` makes processes ignore SIGINT, and children inherit this. They would ignore the SIGINT of `stop()`.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(1, signal.SIGINT)
@@ -95,7 +95,10 @@ class Server:
         self.wait()
 
     def launch(self) -> None:
-        """Starts the process without waiting; see `wait()`. The calling thread must outlive the process."""
+        """Starts the process without waiting; see `wait()`.
+
+        The calling thread must outlive the process, because its end also stops the process (`die_with_parent`).
+        """
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(),
@@ -128,7 +131,7 @@ class Server:
         self.process.send_signal(number)
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> int:
-        """Kills the server and returns its exit code. `start()` starts it again on the same port."""
+        """Sends `number`, waits for the end, and returns the exit code. `start()` starts it again on the same port."""
         assert self.process is not None
         self.send(number)
         return self.process.wait()
@@ -179,7 +182,7 @@ CARELESS = (*KILLABLE, "synchronous_commit=off", "autovacuum=off")
 
 
 class Postgres(Server):
-    """`options`: settings of PostgreSQL. `data`: a directory that `stop()` leaves; without one it deletes the data."""
+    """`options`: settings such as `fsync=off`. `data`: a directory that `stop()` leaves; None: the data are deleted."""
 
     def __init__(self, options: Sequence[str] = CARELESS, data: Path | None = None) -> None:
         super().__init__()

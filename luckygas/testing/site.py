@@ -24,7 +24,7 @@ def database_url() -> str:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """Returns the environment for a process of the product on the test's database and Redis."""
+    """Returns the environment for a process of the product on the test's database and Redis. `extra` overrides it."""
     own = {"DATABASE_URL": database_url(), "PYTHONPATH": str(ROOT)}
     # Production's limits. The tests' own connections have longer ones.
     limits = {"DATABASE_LOCK_SECONDS": "5", "DATABASE_IDLE_SECONDS": "10"}
@@ -32,13 +32,13 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def manage(*arguments: str, **extra: str) -> None:
-    """Runs a management command in its own process."""
+    """Runs a management command in its own process, on the test's database. Raises CalledProcessError."""
     subprocess.run(
         [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment(**extra), check=True, timeout=100
     )
 
 
-# Arguments of `python -m`, as in docs/operations.md. Production uses uvicorn.
+# Arguments of `python -m`. Production uses uvicorn, with these protocols (docs/operations.md).
 COMMANDS = {
     "daphne": ["daphne", "-v", "0", "-b", "127.0.0.1", "-p", "{port}", "{application}"],
     "uvicorn": [
@@ -50,7 +50,7 @@ COMMANDS = {
 
 
 class Site(Server):
-    """A running site. `url` is its root, `ws` its WebSocket."""
+    """The process of a site. `url` is its root, `ws` its WebSocket. `extra`: variables of its environment."""
 
     def __init__(self, server: str = "daphne", application: str = "luckygas.asgi:application", **extra: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The Chinese pages' formats for English pages, because one office reads both languages."""
+"""English pages use the formats of the Chinese pages, because one office reads both languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py sms_sandbox`: an SMS provider on this machine, for trying out and for tests."""
+"""`manage.py sms_sandbox`: a simulated SMS provider on this machine, to try the site without real SMS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PORT = 8025
 
 class Command(BaseCommand):
     help = _("Runs a test SMS provider on this machine and shows what customers receive. Nothing leaves the machine.")
-    # The command needs no database.
+    # The sandbox also starts when the settings of the site are wrong.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

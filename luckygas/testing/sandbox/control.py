@@ -21,7 +21,7 @@ LONGEST_REPLY = 200
 
 
 def show(request: Request, operator: Operator) -> Response:
-    """`GET /control`: returns the messages, the oldest first, and the fault and receipt policy."""
+    """`GET /control`: returns the messages, the oldest first, the balance, the fault and the receipt policy."""
     return json_response(
         200, messages=[as_json(sent) for sent in operator.telephones.all()], balance=operator.telephones.balance,
         fault=asdict(operator.faults.now) if operator.faults.now else None, receipts=asdict(operator.receipts.policy),
@@ -36,7 +36,10 @@ def as_json(sent: SandboxMessage) -> dict[str, Any]:
 
 
 def change(request: Request, operator: Operator) -> Response:
-    """`POST /control`: applies the change that the request describes (docs/sms.md)."""
+    """`POST /control`: applies the change that the request describes (docs/sms.md).
+
+    Answers JSON with the new state, and a form with a redirect to the page; 400 if a field is wrong.
+    """
     by_form = not request.headers.get("Content-Type", "").startswith(JSON)
     try:
         wanted = request.form() if by_form else request.json()
@@ -49,7 +52,10 @@ def change(request: Request, operator: Operator) -> Response:
 
 
 def apply(wanted: dict[str, Any], operator: Operator) -> None:
-    """Applies the fields of a control request. Raises ValueError for wrong fields, and then changes nothing."""
+    """Applies the fields of a control request.
+
+    Raises ValueError, TypeError or OverflowError for wrong fields, and then changes nothing.
+    """
     if "message" in wanted:
         send_receipt(wanted, operator)
     elif "fault" in wanted:
@@ -61,7 +67,7 @@ def apply(wanted: dict[str, Any], operator: Operator) -> None:
 
 
 def send_receipt(wanted: dict[str, Any], operator: Operator) -> None:
-    """Sends a receipt of one message at once."""
+    """Schedules a receipt for now, with the customer's `reply` or else with `outcome`. Raises ValueError, TypeError."""
     sent = operator.telephones.get(int(wanted["message"]))
     if sent is None:
         raise ValueError("There is no message with this number.")

@@ -1,4 +1,4 @@
-"""The part of EVERY8D's HTTP API 2.1.5 (2021-10) that we use. Answers HTTP 200 even on errors."""
+"""Simulates the part of EVERY8D's HTTP API 2.1.5 (2021-10) that we use. Answers HTTP 200 even on errors."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-# The longest delay of a response. A client that waits longer has no timeout.
+# The longest delay of a response. No timeout of a gateway is longer (SMS_TIMEOUT_SECONDS).
 LONGEST_SECONDS = 60.0
 
 
@@ -33,9 +33,10 @@ class On(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SandboxFault:
-    """`times`: number of requests; None: until another fault is set. `taken`: whether the message is accepted anyway.
+    """A fault, and the requests to which it applies.
 
-    `taken` has no effect on REFUSE and DROP_BEFORE.
+    `times`: number of requests; None: until another fault is set. `code`: the error of REFUSE; the HTTP status of HTML,
+    GARBAGE and HUGE. `taken`: whether the message is accepted anyway; REFUSE and DROP_BEFORE never accept it.
     """
 
     kind: FaultKind

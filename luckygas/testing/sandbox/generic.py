@@ -1,4 +1,4 @@
-"""A provider with the protocol of the gateway `http`."""
+"""Simulates a provider with the protocol of the gateway `http`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests to a provider and its responses, as bytes."""
+"""HTTP requests to the sandbox, and its responses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 TEXT = "text/plain; charset=utf-8"
-# The maximum of fields in a request; more than any provider's form has.
+# The maximum number of fields in a query and in a body; more than any provider's form has.
 MAX_FIELDS = 100
 
 
@@ -22,7 +22,7 @@ class Request:
     body: bytes
 
     def form(self, encoding: str = "utf-8") -> dict[str, str]:
-        """Returns the fields of the URL and of the body. Raises ValueError."""
+        """Returns the fields of the query and of the body; the body's take precedence. Raises ValueError."""
         fields: dict[str, str] = {}
         for text in (self.query, self.body.decode("latin-1")):
             pairs = parse_qsl(text, keep_blank_values=True, encoding=encoding, max_num_fields=MAX_FIELDS)

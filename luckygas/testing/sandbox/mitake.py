@@ -1,4 +1,4 @@
-"""The part of Mitake's HTTP API 2.14 (2024-06) that we use."""
+"""Simulates the part of Mitake's HTTP API 2.14 (2024-06) that we use."""
 
 from __future__ import annotations
 

@@ -11,9 +11,10 @@ from luckygas.testing.sandbox.telephones import SandboxAccount, SandboxMessage, 
 
 
 class Operator:
-    """`senders`: the providers that send receipts, by name.
+    """The state that the three protocols share.
 
-    `callbacks`: their default URLs, for messages without a URL of their own.
+    `senders`: the providers that send receipts, by name. `callbacks`: their default URLs, for messages without a URL of
+    their own. `balance`: points in the account at the start.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ OUTCOMES = (MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.EXPIRED
 
 
 def with_links(text: str) -> SafeString:
-    """Converts the text to HTML. Only URLs of the site become links."""
+    """Converts the text to HTML. Only URLs on registered hosts (SMS_LINK_HOSTS) and on loopback become links."""
     pieces, end = [], 0
     for found in URL.finditer(text):
         url = found[0].rstrip(".,;:!?)")
@@ -85,7 +85,7 @@ def render(template: str, request: Request, operator: Operator) -> Response:
 
 
 def language_of(request: Request) -> str:
-    """Returns the language of `?lang=`, else the browser's preferred one."""
+    """Returns `en` if `?lang=`, or else the browser's first language, is English. Otherwise returns `zh-hant`."""
     first = request.form().get("lang") or str(request.headers.get("Accept-Language", ""))
     return "en" if first.lower().startswith("en") else "zh-hant"
 

@@ -13,7 +13,7 @@ SANDBOX_PORT = 8025
 
 
 class SandboxServer(Server):
-    """Uses SANDBOX_PORT, or a free port if another program has it."""
+    """The process of the sandbox, on SANDBOX_PORT, or on a free port if another program has that one."""
 
     def __init__(self, *options: str) -> None:
         super().__init__()
@@ -42,8 +42,8 @@ class SandboxServer(Server):
 def with_sandbox(stack: ExitStack, environment: dict[str, str], address: str, *options: str) -> SandboxServer | None:
     """Starts the sandbox and adds it to the site's environment. `options`: arguments of the sandbox.
 
-    Does nothing if the environment has SMS_GATEWAY. Turns quiet hours off unless the environment sets them, so that a
-    newcomer sees an SMS at any hour.
+    With SMS_GATEWAY in the environment, does nothing and returns None. Otherwise turns quiet hours off unless the
+    environment sets them, so that a newcomer sees an SMS at any hour.
     """
     if environment.get("SMS_GATEWAY"):
         return None

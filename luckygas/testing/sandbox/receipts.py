@@ -20,7 +20,7 @@ from notifications.states import MessageStatus
 
 log = logging.getLogger(__name__)
 CALL_SECONDS = 5.0
-# EVERY8D tries ten times. The pause doubles from one second up to half a minute.
+# Like EVERY8D, tries ten times. The pause between tries doubles from one second up to half a minute.
 MAX_TRIES = 10
 LONGEST_PAUSE = 30.0
 
@@ -111,7 +111,7 @@ class Receipts:
         return None
 
     def _call(self, receipt: QueuedReceipt) -> bool:
-        """Sends a receipt. Returns False if it must be retried.
+        """Sends a receipt; a final one also sets the message's state. Returns False if it must be retried.
 
         Logs neither the URL, which holds a secret, nor the number.
         """

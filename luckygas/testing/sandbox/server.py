@@ -23,7 +23,7 @@ from luckygas.testing.sandbox.telephones import BALANCE, SandboxAccount
 
 log = logging.getLogger(__name__)
 BODY_BYTES = 65_536
-# Time limit for a client to send a request and to read its answer.
+# The time limit for each read from a client and each write to it.
 CLIENT_SECONDS = 30
 HUGE_BYTES = 10_000_000
 GARBAGE = bytes(range(256)) * 4
@@ -159,7 +159,10 @@ class Server(ThreadingHTTPServer):
 
 
 class Sandbox:
-    """A running sandbox. Port 0: any free port. Raises OSError if the port is taken."""
+    """The sandbox in this process. Runs from `start()` to `stop()`, or in a `with` block.
+
+    Port 0: any free port. Raises OSError if the port is taken, and OverflowError if there is no such port.
+    """
 
     def __init__(
         self,

@@ -50,7 +50,7 @@ class SandboxAccount:
 
 @dataclass
 class SandboxMessage:
-    """One message. `number` counts messages; providers use `id` (a UUID) or `serial` (nine digits)."""
+    """One message. `number` counts messages from 1. Providers send `id` (a UUID) or `serial` (nine digits) instead."""
 
     provider: str
     phone: str
@@ -86,7 +86,7 @@ class SandboxMessage:
 
 
 class Telephones:
-    """The accepted messages. Thread-safe."""
+    """The newest MAX_STORED accepted messages. Thread-safe."""
 
     def __init__(self, balance: int = BALANCE) -> None:
         self._lock = threading.Lock()
@@ -138,7 +138,7 @@ class Telephones:
 
 
 def mobile(text: str) -> str:
-    """Normalises to E.164. Raises NoNumber."""
+    """Normalises a mobile number of Taiwan to E.164. Raises NoNumber."""
     try:
         number = phones.normalise(text)
     except phones.InvalidPhone:
