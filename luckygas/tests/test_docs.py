@@ -144,8 +144,11 @@ def test_named_commands_exist(page: Path) -> None:
 
 
 @by_page
-def test_code_blocks_have_a_language(page: Path) -> None:
-    """The language selects the test: `sh` blocks run on the demo (test_run), `bash` blocks get a syntax check here."""
+def test_code_blocks_have_a_known_language(page: Path) -> None:
+    """The language selects the test: `sh` blocks run on the demo (test_run), `bash` blocks get a syntax check here.
+
+    Only drawings have no language.
+    """
     assert {block.language for block in blocks(page)} <= LANGUAGES.keys()
     for block in blocks(page):
         if block.language == "bash":
