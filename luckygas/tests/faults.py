@@ -1,4 +1,4 @@
-"""Faults as context managers. Most last as long as the block; two are over before it. Some check the health checks."""
+"""Faults as context managers. Most last as long as the block; two end before it. Some also test the health checks."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def rolled_back(attempt: Attempt) -> Attempt:
 
 
 def status(answer: Any, *, redirect_is_refusal: bool = False) -> Outcome:
-    """Returns SERVED or REFUSED, or the status and the beginning of the body for another status of 400 or more.
+    """Returns SERVED or REFUSED, or the status and the beginning of the body for any other status of 400 or more.
 
     A redirect to the sign-in page counts as refused; with `redirect_is_refusal` every 302 does.
     """
@@ -125,7 +125,10 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def api(clients: RoleClients, caller: str, label: str) -> Outcome:
-    """Makes one valid API request. A list adds its number of rows to the outcome; own rows are fewer."""
+    """Makes one valid API request.
+
+    The outcome of a list ends with its number of rows, because a role with only its own rows gets fewer.
+    """
     arguments = good_request(clients.depot, caller, label)
     method, path = label.split(" ")
     address = path.format(**arguments.get("path_parameters", {}))

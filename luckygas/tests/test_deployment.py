@@ -1,6 +1,6 @@
-"""Files in `deploy/` name only existing settings, commands and files. nginx and systemd accept their configuration.
+"""Files in `deploy/` name only existing settings, commands and files.
 
-Linters in `make check` check the syntax of the others.
+nginx, and systemd if it is installed, must accept their configuration. Linters in `make check` check the other files.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ REST: dict[str, dict[str, set[str]]] = {
         "route": NEITHER, "stop_sequence": NEITHER,
     },
 }  # fmt: skip
-# Customers have no socket commands. The hub ignores the field `driver` from a driver, like any unknown field.
+# Customers may send no socket commands. `order_update` ignores the field `driver`, like any unknown field.
 SOCKET: dict[str, dict[str, set[str]]] = {
     "order_update": {
         "status": DRIVER, "reason": DRIVER, "at": DRIVER, "ref": DRIVER, "version": DRIVER, "notes": DRIVER,

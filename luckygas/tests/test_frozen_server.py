@@ -54,7 +54,10 @@ def waits_for(table: str) -> str | None:
 
 @contextmanager
 def frozen_with_the_log(sites: dict[str, Site]) -> Iterator[str]:
-    """Freezes a site that waits for the lock on the log, then lets it get the lock. Yields the name of the site."""
+    """Freezes a site while it waits to write into the locked event table. Yields its name.
+
+    The table is unlocked then, so the frozen site holds the locks of its transaction, also that of the log.
+    """
     with psycopg.connect(database_url()) as other:
         other.execute("LOCK TABLE realtime_event IN SHARE ROW EXCLUSIVE MODE")
         publish(1)

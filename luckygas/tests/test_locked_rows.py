@@ -193,8 +193,7 @@ def count_long_work() -> int:
 def run_while_blocked(statement: str, *values: Any, work: Callable[[], Any]) -> Any:
     """Runs `work` while the statement blocks it for several attempts. Returns its result.
 
-    Checks that `work` has a connection in less than half of the samples: attempts are short, and the pauses between them
-    grow.
+    Checks that `work` has a connection in less than half of the samples: its attempts are short, and the pauses grow.
     """
     with open_transaction(statement, *values):
         results: list[Any] = []

@@ -192,7 +192,7 @@ def clients(settings: Settings) -> RoleClients:
 
 
 def reach_by_check(clients: RoleClients) -> dict[str, list[Any]]:
-    """Returns for each permission the results of three checks for each of ROLES: Django's, ours, and that of sockets."""
+    """Returns for each permission the results of three checks per role: Django's, ours, and that of sockets."""
     users = [clients.depot.users[role] for role in ROLES]
     users_and_identities = [(user, Identity.of(user)) for user in users]
     return {

@@ -125,7 +125,7 @@ def test_commands_in_docs_run_and_answer_as_shown(run: DemoSite, page: Path) -> 
 def check(printed: str, after: Block | None) -> None:
     """Checks the JSON lines that one block printed.
 
-    The last must have the shape of the example that follows on the page. Without an example no line may report an error.
+    The last must have the shape of the example that follows on the page. Without an example no line may be an error.
     """
     answers = [json.loads(line) for line in printed.splitlines() if line]
     assert answers
