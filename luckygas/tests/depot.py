@@ -122,7 +122,7 @@ OFFICE_MOVE = (OrderStatus.PENDING, {"status": OrderStatus.CONFIRMED})
 
 
 def good_request(depot: Depot, role: str, label: str) -> dict[str, Any]:
-    """Returns the arguments of a schemathesis case, a valid request for the call `label`: `GET /api/v1/orders/`."""
+    """Returns the arguments of a schemathesis case for a valid request. `label`: such as `GET /api/v1/orders/`."""
     path = label.partition(" ")[2]
     parts = {"id": depot.ids.get(path.split("/")[3], [None])[0], "image": depot.names["image"][0]}
     path_parameters = {name: value for name, value in parts.items() if f"{{{name}}}" in path}

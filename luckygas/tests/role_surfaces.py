@@ -143,7 +143,7 @@ def api(clients: RoleClients, caller: str, label: str) -> Outcome:
 def body_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
     """Converts the body and media type of a schemathesis case to keyword arguments of APIClient.
 
-    They are `data`, with the `format` or the `content_type`. Replaces an image by an upload.
+    They are `data`, with the `format` or the `content_type`. A multipart body gets a new image to upload.
     """
     body, kind = arguments.get("body"), arguments.get("media_type")
     if body is not None and kind == FORM:
@@ -198,7 +198,7 @@ def other_api_requests() -> dict[str, Attempt]:
 
 
 def model_pages(model: type[Model]) -> dict[str, Attempt]:
-    """Returns a request to each admin page of the model, by `list`, `page`, …. A form with errors counts as served."""
+    """Returns by key a request to each admin page of the model. A form with errors counts as served."""
     name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
 
     def request_page(clients: RoleClients, caller: str, page: str, method: str) -> Outcome:

@@ -81,7 +81,7 @@ def test_demo_without_force_refuses_postgresql_and_public_hosts(settings: Any, d
     assert not Product.objects.exists()
 
 
-def test_demo_refuses_existing_accounts() -> None:
+def test_demo_refuses_a_database_with_only_some_of_its_accounts() -> None:
     make_user(username="office")
     with pytest.raises(CommandError, match="office"):
         run_demo()

@@ -142,7 +142,7 @@ def test_nginx_serves_every_allowed_host(tmp_path: Path, written: str, names: st
 @pytest.mark.parametrize(
     "written", ["gas.tw", "gas.tw,www.gas.tw", "'gas.tw, www.gas.tw'", "'gas.tw'", ".gas.tw", "'*,.gas.tw'"]
 )
-def test_first_allowed_host_is_the_canonical_name(tmp_path: Path, written: str) -> None:
+def test_canonical_name_is_the_first_allowed_host_except_star(tmp_path: Path, written: str) -> None:
     (tmp_path / "env").write_text(f"HTTPS=true\nALLOWED_HOSTS={written}\nSERVERS=2\n")
     assert function_output("first_host", settings=str(tmp_path)) == "gas.tw\n"
 

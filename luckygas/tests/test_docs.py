@@ -56,7 +56,7 @@ def test_every_command_and_option_is_described(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(dependencies()))
-def test_every_dependency_is_explained(name: str) -> None:
+def test_design_page_names_every_dependency(name: str) -> None:
     assert name.lower() in DESIGN.lower()
 
 
@@ -168,7 +168,7 @@ def test_make_help_describes_every_target() -> None:
 
 
 @pytest.mark.parametrize("page", ["README", "docs/office"])
-def test_bold_labels_exist_on_pages(page: str) -> None:
+def test_bold_labels_are_in_the_catalogues(page: str) -> None:
     """Bold texts in the docs are labels of pages, so the catalogues contain them in English."""
     catalogues = (ROOT / "locale/zh_Hant/LC_MESSAGES").glob("*.po")
     known = {label for one in catalogues for label in re.findall(r'^msgid "(.+)"$', one.read_text(), re.MULTILINE)}

@@ -99,7 +99,7 @@ NUMBERS = ("+886912345678", "0912345678", "0912.345.678", "0223456789", "02-2345
 
 @pytest.mark.parametrize("form", logs.FORMATS)
 @pytest.mark.parametrize("before", ["", "; call ", "\n", "\t", "客戶"])
-def test_exceptions_are_masked(form: str, before: str) -> None:
+def test_message_field_and_exception_are_masked(form: str, before: str) -> None:
     text = "".join(f"{before or ' '}{number}" for number in NUMBERS)
     try:
         raise ValueError(f"{text}, token=abc\\def 4821-7736")

@@ -58,7 +58,7 @@ def test_every_answer_has_server_time(client: Client, path: str) -> None:
 
 
 @pytest.mark.django_db
-def test_request_is_logged_once_by_route(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_request_is_logged_and_counted_once_by_route(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     order, office = make_order(), make_office()
     before = request_count(method="GET", route="/api/v1/orders/<pk>/", status="200")
     caplog.clear()

@@ -62,7 +62,7 @@ def test_https_makes_cookies_and_transport_secure(key: str) -> None:
     assert all(json.loads(done.stdout)), done.stdout
 
 
-def test_pages_have_content_and_permission_policies() -> None:
+def test_pages_have_security_headers() -> None:
     headers = Client().get("/accounts/login/").headers
     assert headers["Content-Security-Policy"].count("default-src 'self'") == 1
     assert "unsafe" not in headers["Content-Security-Policy"]

@@ -136,7 +136,7 @@ ADMIN = {
     "admin:notifications_resend, overruled": MANAGERS, "admin:notifications_export": MANAGERS,
     "admin:notifications_text_preview": OFFICE, "admin:notifications_text_default": MANAGERS,
 }  # fmt: skip
-# Pages of Django for all signed-in staff. `login` is open to anybody.
+# Admin pages of Django, which all staff may open. `login` is open to anybody.
 OPEN_IN_ADMIN = {"login", "logout", "password_change_done", "autocomplete", "jsi18n", "view_on_site", "app_list"}
 PAGES = {
     "home": SIGNED_IN - DRIVER, "password_change": SIGNED_IN, "new_order": OFFICE, "import_orders": OFFICE,

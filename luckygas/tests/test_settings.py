@@ -54,7 +54,7 @@ def env(monkeypatch: pytest.MonkeyPatch) -> Environment:
 
 
 @pytest.mark.parametrize("content", ["s3cret-key", "s3cret-key\n", "s3cret-key\r\n"])
-def test_value_may_come_from_a_file(
+def test_value_from_a_file_takes_precedence_and_loses_its_line_end(
     env: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
 ) -> None:
     file = tmp_path / "key"
@@ -213,7 +213,7 @@ def test_check_does_not_reveal_the_secret(settings: Any, setting: str) -> None:
     assert "top" not in str(message)
 
 
-def test_setting_overrides_rates() -> None:
+def test_given_rates_replace_defaults_and_an_empty_rate_means_no_limit() -> None:
     assert throttle_rates(["office=5/min", " order = "]) == throttle_rates([]) | {"office": (5, 60), "order": None}
 
 

@@ -39,7 +39,7 @@ async def test_sockets_close_and_are_refused_while_a_switch_is_off(
     url = f"{either_site.ws}/office?token={rest.token}"
     async with open_client(url) as client:
         await make(set_switch)(switch, False)
-        # Daphne cannot close with 1013, so the hub closes with 4013 there.
+        # Daphne cannot send 1013, so the site sends 4013 there.
         assert await client.closed(SOON_SECONDS) in (1013, 4013)
     async with open_client(url) as refused:
         assert (refused.welcome["type"], refused.welcome["code"]) == ("error", "switched_off")
