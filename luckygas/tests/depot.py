@@ -1,4 +1,4 @@
-"""A small depot for tests that try every API call: orders in each status and one object of each other kind."""
+"""A small depot for tests that try every API call: an order in each status, and the objects that the calls need."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from orders.tests.test_proof_images import make_image, make_upload
 from realtime import log
 
 SECRET = "the-secret-of-receipts"
-# The provider's id of a message without a receipt.
+# The provider's id and the telephone number of a message that waits for its receipt.
 AWAITED, PHONE = "#13", "+886912345678"
 
 
 @dataclass(frozen=True)
 class Depot:
-    """`users`: by role. `names`: values of existing objects, by field or parameter name."""
+    """`users`: by role. `names`: valid values, most of existing objects, by field or parameter name."""
 
     users: dict[str, User]
     names: dict[str, list[Any]]
-    # Ids for `{id}`, by the first part of the path.
+    # Ids for `{id}`, by the first part of the path, such as `orders`.
     ids: dict[str, list[Any]]
     orders: dict[OrderStatus, Order]
 
@@ -101,9 +101,9 @@ ANY_ROLE = ANYBODY | {
     "GET events/", "GET orders/", "GET orders/{id}/", "PATCH orders/{id}/status/", "GET products/",
     "GET products/{id}/", "POST websocket/ticket/",
 }  # fmt: skip
-# Calls of the driver's page.
+# Calls that only drivers may make, from their page.
 DRIVERS_ALONE = {"POST notifications/all-reported/"}
-# The calls that each role may make; the office may make all others.
+# The calls that each role may make. The office may make all calls except DRIVERS_ALONE.
 SERVED = {
     "anonymous": ANYBODY,
     "customer": ANY_ROLE | {"POST orders/", "PATCH orders/{id}/"},
@@ -113,7 +113,7 @@ SERVED = {
         "GET orders/{id}/proof-images/{image}/", "GET routes/", "GET routes/{id}/",
     },
 }  # fmt: skip
-# The order that a role moves, and the body of the request.
+# The status of the order that a role moves, and the body of the request.
 MOVES = {
     "driver": (OrderStatus.ASSIGNED, {"status": OrderStatus.DELIVERING}),
     "customer": (OrderStatus.CONFIRMED, {"status": OrderStatus.CANCELLED, "reason": "moved away"}),
@@ -122,7 +122,7 @@ OFFICE_MOVE = (OrderStatus.PENDING, {"status": OrderStatus.CONFIRMED})
 
 
 def good_request(depot: Depot, role: str, label: str) -> dict[str, Any]:
-    """Returns arguments of a schemathesis case for a call such as `GET /api/v1/orders/`."""
+    """Returns the arguments of a schemathesis case for a valid request. `label`: such as `GET /api/v1/orders/`."""
     path = label.partition(" ")[2]
     parts = {"id": depot.ids.get(path.split("/")[3], [None])[0], "image": depot.names["image"][0]}
     path_parameters = {name: value for name, value in parts.items() if f"{{{name}}}" in path}

@@ -1,4 +1,4 @@
-"""Faults as context managers: a fault begins before the block and ends after it. Some verify the health checks too."""
+"""Faults as context managers. Most last as long as the block; two end before it. Some also test the health checks."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ from luckygas.testing.cluster import MONITOR, Cluster
 from luckygas.testing.site import ROOT, Site, environment
 from luckygas.testing.waiting import wait_for
 
-# How soon every health check must show a fault or its end. A probe may take a second, and health checks are polled.
+# How soon `/health/ready` of every server must show a fault or its end. One probe of Redis may take a second.
 DETECTION_SECONDS = 6
 
 
 @dataclass
 class Scene:
-    """The cluster under test. `returned`: when the database was back; `calm`: when all faults ended (Unix seconds)."""
+    """The cluster under test.
+
+    `returned`: when the database was back; `calm`: when hubs had recovered from the last fault (Unix seconds).
+    """
 
     cluster: Cluster
     token: str

@@ -25,7 +25,11 @@ class Arrival:
 
 
 class Follower:
-    """`arrivals`: all received events; `lost`: how often its cursor was rejected as too old."""
+    """A WebSocket client. `roots`: the servers; `path`: the endpoint and its query.
+
+    `first`: the last event id when it first connected; `arrivals`: all received events; `lost`: how often the server
+    could not resume from its cursor.
+    """
 
     def __init__(self, name: str, path: str, roots: Sequence[str]) -> None:
         self.name, self.path, self.roots = name, path, roots
@@ -36,7 +40,7 @@ class Follower:
         self.connected = asyncio.Event()
 
     async def follow(self) -> None:
-        """Runs until cancelled."""
+        """Receives events and reconnects until cancelled."""
         for attempt in count():
             try:
                 await self._listen(self.roots[attempt % len(self.roots)])

@@ -52,7 +52,7 @@ SERVED, REFUSED = "served", "refused"
 
 @dataclass
 class RoleClients:
-    """A depot, and a browser and an API client for each role."""
+    """A depot, and for each of CALLERS a browser and an API client (`programs`)."""
 
     depot: Depot = field(default_factory=make_depot)
 
@@ -102,10 +102,13 @@ def rolled_back(attempt: Attempt) -> Attempt:
     return wrapped
 
 
-def status(answer: Any, *, sent_away: bool = False) -> Outcome:
-    """`sent_away`: any redirect counts as refused. Otherwise only a redirect to the sign-in page does."""
+def status(answer: Any, *, redirect_is_refusal: bool = False) -> Outcome:
+    """Returns SERVED or REFUSED, or the status and the beginning of the body for any other status of 400 or more.
+
+    A redirect to the sign-in page counts as refused; with `redirect_is_refusal` every 302 does.
+    """
     code, target = answer.status_code, answer.get("location", "")
-    if code in (401, 403) or "/login/" in target or (sent_away and code == 302):
+    if code in (401, 403) or "/login/" in target or (redirect_is_refusal and code == 302):
         return REFUSED
     return SERVED if code < 400 else f"{code} {answer.content.decode()[:300]}"
 
@@ -122,7 +125,10 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def api(clients: RoleClients, caller: str, label: str) -> Outcome:
-    """Makes one valid API request. The outcome of a list includes the number of rows, which is smaller for own rows."""
+    """Makes one valid API request.
+
+    The outcome of a list ends with its number of rows, because a role with only its own rows gets fewer.
+    """
     arguments = good_request(clients.depot, caller, label)
     method, path = label.split(" ")
     address = path.format(**arguments.get("path_parameters", {}))
@@ -135,7 +141,10 @@ def api(clients: RoleClients, caller: str, label: str) -> Outcome:
 
 
 def body_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Returns the arguments of a request with a body."""
+    """Converts the body and media type of a schemathesis case to keyword arguments of APIClient.
+
+    They are `data`, with the `format` or the `content_type`. A multipart body gets a new image to upload.
+    """
     body, kind = arguments.get("body"), arguments.get("media_type")
     if body is not None and kind == FORM:
         return {"data": urlencode(body), "content_type": FORM}
@@ -145,7 +154,7 @@ def body_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def other_api_requests() -> dict[str, Attempt]:
-    """Returns further requests to the same operations, with values that need another permission."""
+    """Returns by name further requests to the same operations, with values that need another permission."""
 
     def patch(path: str, of: Callable[[RoleClients], Any], body: Callable[[RoleClients], Any]) -> Attempt:
         return lambda clients, caller: status(
@@ -189,7 +198,7 @@ def other_api_requests() -> dict[str, Attempt]:
 
 
 def model_pages(model: type[Model]) -> dict[str, Attempt]:
-    """Returns the pages of one model. A refused form is 403; a form with errors counts as served."""
+    """Returns by key a request to each admin page of the model. A form with errors counts as served."""
     name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
 
     def request_page(clients: RoleClients, caller: str, page: str, method: str) -> Outcome:
@@ -206,7 +215,10 @@ def models() -> dict[str, type[Model]]:
 
 
 def admin_page(name: str, arguments: Callable[[RoleClients], list[Any]], method: str = "get", **data: Any) -> Attempt:
-    """Returns a request to one of our own admin pages. A redirect counts as served."""
+    """Returns a request to one of our own admin pages. A redirect counts as served, except to the sign-in page.
+
+    `arguments` returns those of the URL. A value of `data` may be a function of the clients.
+    """
 
     def request_page(clients: RoleClients, caller: str) -> Outcome:
         url = reverse(name, args=arguments(clients))
@@ -217,8 +229,8 @@ def admin_page(name: str, arguments: Callable[[RoleClients], list[Any]], method:
     return request_page
 
 
-def id_of_first(model: type[Model]) -> Callable[[RoleClients], list[Any]]:
-    """Returns a function that gives the id of the model's first row, for `admin_page`."""
+def id_argument(model: type[Model]) -> Callable[[RoleClients], list[Any]]:
+    """Returns `arguments` for `admin_page`: a list with the id of the model's row in RoleClients."""
     return lambda clients: [clients.row(model).pk]
 
 
@@ -248,8 +260,8 @@ def other_admin_pages() -> dict[str, Attempt]:
         "admin:customers_customer_account, open": admin_page(
             "admin:customers_customer_account", customer_without_account, "post"
         ),
-        "admin:catalogue_product_stock": admin_page("admin:catalogue_product_stock", id_of_first(Product)),
-        "admin:dispatch_driver_password": admin_page("admin:dispatch_driver_password", id_of_first(Driver), "post"),
+        "admin:catalogue_product_stock": admin_page("admin:catalogue_product_stock", id_argument(Product)),
+        "admin:dispatch_driver_password": admin_page("admin:dispatch_driver_password", id_argument(Driver), "post"),
         "admin:auth_user_link": admin_page("admin:auth_user_link", lambda h: [h.other["clerk"].pk], "post"),
         "admin:auth_user_link, a manager's": admin_page(
             "admin:auth_user_link", lambda h: [h.other["manager"].pk], "post"
@@ -264,7 +276,7 @@ def other_admin_pages() -> dict[str, Attempt]:
             "admin:orders_order_move", move(OrderStatus.DELIVERED, "cancelled"), "post",
             version=version(OrderStatus.DELIVERED), reason="reported by mistake",
         ),
-        "admin:dispatch_route_assign": admin_page("admin:dispatch_route_assign", id_of_first(Route)),
+        "admin:dispatch_route_assign": admin_page("admin:dispatch_route_assign", id_argument(Route)),
         "admin:notifications_gateway_start": admin_page(
             "admin:notifications_gateway_start", lambda _h: ["mitake"], "post"
         ),
@@ -275,7 +287,7 @@ def other_admin_pages() -> dict[str, Attempt]:
         "admin:notifications_export": admin_page("admin:notifications_export", none),
         "admin:notifications_text_preview": admin_page("admin:notifications_text_preview", none, "post", **preview),
         "admin:notifications_text_default": admin_page(
-            "admin:notifications_text_default", id_of_first(MessageTemplate), "post"
+            "admin:notifications_text_default", id_argument(MessageTemplate), "post"
         ),
     }  # fmt: skip
 
@@ -285,7 +297,7 @@ def other_admin_pages() -> dict[str, Attempt]:
 
 def page(name: str, *args: Any, method: str = "get") -> Attempt:
     return lambda clients, caller: status(
-        getattr(clients.browsers[caller], method)(reverse(name, args=args)), sent_away=True
+        getattr(clients.browsers[caller], method)(reverse(name, args=args)), redirect_is_refusal=True
     )
 
 
@@ -302,7 +314,7 @@ PAGES: dict[str, Attempt] = {
 
 
 def identity(clients: RoleClients, caller: str) -> Identity:
-    """Returns the identity in the user's token."""
+    """Returns the identity that a socket with the caller's token has."""
     return auth.identity_of_token(str(Refresh.for_user(clients.depot.users[caller]).access_token))
 
 

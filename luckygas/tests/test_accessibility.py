@@ -35,7 +35,7 @@ async def test_pages_for_visitors_and_customers_are_accessible(page: Page, site:
     customer = await make(make_customer)(user=await make(make_user)())
     await make(make_order)(customer=customer)
     assert await find_faults(page, site, VISITOR_PAGES) == {}
-    await sign_in(page, site, customer.user)  # type: ignore[arg-type]  # it has one
+    await sign_in(page, site, customer.user)  # type: ignore[arg-type]  # the customer has a user
     assert await find_faults(page, site, (*CUSTOMER_PAGES, FORBIDDEN_PAGE)) == {}
 
 

@@ -49,7 +49,7 @@ def test_action_with_an_invalid_selection_gives_no_500(admin_client: Client, mod
         assert admin_client.post(page, form_data).status_code < 500
 
 
-# The query of an admin list may only use columns that the list shows or filters by.
+# The query of an admin list may only use columns that the list shows or filters by, and those that our links use.
 
 
 LISTS = sorted(admin.site._registry.items(), key=lambda item: item[0]._meta.label)
@@ -66,7 +66,7 @@ def columns(model: type[Model]) -> list[Field[Any, Any]]:
 
 
 def column_paths(model: type[Model]) -> Iterator[str]:
-    """Yields every column of the table and of related tables in both directions, at most two joins away."""
+    """Yields every field of the model, of models related in either direction, and of models to which these refer."""
     for field in model._meta.get_fields():
         name = field.name
         yield name
@@ -77,29 +77,29 @@ def column_paths(model: type[Model]) -> Iterator[str]:
                     yield from (f"{name}__{other.name}__{far.name}" for far in columns(other.related_model))  # type: ignore[arg-type]
 
 
-def visible_columns(one: BaseListAdmin) -> set[str]:
-    """Returns the columns that the list shows or filters by, and those that our links use."""
-    filters = {part[0] if isinstance(part, tuple) else part for part in one.list_filter}
+def visible_columns(list_admin: BaseListAdmin) -> set[str]:
+    """Returns the columns that the list shows or filters by, those that our links use, and the keys of related rows."""
+    filters = {part[0] if isinstance(part, tuple) else part for part in list_admin.list_filter}
     found: set[str] = {
         *map(str, filters),
-        *map(str, one.list_display),
-        *one.filtered_by_links,
-        str(one.date_hierarchy),
-        one.opts.pk.name,
+        *map(str, list_admin.list_display),
+        *list_admin.filtered_by_links,
+        str(list_admin.date_hierarchy),
+        list_admin.opts.pk.name,
         "id",
         "pk",
     }
     return found | {f"{name}__{key}" for name in found for key in ("id", "pk", "gateway")}
 
 
-@pytest.mark.parametrize(("model", "one"), LISTS, ids=NAMES)
-def test_list_refuses_lookups_of_hidden_columns(model: type[Model], one: Any) -> None:
-    assert isinstance(one, BaseListAdmin)
+@pytest.mark.parametrize(("model", "list_admin"), LISTS, ids=NAMES)
+def test_list_refuses_lookups_of_hidden_columns(model: type[Model], list_admin: Any) -> None:
+    assert isinstance(list_admin, BaseListAdmin)
     all_paths = set(column_paths(model))
     assert all_paths
-    for path in all_paths - visible_columns(one):
+    for path in all_paths - visible_columns(list_admin):
         for lookup in ("", "__exact", "__startswith", "__contains", "__gte", "__isnull", "__in", "__regex"):
-            assert not one.lookup_allowed(path + lookup, "x"), path + lookup
+            assert not list_admin.lookup_allowed(path + lookup, "x"), path + lookup
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_links_to_filtered_lists_work(superuser: Browser) -> None:
 
 
 @pytest.mark.long
-def test_search_of_masked_numbers_uses_visible_digits() -> None:
+def test_clerk_finds_masked_numbers_by_visible_digits_or_the_whole_number() -> None:
     row = make_message("sent", recipient="+886912345678")
     clerk, manager = make_staff("clerk"), make_staff("manager")
     page = reverse("admin:notifications_notificationhistory_changelist")

@@ -50,7 +50,7 @@ def workers(transactional_db: None, tmp_path: Path) -> Iterator[Site]:
     )  # fmt: skip
     with running(site):
         yield site
-        # Includes lines of uvicorn's supervisor, which does not load the settings.
+        # All lines are JSON, also those of uvicorn's supervisor, which does not load the settings.
         events = [json.loads(line)["event"] for line in site.log.read_text().splitlines()]
     assert any(event.startswith("Started parent process") for event in events)
 
@@ -95,14 +95,17 @@ def selectors(expr: Expr) -> list[VectorSelector]:
 
 
 def aggregations(expr: Expr) -> list[tuple[list[str], list[VectorSelector]]]:
-    """Returns the labels in `by (…)` of each aggregation, and its selectors."""
+    """Returns for each aggregation the labels in its `by (…)` and the selectors inside it."""
     found: list[AggregateExpr] = []
     promql_parser.walk(expr, pre_visit=lambda one: found.append(one) if isinstance(one, AggregateExpr) else None)
     return [(one.modifier.labels, selectors(one.expr)) for one in found if one.modifier]
 
 
 def missing_series(rule: dict[str, Any], existing: dict[str, set[str]]) -> set[str]:
-    """Returns the series and labels that a rule names and the site does not have."""
+    """Returns the series and labels that a rule names and the site does not have.
+
+    Adds each `$labels.…` in the annotations that no `by (…)` has.
+    """
     expr = promql_parser.parse(rule["expr"])
     named = {(str(one.name), match.name) for one in selectors(expr) for match in one.matchers.matchers}
     named |= {(str(one.name), label) for labels, inside in aggregations(expr) for one in inside for label in labels}
@@ -132,7 +135,7 @@ async def test_alert_rules_use_existing_metrics(workers: Site) -> None:
 
 
 def counted_outcomes(samples: dict[str, list[tuple[dict[str, str], float]]]) -> set[str]:
-    """Returns the values of the label `recovered` with a count. Hubs add their counts once a second."""
+    """Returns the values of the label `recovered` whose count is not 0. Hubs add their counts once a second."""
     return {labels["recovered"] for labels, value in samples["luckygas_websocket_reconnects_total"] if value}
 
 
@@ -142,7 +145,7 @@ def test_rule_with_unknown_metric_is_found() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
-def test_every_alert_has_a_remedy(rule: dict[str, Any]) -> None:
+def test_every_alert_has_a_severity_and_texts(rule: dict[str, Any]) -> None:
     assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
     assert rule["labels"]["severity"] in ("critical", "warning")
     assert len(rule["annotations"]["summary"]) > 15

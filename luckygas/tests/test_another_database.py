@@ -38,7 +38,7 @@ class Office:
         self.sites: list[Site] = []
 
     def prepare(self) -> None:
-        """Creates the tables and the clerk."""
+        """Creates the tables and the clerk, then stops PostgreSQL so that each test can copy its data directory."""
         self.postgres.start()
         with psycopg.connect(self.postgres.url, autocommit=True) as admin:
             admin.execute("CREATE DATABASE gas")
@@ -69,7 +69,7 @@ class Office:
             server.stop()
 
     def publish(self, *numbers: int) -> None:
-        """Publishes one event per number. Retries while the database restarts."""
+        """Publishes one event per number. Retries while the site answers 503."""
         for number in numbers:
             wait_for(partial(self._try_publish, number))
 
@@ -94,7 +94,7 @@ class Office:
             assert ran.returncode == 0 or "deadlock" in ran.stderr, ran.stderr
             return ran.returncode == 0
 
-        # Retries after deadlocks, because the servers read the tables meanwhile.
+        # Retries after a deadlock, because the servers read the tables at the same time.
         wait_for(done)
 
     # --- replacements of the database -------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ class Office:
         self.copy.kill(signal.SIGINT)
 
     def take_over(self, *, promote: bool) -> None:
-        """Kills the server and starts the copy on its port."""
+        """Kills PostgreSQL and starts the copy on its port. `promote`: makes a standby the primary."""
         assert self.copy is not None
         self.postgres.kill(signal.SIGQUIT)
         self.copy.port, self.copy.bin = self.postgres.port, self.postgres.bin
@@ -233,10 +233,13 @@ def received_numbers(frames: list[dict[str, Any]]) -> list[int]:
         (dump_of_the_rows_alone, [False, False]),
     ],
 )  # fmt: skip
-async def test_client_that_would_miss_an_event_gets_a_snapshot(
+async def test_client_of_a_replaced_database_resumes_only_if_it_misses_no_event(
     office: Office, change: Callable[[Office], Iterator[None]], expected: list[bool]
 ) -> None:
-    """`expected`: whether two clients can resume: one that saw only events of both databases, and one that saw more."""
+    """`expected`: whether two clients resume.
+
+    The first client's last event was published before the copy or dump was made, the second client's after it.
+    """
     first_url, second_url = (f"{site.ws}/office?token={office.token}" for site in office.sites)
     async with open_client(first_url) as client, open_client(second_url) as other:
         first = client.welcome

@@ -24,7 +24,7 @@ def operations(schema: dict[str, Any]) -> list[dict[str, Any]]:
     return [operation for path in schema["paths"].values() for operation in path.values()]
 
 
-def test_each_operation_has_a_summary(operations: list[dict[str, Any]]) -> None:
+def test_each_operation_has_its_own_summary(operations: list[dict[str, Any]]) -> None:
     assert {operation["operationId"] for operation in operations} == SUMMARIES.keys()
     assert len(set(SUMMARIES.values())) == len(SUMMARIES)
 

@@ -28,17 +28,17 @@ from realtime import log
 from realtime.tests.client import open_client, token_for
 
 pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.django_db(transaction=True)]
-# Tables that `after_restore` changes on purpose.
+# Tables that `deploy/restore` may change after loading the backup, with `migrate` and `after_restore`.
 CHANGED_TABLES = {
     "realtime_loghead", "realtime_outbox", "notification_history", "notifications_statusnote", "django_migrations",
 }  # fmt: skip
 OLD_SECONDS = 20 * 24 * 3600
-# The capabilities with which root reads every file.
+# With these capabilities root may read every file. The test drops them.
 DROPPED_CAPABILITIES = "-dac_override,-dac_read_search"
 
 
 class BackupScripts:
-    """Runs `deploy/backup` and `deploy/restore` of a release in `home`, as its services do."""
+    """Runs `deploy/backup` and `deploy/restore` of a release that is installed in `home`."""
 
     def __init__(self, home: Path, tools: Path) -> None:
         self.path = f"{tools}:{os.environ['PATH']}"
@@ -52,7 +52,7 @@ class BackupScripts:
         variables = {"PATH": self.path, "DATABASE_URL": url, "PYTHONPATH": str(ROOT)}
         variables["MEDIA_ROOT"] = str(media or self.media)
         command = [str(self.home / "release/deploy" / script), str(argument)]
-        # The script runs several programs; each takes a busy machine half a minute.
+        # The script runs several programs. On a busy machine each may take half a minute.
         limit = 2 * PATIENCE_SECONDS
         return subprocess.run(
             command, env=os.environ | variables, capture_output=True, text=True, timeout=limit, check=False
@@ -116,8 +116,8 @@ def test_restored_database_is_complete_and_sends_nothing_twice(scripts: BackupSc
     assert NotificationHistory.objects.get(pk=due.pk).status == MessageStatus.PENDING
 
 
-async def test_client_from_before_restore_gets_a_snapshot(scripts: BackupScripts, empty_database: str) -> None:
-    """Restores again under a running server. Its hub notices that the log has changed and closes the sockets."""
+async def test_restore_closes_sockets_and_clients_cannot_resume(scripts: BackupScripts, empty_database: str) -> None:
+    """Restores while a server runs. Its hub notices that the log has changed and closes the sockets."""
     token = await make(lambda: token_for(make_office()))()
     await make(make_order)()
     await make(log.assign_event_ids)()

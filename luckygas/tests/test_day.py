@@ -82,7 +82,7 @@ async def test_day_from_import_to_receipt(page: Page, site: Site) -> None:
     await customer.goto(f"{site.url}/t/{first.tracking_token}/")
     await expect(customer.locator("#state")).to_have_attribute("data-status", "assigned")
 
-    # The driver leaves online and delivers offline. Meanwhile the server is killed and restarted.
+    # The driver sets out online and delivers offline. The server is killed and restarted while the phone is offline.
     await phone.go("delivering")
     await board.wait_for_column(first, "delivering")
     await expect(customer.locator("#state")).to_have_attribute("data-status", "delivering")
@@ -113,7 +113,7 @@ async def test_day_from_import_to_receipt(page: Page, site: Site) -> None:
 
 
 async def check_delivered_once(order: Order) -> None:
-    """Checks that despite retries each status is in the history once, with one proof and no message twice."""
+    """Checks that the driver's retries made no duplicates: each status once, one proof, no message twice."""
     await make(order.refresh_from_db)()
     statuses = [row.to_status for row in await driver_reports(order)]
     assert statuses == ["delivering", "arriving", "delivered"]
@@ -127,7 +127,7 @@ async def check_delivered_once(order: Order) -> None:
 
 
 async def test_boards_match_the_database_after_a_restart(page: Page, site: Site) -> None:
-    """Two clerks work during a restart. Neither board loses a change or shows an order twice."""
+    """Two boards stay open while the server restarts. Neither misses a later change or shows an order twice."""
     board = await Board(page, site).open()
     driver = await make(make_driver)(name="陳志明")
     orders = await import_sheet(board)

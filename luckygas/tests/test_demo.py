@@ -62,7 +62,7 @@ def test_printed_accounts_work_and_second_run_prints_them_again(capsys: pytest.C
         assert next(roles(user)) == account.role
         assert f"{account.username} " in printed
         assert account.password in printed
-    # The second run only checks the accounts, so it is fast.
+    # The second run only looks up the accounts and prints them.
     before = (Order.objects.count(), Product.objects.count())
     with CaptureQueriesContext(connection) as queries:
         run_demo()
@@ -74,14 +74,14 @@ def test_printed_accounts_work_and_second_run_prints_them_again(capsys: pytest.C
 @pytest.mark.parametrize(
     ("database", "hosts"), [("postgresql", ["localhost"]), ("sqlite", ["localhost", "gas.example.tw"])]
 )
-def test_demo_refuses_a_public_site(settings: Any, database: str, hosts: list[str]) -> None:
+def test_demo_without_force_refuses_postgresql_and_public_hosts(settings: Any, database: str, hosts: list[str]) -> None:
     settings.ALLOWED_HOSTS = hosts
     with mock.patch.object(command, "connection", vendor=database), pytest.raises(CommandError, match="--force"):
         call_command("demo")
     assert not Product.objects.exists()
 
 
-def test_demo_refuses_existing_accounts() -> None:
+def test_demo_refuses_a_database_with_only_some_of_its_accounts() -> None:
     make_user(username="office")
     with pytest.raises(CommandError, match="office"):
         run_demo()

@@ -1,6 +1,6 @@
-"""Files in `deploy/` that cannot run here name only existing settings, commands and files.
+"""Files in `deploy/` name only existing settings, commands and files.
 
-Linters in `make check` check their syntax.
+nginx, and systemd if it is installed, must accept their configuration. Linters in `make check` check the other files.
 """
 
 from __future__ import annotations
@@ -98,12 +98,12 @@ def test_prometheus_scrapes_every_server_through_nginx() -> None:
     paths = [target["labels"]["__metrics_path__"] for target in server["static_configs"]]
     sockets = re.findall(r"server unix:/run/luckygas/(\d+)\.sock ", (DEPLOY / "nginx.conf").read_text())
     assert paths == [f"/{number}/health/metrics" for number in sockets]
-    # Two targets with the same name would merge into one series.
+    # Series of two targets with the same job and instance would be mixed up.
     assert len({target["labels"]["instance"] for target in server["static_configs"]}) == len(paths)
 
 
 def function_output(function: str, **variables: str) -> str:
-    """Returns the output of one function of `install.sh`."""
+    """Returns the output of one function of `install.sh`, which reads `variables`."""
     script = (DEPLOY / "install.sh").read_text()
     found = [re.search(rf"^{name}\(\) {{.+?^}}$", script, re.MULTILINE | re.DOTALL) for name in ("hosts", function)]
     environment = {"PATH": "/usr/bin:/bin"} | variables
@@ -142,7 +142,7 @@ def test_nginx_serves_every_allowed_host(tmp_path: Path, written: str, names: st
 @pytest.mark.parametrize(
     "written", ["gas.tw", "gas.tw,www.gas.tw", "'gas.tw, www.gas.tw'", "'gas.tw'", ".gas.tw", "'*,.gas.tw'"]
 )
-def test_first_allowed_host_is_the_canonical_name(tmp_path: Path, written: str) -> None:
+def test_canonical_name_is_the_first_allowed_host_except_star(tmp_path: Path, written: str) -> None:
     (tmp_path / "env").write_text(f"HTTPS=true\nALLOWED_HOSTS={written}\nSERVERS=2\n")
     assert function_output("first_host", settings=str(tmp_path)) == "gas.tw\n"
 
@@ -200,7 +200,7 @@ def test_systemd_accepts_the_units(systemd_analyze: list[str]) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_service_is_sandboxed(service: str, systemd_analyze: list[str]) -> None:
-    """`systemd-analyze security` rates an unrestricted service 10; about 2 is “OK”."""
+    """`systemd-analyze security` rates an unrestricted service 10.0. The threshold 20 means 2.0, which is “OK”."""
     if systemd_analyze:
         name = service.replace("@.", "@1.")
         command = [*systemd_analyze, "security", "--offline=true", "--threshold=20", name]
@@ -281,7 +281,7 @@ esac
     assert commands == ["restart luckygas-app@1.service", "restart luckygas-app@2.service"]
 
 
-def test_image_has_production_packages_only() -> None:
+def test_image_leaves_out_files_that_use_the_testing_package() -> None:
     left_out = (ROOT / ".dockerignore").read_text().split()
     assert "luckygas/testing" in left_out
     importing = {

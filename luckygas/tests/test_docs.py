@@ -56,7 +56,7 @@ def test_every_command_and_option_is_described(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(dependencies()))
-def test_every_dependency_is_explained(name: str) -> None:
+def test_design_page_names_every_dependency(name: str) -> None:
     assert name.lower() in DESIGN.lower()
 
 
@@ -144,8 +144,11 @@ def test_named_commands_exist(page: Path) -> None:
 
 
 @by_page
-def test_code_blocks_have_a_language(page: Path) -> None:
-    """The language selects the test: `sh` blocks run on the demo (test_run), `bash` blocks get a syntax check here."""
+def test_code_blocks_have_a_known_language(page: Path) -> None:
+    """The language selects the test: `sh` blocks run on the demo (test_run), `bash` blocks get a syntax check here.
+
+    Only drawings have no language.
+    """
     assert {block.language for block in blocks(page)} <= LANGUAGES.keys()
     for block in blocks(page):
         if block.language == "bash":
@@ -165,7 +168,7 @@ def test_make_help_describes_every_target() -> None:
 
 
 @pytest.mark.parametrize("page", ["README", "docs/office"])
-def test_bold_labels_exist_on_pages(page: str) -> None:
+def test_bold_labels_are_in_the_catalogues(page: str) -> None:
     """Bold texts in the docs are labels of pages, so the catalogues contain them in English."""
     catalogues = (ROOT / "locale/zh_Hant/LC_MESSAGES").glob("*.po")
     known = {label for one in catalogues for label in re.findall(r'^msgid "(.+)"$', one.read_text(), re.MULTILINE)}

@@ -72,7 +72,7 @@ def hanging(site: Site, httpserver: HTTPServer) -> Iterator[HangingProvider]:
 
 
 class Rest:
-    """A REST client that signs in for its own JWT."""
+    """A REST client that signs in, and sends its JWT with each request."""
 
     def __init__(self, site: Site, username: str) -> None:
         self.root = f"{site.url}/api/v1/"
@@ -175,7 +175,7 @@ async def test_command_that_waits_for_a_lock_delays_no_screen(site: Site) -> Non
         assert (await client.until("ack"))["ref"] == "slow"
 
 
-async def test_commands_waiting_for_a_locked_order_do_not_block_reads(site: Site) -> None:
+async def test_requests_waiting_for_a_locked_order_do_not_block_reads(site: Site) -> None:
     """This is also true on SQLite, whose readers do not wait for the writer."""
     order = await sync_to_async(make_order)()
     async with signed_in(site) as (rest, _client), row_lock(order):

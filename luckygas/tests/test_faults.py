@@ -152,13 +152,16 @@ def expected_ids(log: Sequence[dict[str, Any]], follower: Follower) -> list[int]
 
 
 def median_delay(log: Sequence[dict[str, Any]], follower: Follower, calm: float) -> float:
-    """Returns the median delay in seconds of changes after `calm`."""
+    """Returns the median delay in seconds of changes that were made after `calm` (Unix seconds)."""
     written = ((arrival.at, log[arrival.id - 1]["created_at"].timestamp()) for arrival in follower.arrivals)
     return float(median(at - moment for at, moment in written if moment > calm))
 
 
 def longest_delay(log: Sequence[dict[str, Any]], follower: Follower, returned: Sequence[float]) -> float:
-    """Returns the longest delay in seconds, counted from the commit, or from the return of client or database."""
+    """Returns the longest delay in seconds.
+
+    It counts from the commit, or from a later reconnection of the client or return of the database.
+    """
     delays = [0.0]
     for arrival in follower.arrivals:
         written = log[arrival.id - 1]["created_at"].timestamp()

@@ -1,4 +1,7 @@
-"""Each field of each call, and the roles that may send it. The tests fail for a field that these tables lack."""
+"""Each field of each call that drivers or customers can make, and which of them may send it.
+
+The tests fail for a field that these tables lack.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ REST: dict[str, dict[str, set[str]]] = {
         "route": NEITHER, "stop_sequence": NEITHER,
     },
 }  # fmt: skip
-# Customers have no socket commands. The hub ignores the field `driver` from a driver, like any unknown field.
+# Customers may send no socket commands. `order_update` ignores the field `driver`, like any unknown field.
 SOCKET: dict[str, dict[str, set[str]]] = {
     "order_update": {
         "status": DRIVER, "reason": DRIVER, "at": DRIVER, "ref": DRIVER, "version": DRIVER, "notes": DRIVER,
@@ -144,7 +147,7 @@ def test_office_may_name_a_driver_in_a_move() -> None:
     assert (answer.status_code, Order.objects.get(pk=order.pk).driver_id) == (200, other.pk)
 
 
-def test_table_has_every_socket_command() -> None:
+def test_table_has_every_socket_command_and_field() -> None:
     assert {*SOCKET, *CONNECTION_COMMANDS} == set(HANDLERS)
     assert set(SOCKET["order_update"]) == {*StatusInput().fields, *MoveDetails().fields}
     assert set(SOCKET["delivery.confirmed"]) == set(ConfirmationInput().fields)
@@ -159,7 +162,7 @@ def message(command: str, name: str, value: Any, order: Order) -> dict[str, Any]
 
 
 @pytest.mark.parametrize("role", [Side.DRIVER, Side.CUSTOMER])
-def test_socket_accepts_fields_only_from_roles_of_the_table(role: Side) -> None:
+def test_socket_accepts_commands_of_drivers_only_and_ignores_their_field_driver(role: Side) -> None:
     depot = make_depot()
     identity, values_by_name = Identity.of(depot.users[role]), values(depot)
     for command, fields in SOCKET.items():

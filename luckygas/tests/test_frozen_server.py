@@ -1,4 +1,4 @@
-"""A server freezes (a paused container, a swapping machine) while it holds a lock that others need. They go on."""
+"""A server freezes (a paused container, a swapping machine) while it holds a lock. Others must go on working."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ def waits_for(table: str) -> str | None:
 
 @contextmanager
 def frozen_with_the_log(sites: dict[str, Site]) -> Iterator[str]:
-    """Freezes the site that publishes events while it waits for a lock, and then lets it get the lock."""
+    """Freezes a site while it waits to write into the locked event table. Yields its name.
+
+    The table is unlocked then, so the frozen site holds the locks of its transaction, also that of the log.
+    """
     with psycopg.connect(database_url()) as other:
         other.execute("LOCK TABLE realtime_event IN SHARE ROW EXCLUSIVE MODE")
         publish(1)
@@ -89,7 +92,7 @@ async def test_another_server_publishes_while_the_lock_holder_is_frozen(sites: d
     assert [event.data["number"] for event in events if event.type == "custom.number"] == [1, 2, 3]
 
 
-def test_ended_idle_transaction_counts_as_database_away() -> None:
+def test_ended_idle_transaction_counts_as_unavailable_database() -> None:
     with pytest.raises(Error) as raised, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '20ms'")
         time.sleep(0.2)

@@ -24,14 +24,14 @@ JS_IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']""")
 
 
 def files(app: str, suffix: str = ".py") -> list[Path]:
-    """Returns the app's files, without tests and migrations."""
+    """Returns the app's files with this suffix, without migrations, tests and test tools (`testing/`)."""
     skipped = {"tests", "migrations", "testing"}
     found = (ROOT / app).rglob(f"*{suffix}")
     return [path for path in found if not skipped.intersection(path.relative_to(ROOT).parts)]
 
 
 def imported_modules(node: ast.AST) -> Iterator[str]:
-    """Yields the modules that this statement imports. A name after `from … import` may be a module too."""
+    """Yields the modules that this statement may import: a name after `from … import` may be a module too."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom) and node.module:
@@ -40,18 +40,21 @@ def imported_modules(node: ast.AST) -> Iterator[str]:
 
 
 def url_names(resolver: URLResolver | None = None) -> dict[str, str]:
-    """Returns the app of each named URL, without the admin's, whose names contain it."""
+    """Returns the app by URL name. Leaves out namespaces: the names of admin URLs already contain the app."""
     found: dict[str, str] = {}
-    for one in (resolver or get_resolver()).url_patterns:
-        if isinstance(one, URLResolver):
-            found |= {} if one.namespace else url_names(one)
-        elif one.name:
-            found[one.name] = one.callback.__module__.partition(".")[0]
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLResolver):
+            found |= {} if entry.namespace else url_names(entry)
+        elif entry.name:
+            found[entry.name] = entry.callback.__module__.partition(".")[0]
     return found
 
 
 def apps_in_calls(node: ast.AST, names: dict[str, str]) -> Iterator[str]:
-    """Yields the apps in relations like "orders.Order" and in URL names like "admin:orders_order_change"."""
+    """Yields the app that a call names in its first argument, if any.
+
+    That is a relation like "orders.Order", or a URL name: one of `names`, or one like "admin:orders_order_change".
+    """
     if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
         return
     function, text = node.func, str(node.args[0].value)
@@ -63,7 +66,7 @@ def apps_in_calls(node: ast.AST, names: dict[str, str]) -> Iterator[str]:
 
 
 def imported_apps(source: str, names: dict[str, str] | None = None) -> set[str]:
-    """Returns the apps that a module's imports, relations and URL names refer to."""
+    """Returns the packages that a module imports, and the apps that its relations and URL names refer to."""
     nodes = list(ast.walk(ast.parse(source)))
     return {
         name.partition(".")[0]
@@ -85,7 +88,7 @@ def test_modules_import_only_apps_to_the_left(app: str) -> None:
 
 
 def static_imports(path: Path, source: str) -> set[str]:
-    """Returns the apps whose scripts (`static/<app>/…`) a script imports by relative path."""
+    """Returns the apps whose scripts a script imports, by a relative path or by `/static/<app>/…`."""
     parts = path.relative_to(ROOT).parts
     here = Path(*parts[parts.index("static") + 1 : -1])
     found = set()
@@ -114,7 +117,7 @@ def module_of(path: Path) -> str:
 
 
 def statements_at_import(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yields the statements that run when the module is imported."""
+    """Yields the statements that run when the module is imported, except those in an `except` clause."""
     for node in body:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             yield from statements_at_import(node.orelse)
@@ -146,7 +149,7 @@ def imports_in_functions(tree: ast.Module) -> Iterator[str]:
 
 
 def test_imports_are_at_module_level() -> None:
-    """Leaves out `apps.py`: only `AppConfig.ready` can import models there."""
+    """Leaves out `apps.py`, which can import models only in `AppConfig.ready`."""
     found: dict[str, list[Any]] = {}
     for path in (path for app in APPS for path in files(app) if path.name != "apps.py"):
         ours = [name for name in imports_in_functions(ast.parse(path.read_text())) if name.partition(".")[0] in APPS]
@@ -160,7 +163,10 @@ def is_page(module: str) -> bool:
 
 
 def test_pages_do_not_import_the_api() -> None:
-    """Shared code belongs next to the model or in `web/`."""
+    """Pages: the app `pages`, and every admin and views module.
+
+    Code that they share with the API belongs next to the model or in `web/`.
+    """
     sources = {module_of(path): path for app in APPS for path in files(app)}
     found: dict[str, list[str]] = {}
     for module, path in sources.items():

@@ -88,7 +88,7 @@ def locked_order(office: Office) -> tuple[str, int, SendRequest]:
 
 
 def locked_product(office: Office) -> tuple[str, int, SendRequest]:
-    """The lock delays a new row with a foreign key to the product, at COMMIT."""
+    """Returns a product to lock and a request for an order of it, whose foreign key waits for the lock at COMMIT."""
     customer, product = make_customer(), make_product()
     items = [{"product": product.pk, "quantity": 1}]
     body = {"customer": customer.pk, "scheduled_date": str(timezone.localdate()), "items": items}
@@ -193,7 +193,7 @@ def count_long_work() -> int:
 def run_while_blocked(statement: str, *values: Any, work: Callable[[], Any]) -> Any:
     """Runs `work` while the statement blocks it for several attempts. Returns its result.
 
-    Checks that it has a connection in less than half of the samples: attempts are short, the pauses between them grow.
+    Checks that `work` has a connection in less than half of the samples: its attempts are short, and the pauses grow.
     """
     with open_transaction(statement, *values):
         results: list[Any] = []
@@ -225,7 +225,7 @@ def test_single_move_on_board_fails_after_the_lock_timeout(settings: Any) -> Non
     assert database.is_row_locked(raised.value)
 
 
-def test_route_mostly_waits_for_a_lock_without_a_connection() -> None:
+def test_route_assignment_mostly_waits_for_a_lock_without_a_connection() -> None:
     office, driver, route = make_office(), make_driver(), make_route()
     order = make_order("confirmed", route=route)
     outcome = run_while_blocked(
@@ -245,7 +245,7 @@ def test_import_mostly_waits_for_another_without_a_connection() -> None:
 
 
 def test_long_work_in_a_transaction_waits_for_a_lock() -> None:
-    """The demo works so: it imports two sheets in one transaction."""
+    """The demo does this: it imports two sheets in one transaction."""
     order = make_order()
 
     def work() -> None:
@@ -315,7 +315,7 @@ def test_long_work_may_be_idle_longer_than_a_request() -> None:
 
 def test_waiters_of_changing_blockers_are_not_cancelled() -> None:
     blockers = Blockers(limit=1)
-    # Each session holds the row for 0.2 s, and three wait behind it for a second or longer.
+    # Each session holds the row for 0.2 s. Three wait behind it, each for 0.6 s.
     moments = [({ahead + n: [ahead + n - 1] for n in (1, 2, 3)}, ahead * 0.2) for ahead in range(10)]
     assert [blockers.sessions_to_cancel(waiting, now) for waiting, now in moments] == [[]] * 10
 
@@ -343,7 +343,7 @@ def test_watching_thread_survives_missing_settings(settings: Any, monkeypatch: p
     wait_for(lambda: len(looks) > 2)
 
 
-def test_idle_connections_do_not_count() -> None:
+def test_idle_connections_do_not_count_as_busy() -> None:
     """A hub has idle connections. In a small pool they are more than the connections that may wait."""
     watch, all_hold, done = Watch(), threading.Barrier(4), threading.Event()
 

@@ -99,7 +99,7 @@ NUMBERS = ("+886912345678", "0912345678", "0912.345.678", "0223456789", "02-2345
 
 @pytest.mark.parametrize("form", logs.FORMATS)
 @pytest.mark.parametrize("before", ["", "; call ", "\n", "\t", "客戶"])
-def test_exceptions_are_masked(form: str, before: str) -> None:
+def test_message_field_and_exception_are_masked(form: str, before: str) -> None:
     text = "".join(f"{before or ' '}{number}" for number in NUMBERS)
     try:
         raise ValueError(f"{text}, token=abc\\def 4821-7736")
@@ -178,7 +178,7 @@ def test_only_uvicorn_has_its_own_handler() -> None:
 
 
 @pytest.mark.servers
-async def test_server_logs_no_token(either_site: Site) -> None:
+async def test_server_logs_no_token_or_tracking_link(either_site: Site) -> None:
     token = await sync_to_async(lambda: token_for(make_office()))()
     link = await sync_to_async(lambda: make_order().tracking_token)()
     for path in (f"?token={token}", f"/track/{link}"):
@@ -203,7 +203,7 @@ def site(transactional_db: None) -> Iterator[Site]:
 
 
 def lines(site: Site) -> list[dict[str, Any]]:
-    """Returns the log's lines, all of them JSON."""
+    """Returns the log's lines, parsed as JSON."""
     return [json.loads(line) for line in site.log.read_text().splitlines()]
 
 
@@ -288,7 +288,7 @@ def test_each_query_is_counted_once_after_reconnecting() -> None:
 
 
 @pytest.mark.django_db
-def test_failed_query_is_timed() -> None:
+def test_failed_query_is_counted() -> None:
     before = count_queries()
     with pytest.raises(Exception, match="nowhere"), connection.cursor() as cursor:
         cursor.execute("SELECT * FROM nowhere")

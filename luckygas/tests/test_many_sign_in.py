@@ -1,4 +1,4 @@
-"""A whole office signs in at the same time. Other requests are answered meanwhile."""
+"""While a whole office signs in at the same time, the site answers other requests."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ HEADER = "X-Request-ID"
 
 
 def access_lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    """Returns the extra fields of the request lines."""
+    """Returns the method, route, path, status and user id of each line in the access log, as far as it has them."""
     lines = [vars(record) for record in caplog.records if record.name == "luckygas.access"]
     names = ("method", "route", "path", "status", "user_id")
     return [{name: line[name] for name in names if name in line} for line in lines]
@@ -58,7 +58,7 @@ def test_every_answer_has_server_time(client: Client, path: str) -> None:
 
 
 @pytest.mark.django_db
-def test_request_is_logged_once_by_route(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_request_is_logged_and_counted_once_by_route(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     order, office = make_order(), make_office()
     before = request_count(method="GET", route="/api/v1/orders/<pk>/", status="200")
     caplog.clear()
@@ -108,7 +108,7 @@ def test_request_id_is_bound_during_the_request_only() -> None:
     assert (seen, answer[HEADER], request_id.current()) == (["abcdefgh"], "abcdefgh", "")
 
 
-def test_failing_error_page_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_uncaught_exception_is_logged_as_500(caplog: pytest.LogCaptureFixture) -> None:
     def view(request: HttpRequest) -> HttpResponse:
         raise ZeroDivisionError
 
@@ -242,21 +242,21 @@ ALL_LOOKUPS = [*LOOKUPS, *DATES, "id__exact"]
 
 
 def patterns(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, URLPattern]]:
-    for one in resolver.url_patterns:
-        path = before + str(one.pattern)
-        if isinstance(one, URLResolver):
-            yield from patterns(one, path)
+    for entry in resolver.url_patterns:
+        path = before + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from patterns(entry, path)
         else:
-            yield path, one
+            yield path, entry
 
 
 def routes(prefix: str) -> list[str]:
-    """Returns the patterns below this prefix, such as `admin/orders/order/<path:object_id>/change/`."""
+    """Returns the URL patterns that begin with this prefix, such as `admin/orders/order/<path:object_id>/change/`."""
     return sorted({path for path, _ in patterns(get_resolver()) if path.lstrip("^").startswith(prefix)})
 
 
 def fill_route(route: str, value: str) -> str:
-    """Fills each parameter of the route with the value."""
+    """Returns the path of a URL: the route with the value in place of each parameter."""
     plain = re.sub(r"\(\?P<\w+>(?:[^()]|\([^()]*\))*\)", value.replace("\\", "\\\\"), route)
     return "/" + re.sub(r"<(?:\w+:)?\w+>", lambda _: value, plain).replace("^", "").replace("$", "").replace("\\Z", "")
 
@@ -275,7 +275,10 @@ def client(depot: Depot) -> Client:
 
 
 def failing_urls(client: Client, urls: Iterable[str], every: int = 1, method: str = "get") -> list[tuple[str, int]]:
-    """Requests only each `every`-th URL, because all take an hour. Returns the URLs that get a 5xx, with the status."""
+    """Requests one of `every` URLs, because all of them take an hour.
+
+    Returns the URLs that get a 5xx, cut to 200 characters, with the status.
+    """
     answers = ((url, getattr(client, method)(url).status_code) for url in islice(urls, 0, None, every))
     return [(url[:200], status) for url, status in answers if status >= 500]
 
@@ -291,7 +294,7 @@ def test_odd_admin_paths_give_no_500(client: Client) -> None:
     odd = [fill_route(route, value) for route in found for value in (ODD_VALUES if "<" in route else ["x"])]
     assert failing_urls(client, odd, 8) == []
     assert failing_urls(client, odd, 24, "post") == []
-    # The one table with a text key.
+    # NUL as the key of the one table whose key is text.
     nul = [fill_route(route, value) for route in found if "gatewaystate/<path" in route for value in ODD_VALUES[:3]]
     assert failing_urls(client, nul) == failing_urls(client, nul, method="post") == []
 
@@ -351,7 +354,7 @@ def lookups(model_admin: Any) -> Iterator[str]:
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.filterwarnings("ignore:DateTimeField .* received a naive datetime")
-def test_order_list_with_an_odd_year_or_nul_gives_200_or_400(client: Client) -> None:
+def test_order_list_with_odd_values_gives_200_or_400(client: Client) -> None:
     page = reverse("admin:orders_order_changelist")
     for query in (
         "scheduled_date__year=10000", "scheduled_date__gte=9999-12-31", "status__exact=%00", "q=%00", "x%00=1",

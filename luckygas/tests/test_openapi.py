@@ -124,7 +124,10 @@ class Caller:
 
 
 def check_random_requests(operation: APIOperation, caller: Caller) -> Iterator[Undescribed]:
-    """Sends FUZZ_EXAMPLES random requests, valid and invalid ones according to the schema."""
+    """Sends FUZZ_EXAMPLES random requests, valid and invalid ones according to the schema.
+
+    Yields an error if the schema does not describe a response.
+    """
 
     @SETTINGS
     @given(case=st.one_of([operation.as_strategy(generation_mode=mode) for mode in GenerationMode]))
@@ -135,7 +138,10 @@ def check_random_requests(operation: APIOperation, caller: Caller) -> Iterator[U
 
 
 def check_boundary_values(operation: APIOperation, caller: Caller) -> Iterator[Undescribed]:
-    """Tries values at and beyond each bound, missing values, and values of a wrong type."""
+    """Tries values at and beyond each bound, missing values, and values of a wrong type.
+
+    Yields an error for each response that the schema does not describe.
+    """
     for mode, stride in STRIDES.items():
         cases = cast("Any", operation.schema).iter_coverage_cases(
             operation, generation_modes=[mode], generation_config=GenerationConfig()

@@ -1,4 +1,4 @@
-"""Security settings of production, checked in a separate process with production's environment."""
+"""Security settings and headers. Production's settings are checked in a process with production's environment."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_https_makes_cookies_and_transport_secure(key: str) -> None:
     assert all(json.loads(done.stdout)), done.stdout
 
 
-def test_pages_have_content_and_permission_policies() -> None:
+def test_pages_have_security_headers() -> None:
     headers = Client().get("/accounts/login/").headers
     assert headers["Content-Security-Policy"].count("default-src 'self'") == 1
     assert "unsafe" not in headers["Content-Security-Policy"]
@@ -89,7 +89,7 @@ def test_personal_data_is_not_cached() -> None:
     assert "no-store" in Client().get("/api/v1/orders/").headers["Cache-Control"]
 
 
-def test_translations_and_static_files_may_be_cached() -> None:
+def test_script_translations_may_be_cached_and_revalidated() -> None:
     catalogue = Client().get("/words.js")
     assert "no-store" not in catalogue.headers["Cache-Control"]
     again = Client().get("/words.js", headers={"if-none-match": catalogue.headers["ETag"]})

@@ -25,8 +25,8 @@ from realtime.channels import Identity
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
 
-# A second copy of the specification. Columns: permission, owner, manager, clerk, driver, customer. Cells: A (all rows),
-# o (own rows), - (none).
+# A second copy of `accounts.roles.RIGHTS`, so that a mistake in one of them is noticed. Columns: permission, owner,
+# manager, clerk, driver, customer. Cells: A (all rows), o (own rows), - (none).
 TABLE = """
 orders.view_order                         A A A o o
 orders.view_proofimage                    A A A o -
@@ -136,7 +136,7 @@ ADMIN = {
     "admin:notifications_resend, overruled": MANAGERS, "admin:notifications_export": MANAGERS,
     "admin:notifications_text_preview": OFFICE, "admin:notifications_text_default": MANAGERS,
 }  # fmt: skip
-# Pages that Django opens to all signed-in staff.
+# Admin pages of Django, which all staff may open. `login` is open to anybody.
 OPEN_IN_ADMIN = {"login", "logout", "password_change_done", "autocomplete", "jsi18n", "view_on_site", "app_list"}
 PAGES = {
     "home": SIGNED_IN - DRIVER, "password_change": SIGNED_IN, "new_order": OFFICE, "import_orders": OFFICE,
@@ -157,7 +157,7 @@ SOCKETS = {
     "order:{own}": ANY_ROLE, "order:{another's}": OFFICE, "customer:{the customer}": CUSTOMER,
     "user:{another}": NOBODY, "order_update": DRIVERS, "delivery.confirmed": DRIVERS, "location_update": DRIVER,
 }  # fmt: skip
-# Commands for administrators with a shell. No command acts for a user.
+# Commands for administrators with a shell. They check no permissions.
 COMMANDS = {
     "record_metrics", "import_orders", "demo", "query_sms_status", "resend_sms", "send_pending_sms", "sms_sandbox",
     "after_restore", "prune_events",
@@ -176,7 +176,7 @@ ACTIONS = {
 
 
 def expected_roles() -> dict[str, set[str]]:
-    """Returns the served roles by access path."""
+    """Returns the roles that each access path must serve."""
     table = dict(API)
     for name, (seen, added, changed, deleted) in MODELS.items():
         by_key = {"list": seen, "page": seen, "history": seen, "add": added, "save": changed, "delete": deleted}
@@ -192,7 +192,7 @@ def clients(settings: Settings) -> RoleClients:
 
 
 def reach_by_check(clients: RoleClients) -> dict[str, list[Any]]:
-    """Returns the reach of each permission for each role, according to Django's check, ours and that of sockets."""
+    """Returns for each permission the results of three checks per role: Django's, ours, and that of sockets."""
     users = [clients.depot.users[role] for role in ROLES]
     users_and_identities = [(user, Identity.of(user)) for user in users]
     return {
@@ -251,7 +251,11 @@ Outcomes = dict[str, dict[str, Outcome]]
 def try_all(
     attempts: dict[str, Attempt], clients: RoleClients, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Outcomes, Any]:
-    """Tries every access path in every role. Returns the outcomes, and the paths that check a permission for a role."""
+    """Tries every access path in every role.
+
+    Returns the outcomes by path and caller, and the names of the paths that check a permission, by permission and
+    caller.
+    """
     outcomes: Outcomes = defaultdict(dict)
     paths_by_permission: defaultdict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
     with monkeypatch.context() as patched:
@@ -339,7 +343,7 @@ def test_superuser_is_always_an_owner(clients: RoleClients) -> None:
     assert [reach(boss, right) for right in RIGHTS] == [row.owner for row in RIGHTS.values()]
 
 
-def test_each_set_of_roles_in_the_table_has_a_refusal_text() -> None:
+def test_each_set_of_roles_in_the_table_except_all_has_a_refusal_text() -> None:
     holders = {
         frozenset(role for role, cell in zip(Role, row, strict=True) if cell is not NO) for row in RIGHTS.values()
     }

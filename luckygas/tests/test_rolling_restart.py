@@ -37,7 +37,7 @@ PAUSE_SECONDS = 0.03
 # How long the last events may take to reach every follower.
 LONGEST_DELAY_SECONDS = 5.0
 CALLBACK_SECRET = "the-secret-of-callbacks"
-# The site accepts callbacks from this peer address, whatever their headers say.
+# Callbacks come from 127.0.0.1. nginx replaces their X-Forwarded-For by this address.
 PROVIDER = {"SMS_CALLBACK_SECRET": CALLBACK_SECRET, "SMS_CALLBACK_ADDRESSES": "127.0.0.1"}
 
 
@@ -57,7 +57,7 @@ class ApiResponse:
 
 
 class Caller:
-    """Reads, changes an order and publishes in turn, over one persistent TLS connection like a browser."""
+    """In turn reads orders, changes one and publishes an event, over one persistent TLS connection like a browser."""
 
     def __init__(self, root: str, certificate: Path, token: str, order: int) -> None:
         self.answers: list[ApiResponse] = []
@@ -135,7 +135,7 @@ def restart_servers(servers: list[AppServer]) -> None:
 
 
 async def read_complete_log(clients: Clients) -> list[dict[str, Any]]:
-    """Returns the whole log once it has all published events and every follower has its events, or at a time limit."""
+    """Returns the whole log. Waits at most LONGEST_DELAY_SECONDS until it and all followers have all their events."""
     deadline = time.monotonic() + LONGEST_DELAY_SECONDS
     while True:
         log = await make(lambda: [dict(row) for row in Event.objects.order_by("seq").values()])()
@@ -188,7 +188,7 @@ async def test_rolling_restart_fails_no_request_and_loses_no_event(deployed: Dep
 
 
 def check_nginx(deployed: Deployed) -> None:
-    """Checks nginx: redirect to https, metrics on a local port, request ids, and callbacks by peer address."""
+    """Checks nginx: redirect to https, metrics on a local port, request ids, a page, and the address of callbacks."""
     nginx, message = deployed.nginx, make_message(MessageStatus.SENT, gateway="mitake", provider_message_id="m-1")
     session = requests.Session()
     session.trust_env, session.verify = False, str(nginx.certificate)
@@ -219,12 +219,12 @@ def check_nginx(deployed: Deployed) -> None:
 
 
 def wait_for_log(nginx: Nginx, text: str) -> None:
-    """Waits for a line in the log, because nginx writes it after the response."""
+    """Waits until the access log contains the text. nginx writes a line after the response."""
     wait_for(lambda: text in nginx.access.read_text(), describe=nginx.access.read_text)
 
 
 def check_logs_hold_no_secrets(deployed: Deployed, secrets: list[str]) -> None:
-    """Checks that nginx's logs hold no secrets."""
+    """Checks the access and the error log, once the access log has the lines about URLs with a secret."""
     wait_for_log(deployed.nginx, "/api/v1/websocket/ws/track/***")
     wait_for_log(deployed.nginx, "/api/v1/notifications/callbacks/mitake/***")
     written = deployed.nginx.access.read_text() + deployed.nginx.log.read_text()

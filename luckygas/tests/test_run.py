@@ -27,7 +27,7 @@ ADDRESS, PHONES = "127.0.0.1:8000", "http://127.0.0.1:8025"
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[DemoSite]:
-    """The demo site. Tests share it, because its start takes a while. Checks that Ctrl-C leaves no process behind."""
+    """The demo site, shared because its start takes a while. Checks at the end that Ctrl-C stops all processes."""
     with running(DemoSite()) as server:
         yield server
         assert server.process is not None
@@ -57,14 +57,14 @@ class DemoUser:
 
 
 def texts(run: DemoSite) -> dict[str, dict[str, Any]]:
-    """Returns the messages on the customers' telephones."""
+    """Returns the messages on the customers' telephones, by text."""
     shown = requests.get(f"{run.phones}/control", timeout=PATIENCE_SECONDS).json()["messages"]
     return {message["text"]: message for message in shown}
 
 
 def wait_for_sms(run: DemoSite, *parts: str) -> str:
-    """Waits for the SMS with these words and returns its text."""
-    found = wait_for(lambda: [text for text in texts(run) if all(word in text for word in parts)])
+    """Waits for an SMS that contains all `parts` and returns its text."""
+    found = wait_for(lambda: [text for text in texts(run) if all(part in text for part in parts)])
     return str(found[0])
 
 
@@ -101,8 +101,8 @@ def test_ten_minutes_of_readme_work(run: DemoSite) -> None:
     assert {one["name"]: one["delivered"] for one in figures["by_driver"]}[name] == 1
 
 
-def pages_with_commands(languages: str = "sh") -> list[Path]:
-    return [page for page in PAGES if page != README and any(block.language == languages for block in blocks(page))]
+def pages_with_commands(language: str = "sh") -> list[Path]:
+    return [page for page in PAGES if page != README and any(block.language == language for block in blocks(page))]
 
 
 @pytest.mark.parametrize("page", pages_with_commands(), ids=lambda page: page.name)
@@ -123,9 +123,9 @@ def test_commands_in_docs_run_and_answer_as_shown(run: DemoSite, page: Path) -> 
 
 
 def check(printed: str, after: Block | None) -> None:
-    """Checks the JSON lines of one block. The last must have the shape of the example that follows on the page.
+    """Checks the JSON lines that one block printed.
 
-    Without an example no line may report an error.
+    The last must have the shape of the example that follows on the page. Without an example no line may be an error.
     """
     answers = [json.loads(line) for line in printed.splitlines() if line]
     assert answers
@@ -136,7 +136,7 @@ def check(printed: str, after: Block | None) -> None:
 
 
 def assert_like(example: Any, answer: Any) -> None:
-    """Checks that the answer has the example's names, types and constant texts."""
+    """Checks that the answer has the example's names and types, and its values of status, code, type and detail."""
     if isinstance(example, dict):
         assert example.keys() <= answer.keys(), (example.keys(), answer.keys())
         for name, value in example.items():

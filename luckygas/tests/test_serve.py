@@ -42,7 +42,7 @@ class ServedSite(Server):
 
     @property
     def workers(self) -> set[int]:
-        """The ids of uvicorn's worker processes, without its resource tracker."""
+        """The process ids of uvicorn's workers, without its resource tracker."""
         assert self.process is not None
         found = {grandchild for child in children(self.process.pid) for grandchild in children(child)}
         return {pid for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
@@ -64,7 +64,7 @@ def served_site(transactional_db: None) -> Iterator[ServedSite]:
 
 @asynccontextmanager
 async def sockets(served_site: ServedSite, count: int) -> AsyncIterator[list[Client]]:
-    """Opens sockets with separate accounts, because of the limit per user."""
+    """Opens office sockets, each with its own account, because the number per user is limited."""
     url = f"ws://127.0.0.1:{served_site.port}/api/v1/websocket/ws/office?token="
     tokens = [await make(token_for)(await make(make_office)()) for _ in range(count)]
     async with AsyncExitStack() as stack:
@@ -146,7 +146,7 @@ def test_server_that_is_not_ready_has_no_unix_socket(tmp_path: Path) -> None:
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_server_has_a_unix_socket_until_it_stops(tmp_path: Path) -> None:
+def test_ready_server_has_a_unix_socket_until_sigterm(tmp_path: Path) -> None:
     (tmp_path / "1.sock").touch()  # left by a killed server
     (tmp_path / "hosts").write_text("gas.example.tw,www.gas.example.tw\n")
     with running_app_server(tmp_path, ALLOWED_HOSTS_FILE=str(tmp_path / "hosts")) as server:

@@ -26,13 +26,13 @@ def test_concurrent_processes_share_the_secret_key(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(module, "BASE_DIR", tmp_path)
     draw, keys = secrets.token_urlsafe, list[str]()
 
-    def meanwhile(length: int) -> str:
-        """Writes the key of the other process between the first one's check and write."""
+    def draw_after_other_process(length: int) -> str:
+        """Acts as another process that creates the key after the first one looked for it and before it writes."""
         monkeypatch.setattr(secrets, "token_urlsafe", draw)
         keys.append(module.local_secret())
         return draw(length)
 
-    monkeypatch.setattr(secrets, "token_urlsafe", meanwhile)
+    monkeypatch.setattr(secrets, "token_urlsafe", draw_after_other_process)
     keys.append(module.local_secret())
     assert keys[0] == keys[1] != ""
 
@@ -54,7 +54,7 @@ def env(monkeypatch: pytest.MonkeyPatch) -> Environment:
 
 
 @pytest.mark.parametrize("content", ["s3cret-key", "s3cret-key\n", "s3cret-key\r\n"])
-def test_value_may_come_from_a_file(
+def test_value_from_a_file_takes_precedence_and_loses_its_line_end(
     env: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
 ) -> None:
     file = tmp_path / "key"
@@ -195,7 +195,9 @@ def test_settings_of_tests_pass_checks(settings: Any) -> None:
         ({"SMS_SENDER": " "}, ["luckygas.E015"]),
     ],
 )
-def test_wrong_setting_is_reported_with_a_hint(settings: Any, values: dict[str, Any], expected: list[str]) -> None:
+def test_check_reports_exactly_the_wrong_settings_with_a_hint(
+    settings: Any, values: dict[str, Any], expected: list[str]
+) -> None:
     assert ids(settings, **values) == expected
 
 
@@ -211,7 +213,7 @@ def test_check_does_not_reveal_the_secret(settings: Any, setting: str) -> None:
     assert "top" not in str(message)
 
 
-def test_setting_overrides_rates() -> None:
+def test_given_rates_replace_defaults_and_an_empty_rate_means_no_limit() -> None:
     assert throttle_rates(["office=5/min", " order = "]) == throttle_rates([]) | {"office": (5, 60), "order": None}
 
 

@@ -59,7 +59,7 @@ def delivered_texts(sandbox: Sandbox) -> list[str]:
 
 
 def events_about(row: NotificationHistory) -> list[tuple[str, str]]:
-    """Returns the events about a row."""
+    """Returns type and message status of each event about the message, the oldest first."""
     rows = Outbox.objects.filter(subject=f"notification:{row.pk}").order_by("id")
     return [(each.type, each.delta["status"]) for each in rows]
 
@@ -108,11 +108,11 @@ def test_message_is_sent_without_faults(gateway: str, sandbox: Sandbox) -> None:
 
 REFUSED, NO_NUMBER = (MessageStatus.FAILED, Reason.REFUSED), (MessageStatus.FAILED, Reason.NO_SUCH_NUMBER)
 PAUSES, STOPPED = (MessageStatus.PENDING, Reason.BUSY), (MessageStatus.PENDING, Reason.CHANNEL_STOPPED)
-DOUBTED = (MessageStatus.PENDING, Reason.UNKNOWN_CODE)
-# Gateway → one error code of each kind → the message's status and its reason.
+WITH_UNKNOWN_CODE = (MessageStatus.PENDING, Reason.UNKNOWN_CODE)
+# Gateway → error code → the message's status and its reason. There is at least one code of each kind.
 CODES: dict[str, dict[str, tuple[str, str]]] = {
-    "http": {"400": REFUSED, "401": STOPPED, "404": DOUBTED, "429": PAUSES, "500": UNKNOWN},
-    "mitake": {"a": PAUSES, "e": STOPPED, "u": REFUSED, "v": NO_NUMBER, "*": UNKNOWN, "?": DOUBTED},
+    "http": {"400": REFUSED, "401": STOPPED, "404": WITH_UNKNOWN_CODE, "429": PAUSES, "500": UNKNOWN},
+    "mitake": {"a": PAUSES, "e": STOPPED, "u": REFUSED, "v": NO_NUMBER, "*": UNKNOWN, "?": WITH_UNKNOWN_CODE},
     "every8d": {
         "-2": STOPPED,
         "-11": STOPPED,
@@ -121,7 +121,7 @@ CODES: dict[str, dict[str, tuple[str, str]]] = {
         "-300": STOPPED,
         "-3": NO_NUMBER,
         "-5": REFUSED,
-        "-77": DOUBTED,
+        "-77": WITH_UNKNOWN_CODE,
         "-99": UNKNOWN,
     },
 }
@@ -190,7 +190,7 @@ def test_message_without_credit_waits_until_the_gateway_is_started(
 @pytest.mark.usefixtures("drained_sender")
 @pytest.mark.parametrize("kind", AMBIGUOUS_FAULTS)
 @pytest.mark.parametrize("gateway", GATEWAYS)
-def test_unaccepted_message_without_answer_is_unknown(
+def test_message_without_a_readable_answer_is_unknown(
     gateway: str, kind: FaultKind, sandbox: Sandbox, settings: Any
 ) -> None:
     use_sandbox(settings, sandbox, gateway)

@@ -67,7 +67,7 @@ async def confirm_order(rest: Rest, client: Client) -> dict[str, Any]:
     return frame
 
 
-async def test_screen_gets_every_fault_and_receipt_and_log_masks_secrets(
+async def test_screen_gets_the_event_of_every_fault_and_receipt_and_log_masks_secrets(
     site_and_sandbox: tuple[Site, Sandbox], gateway: str
 ) -> None:
     site, sandbox = site_and_sandbox
@@ -99,7 +99,10 @@ async def check_fault(kind: FaultKind, gateway: str, sandbox: Sandbox, rest: Res
 
 
 async def check_receipts(gateway: str, sandbox: Sandbox, rest: Rest, client: Client) -> None:
-    """Checks that repeated and unordered receipts of a message cause one event."""
+    """Checks that a repeated receipt, and a late one with an older status, cause no event.
+
+    With EVERY8D also checks that a customer's reply reaches the screen.
+    """
     for state, type_ in [
         (MessageStatus.DELIVERED, "sent"),
         (MessageStatus.FAILED, "failed"),
@@ -123,7 +126,7 @@ def has_three_receipts(sent: SandboxMessage) -> Callable[[], bool]:
 
 
 def send_invalid_callbacks(site: Site, gateway: str) -> None:
-    """Sends invalid callbacks. Checks that the site refuses them."""
+    """Sends invalid callbacks. Checks that those by GET get 400 or 404."""
     valid_url = callback_url(site.url, gateway)
     wrong_url = valid_url.replace(SECRET, "a-wrong-secret")
     names = {"msgid": "77", "dstaddr": NUMBER, "StatusFlag": "4", "BatchID": "77", "RM": NUMBER, "STATUS": "100"}

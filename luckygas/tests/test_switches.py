@@ -39,7 +39,7 @@ async def test_sockets_close_and_are_refused_while_a_switch_is_off(
     url = f"{either_site.ws}/office?token={rest.token}"
     async with open_client(url) as client:
         await make(set_switch)(switch, False)
-        # Daphne cannot close with 1013, so the hub closes with 4013 there.
+        # Daphne cannot send 1013, so the site sends 4013 there.
         assert await client.closed(SOON_SECONDS) in (1013, 4013)
     async with open_client(url) as refused:
         assert (refused.welcome["type"], refused.welcome["code"]) == ("error", "switched_off")
@@ -99,7 +99,7 @@ def cache_stats(rest: Rest) -> Any:
     return answer
 
 
-# Switches that are changed in the admin of a running site take effect at once.
+# Switches that are changed in the admin take effect on a running site.
 
 
 READS_PER_HOUR = 3
@@ -142,7 +142,7 @@ def throttled_site(transactional_db: None) -> Iterator[Site]:
 
 @pytest.mark.long
 @pytest.mark.servers
-async def test_switches_take_effect_at_once(throttled_site: Site) -> None:
+async def test_switches_take_effect_without_a_restart(throttled_site: Site) -> None:
     office = await make(make_office)()
     admin, rest = await make(Admin)(throttled_site), await make(Rest)(throttled_site, office.username)
     url = f"{throttled_site.ws}/office?token={rest.token}"
@@ -189,7 +189,7 @@ def check_sms(admin: Admin, rest: Rest) -> None:
     with admin.turned_off(flags.SMS):
         time.sleep(flags.MEMORY_SECONDS + 0.1)
         waiting_order = confirm()
-        time.sleep(0.3)  # a sender would have sent it
+        time.sleep(0.3)  # enough time for a sender to send it
         assert status(waiting_order) == "pending"
     wait_briefly(lambda: status(waiting_order) == "sent")
     later_order = confirm()

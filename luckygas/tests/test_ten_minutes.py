@@ -17,7 +17,7 @@ pytestmark = pytest.mark.long
 TEXT = README.read_text()
 # The driver's page ignores a second tap within 600 ms.
 DOUBLE_TAP_MS = 700
-# “**Start** (出發)”: the tests' browser asks for Chinese.
+# The English labels with their Chinese ones, from “**Start** (出發)”. The tests' browser asks for Chinese.
 LABELS = dict(re.findall(r"\*\*([^*]+)\*\* \(([^)]+)\)", TEXT))
 
 

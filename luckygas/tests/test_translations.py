@@ -1,4 +1,7 @@
-"""Every text for users has a translation to Traditional Chinese, and the compiled catalogue is current."""
+"""Every text for users has a translation to Traditional Chinese, and the compiled catalogue is current.
+
+Also: every input of text drops invisible characters.
+"""
 
 from __future__ import annotations
 
@@ -173,7 +176,7 @@ INVISIBLE = [MARK, "\u3164", "\u2800\u2800", "\ufeff", "\u00ad", "\U000e0100", "
 
 
 def with_marks(text: str) -> str:
-    """Puts an invisible character before every letter and after the last."""
+    """Puts the invisible characters of MARK before every character of the text and at its end."""
     return MARK + MARK.join(text) + MARK
 
 

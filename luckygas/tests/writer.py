@@ -1,4 +1,4 @@
-"""Changes orders in a separate process: `python -m luckygas.tests.writer prepare|write|die`."""
+"""Creates and changes orders in a separate process: `python -m luckygas.tests.writer prepare|write|die`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ PAUSE_SECONDS = 0.04
 
 
 def prepare(readers: int) -> dict[str, Any]:
-    """Creates accounts, tokens and orders. The first half of the orders is for `write`, the rest for REST callers."""
+    """Creates `readers` clerks, a driver, a customer and orders.
+
+    Returns the users' tokens, the first order's tracking token (`link`), and the ids of the second half of the orders.
+    REST callers change these; `write` changes the others.
+    """
     driver, customer = make_driver(), make_customer(user=make_user(), sms_opt_out=True)
     orders = [make_order(OrderStatus.ASSIGNED, driver=driver, customer=customer) for _ in range(ORDERS)]
     return {

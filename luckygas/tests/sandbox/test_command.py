@@ -1,4 +1,4 @@
-"""`manage.py sms_sandbox` as a process."""
+"""`manage.py sms_sandbox`: its output, its options, and several sandboxes at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from luckygas.testing.sandbox.server import Sandbox
 from notifications.tests.child import ROOT
 
 
-def test_command_prints_its_url_and_stops_without_output() -> None:
+def test_command_prints_its_url_and_stops_silently_on_ctrl_c() -> None:
     # This database cannot be opened, which shows that the command needs none.
     with subprocess.Popen(
         [sys.executable, "manage.py", "sms_sandbox", "--port", "0", "--balance", "7"],
@@ -52,7 +52,7 @@ def test_sandboxes_started_at_once_use_different_ports() -> None:
     first, second = SandboxServer(), SandboxServer()
     with ThreadPoolExecutor(2) as threads:
         try:
-            # `start` in threads that live until the end, because the processes die with theirs.
+            # A process ends when the thread that started it ends. So these threads live until the end of the test.
             list(threads.map(SandboxServer.start, (first, second)))
             assert first.port != second.port
             assert all(requests.get(server.url, timeout=5).ok for server in (first, second))
