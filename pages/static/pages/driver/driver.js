@@ -267,8 +267,8 @@ stops.on("news", ({ type, row }) => {
 });
 
 /**
- * Reloads the page, because another driver has signed in. Deletes the cached page first: over a slow connection the service
- * worker would show the old one again and again.
+ * Reloads the page, because another user has signed in or this user is no longer a driver. Deletes the cached page first: over
+ * a slow connection the service worker would show the old one again and again.
  */
 async function leave() {
   if (isLeaving) return;

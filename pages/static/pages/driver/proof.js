@@ -234,7 +234,7 @@ function removePhoto() {
 // --- submit -------------------------------------------------------------------------------------------------------
 
 /**
- * The strongest kind of proof in the form: a scanned serial number, a signature, a photo, or none of them.
+ * The strongest kind of proof in the form: a scanned serial number (`qr_code`), a signature, a photo, else `manual`.
  * @param {DeliveryDraft} draft
  * @param {ProofImage[]} images
  * @returns {ProofBody["confirmation_type"]}

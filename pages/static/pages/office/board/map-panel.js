@@ -38,12 +38,12 @@ export class MapPanel {
     for (const id of this.#fleet.drivers.keys()) this.drawDriver(id);
   }
 
-  /** Makes the map zoom to all orders once they are drawn. Call it when the filters change. */
+  /** Makes the map zoom to all pins once the orders are drawn. Call it when the filters change. */
   refit() {
     this.#mustFit = true;
   }
 
-  /** Zooms to all orders, if `refit` was called. */
+  /** Zooms to all pins: once after the map was opened, and once after each `refit`. */
   fitOnce() {
     if (!this.#map || !this.#mustFit) return;
     this.#mustFit = false;
