@@ -31,12 +31,15 @@ def compile_program(source: Path) -> Path:
 
 
 class NotOpened(RuntimeError):
-    """The server did not accept all sockets, or could not be started."""
+    """The server did not accept all sockets, or is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Counts since the last reset. `received` counts events; `min_received` and `max_received` are per socket."""
+    """Counts since the last reset. `received` counts events; `min_received` and `max_received` are per socket.
+
+    Not reset: `open_now`, `started` (the time to open all sockets, in ns), `close_code` (the last one), `cpu_seconds`.
+    """
 
     open_now: int
     closed: int

@@ -43,7 +43,10 @@ class SiteProcess(Server):
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU time so far in seconds, and memory in MB (proportional set size: shared memory is divided)."""
+    """CPU time so far in seconds (in a Result: the share of a core), and memory in MB.
+
+    The memory is the proportional set size, which divides shared memory among its processes.
+    """
 
     cpu: float
     memory: float

@@ -1,4 +1,4 @@
-"""SMS about a driver who was offline for two minutes: customers get no stale message."""
+"""SMS about moves that a driver reported while offline: customers get no stale message."""
 
 from __future__ import annotations
 

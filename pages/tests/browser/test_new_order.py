@@ -69,7 +69,7 @@ async def choose_new_customer(page: Page, typed: str) -> None:
 
 
 async def lose_response(page: Page, method: str, path: str) -> None:
-    """Lets the server execute the next such request, and drops the response."""
+    """Lets the server execute the next request with this method and path, and drops the response."""
     is_due = [True]
 
     async def lose(route: Route) -> None:
@@ -203,8 +203,8 @@ async def test_open_order_warning_appears_once_orders_are_loaded(form: Page) -> 
     await expect(form.locator("[name=another]")).to_be_visible()
 
 
-class HeldResponse:
-    """Holds a response until the test releases it."""
+class HeldRequest:
+    """A route handler that keeps requests from the server until the test sets `release`."""
 
     def __init__(self) -> None:
         self.release = asyncio.Event()
@@ -219,9 +219,9 @@ class HeldResponse:
 async def test_tick_before_orders_are_loaded_does_not_count_for_an_open_order(form: Page, is_open: bool) -> None:
     customer, product = await make(Customer.objects.get)(), await make(Product.objects.get)()
     await make(make_order)("pending" if is_open else "cancelled", customer=customer, product=product)
-    hold = HeldResponse()
+    hold = HeldRequest()
     await form.route("**/api/v1/orders/?customer=*", hold)
-    # The page shows the customer without that response.
+    # The page shows the customer before the response to this request comes.
     await choose_customer(form, "777888", "王太太")
     tick = form.locator("[name=another]")
     await tick.check()

@@ -87,7 +87,7 @@ describe("driver", () => {
     assert.deepEqual([done, requests.at(-2)[2].ref], [["delivering", "arriving"], first]);
   });
 
-  test("a report whose request hangs is sent again as soon as that request fails", async () => {
+  test("after `send`, a report whose request hangs is sent again as soon as that request fails", async () => {
     const { promise, reject } = Promise.withResolvers();
     respond = () => promise;
     await queue.add(START);
