@@ -117,7 +117,7 @@ def _command_line(pid: int) -> str:
 def _cpu(pid: int) -> float:
     try:
         return time.clock_gettime(~pid << 3 | SCHEDULED)
-    except OSError:  # the process ended meanwhile
+    except OSError:  # the process has ended
         return 0.0
 
 

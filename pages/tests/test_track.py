@@ -39,7 +39,7 @@ def test_link_shows_the_status_and_day_of_the_order() -> None:
     assert "11/23" in html
 
 
-def test_page_shows_only_the_drivers_given_name() -> None:
+def test_page_shows_of_the_driver_only_the_given_name() -> None:
     order = make_order_with_driver(OrderStatus.DELIVERING)
     html = content(get_page(order))
     assert "<dd>志明</dd>" in html

@@ -82,7 +82,7 @@ async def test_new_urgent_and_failed_orders_and_failed_sms_show_toasts(page: Pag
     assert await page.evaluate("window.same")
 
 
-async def test_simultaneous_events_share_one_toast(page: Page, site: Site) -> None:
+async def test_many_simultaneous_new_orders_share_a_few_toasts(page: Page, site: Site) -> None:
     board = await Board(page, site).open()
     orders = [await make(make_order_today)() for _ in range(12)]
     await board.wait_for_cards(*orders)
@@ -92,7 +92,7 @@ async def test_simultaneous_events_share_one_toast(page: Page, site: Site) -> No
 
 @pytest.mark.long
 async def test_event_during_a_read_of_all_orders_is_not_lost(page: Page, site: Site) -> None:
-    """After many events the board reads all orders at once. The response lacks orders that were created meanwhile."""
+    """After many events the board reads all orders. The response lacks an order that is created before it arrives."""
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
     held_routes = asyncio.Queue[Route]()
@@ -104,7 +104,7 @@ async def test_event_during_a_read_of_all_orders_is_not_lost(page: Page, site: S
     await board.card(orders[-1]).locator(".age", has_text="min").wait_for()
     await route.fulfill(response=answer)
     await board.card(orders[0]).locator(".age", has_text="min").wait_for()
-    await page.evaluate("new Promise((done) => setTimeout(done, 50))")  # until the board has drawn all orders
+    await page.evaluate("new Promise((done) => setTimeout(done, 50))")  # gives the board time to draw all orders
     await board.wait_for_cards(*orders)
 
 

@@ -30,7 +30,7 @@ window.fetch = (...values) => {
   return originalFetch(...values).finally(() => (window.requests -= 1));
 };
 """
-# Fails requests in the page, because requests through a service worker may still be online.
+# Fails requests in the page, because the service worker may still reach the server.
 FAIL_REQUESTS = """() => {
   window.realFetch = window.fetch;
   window.fetch = () => Promise.reject(new TypeError("no connection"));

@@ -209,7 +209,7 @@ for (const name of ["add", "put"]) IDBObjectStore.prototype[name] = function () 
 
 @pytest.mark.long
 @pytest.mark.parametrize("fault", [NO_DISK, FULL_DISK])
-async def test_page_without_storage_works_online_and_refuses_reports_offline(
+async def test_page_without_storage_sends_reports_at_once_and_refuses_them_offline(
     phone: Phone, driver: Driver, fault: str
 ) -> None:
     order = await make(make_stop)(driver)

@@ -141,8 +141,7 @@ async def test_page_warns_of_an_open_order_and_a_missing_mobile(form: Page) -> N
 
 
 @pytest.mark.parametrize("is_read", [True, False])
-async def test_second_order_needs_a_tick(form: Page, is_read: bool) -> None:
-    """A tick is needed if the customer has an open order, and if their orders cannot be loaded."""
+async def test_order_needs_a_tick_if_another_is_open_or_orders_are_not_loaded(form: Page, is_read: bool) -> None:
     if is_read:
         customer, product = await make(Customer.objects.get)(), await make(Product.objects.get)()
         await make(make_order)(customer=customer, product=product)
@@ -275,7 +274,7 @@ async def test_order_typed_over_midnight_keeps_the_intended_day(form: Page, give
     await expect(form.locator("[name=scheduled_date]")).to_have_value(days[after])
 
 
-async def test_changed_price_is_retried_until_loaded(form: Page) -> None:
+async def test_request_for_changed_prices_is_retried_until_it_succeeds(form: Page) -> None:
     await expect(form.locator("connection-status")).to_have_attribute("data-state", "live")
     await choose_customer(form, "777888", "王太太")
     await form.route("**/api/v1/products/*", lambda route: route.fulfill(status=503, body="busy"), times=2)

@@ -150,7 +150,7 @@ describe("driver", () => {
     assert.deepEqual([requests.length, queue.entries], [2, []]);
   });
 
-  test("nothing is sent before the wait that the server asked for", async () => {
+  test("nothing is sent before the wait that the server asked for has passed", async () => {
     respond = () => Response.json({ errors: [] }, { status: 503, headers: { "Retry-After": "20" } });
     await queue.add(START);
     await pass(10_000);

@@ -290,7 +290,8 @@ async function send(delivery) {
 }
 
 /**
- * Waits for the photo and submits. Resolves with an error text or "", or with null if the form was closed meanwhile.
+ * Waits for the photo and submits. Resolves with an error text or "", or with null if the form was closed
+ * before the photo was ready.
  * @param {DeliveryDraft} delivery
  */
 async function confirmWith(delivery) {

@@ -102,8 +102,8 @@ export class Stops extends Emitter {
   }
 
   /**
-   * Loads all stops, with retries until the server answers. Resolves after the first attempt. Events received meanwhile are applied
-   * afterwards.
+   * Loads all stops, with retries until the server answers. Resolves after the first attempt. Events received during an attempt are
+   * applied after it.
    * @returns {Promise<void>}
    */
   load() {
@@ -129,7 +129,7 @@ export class Stops extends Emitter {
   }
 
   /**
-   * Requests the unfinished and the finished stops. Repeats the requests if a new day began meanwhile.
+   * Requests the unfinished and the finished stops. Repeats both if a new day began before the last response.
    * @returns {Promise<{ rows: OrderRow[], end: LogEnd }>}
    */
   async #all() {

@@ -86,7 +86,7 @@ export class Drawer {
 
   #refetchSoon = debounce(GATHER_MS, () => this.#refetcher.add("order"));
 
-  /** Reads the order, and shows it unless another read began meanwhile. Returns the error, or null. */
+  /** Reads the order, and shows it unless another read began before the responses came. Returns the error, or null. */
   async #read() {
     const read = ++this.#reads;
     try {

@@ -125,7 +125,7 @@ export class Live {
     this.#fleet.setRoutes([...answers[1].rows, ...answers[2].rows], routes);
     this.#changed.fleet();
     this.#changed.positions([...drivers, ...this.#fleet.drivers.keys()]);
-    // The responses may be older than events received meanwhile.
+    // The responses may be older than events received during the requests.
     if (eventsBefore !== this.#fleetEvents) this.readFleet();
     return { end: earliest(answers) };
   }
@@ -140,7 +140,7 @@ export class Live {
     return orElse(() => getAll(`routes/?date=${day}&status=planned,active,completed`), NONE);
   }
 
-  /** Reloads everything, because events are missing. Keeps orders from events received meanwhile, which responses may lack. */
+  /** Reloads everything, because events are missing. Keeps the orders of events received during the reload. */
   #resync = async () => {
     const before = this.#store.puts;
     const { ids } = await retry(() => this.#load(), signInAgain);

@@ -112,7 +112,7 @@ export class Finder {
     const found = await get(`customers/?is_active=true&page_size=${MAX_RESULTS}&q=${encodeURIComponent(text)}`).catch(
       (/** @type {ApiError} */ error) => error,
     );
-    // The text has changed meanwhile.
+    // The text has changed since the request.
     if (search !== this.#searches) return;
     // A failed search does not mean that the customer is new.
     if (found instanceof ApiError) return this.#showError(found);
@@ -173,7 +173,7 @@ export class Finder {
     if (typed) return this.#takeNew(typed);
     const search = this.#searches;
     const known = await within(ORDERS_MS, orders);
-    // Does nothing if the text was changed or cleared meanwhile.
+    // Does nothing if the text was changed or cleared while this waited for the orders.
     if (search === this.#searches) this.#take(customer, known, orders);
   }
 }
