@@ -18,7 +18,7 @@ BUILD = HERE / ".build"
 
 
 def compile_program(source: Path) -> Path:
-    """Returns the program of a C file. Compiles it if the file or a header beside it is newer than the program."""
+    """Returns the program of a C file. Compiles it first if it is missing or older than the file or a header."""
     program = BUILD / source.stem
     newest = max(file.stat().st_mtime for file in [source, *source.parent.glob("*.h")])
     if not program.exists() or program.stat().st_mtime < newest:

@@ -113,7 +113,7 @@ def run_step(site: WholeSite, factor: int, seconds: float, team: Sequence[tuple[
     return Result(
         factor=factor, sockets=len(office) + len(road), rate=RATE * factor, responses=responses, confirmed=confirmed,
         burst_seconds=slowest, event_p50=desk_counts.p50_us / 1000, event_p99=desk_counts.p99_us / 1000,
-        # If responses timed out, the office receives more events than were counted.
+        # A change whose response timed out is not counted, but its events may arrive. Then more come than expected.
         deliveries=events + personal, lost=max(0, events - desk_counts.received) + personal - phone_counts.frames,
         duplicates=desk_counts.duplicates + phone_counts.duplicates,
         closed=desk_counts.closed + phone_counts.closed, sms=sms,

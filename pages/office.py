@@ -71,7 +71,7 @@ def new_order(request: HttpRequest) -> HttpResponse:
 
 
 def most_ordered() -> int | None:
-    """The id of the product that is in most of the last 200 order items with active products; None without items.
+    """The id of the most frequent product among the last 200 order items with active products; None without items.
 
     The form suggests it for a customer's first order.
     """

@@ -66,7 +66,7 @@ async def set_back(phone: Phone, seconds: int) -> None:
 
 
 async def open_and_go_offline(phone: Phone) -> None:
-    """Goes offline after all requests under way have ended, because their responses would correct the clock offset."""
+    """Opens the page, goes offline, and waits for all requests to end: a response would correct the clock offset."""
     await phone.page.add_init_script(COUNT_REQUESTS)
     await phone.open()
     await phone.wait_until_installed()

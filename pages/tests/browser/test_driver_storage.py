@@ -63,7 +63,7 @@ async def open_with_connections(phone: Phone) -> Page:
 
 
 async def clear_databases(phone: Phone) -> None:
-    """Deletes the origin's data, as a browser does when it needs space."""
+    """Deletes the site's databases, as a browser does when it needs space."""
     session = await phone.page.context.new_cdp_session(phone.page)
     await session.send("Storage.clearDataForOrigin", {"origin": phone.site.url, "storageTypes": "indexeddb"})
 
