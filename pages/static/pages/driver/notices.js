@@ -1,4 +1,4 @@
-/** Notices above the stops: waiting reports, refused reports, and the age of stale stops. */
+/** Notices above the stops: waiting reports, refused reports, and when stale stops were loaded. */
 /** @import { Entry, ProofBody } from "types/driver" */
 import { money } from "../../web/money.js";
 import { copyTemplate, element, fill, find } from "../../web/page.js";

@@ -3,7 +3,7 @@ import { isOpen } from "../../../web/statuses.js";
 
 const RETRY_MS = 5_000;
 
-/** Loads the map's code, with retries while offline. The board works without the map. */
+/** Loads the map's code, with retries until it succeeds. The board works without the map. */
 async function loadMapModule() {
   for (;;) {
     try {

@@ -17,7 +17,7 @@ export function rowOf({ data, timestamp }) {
 }
 
 export class Store {
-  /** The number of calls of `put` that changed an order. */
+  /** The number of calls of `put` that stored an order. */
   puts = 0;
   #orders = new Map();
   #changed;
