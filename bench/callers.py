@@ -14,7 +14,7 @@ class WrongResponse(RuntimeError):
 
 
 class Caller:
-    """A client with a persistent connection. `token` may be empty."""
+    """A client with a persistent connection. Sends `token` as a bearer token, unless it is empty."""
 
     def __init__(self, port: int, token: str = "") -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -42,5 +42,5 @@ class Caller:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The percentile by nearest rank: of 1,000 values, the 99th is the tenth largest. `share` is from 0 to 1."""
+    """The percentile without interpolation: of 1,000 values, the 99th is the tenth largest. `share` is from 0 to 1."""
     return sorted(values)[min(int(len(values) * share), len(values) - 1)]

@@ -13,7 +13,10 @@ COLOURS = ("#c2410c", "#0f766e")
 
 
 def bars(title: str, series: Mapping[str, Mapping[str, float]], labels: Sequence[str]) -> str:
-    """An SVG with one group of bars for each label and one bar for each series; values by series and label."""
+    """An SVG with a group of bars for each label, and a bar for each series, of which two at most are drawn.
+
+    `series` has the values by series and label.
+    """
     maximum = max(value for values in series.values() for value in values.values())
     height = TOP + len(labels) * (BAR * len(series) + GAP) + 10
     box = f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12"'

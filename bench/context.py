@@ -25,7 +25,7 @@ class Bench:
         self.collected.add(Figure(scenario, server, name, value, unit, note))
 
     def targets(self) -> Iterator[Target]:
-        """The product, then the peers. `--server` selects those whose name contains its word."""
+        """The product and the peers: those whose name contains `only`, ignoring case. Quick runs skip variants."""
         for target in [*products(self.protocol), *peers(self.redis.url)]:
             wanted = self.only.lower() in target.name.lower()
             if wanted and (self.size.all_peers or not target.variant):

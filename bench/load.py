@@ -18,7 +18,7 @@ BUILD = HERE / ".build"
 
 
 def compile_program(source: Path) -> Path:
-    """Returns the program of a C file. Compiles it if the file or a header beside it is newer than the program."""
+    """Returns the program of a C file. Compiles it first if it is missing or older than the file or a header."""
     program = BUILD / source.stem
     newest = max(file.stat().st_mtime for file in [source, *source.parent.glob("*.h")])
     if not program.exists() or program.stat().st_mtime < newest:
@@ -31,12 +31,15 @@ def compile_program(source: Path) -> Path:
 
 
 class NotOpened(RuntimeError):
-    """The server did not accept all sockets, or could not be started."""
+    """The server did not accept all sockets, or is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Counts since the last reset. `received` counts events; `min_received` and `max_received` are per socket."""
+    """Counts since the last reset. `received` counts events; `min_received` and `max_received` are per socket.
+
+    Not reset: `open_now`, `started` (the time to open all sockets, in ns), `close_code` (the last one), `cpu_seconds`.
+    """
 
     open_now: int
     closed: int

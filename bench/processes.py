@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SERVER_CORE, OTHER_CORE = 0, 1
 # CPUCLOCK_SCHED of clock_gettime(2): CPU time of a whole process in ns, including finished threads.
 SCHEDULED = 2
-# The value of THROTTLE_RATES. One client sends the load of many, so the limits are high, but requests are counted.
+# The value of THROTTLE_RATES. One client sends the load of many, so the limits are too high to reach. They are not off,
+# so that the cost of counting requests is measured.
 HIGH_RATES = ",".join(f"{name}=9999999/s" for name in THROTTLE_RATES)
 
 

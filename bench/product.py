@@ -34,7 +34,7 @@ HUB_ALONE = "/bench/publish"
 
 
 def prepare(sockets: int, orders: int) -> None:
-    """Creates an office account for each socket (one may open only five), and orders assigned to a driver."""
+    """Creates an office account for each socket (an account may open only five), and orders assigned to a driver."""
     call_command("migrate", verbosity=0)
     users = User.objects.bulk_create(User(username=f"office{n}", is_staff=True, password="!") for n in range(sockets))
     StaffRole.objects.bulk_create(StaffRole(user=user, role=Role.CLERK) for user in users)

@@ -15,7 +15,7 @@ PAYLOAD_BYTES = 300
 
 class Sender(Protocol):
     def publish(self, count: int) -> None:
-        """Sends `count` events at once."""
+        """Sends `count` events without pauses."""
 
     def close(self) -> None: ...
 

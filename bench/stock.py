@@ -10,7 +10,7 @@ from dispatch.models import Driver
 from orders.models import Order, OrderItem
 from orders.states import OrderStatus
 
-# Inserted orders have the numbers from here on. The product draws its numbers at random, but only a few.
+# Inserted orders have the numbers from here on. The product draws only a few at random, so they hardly collide.
 FIRST_NUMBER = 5000_0000
 CUSTOMERS = 1000
 DAY = date(2099, 11, 23)

@@ -96,7 +96,7 @@ def run_step(site: WholeSite, factor: int, seconds: float, team: Sequence[tuple[
     with Load(site.servers["uvicorn"], office, "-w", "-k") as desks, Load(
         site.servers["uvicorn"], road, "-w", "-k"
     ) as phones:  # fmt: skip
-        head, before, start, sent = log.head().seq, site.usage(), time.monotonic(), last_sms()
+        head, before, start, sent = log.head().seq, site.usage(), time.monotonic(), count_sms()
         desks.reset(), phones.reset()
         responses = Responses()
         with ThreadPoolExecutor(1) as clerk:
@@ -113,7 +113,7 @@ def run_step(site: WholeSite, factor: int, seconds: float, team: Sequence[tuple[
     return Result(
         factor=factor, sockets=len(office) + len(road), rate=RATE * factor, responses=responses, confirmed=confirmed,
         burst_seconds=slowest, event_p50=desk_counts.p50_us / 1000, event_p99=desk_counts.p99_us / 1000,
-        # If responses timed out, the office receives more events than were counted.
+        # A change whose response timed out is not counted, but its events may arrive. Then more come than expected.
         deliveries=events + personal, lost=max(0, events - desk_counts.received) + personal - phone_counts.frames,
         duplicates=desk_counts.duplicates + phone_counts.duplicates,
         closed=desk_counts.closed + phone_counts.closed, sms=sms,
@@ -130,7 +130,10 @@ def usage_between(before: Usage, after: Usage, elapsed: float) -> Usage:
 def confirm_all(
     port: int, token: str, bursts: Sequence[list[int]], until: float, responses: Responses
 ) -> tuple[int, float]:
-    """Confirms each thousand in turn, but none after `until`. Returns how many, and the seconds of the slowest."""
+    """Confirms each thousand in turn. Begins no further one after `until`.
+
+    Returns the number of confirmed orders, and the seconds of the slowest bulk update.
+    """
     time.sleep(BURST_DELAY)
     results = []
     for place, ids in enumerate(bursts):
@@ -141,14 +144,17 @@ def confirm_all(
     return sum(count for count, _ in results), max(slowest for _, slowest in results)
 
 
-def last_sms() -> int:
+def count_sms() -> int:
     from notifications.models import NotificationHistory
 
     return NotificationHistory.objects.count()
 
 
 def wait_for_sms(before: int) -> tuple[int, int, float]:
-    """Returns the number of SMS of this step, of those sent, and the SMS sent per second."""
+    """Waits until no SMS is pending, at most MAX_WAIT seconds.
+
+    Returns the number of SMS after the first `before`, of those sent, and the SMS sent per second.
+    """
     from django.db.models import Max, Min
 
     from notifications.models import NotificationHistory

@@ -55,7 +55,7 @@ class Responses:
 
 
 def requests_of_day(drivers: list[int], confirmed: list[int], assigned: list[int]) -> Iterator[Request]:
-    """The requests of an office's day. Each order of `confirmed` is assigned to a driver, each of `assigned` starts."""
+    """The requests of an office's day, which move orders of `confirmed` to assigned and of `assigned` to delivering."""
     to_assign, to_start = iter(confirmed), iter(assigned)
     for number in count():
         yield Request(READ, "GET", f"{V1}orders/?status=pending,confirmed,assigned")

@@ -52,7 +52,7 @@ class Result:
 
     @property
     def failed(self) -> int:
-        """The number of failed requests, deliveries, sockets and SMS."""
+        """The number of failed requests, lost or duplicate deliveries, closed sockets, and SMS that were not sent."""
         due, sent, _ = self.sms
         return len(self.responses.errors) + self.lost + self.duplicates + self.closed + due - sent
 

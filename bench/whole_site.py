@@ -43,7 +43,10 @@ class SiteProcess(Server):
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU time so far in seconds, and memory in MB (proportional set size: shared memory is divided)."""
+    """CPU time so far in seconds (in a Result: the share of a core), and memory in MB.
+
+    The memory is the proportional set size, which divides shared memory among its processes.
+    """
 
     cpu: float
     memory: float
@@ -114,7 +117,7 @@ def _command_line(pid: int) -> str:
 def _cpu(pid: int) -> float:
     try:
         return time.clock_gettime(~pid << 3 | SCHEDULED)
-    except OSError:  # the process ended meanwhile
+    except OSError:  # the process has ended
         return 0.0
 
 

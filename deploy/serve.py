@@ -1,4 +1,4 @@
-"""Runs one app server behind nginx, which can reach it only while it is ready.
+"""Runs one app server behind nginx, which can reach it from its first readiness until it stops.
 
     python deploy/serve.py /run/luckygas/1.sock --workers 2
 
@@ -48,7 +48,7 @@ class UnixSocketConnection(http.client.HTTPConnection):
 
 
 def host() -> str:
-    """A host name that the site accepts. As in the settings, a file takes precedence over the variable."""
+    """The first name in ALLOWED_HOSTS, without a leading dot. As in the settings, a file takes precedence."""
     file = os.environ.get("ALLOWED_HOSTS_FILE")
     names = Path(file).read_text() if file else os.environ.get("ALLOWED_HOSTS", "localhost")
     return names.split(",")[0].strip().lstrip(".")
@@ -67,7 +67,7 @@ def is_ready(path: Path) -> bool:
 
 
 def notify_supervisor(state: str) -> None:
-    """Calls sd_notify(3), so that `systemctl restart` returns when the server is ready, or fails."""
+    """Notifies systemd as sd_notify(3) does, if it started this process: `systemctl restart` waits for `READY=1`."""
     if address := os.environ.get("NOTIFY_SOCKET"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
             supervisor.sendto(state.encode(), address.replace("@", "\0", 1))

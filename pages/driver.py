@@ -73,7 +73,7 @@ def driver_page_data(user: User) -> dict[str, Any]:
 @require_safe
 @never_cache
 def worker(request: HttpRequest) -> HttpResponse:
-    """The service worker's script. Its first line has the version and the files to cache.
+    """The service worker's script. Its first line sets `BUILD`: the version, the files to cache, the translations' URL.
 
     A changed file changes the script, so browsers install a new worker.
     """
@@ -103,7 +103,7 @@ def manifest(request: HttpRequest) -> HttpResponse:
 
 
 def files() -> list[str]:
-    """The names of all static files that the page needs."""
+    """The names of the LOADED files and of all modules that these import, directly or not. Sorted."""
     found: list[str] = []
     waiting = list(LOADED)
     while waiting:
@@ -116,7 +116,7 @@ def files() -> list[str]:
 
 
 def version(names: list[str]) -> str:
-    """A hash of the contents of these files and of the worker: 16 hex digits."""
+    """A hash of the names and contents of these files and of the worker: 16 hex digits."""
     digest = sha256()
     for name in (*names, WORKER):
         digest.update(name.encode() + b"\0" + _path(name).read_bytes())

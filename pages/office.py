@@ -43,7 +43,10 @@ def board(request: HttpRequest, user: User) -> HttpResponse:
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """Shows the office its board, and others their open orders. Redirects drivers to their page."""
+    """Shows the office the board, customers their open orders, and users without a role how to get one.
+
+    Redirects drivers to their page.
+    """
     user = cast("User", request.user)
     role = side_of(user)
     if role is Side.OFFICE:
@@ -68,7 +71,7 @@ def new_order(request: HttpRequest) -> HttpResponse:
 
 
 def most_ordered() -> int | None:
-    """The id of the most frequent product in the last 200 items of active products; None without items.
+    """The id of the most frequent product among the last 200 order items with active products; None without items.
 
     The form suggests it for a customer's first order.
     """

@@ -1,4 +1,4 @@
-"""The JSON data in the board, the form for new orders and the driver's page, read by `page.js`."""
+"""The JSON data in the pages for the office, drivers and customers, read by `page.js`."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ GROUPS = {
 
 
 def page_data(user: User, role: Side) -> dict[str, Any]:
-    """`labels` are in the active language, by field and value. `moves` are the moves that the user may make.
+    """The data that the scripts of the office's and the driver's pages share.
 
-    `statuses` has the statuses of each group. `slots` is sorted by the ends of the time slots.
+    `labels` are in the active language, by field and value. `moves` are the moves that the user may make. `statuses`
+    has the statuses of each group. `slots` is sorted by the ends of the time slots.
     """
     return {
         "user": user.pk,
@@ -49,7 +50,7 @@ def clock() -> dict[str, str]:
 
 
 def statuses() -> dict[str, list[OrderStatus]]:
-    """The statuses of each group, in the order that an order passes through them."""
+    """The statuses of each group in GROUPS, in the order of `OrderStatus`."""
     return {name: [status for status in OrderStatus if status in group] for name, group in GROUPS.items()}
 
 

@@ -35,7 +35,7 @@ REACHED = {
 
 @dataclass(frozen=True, slots=True)
 class Approach:
-    """When the driver arrives at this stop: `eta` is the announced time, `minutes` the estimate."""
+    """When the driver arrives at this stop: `eta` is the announced time, `minutes` the estimate. Both may be None."""
 
     eta: datetime | None
     minutes: Minutes | None
@@ -57,7 +57,10 @@ class ReceiptLine:
 
 @require_safe
 def track(request: HttpRequest, token: str) -> HttpResponse:
-    """Responds with 404 to unknown and to expired links, so that strangers cannot tell them apart."""
+    """Shows the order of this link, in the customer's language unless the browser has a language cookie.
+
+    Responds with the same 404 to unknown and to expired links, so that strangers cannot tell them apart.
+    """
     if (wait := throttling.wait_for_request("track", request)) is not None:
         problem = _("Please wait a minute and try again.")
         refusal = _answer(request, "customer/no_link.html", {"problem": problem}, 429)
@@ -82,7 +85,7 @@ def _answer(request: HttpRequest, template: str, context: dict[str, Any], status
 
 
 def track_context(order: Order) -> dict[str, Any]:
-    """The template's context. It has no phone number, no address beyond the district, and no other customer's stop."""
+    """The template's context. The page must not show the order's phone numbers, or its address beyond the district."""
     status = OrderStatus(order.status)
     reached = REACHED.get(status, 0)
     labels = {
@@ -102,7 +105,10 @@ def track_context(order: Order) -> dict[str, Any]:
 
 
 def given_name(driver: Driver | None) -> str:
-    """The driver's given name, which the page shows instead of the full name: 志明 for 陳志明, John for John Smith."""
+    """The driver's given name, which the page shows instead of the full name: 志明 for 陳志明, John for John Smith.
+
+    "" without a driver.
+    """
     name = driver.name.strip() if driver else ""
     if " " in name or name.isascii():
         return name.split(" ")[0]
@@ -111,7 +117,7 @@ def given_name(driver: Driver | None) -> str:
 
 
 def approach(order: Order, status: OrderStatus) -> Approach | None:
-    """None unless the driver is on the road with this order as the next stop."""
+    """When the driver arrives; None unless the driver is on the road with this order as the next stop."""
     driver = order.driver_id
     if status not in ON_THE_ROAD or driver is None or Order.objects.next_stops([driver]).get(driver) != order.pk:
         return None

@@ -11,7 +11,7 @@ struct client {
     int fd;
     enum state state;
     int welcomed;           /* the first frame was received */
-    size_t rest_length;         /* length of `rest`, the begin of an incomplete frame */
+    size_t rest_length;         /* length of `rest`, the beginning of an incomplete frame */
     char *rest;
     const char *path;
     uint64_t last_id, received;

@@ -1,4 +1,4 @@
-"""The older design: a dictionary of sockets, `send_json` to each, Redis pub/sub between processes."""
+"""The older system's design: a dictionary of sockets, `send_json` to each, Redis pub/sub between processes."""
 
 from __future__ import annotations
 

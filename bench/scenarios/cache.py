@@ -119,7 +119,11 @@ def cache_lookups(view: str) -> Counter[str]:
 
 
 def run_day(client: APIClient, view: str, reads: int, counting: bool) -> Counter[str]:
-    """Mixes `reads` reads of this view with changes. Returns the number of reads, and their queries or ms."""
+    """Mixes `reads` reads of this view with changes.
+
+    Returns the reads and their queries as `counted` and `queries` if `counting`, else the reads and their time as
+    `timed` and `ms`.
+    """
     total: Counter[str] = Counter()
     dice, change = random.Random(7), change_steps()
     while total["counted" if counting else "timed"] < reads:

@@ -1,6 +1,6 @@
 """Health checks over loopback, and the start time and idle memory of a process.
 
-The older system promised the goals.
+Their goals are what the older system promised.
 """
 
 from __future__ import annotations

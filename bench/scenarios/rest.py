@@ -69,7 +69,7 @@ def _cpu(server: Pinned, calls: list[Call]) -> float:
 
 
 def _status(bench: Bench) -> None:
-    """Changes pending orders to confirmed: row lock, history, event, SMS row, commit."""
+    """Confirms orders: with SMS, with SMS left pending, and by a bare DRF view, which only updates the column."""
     ours = ORDERS + "{}/status/"
     peer = uvicorn("bench.peers.bare_drf:application", "--lifespan", "off")
     for name, command, path in (

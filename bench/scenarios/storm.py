@@ -50,7 +50,7 @@ def count_statements(on: bool) -> None:
 
 
 def statements(bench: Bench) -> int:
-    """The number of SELECT, INSERT, UPDATE and DELETE statements so far."""
+    """The number of SELECT, INSERT, UPDATE and DELETE statements in PostgreSQL's log so far."""
     lines = bench.postgres.log.read_text(errors="replace").splitlines()
     texts = (line.partition(": ")[2] for line in lines if "LOG:  statement:" in line or "LOG:  execute " in line)
     return sum(text.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE")) for text in map(_sql, texts))
@@ -61,7 +61,7 @@ def _sql(text: str) -> str:
 
 
 def statements_at_rest(bench: Bench, seconds: float) -> int:
-    """The number of statements of an idle server in `seconds`."""
+    """The number of statements that an idle server makes in `seconds`, from a count over at least two seconds."""
     first, wait = statements(bench), max(seconds, 2.0)
     time.sleep(wait)
     return round((statements(bench) - first) * seconds / wait)

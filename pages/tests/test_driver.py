@@ -22,7 +22,7 @@ def test_anonymous_user_is_redirected_to_the_sign_in() -> None:
 
 
 @pytest.mark.parametrize("role", ["office", "customer", "none", "retired", "office user with a driver record"])
-def test_users_of_other_roles_are_redirected_home(role: str) -> None:
+def test_users_without_the_drivers_page_are_redirected_home(role: str) -> None:
     makers: dict[str, Any] = {
         "office": make_office,
         "customer": lambda: make_customer(user=make_user()).user,
@@ -53,7 +53,7 @@ def test_page_data_has_ids_moves_and_statuses() -> None:
     assert (data["statuses"]["done_by_driver"], data["slots"][-1]) == (["delivered", "failed"], "anytime")
 
 
-def test_page_is_not_cached_and_has_nothing_inline() -> None:
+def test_page_is_not_cached_and_has_no_inline_script_or_style() -> None:
     answer = sign_in(make_driver().user).client.get(DRIVER)
     assert "no-store" in answer.headers["Cache-Control"]
     inline = r"<style|\sstyle=|\son\w+=|<script(?![^>]*\b(?:src|type=\"application/json\"))"
@@ -73,7 +73,7 @@ def test_worker_lists_the_pages_files_and_version() -> None:
     )
 
 
-def test_changed_file_changes_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_worker_file_changes_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
     names = page.files()
     before = page.version(names)
     assert page.version(names) == before

@@ -119,7 +119,7 @@ def test_account_without_a_role_sees_an_explanation() -> None:
 
 
 class RepeatingClient:
-    """A client that sends a form several times with the CSRF token of the first page."""
+    """A client that sends every form with the CSRF token of the page at `path`, which it loads first."""
 
     def __init__(self, path: str) -> None:
         self.client = Client(enforce_csrf_checks=True)

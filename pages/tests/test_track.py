@@ -39,7 +39,7 @@ def test_link_shows_the_status_and_day_of_the_order() -> None:
     assert "11/23" in html
 
 
-def test_page_shows_only_the_drivers_given_name() -> None:
+def test_page_shows_of_the_driver_only_the_given_name() -> None:
     order = make_order_with_driver(OrderStatus.DELIVERING)
     html = content(get_page(order))
     assert "<dd>志明</dd>" in html
@@ -66,7 +66,7 @@ def test_destination_is_rounded_to_a_hundred_metres() -> None:
 @pytest.mark.parametrize(("eta", "stops_before", "is_estimated"), [
     (None, 0, True), (None, 1, False), (timedelta(minutes=40), 0, False), (timedelta(hours=-5), 0, True),
 ])  # fmt: skip
-def test_estimate_needs_the_next_stop_and_no_announced_time(
+def test_estimate_needs_the_next_stop_and_no_future_announced_time(
     eta: timedelta | None, stops_before: int, is_estimated: bool
 ) -> None:
     order = make_order_with_driver(OrderStatus.DELIVERING, latitude=25.0330, longitude=121.5654)
@@ -102,7 +102,7 @@ def test_receipt_without_a_reported_payment_shows_the_total() -> None:
     assert cells == ["20kg 瓦斯桶", "2", "NT$1,600", "4kg", "0", "NT$0", "NT$1,600"]
 
 
-def test_guessing_links_is_throttled_despite_forged_headers(rates: Callable[..., None]) -> None:
+def test_opening_links_is_throttled_despite_forged_headers(rates: Callable[..., None]) -> None:
     rates(track="3/h")
     order = make_order()
     codes = [get_page(order, **{"x-forwarded-for": f"203.0.113.{number}"}).status_code for number in range(4)]

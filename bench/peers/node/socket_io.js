@@ -1,4 +1,4 @@
-// socket.io: what one client sends is emitted to the room of all others.
+// socket.io: emits each message of a client to the others in its room.
 const { Server } = require("socket.io");
 
 const io = new Server(Number(process.argv[2]), { transports: ["websocket"] });

@@ -1,4 +1,4 @@
-// The broadcast example of the README of `ws`: what one client sends goes to all others.
+// The broadcast example from the README of `ws`: sends each message of a client to all others.
 const { WebSocketServer, WebSocket } = require("ws");
 
 const server = new WebSocketServer({ host: "127.0.0.1", port: Number(process.argv[2]) });

@@ -27,7 +27,10 @@ function icon(className, text) {
  * @property {boolean} [keyboard]
  */
 
-/** `place(kind, id, {…})` adds or moves a pin, `remove(kind, id)` removes it, `fitAll()` zooms to all of them. */
+/**
+ * `place(kind, id, {…})` adds or updates a pin, or removes it if it has no coordinates. `remove(kind, id)` removes it. `fitAll()`
+ * zooms to all pins.
+ */
 export class LiveMap {
   #map;
   /** @type {Map<string, L.Marker>} */

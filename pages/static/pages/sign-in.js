@@ -1,4 +1,4 @@
-/** The sign-in page deletes the data that the driver's page stored, except waiting reports. */
+/** Deletes the driver's page and stops that this browser stored, when the sign-in page opens. Keeps the reports. */
 
 import { deleteStops } from "./driver/database.js";
 import { deletePage } from "./driver/home-screen.js";

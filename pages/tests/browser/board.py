@@ -25,7 +25,7 @@ def make_order_today(status: str = "pending", **fields: Any) -> Order:
 
 
 class Board:
-    """The dispatch board on one page. It is in English, so that tests do not depend on translations."""
+    """The dispatch board in one browser page. It is in English, so that tests do not depend on translations."""
 
     def __init__(self, page: Page, site: Site) -> None:
         self.page = page
@@ -83,7 +83,7 @@ class Board:
         return WHITESPACE.sub(" ", await self.card(order).inner_text())
 
     async def wait_for_toast(self, text: str) -> Locator:
-        """Waits for a toast with this text."""
+        """Waits for a toast with this text, and returns the newest one."""
         toast = self.page.locator(".toast", has_text=text).last
         await toast.wait_for()
         return toast

@@ -33,7 +33,7 @@ TAKE_PHOTO = """async () => {
   input.files = files.files;
   input.dispatchEvent(new Event("change"));
 }"""
-# Shifts the device's clock by a number of milliseconds.
+# Shifts the device's clock by a number of milliseconds, which must be given twice.
 WRONG_CLOCK = """
 const Real = Date;
 window.Date = class extends Real {
@@ -46,7 +46,8 @@ window.Date = class extends Real {
   }
 };
 """
-# Records the time of the last click, because quick clicks of a test would count as double taps.
+# Records when the last click was made or the last dialog closed. Clicks of a test wait for CAN_CLICK, because the page
+# ignores quick ones as double taps.
 RECORD_CLICKS = """
 for (const type of ["click", "close"]) addEventListener(type, () => (window.pressedAt = performance.now()), true);
 """
@@ -91,7 +92,7 @@ class Phone:
         return await self.page.locator("#waiting li").count()
 
     async def press(self, move: str, then: str = "") -> None:
-        """Presses a button of the next stop, and waits until the stop has the status `then`."""
+        """Presses “back”, “failed” or onward ("") of the next stop. Waits for the status `then`, if given."""
         await until(self.page, CAN_CLICK)
         await self.page.locator(f'#next [data-move="{move}"]').click()
         if then:
@@ -129,7 +130,7 @@ class Phone:
         await self.page.locator("#proof").wait_for(state="hidden")
 
     async def wait_for_server(self, order: Order, status: str) -> None:
-        """Waits until the server has this status, and no report waits on the phone."""
+        """Waits until the order has this status on the server, and no report waits on the phone."""
         await wait_until_true(lambda: Order.objects.filter(pk=order.pk, status=status).exists())
         await self.page.locator("#waiting").wait_for(state="hidden")
 
@@ -168,23 +169,23 @@ DEVICE = """(() => {
 
 
 async def shift_clock(page: Page, milliseconds: int) -> None:
-    """Shifts the device's clock on all documents loaded from now on."""
+    """Shifts the device's clock in all documents that the page loads from now on."""
     await page.add_init_script(DEVICE % milliseconds)
 
 
 async def set_clock(page: Page, milliseconds: int) -> None:
-    """Shifts the device's clock while the page is open."""
+    """Changes the shift of the device's clock in the open document. Needs `shift_clock` before the document loads."""
     await page.evaluate("(off) => { globalThis.deviceOff = off; }", milliseconds)
 
 
 class ServerClock:
-    """Replaces the server's time in responses and frames; `set` sends it at once."""
+    """Shifts the server's time in responses and frames. `set` also sets it in the open page at once."""
 
     def __init__(self, page: Page) -> None:
         self.page, self.ahead = page, timedelta()
 
     async def start(self) -> None:
-        """Call it before the page opens, so that responses under way have the new time once the clock is set."""
+        """Intercepts responses and sockets. Call it before the page opens, so that it misses no response under way."""
         await self.page.route(re.compile("/api/v1/|/health/live"), self._shift_response)
         await self.page.route_web_socket("**", self._join)
 

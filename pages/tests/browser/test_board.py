@@ -107,7 +107,7 @@ async def test_filters_hide_cards_and_survive_a_reload(page: Page, site: Site) -
     await board.wait_for_cards(overdue)
 
 
-async def test_driver_counts_and_routes_follow_the_chosen_day(page: Page, site: Site) -> None:
+async def test_driver_counts_and_routes_are_those_of_the_chosen_day(page: Page, site: Site) -> None:
     today, driver = timezone.localdate(), await make(make_driver)()
     days = {-1: 1, 0: 2, 1: 3}
     routes = {day: await make(make_route)(driver=driver, date=today + timedelta(days=day)) for day in days}
@@ -278,7 +278,7 @@ async def test_board_uses_the_servers_clock_on_a_pc_with_a_wrong_date(page: Page
     await board.wait_for_cards(order, done)
 
 
-async def test_map_shows_drivers_and_stops_with_their_numbers(page: Page, site: Site) -> None:
+async def test_map_shows_open_stops_with_their_numbers(page: Page, site: Site) -> None:
     customer = await make(make_customer)(latitude=25.03, longitude=121.54)
     driver = await make(make_driver)()
     route = await make(make_route)(driver=driver, date=timezone.localdate())

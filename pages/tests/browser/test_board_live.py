@@ -82,7 +82,7 @@ async def test_new_urgent_and_failed_orders_and_failed_sms_show_toasts(page: Pag
     assert await page.evaluate("window.same")
 
 
-async def test_simultaneous_events_share_one_toast(page: Page, site: Site) -> None:
+async def test_many_simultaneous_new_orders_share_a_few_toasts(page: Page, site: Site) -> None:
     board = await Board(page, site).open()
     orders = [await make(make_order_today)() for _ in range(12)]
     await board.wait_for_cards(*orders)
@@ -92,7 +92,7 @@ async def test_simultaneous_events_share_one_toast(page: Page, site: Site) -> No
 
 @pytest.mark.long
 async def test_event_during_a_read_of_all_orders_is_not_lost(page: Page, site: Site) -> None:
-    """After many events the board reads all orders at once. The response lacks orders that were created meanwhile."""
+    """After many events the board reads all orders. The response lacks an order that is created before it arrives."""
     board = await Board(page, site).open()
     await page.wait_for_selector("connection-status[data-state=live]")
     held_routes = asyncio.Queue[Route]()
@@ -104,7 +104,7 @@ async def test_event_during_a_read_of_all_orders_is_not_lost(page: Page, site: S
     await board.card(orders[-1]).locator(".age", has_text="min").wait_for()
     await route.fulfill(response=answer)
     await board.card(orders[0]).locator(".age", has_text="min").wait_for()
-    await page.evaluate("new Promise((done) => setTimeout(done, 50))")  # until the board has drawn all orders
+    await page.evaluate("new Promise((done) => setTimeout(done, 50))")  # gives the board time to draw all orders
     await board.wait_for_cards(*orders)
 
 
@@ -255,7 +255,7 @@ async def test_board_shows_that_it_is_offline_and_then_catches_up(page: Page, si
 
 @pytest.mark.long
 async def test_board_reloads_everything_if_the_log_has_another_epoch(page: Page, site: Site) -> None:
-    """The board still shows an order of another day in the drawer, and the search results."""
+    """After the reload, the drawer still shows an order of another day, and the columns the search results."""
     order, wang = await make(make_order_today)(), await make(make_customer)(name="王大明")
     long_ago = timezone.localdate() - timedelta(days=9)
     found, open_ = [await make(make_order_today)("delivered", customer=wang, scheduled_date=long_ago) for _ in "12"]
@@ -281,7 +281,7 @@ async def test_board_reloads_everything_if_the_log_has_another_epoch(page: Page,
 
 
 def event_of(order: Order, number: int, type_: str = "order.updated", **fields: Any) -> str:
-    """An event frame as the server sends it."""
+    """The JSON of an event frame about this order, as the server sends it. `number` is the event id."""
     data = {
         "order_id": order.pk, "order_number": str(order), "version": order.version, "status": order.status,
         "priority": order.priority, "attempt": 1, "customer_id": order.customer_id, "customer_name": "王小姐",
@@ -326,7 +326,7 @@ async def test_board_reloads_if_its_lists_have_different_epochs(page: Page, site
         await route.fulfill(response=response, headers=response.headers | {"last-event-epoch": "lost"})
 
     requests: list[str] = []
-    page.on("request", lambda one: requests.append(one.url) if "/drivers/locations/" in one.url else None)
+    page.on("request", lambda request: requests.append(request.url) if "/drivers/locations/" in request.url else None)
     await page.route("**/api/v1/drivers/locations/**", answer, times=1)
     board = await Board(page, site).open()
     await wait_for_async(lambda: len(requests) == 2)

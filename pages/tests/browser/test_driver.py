@@ -1,4 +1,4 @@
-"""The driver's page while it is online."""
+"""The driver's page with a connection: stops, proof, photos and changes by the office."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ async def test_report_of_a_page_opened_offline_has_the_right_time(phone: Phone, 
     assert all(abs(delay) < timedelta(minutes=1) for delay in await report_delays(order))
 
 
-async def respond_a_day_later(route: Route) -> None:
+async def add_a_day_to_server_time(route: Route) -> None:
     response = await route.fetch()
     server_time = {"x-server-time": str(int(response.headers["x-server-time"]) + DAY)}
     await route.fulfill(response=response, headers=response.headers | server_time)
@@ -146,7 +146,7 @@ async def test_page_open_over_midnight_loads_the_new_days_stops(phone: Phone, dr
     await phone.open()
     await phone.wait_for_text("#next h2", today.customer.name)
     assert len(await shown_names(phone.page)) == 1
-    await phone.page.context.route(re.compile("/api/v1/|/health/live"), respond_a_day_later)
+    await phone.page.context.route(re.compile("/api/v1/|/health/live"), add_a_day_to_server_time)
     await phone.page.evaluate(f"set({DAY})")
     await phone.wait_for_text("#others", tomorrow.customer.name)
     await until(phone.page, "document.querySelectorAll('#others .stop').length === 1")

@@ -160,7 +160,7 @@ async def test_tab_steals_the_lock_of_a_frozen_tab(phone: Phone, driver: Driver,
     await second.go("arriving")
     await page.clock.fast_forward(12_000)
     await second.wait_for_server(order, "arriving")
-    # The frozen tab resumes and sends its request, which the server already executed.
+    # The frozen tab resumes and sends its report, which the second tab has already sent.
     await cdp.send("Page.setWebLifecycleState", {"state": "active"})
     await stalled[0].continue_()
     await phone.wait_for_server(order, "arriving")

@@ -1,4 +1,4 @@
-"""SMS about a driver who was offline for two minutes: customers get no stale message."""
+"""SMS about moves that a driver reported while offline: customers get no stale message."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ window.fetch = (...values) => {
   return originalFetch(...values).finally(() => (window.requests -= 1));
 };
 """
-# Fails requests in the page, because requests through a service worker may still be online.
+# Fails requests in the page, because the service worker may still reach the server.
 FAIL_REQUESTS = """() => {
   window.realFetch = window.fetch;
   window.fetch = () => Promise.reject(new TypeError("no connection"));
@@ -66,7 +66,7 @@ async def set_back(phone: Phone, seconds: int) -> None:
 
 
 async def open_and_go_offline(phone: Phone) -> None:
-    """Goes offline after all requests under way have ended, because their responses would correct the clock offset."""
+    """Opens the page, goes offline, and waits for all requests to end: a response would correct the clock offset."""
     await phone.page.add_init_script(COUNT_REQUESTS)
     await phone.open()
     await phone.wait_until_installed()

@@ -54,7 +54,7 @@ async def test_second_driver_does_not_see_or_send_the_firsts_data(phone: Phone, 
     assert await phone.page.locator("#waiting").is_hidden()
     assert (await reload_order(order)).status == OrderStatus.ASSIGNED
     await second.close()
-    # The first driver signs in again, and the page sends their waiting reports. The old page is closed before.
+    # The old page is closed. The first driver signs in again, and the page sends their waiting reports.
     await phone.page.goto("about:blank")
     await sign_in(phone.page, site, driver.user, "/driver/")
     await phone.wait_for_server(order, "delivering")

@@ -63,7 +63,7 @@ async def open_with_connections(phone: Phone) -> Page:
 
 
 async def clear_databases(phone: Phone) -> None:
-    """Deletes the origin's data, as a browser does when it needs space."""
+    """Deletes the site's databases, as a browser does when it needs space."""
     session = await phone.page.context.new_cdp_session(phone.page)
     await session.send("Storage.clearDataForOrigin", {"origin": phone.site.url, "storageTypes": "indexeddb"})
 
@@ -209,7 +209,7 @@ for (const name of ["add", "put"]) IDBObjectStore.prototype[name] = function () 
 
 @pytest.mark.long
 @pytest.mark.parametrize("fault", [NO_DISK, FULL_DISK])
-async def test_page_without_storage_works_online_and_refuses_reports_offline(
+async def test_page_without_storage_sends_reports_at_once_and_refuses_them_offline(
     phone: Phone, driver: Driver, fault: str
 ) -> None:
     order = await make(make_stop)(driver)

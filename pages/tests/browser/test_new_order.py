@@ -69,7 +69,7 @@ async def choose_new_customer(page: Page, typed: str) -> None:
 
 
 async def lose_response(page: Page, method: str, path: str) -> None:
-    """Lets the server execute the next such request, and drops the response."""
+    """Lets the server execute the next request with this method and path, and drops the response."""
     is_due = [True]
 
     async def lose(route: Route) -> None:
@@ -141,8 +141,7 @@ async def test_page_warns_of_an_open_order_and_a_missing_mobile(form: Page) -> N
 
 
 @pytest.mark.parametrize("is_read", [True, False])
-async def test_second_order_needs_a_tick(form: Page, is_read: bool) -> None:
-    """A tick is needed if the customer has an open order, and if their orders cannot be loaded."""
+async def test_order_needs_a_tick_if_another_is_open_or_orders_are_not_loaded(form: Page, is_read: bool) -> None:
     if is_read:
         customer, product = await make(Customer.objects.get)(), await make(Product.objects.get)()
         await make(make_order)(customer=customer, product=product)
@@ -203,8 +202,8 @@ async def test_open_order_warning_appears_once_orders_are_loaded(form: Page) -> 
     await expect(form.locator("[name=another]")).to_be_visible()
 
 
-class HeldResponse:
-    """Holds a response until the test releases it."""
+class HeldRequest:
+    """A route handler that keeps requests from the server until the test sets `release`."""
 
     def __init__(self) -> None:
         self.release = asyncio.Event()
@@ -219,9 +218,9 @@ class HeldResponse:
 async def test_tick_before_orders_are_loaded_does_not_count_for_an_open_order(form: Page, is_open: bool) -> None:
     customer, product = await make(Customer.objects.get)(), await make(Product.objects.get)()
     await make(make_order)("pending" if is_open else "cancelled", customer=customer, product=product)
-    hold = HeldResponse()
+    hold = HeldRequest()
     await form.route("**/api/v1/orders/?customer=*", hold)
-    # The page shows the customer without that response.
+    # The page shows the customer before the response to this request comes.
     await choose_customer(form, "777888", "王太太")
     tick = form.locator("[name=another]")
     await tick.check()
@@ -275,7 +274,7 @@ async def test_order_typed_over_midnight_keeps_the_intended_day(form: Page, give
     await expect(form.locator("[name=scheduled_date]")).to_have_value(days[after])
 
 
-async def test_changed_price_is_retried_until_loaded(form: Page) -> None:
+async def test_request_for_changed_prices_is_retried_until_it_succeeds(form: Page) -> None:
     await expect(form.locator("connection-status")).to_have_attribute("data-state", "live")
     await choose_customer(form, "777888", "王太太")
     await form.route("**/api/v1/products/*", lambda route: route.fulfill(status=503, body="busy"), times=2)

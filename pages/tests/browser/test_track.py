@@ -78,7 +78,7 @@ async def test_response_older_than_an_event_does_not_stay(page: Page, site: Site
     route = await asyncio.wait_for(held_routes.get(), PATIENCE_SECONDS)
     response = await route.fetch()
     await make(order.transition_to)(OrderStatus.ARRIVING)
-    await page.evaluate("new Promise((done) => setTimeout(done, 500))")  # the page has received the event
+    await page.evaluate("new Promise((done) => setTimeout(done, 500))")  # gives the page time to receive the event
     await route.fulfill(response=response)
     await expect(page.locator("#state")).to_have_attribute("data-status", "arriving")
     await page.evaluate("new Promise((done) => setTimeout(done, 300))")

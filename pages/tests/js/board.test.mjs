@@ -35,7 +35,7 @@ describe("board", () => {
     assert.equal(store.isIncomplete(1), true);
   });
 
-  test("a full load removes missing orders, except those that events brought meanwhile", () => {
+  test("a full load removes missing orders, except those that events brought after it began", () => {
     for (const id of [1, 2]) store.read(row({ id, version: 1 }));
     const before = store.puts;
     store.put(event({ order_id: 3, version: 1 }));

@@ -87,7 +87,7 @@ describe("driver", () => {
     assert.deepEqual([done, requests.at(-2)[2].ref], [["delivering", "arriving"], first]);
   });
 
-  test("a report whose request hangs is sent again as soon as that request fails", async () => {
+  test("after `send`, a report whose request hangs is sent again as soon as that request fails", async () => {
     const { promise, reject } = Promise.withResolvers();
     respond = () => promise;
     await queue.add(START);
@@ -150,7 +150,7 @@ describe("driver", () => {
     assert.deepEqual([requests.length, queue.entries], [2, []]);
   });
 
-  test("nothing is sent before the wait that the server asked for", async () => {
+  test("nothing is sent before the wait that the server asked for has passed", async () => {
     respond = () => Response.json({ errors: [] }, { status: 503, headers: { "Retry-After": "20" } });
     await queue.add(START);
     await pass(10_000);

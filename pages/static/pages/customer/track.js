@@ -9,11 +9,11 @@ import { now, readServerTime } from "../../web/server-clock.js";
 import { isOnTheRoad } from "../../web/statuses.js";
 import { LiveMap } from "../map.js";
 
-/** How often the state is reloaded without an event, because the driver's approach changes the expected time. */
+/** How often a visible page reloads its state without an event, because the driver's approach changes the expected time. */
 const RELOAD_MS = 60_000;
 /** The maximum age of a driver's position on the map. */
 const MAX_AGE_MS = 5 * 60_000;
-/** The statuses of a link that has expired. */
+/** The HTTP statuses of a link that is unknown or has expired. */
 const GONE = [404, 410];
 /** How often the map is drawn again, to hide a stale position. */
 const DRAW_MS = 5_000;

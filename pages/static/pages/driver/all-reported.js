@@ -18,7 +18,8 @@ const LATE_MS = 5_000;
 const isLate = (entry) => now() - (happenedAt(entry) ?? Infinity) > LATE_MS;
 
 /**
- * Calls the API after a late report, once no other report waits. Waiting images do not count, because they cause no SMS.
+ * From now on, calls `notifications/all-reported/` when a late report was sent and no report waits any more. If the call fails,
+ * repeats it when the queue changes again. Images do not count, because they cause no SMS.
  * @param {Queue} queue
  */
 export function announceAllReported(queue) {

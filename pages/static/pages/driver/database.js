@@ -92,7 +92,7 @@ export class Database extends Emitter {
   }
 
   /**
-   * When the stops were last loaded; undefined if never.
+   * When the stops were last loaded, in milliseconds since 1970; null or undefined if never.
    * @returns {Promise<number | null | undefined>}
    */
   loadedAt() {
@@ -178,7 +178,10 @@ export class Database extends Emitter {
   }
 }
 
-/** Deletes the stored stops of all drivers who used this browser, but not their waiting reports. */
+/**
+ * Deletes the stored stops of all drivers who used this browser, but not their waiting reports. Does nothing in a browser that
+ * cannot list its databases.
+ */
 export async function deleteStops() {
   for (const { name } of (await globalThis.indexedDB?.databases?.()) ?? []) {
     if (!name?.startsWith(NAME)) continue;

@@ -26,7 +26,7 @@ import { fillCard, Rows } from "./view.js";
 const { user, driver } = pageData();
 /** The maximum age of a position that counts as the place of a delivery. */
 const RECENT_MS = 120_000;
-/** How often the age of stale stops is drawn again. */
+/** How often the notice about stale stops is drawn again. */
 const AGE_MS = 30_000;
 
 const database = new Database(user);
@@ -267,8 +267,8 @@ stops.on("news", ({ type, row }) => {
 });
 
 /**
- * Reloads the page, because another driver has signed in. Deletes the cached page first: over a slow connection the service
- * worker would show the old one again and again.
+ * Reloads the page, because another user has signed in or this user is no longer a driver. Deletes the cached page first: over
+ * a slow connection the service worker would show the old one again and again.
  */
 async function leave() {
   if (isLeaving) return;

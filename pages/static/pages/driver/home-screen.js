@@ -4,7 +4,7 @@ import { csrfToken } from "../../web/api.js";
 import { fill, find } from "../../web/page.js";
 
 const WORKER = "/driver/sw.js";
-/** The service worker's cache of the page (worker.js). */
+/** The service worker's cache of the page and its translations (worker.js). */
 const PAGES = "driver-pages";
 /** The time limit of the sign-out request. */
 const SIGN_OUT_MS = 15_000;
@@ -35,8 +35,8 @@ export async function deletePage() {
 }
 
 /**
- * Handles sign-out. Asks first if reports wait; the phone keeps these for their driver. After a successful sign-out deletes what
- * the next user must not see. Calls `failed()` if the sign-out failed.
+ * Handles sign-out. Asks first if reports wait; the phone keeps these for their driver. After a successful sign-out calls
+ * `deleteData()`, deletes the cached page and opens the page that the server redirects to. Calls `failed()` if the sign-out failed.
  * @param {{ queue: Queue, deleteData: () => Promise<unknown>, failed: () => void }} page
  */
 export function onSignOut({ queue, deleteData, failed }) {

@@ -1,4 +1,4 @@
-/** Notices above the stops: waiting reports, refused reports, and the age of stale stops. */
+/** Notices above the stops: waiting reports, refused reports, and when stale stops were loaded. */
 /** @import { Entry, ProofBody } from "types/driver" */
 import { money } from "../../web/money.js";
 import { copyTemplate, element, fill, find } from "../../web/page.js";
@@ -33,7 +33,7 @@ export function drawWaiting(entries) {
 }
 
 /**
- * Draws one notice for each order, until the driver dismisses it.
+ * Draws one notice for each order that has refused entries. Its button calls `dismiss(order)`.
  * @param {Entry[]} entries
  * @param {(order: number) => void} dismiss
  */
@@ -89,7 +89,7 @@ function fillProof(line, body) {
 }
 
 /**
- * Shows the age of the stops while there are no live updates.
+ * Shows when the stops were loaded, while there are no live updates.
  * @param {number | null} loadedAt
  * @param {boolean} isLive
  */

@@ -150,7 +150,7 @@ export class Position {
       this.#show(gettext("Your position is not shared: the office does not receive it at the moment."));
   }
 
-  /** Sends the last position again: a driver who stands still has no new one. */
+  /** Queues the last position again if no newer one waits: a driver who stands still has no new one. */
   #resend() {
     this.#isConfirmed = false;
     this.showSharing();
@@ -172,7 +172,7 @@ export class Position {
     );
   };
 
-  /** Sends all waiting positions in one message, and again after SEND_MS until all are confirmed. */
+  /** Sends all waiting positions in one message. Repeats every SEND_MS while positions wait or are unconfirmed. */
   #send() {
     this.#timer = setTimeout(() => {
       this.#timer = null;

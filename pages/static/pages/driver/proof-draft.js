@@ -1,4 +1,4 @@
-/** Stores the unfinished proof form, because a phone may close the page while its camera takes a photo. */
+/** Stores the input of the unfinished proof form except images: a phone may close the page while its camera takes a photo. */
 /** @import { OrderRow } from "types/rows" */
 import { readStorage, writeStorage } from "../../web/storage.js";
 

@@ -234,7 +234,7 @@ function removePhoto() {
 // --- submit -------------------------------------------------------------------------------------------------------
 
 /**
- * The strongest kind of proof in the form: a scanned serial number, a signature, a photo, or none of them.
+ * The strongest kind of proof in the form: a scanned serial number (`qr_code`), a signature, a photo, else `manual`.
  * @param {DeliveryDraft} draft
  * @param {ProofImage[]} images
  * @returns {ProofBody["confirmation_type"]}
@@ -290,7 +290,8 @@ async function send(delivery) {
 }
 
 /**
- * Waits for the photo and submits. Resolves with an error text or "", or with null if the form was closed meanwhile.
+ * Waits for the photo and submits. Resolves with an error text or "", or with null if the form was closed
+ * before the photo was ready.
  * @param {DeliveryDraft} delivery
  */
 async function confirmWith(delivery) {

@@ -35,7 +35,7 @@ export class QueueStorage {
     database.on("cleared", () => this.#saveAllAgain());
   }
 
-  /** Whether some entries exist only in this page. */
+  /** Whether some entries, or changes to them, exist only in this page. Deletions do not count. */
   get hasUnsaved() {
     return [...this.#unsaved.values()].some(Boolean);
   }

@@ -1,6 +1,6 @@
 /**
  * The driver's reports that the server does not have yet. Each is stored with its time and `ref` before it is sent. One tab sends
- * them in order, one at a time, with retries until the server answers. The `ref` makes retries idempotent.
+ * them one at a time, the oldest first and images last, with retries until the server answers. The `ref` makes retries idempotent.
  */
 
 import { Emitter } from "../../realtime/emitter.js";
@@ -57,7 +57,8 @@ function formOf({ image, ref, blob }) {
 }
 
 /**
- * The entry to send next. Images come last, because they are large, and only after all other reports of their order.
+ * The entry to send next; undefined if none can be sent. Images come last, because they are large, and only after all other
+ * reports of their order.
  * @param {Entry[]} waiting
  * @param {Set<string | number>} blocked
  */
@@ -71,7 +72,8 @@ function nextOf(waiting, blocked) {
 }
 
 /**
- * Emits `changed`; `done` with `{entry, data}`; `refused` with the entry; `sign-in`; `other-user` (another driver is signed in).
+ * Emits `changed`; `done` with `{entry, data}` when the server accepted an entry, where `data` is its response; `refused` with the
+ * entry; `sign-in` if the session has ended; `other-user` if another user is signed in.
  * @extends {Emitter<QueueEvents>}
  */
 export class Queue extends Emitter {
@@ -107,7 +109,7 @@ export class Queue extends Emitter {
     return this.entries.filter(({ refused }) => !refused);
   }
 
-  /** Whether some entries exist only in this page, because the database did not accept them. */
+  /** Whether some entries, or changes to them, exist only in this page, because the database did not accept them. */
   get hasUnsaved() {
     return this.#storage.hasUnsaved;
   }
@@ -118,7 +120,8 @@ export class Queue extends Emitter {
   }
 
   /**
-   * Adds new reports. If the database does not accept them, only this page has them; while offline it rejects them instead.
+   * Stores new reports and starts to send them. If the database does not accept them, only this page has them; while offline,
+   * the promise rejects instead.
    * @param {Report[]} entries
    */
   async add(...entries) {
@@ -155,7 +158,7 @@ export class Queue extends Emitter {
     this.#sender.add("all");
   }
 
-  /** Runs a round in the tab that has the lock. Rejects with a temporary error if reports still wait afterwards. */
+  /** Waits until this tab has the lock, and runs a round. Rejects with a temporary error unless no report waits afterwards. */
   async #sendAll() {
     this.#retryMs = 0;
     const isDone = await this.#lock.run((isOurs) => this.#round(isOurs)).catch(reportError);
@@ -193,7 +196,10 @@ export class Queue extends Emitter {
     return kindOf(error);
   }
 
-  /** Asks the server, because another driver may have signed in to this browser's session since the page was opened. */
+  /**
+   * Asks the server whether this page's driver is still signed in: another user may have signed in since the page was opened.
+   * Emits `other-user` if not.
+   */
   async #isSignedIn() {
     const { results } = await get("drivers/?page_size=1");
     const isSignedIn = results[0]?.id === this.#driver;
@@ -283,7 +289,7 @@ export class Queue extends Emitter {
   }
 
   /**
-   * Later entries of the same order.
+   * The entries of the same order that wait after this one.
    * @param {Entry} entry
    */
   #after({ order, ref }) {

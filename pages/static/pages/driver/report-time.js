@@ -12,9 +12,9 @@ const TOLERANCE_MS = 2_000;
 export const reportTime = () => ({ at: Date.now(), offsetMs: clockOffset(), notBefore: earliestNow() });
 
 /**
- * Milliseconds since 1970; null if it cannot be determined. Uses the clock offset stored with the report. Uses the current offset
- * if none was stored, or if the result is impossible (before the last server time, or after now): the phone's clock was then set
- * in between.
+ * When the report was made, in milliseconds since 1970. Uses the clock offset stored with the report. Uses the current offset if
+ * none was stored, or if the result is impossible (before `notBefore`, or after now): the phone's clock was then set in between.
+ * If both times are before `notBefore`, returns the first. Returns null if no offset is known, or if all times are after now.
  * @param {Partial<ReportTime> & Pick<ReportTime, "at">} time
  */
 export function happenedAt({ at, offsetMs = null, notBefore = -Infinity }) {

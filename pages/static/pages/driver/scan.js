@@ -5,7 +5,7 @@ const FORMATS = ["qr_code", "code_128", "code_39", "ean_13", "data_matrix"];
 
 export const canScan = () => "BarcodeDetector" in window && Boolean(navigator.mediaDevices?.getUserMedia);
 
-/** Calls `found(text)` for every code the camera sees, until `stop()`. */
+/** Every SCAN_MS, calls `found(text)` for each code that the camera sees, until `stop()`. */
 export class Scanner {
   #video;
   #found;
@@ -23,7 +23,7 @@ export class Scanner {
     this.#found = found;
   }
 
-  /** Rejects if the camera cannot be used. */
+  /** Starts the camera and the scans. Rejects if the camera cannot be used. */
   async start() {
     this.#stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     this.#video.srcObject = this.#stream;

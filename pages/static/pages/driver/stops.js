@@ -102,8 +102,8 @@ export class Stops extends Emitter {
   }
 
   /**
-   * Loads all stops, with retries until the server answers. Resolves after the first attempt. Events received meanwhile are applied
-   * afterwards.
+   * Loads all stops, with retries until the server answers. Resolves after the first attempt. Events received during an attempt are
+   * applied after it.
    * @returns {Promise<void>}
    */
   load() {
@@ -129,7 +129,7 @@ export class Stops extends Emitter {
   }
 
   /**
-   * Requests the unfinished and the finished stops. Repeats the requests if a new day began meanwhile.
+   * Requests the unfinished and the finished stops. Repeats both if a new day began before the last response.
    * @returns {Promise<{ rows: OrderRow[], end: LogEnd }>}
    */
   async #all() {
@@ -143,7 +143,7 @@ export class Stops extends Emitter {
   }
 
   /**
-   * Replaces all rows. Emits news of added and removed stops, except for the first load.
+   * Replaces all rows. Emits news of added and removed unfinished stops, unless this phone never loaded stops before.
    * @param {OrderRow[]} rows
    */
   #replace(rows) {
@@ -174,7 +174,8 @@ export class Stops extends Emitter {
   }
 
   /**
-   * Applies an event of an order.
+   * Applies an event of an order: changes or removes the row, or reads the order again if the event does not suffice. Ignores
+   * events that are older than the row.
    * @param {OrderFrame} frame
    */
   async receive(frame) {
@@ -223,7 +224,7 @@ export class Stops extends Emitter {
   }
 
   /**
-   * Stores a row. If several events each caused a request, only the first response emits news.
+   * Stores a row. Emits news if the stop is new today or no longer today: only the first of several responses changes that.
    * @param {OrderRow} answer
    */
   #update(answer) {

@@ -18,7 +18,7 @@ export class TabLock {
   }
 
   /**
-   * Runs `work(isOurs)` under the lock and resolves with its result, or with undefined if another tab stole the lock meanwhile.
+   * Runs `work(isOurs)` under the lock and resolves with its result, or with undefined if another tab stole the lock first.
    * `isOurs()` tells whether this tab still has the lock. In browsers without locks every tab works.
    * @template Answer
    * @param {(isOurs: () => boolean) => Promise<Answer>} work

@@ -46,7 +46,8 @@ function answerFor(request) {
 }
 
 /**
- * The server's response; the cached one if the request fails, takes longer than TIMEOUT_MS, or ends with a server error.
+ * The server's response. Instead the cached response, if there is one, when the request fails, takes longer than TIMEOUT_MS or ends
+ * with a server error, and for SLOW_MS after a request without a response.
  * @param {Request} request
  * @param {string} path
  */

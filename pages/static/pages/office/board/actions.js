@@ -19,7 +19,10 @@ export class Actions {
   #card;
   #onOutdated;
 
-  /** `card(id)`: the element to mark as busy. `onOutdated()` is called when a driver or route no longer exists. */
+  /**
+   * `card(id)` returns the card of an order, which is marked as busy during a change. `onOutdated()` is called if the server says
+   * that the chosen driver or route no longer exists.
+   */
   constructor(store, toasts, { card, onOutdated }) {
     this.#store = store;
     this.#toasts = toasts;
@@ -27,14 +30,17 @@ export class Actions {
     this.#onOutdated = onOutdated;
   }
 
-  /** `order` is the row that the clerk saw, with its version. Shows refusals and errors as toasts. */
+  /**
+   * Requests `changes` (fields of `orders/bulk-update/`), and reads the order again. `order` is the row that the clerk saw, with its
+   * version. Shows refusals and errors as toasts.
+   */
   async change(order, changes) {
     this.#card(order.id)?.setAttribute("aria-busy", "true");
     try {
       const change = { ids: [order.id], versions: { [order.id]: order.version }, ...changes };
       const { failed } = await post("orders/bulk-update/", change);
       for (const refusal of failed) this.#showRefusal(order, refusal);
-      // The server has made the change. Reads the order, with retries until the server answers.
+      // The server has made or refused the change. Reads the order, with retries until the server answers.
       await retry(() => this.read(order.id), signInAgain);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

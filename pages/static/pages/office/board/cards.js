@@ -14,7 +14,10 @@ function whenText({ scheduled_date: date, time_slot: slot, eta }) {
   return [day, eta ? clock(eta) : slotLabel(slot)].filter(Boolean).join(" ");
 }
 
-/** `labels`: texts by field and value. `driverName(id)`. `isFinal(status)`: whether the office may make no move from it. */
+/**
+ * Writes the order into the card. `labels` are texts by field and value. `driverName(id)` returns a name. `isFinal(status)` tells
+ * whether the office may make no move from this status; the card then has no “Move” button.
+ */
 export function fillCard(card, order, { labels, driverName, isFinal }) {
   const isUnfinished = isOpen(order.status);
   card.dataset.version = order.version;

@@ -65,7 +65,7 @@ export class Columns {
   #shows;
   #texts;
 
-  /** `texts`: see `fillCard`. */
+  /** `shows(order)` tells whether the order passes the filters. `texts` is the third argument of `fillCard`. */
   constructor(root, { store, shows, texts }) {
     this.#columns = new Map(findAll(".column", root).map((section) => [section.dataset.status, new Column(section)]));
     this.#store = store;
@@ -126,7 +126,7 @@ export class Columns {
     if (hadFocus) this.#focus(neighbour);
   }
 
-  /** Focuses the first of `wanted` that can take the focus, else the first such card of a column. Cards in folded columns cannot. */
+  /** Focuses the first of `wanted`, or of the top cards of all columns, that can take the focus. Cards in folded columns cannot. */
   #focus(...wanted) {
     const firsts = [...this.#columns.values()].map(({ rows }) => rows[0]?.card);
     for (const element of [...wanted, ...firsts].filter(Boolean)) {

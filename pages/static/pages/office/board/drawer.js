@@ -8,7 +8,7 @@ import { dayAndClock, shortDay } from "../../../web/time.js";
 import { productsText } from "./cards.js";
 import { lateText } from "./live.js";
 
-/** Changes within this time cause one request. */
+/** Changes that follow each other within this time cause one read. */
 const GATHER_MS = 200;
 
 function rows(list, template, values) {
@@ -30,7 +30,7 @@ export class Drawer {
   id = null;
   shown = null;
 
-  /** `isFinal(status)`: see `fillCard`. Calls `onRead(row)` after reading an order, `onError(error)` if opening fails. */
+  /** `isFinal(status)`: see `fillCard`. Calls `onRead(row)` for each order that it shows, `onError(error)` if opening fails. */
   constructor(element, { labels, isFinal, onRead, onError }) {
     this.#element = element;
     this.#labels = labels;
@@ -86,7 +86,7 @@ export class Drawer {
 
   #refetchSoon = debounce(GATHER_MS, () => this.#refetcher.add("order"));
 
-  /** Reads the order, and shows it unless another read began meanwhile. Returns the error, or null. */
+  /** Reads the order, and shows it unless another read began before the responses came. Returns the error, or null. */
   async #read() {
     const read = ++this.#reads;
     try {

@@ -12,7 +12,7 @@ const simplified = (text) =>
     .replace(/[\s\p{Pd}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, "");
 
 export class Filters {
-  /** The ids that the server found for the typed text; null while the server has not answered. */
+  /** The ids that the server found for the typed text; null without a response for it. */
   found = null;
   #form;
   #chosen = {};
@@ -24,7 +24,7 @@ export class Filters {
     this.read();
   }
 
-  /** Adds a missing option, because drivers and areas are not loaded yet when the page opens. */
+  /** Sets the field. Adds a missing option first, because drivers and areas are not loaded yet when the page opens. */
   #restore(field, value) {
     if (field instanceof HTMLSelectElement && ![...field.options].some((option) => option.value === value)) {
       field.add(new Option(value, value));
@@ -56,7 +56,7 @@ export class Filters {
     return this.day ?? today();
   }
 
-  /** The chosen day; null for all days. Overdue orders are shown with today's. */
+  /** The chosen day: today for “Today and overdue”, null for “All days” and while the date is empty. */
   get day() {
     const { day, date } = this.#chosen;
     if (day === "all" || (day === "date" && !date)) return null;

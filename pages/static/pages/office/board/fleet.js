@@ -37,7 +37,7 @@ export class Fleet {
     this.#filters = filters;
   }
 
-  /** `rows`: all drivers. */
+  /** Replaces the drivers. `rows` has all active ones. */
   setDrivers(rows) {
     const ids = new Set(rows.map(({ driver }) => driver));
     for (const id of [...this.drivers.keys()]) if (!ids.has(id)) this.drivers.delete(id);

@@ -16,7 +16,7 @@ function neighbourOf(card, [across, down]) {
   return cards[Math.min(row, cards.length - 1)];
 }
 
-/** `search` is the input to focus. `move(id)` opens the dialog for an order. */
+/** Adds the key handlers. `search` is the input to focus. `move(id)` opens the dialog for an order. */
 export function useKeys(root, { search, move }) {
   root.addEventListener("keydown", (event) => {
     const card = event.target.closest(".order");

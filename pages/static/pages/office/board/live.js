@@ -30,7 +30,7 @@ export function lateText(at, recorded) {
   return timeIfLate(at, recorded) && laterText(at);
 }
 
-/** Reloads the page if the clerk is signed out: the server then asks them to sign in and redirects back. */
+/** Reloads the page after a 401 or 403: the server then shows the sign-in or, if the clerk's role has changed, another page. */
 export function signInAgain({ status }) {
   if (status === 401 || status === 403) location.reload();
 }
@@ -73,7 +73,8 @@ export class Live {
   #refetchClosed = new Refetcher(async () => this.take((await this.#closedOrders()).rows), signInAgain);
 
   /**
-   * `changed` has callbacks: `fleet()`, `positions(ids)`, `order(id)` (its proof or messages), `all()` (after a full reload).
+   * `changed` has callbacks: `fleet()`, `positions(ids)` (of drivers), `order(id)` (the order, its proof or its messages), `all()`
+   * (after a full reload).
    * `wanted()`: the ids of orders that other parts show, which a reload never removes.
    */
   constructor({ store, fleet, filters, news, changed, wanted }) {
@@ -96,13 +97,13 @@ export class Live {
     return socket;
   }
 
-  /** The ids of all loaded orders, and the cursor to resume from. */
+  /** Loads orders, drivers and routes. Returns the ids of the orders, and the cursor to resume from. */
   async #load() {
     const [orders, fleet] = await Promise.all([this.#loadOrders(), this.#loadFleet()]);
     return { ids: orders.ids, end: earliest([orders, fleet]) };
   }
 
-  /** All open orders, and those that were closed on the chosen day. */
+  /** Loads all open orders, and those that were closed on the chosen day. Returns their ids, and the cursor to resume from. */
   async #loadOrders() {
     const answers = await Promise.all([getAll(`orders/?status=${open}`), this.#closedOrders()]);
     const rows = answers.flatMap((answer) => answer.rows);
@@ -115,7 +116,7 @@ export class Live {
     this.#refetchFleet.add("fleet");
   }
 
-  /** Loads drivers, unfinished routes, and the routes of the chosen day. */
+  /** Loads drivers, unfinished routes and, if the chosen day is past, its routes. Returns the cursor to resume from. */
   async #loadFleet() {
     const [drivers, routes] = [this.#fleet.drivers, this.#fleet.routes].map((known) => [...known.keys()]);
     const eventsBefore = this.#fleetEvents;
@@ -124,7 +125,7 @@ export class Live {
     this.#fleet.setRoutes([...answers[1].rows, ...answers[2].rows], routes);
     this.#changed.fleet();
     this.#changed.positions([...drivers, ...this.#fleet.drivers.keys()]);
-    // The responses may be older than events received meanwhile.
+    // The responses may be older than events received during the requests.
     if (eventsBefore !== this.#fleetEvents) this.readFleet();
     return { end: earliest(answers) };
   }
@@ -139,7 +140,7 @@ export class Live {
     return orElse(() => getAll(`routes/?date=${day}&status=planned,active,completed`), NONE);
   }
 
-  /** Reloads everything, because events are missing. Keeps orders from events received meanwhile, which responses may lack. */
+  /** Reloads everything, because events are missing. Keeps the orders of events received during the reload. */
   #resync = async () => {
     const before = this.#store.puts;
     const { ids } = await retry(() => this.#load(), signInAgain);
@@ -151,7 +152,7 @@ export class Live {
     return orElse(() => getAll(`orders/?status=${closed}&day=${this.#filters.closedDay}`), NONE);
   }
 
-  /** Call it when another day is chosen or a new day begins. */
+  /** Loads the closed orders and routes of the chosen day. Call it when another day is chosen or a new day begins. */
   dayChanged() {
     this.#refetchClosed.add("closed");
     this.readFleet();

@@ -3,7 +3,7 @@ import { isOpen } from "../../../web/statuses.js";
 
 const RETRY_MS = 5_000;
 
-/** Loads the map's code, with retries while offline. The board works without the map. */
+/** Loads the map's code, with retries until it succeeds. The board works without the map. */
 async function loadMapModule() {
   for (;;) {
     try {
@@ -38,12 +38,12 @@ export class MapPanel {
     for (const id of this.#fleet.drivers.keys()) this.drawDriver(id);
   }
 
-  /** Makes the map zoom to all orders once they are drawn. Call it when the filters change. */
+  /** Makes the map zoom to all pins once the orders are drawn. Call it when the filters change. */
   refit() {
     this.#mustFit = true;
   }
 
-  /** Zooms to all orders, if `refit` was called. */
+  /** Zooms to all pins: once after the map was opened, and once after each `refit`. */
   fitOnce() {
     if (!this.#map || !this.#mustFit) return;
     this.#mustFit = false;

@@ -27,7 +27,7 @@ export class MoveDialog {
     find("[data-do=cancel]", dialog).addEventListener("click", () => dialog.close());
   }
 
-  /** Shows the dialog with these targets; a single one is preselected. */
+  /** Shows the dialog with these targets, except those that need a driver to be chosen. A single one is preselected. */
   open(order, targets) {
     this.#order = order;
     this.#targets = new Map(targets.filter(({ needsDriver }) => !needsDriver).map((target) => [target.key, target]));

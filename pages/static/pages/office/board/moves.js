@@ -20,8 +20,8 @@ export class Moves {
   }
 
   /**
-   * `[{key: "status:confirmed" | "driver:3" | "route:5", changes, needsReason, needsDriver}, …]`; `changes` is one request.
-   * `needsDriver`: the clerk must choose the driver.
+   * `[{key: "status:confirmed" | "driver:3" | "route:5", changes, needsReason, needsDriver}, …]`; `changes` are the
+   * fields of one request. `needsDriver`: the clerk must first choose a driver.
    */
   targets(order) {
     return [...this.#statuses(order), ...this.#drivers(order), ...this.#routes(order)];

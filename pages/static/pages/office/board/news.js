@@ -1,6 +1,6 @@
 /** Toasts for new, urgent and failed orders, and for SMS that did not arrive. */
 
-/** Events within this time share one toast. */
+/** Events of one kind within this time share one toast. */
 const GATHER_MS = 400;
 
 const KINDS = {
@@ -36,7 +36,7 @@ export class News {
     this.#store = store;
   }
 
-  /** `kind`: a key of KINDS. `reason` may be empty. */
+  /** Shows a toast after GATHER_MS. `kind`: a key of KINDS. `id`: the order, or null for an SMS without one. */
   add(kind, id, reason = "") {
     if (!this.#waiting.has(kind)) {
       this.#waiting.set(kind, new Map());

@@ -5,7 +5,7 @@ import { clock } from "../../../web/time.js";
 /** The note on an order whose last move the driver reported late. */
 export const laterText = (when) => interpolate(gettext("reported later, at %s"), [clock(when)]);
 
-/** The sort key of orders in a column: urgent ones first, then by due date. */
+/** The sort key of orders in a column: urgent ones first, then by day, time slot and id. */
 export function rank({ priority, scheduled_date: date, time_slot: slot, id }) {
   return [priority === "urgent" ? 0 : 1, date, slotRank(slot), String(id).padStart(12, "0")].join("|");
 }
@@ -17,7 +17,7 @@ export function rowOf({ data, timestamp }) {
 }
 
 export class Store {
-  /** The number of calls of `put` that changed an order. */
+  /** The number of calls of `put` that stored an order. */
   puts = 0;
   #orders = new Map();
   #changed;

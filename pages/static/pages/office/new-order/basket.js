@@ -56,14 +56,14 @@ export function items() {
   return [...quantities].map(([product, quantity]) => ({ product, quantity }));
 }
 
-/** The input `name` of the item with this index. If several lines have its product, the input of the last one. */
+/** The form field `name` of the item with this index in `items()`. If several lines have its product, the field of the last one. */
 export function fieldOf(index, name) {
   const product = String(items()[index]?.product);
   const line = findAll(".line", lines).findLast((line) => find("select", line).value === product);
   return line?.querySelector(`[name="${name}"]`);
 }
 
-/** Reloads the prices, because the form may have been open for a long time. */
+/** Reloads the products and draws their prices, because the form may have been open for a long time. */
 export async function reloadPrices() {
   const { rows } = await getAll("products/?is_active=true&ordering=-cylinder_kg");
   products = rows;

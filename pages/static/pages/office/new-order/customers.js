@@ -14,14 +14,14 @@ const LATEST = 20;
 /** How long the choice of a customer waits for these orders: the caller is on the phone. */
 const ORDERS_MS = 1_500;
 
-/** The latest orders of all these customers, in one request. */
+/** The LATEST newest orders of each of these customers, in one request. */
 async function newestOf(customers) {
   if (!customers.length) return [];
   const ids = customers.map(({ id }) => id).join(",");
   return (await get(`orders/?customer=${ids}&latest=${LATEST}&ordering=-id&page_size=${MAX_RESULTS * LATEST}`)).results;
 }
 
-/** `last`: the last order that was not cancelled, or null. `open`: all open orders. */
+/** Of the customer's orders among `orders` (newest first): `last` is the first that was not cancelled, or null; `open` the open ones. */
 function lastAndOpen(orders, customer) {
   const own = orders.filter((order) => order.customer === customer.id);
   return {
@@ -59,7 +59,7 @@ export function guess(text) {
 
 /**
  * A combobox that searches the API. Calls `take(customer, orders, later)` for a known customer: `orders` is null if not loaded
- * yet, and `later` a promise of the orders, which resolves with null if the request failed.
+ * in time, and `later` a promise of the orders, which resolves with null if the request failed.
  * Calls `takeNew(typed)` for a new customer.
  */
 export class Finder {
@@ -112,7 +112,7 @@ export class Finder {
     const found = await get(`customers/?is_active=true&page_size=${MAX_RESULTS}&q=${encodeURIComponent(text)}`).catch(
       (/** @type {ApiError} */ error) => error,
     );
-    // The text has changed meanwhile.
+    // The text has changed since the request.
     if (search !== this.#searches) return;
     // A failed search does not mean that the customer is new.
     if (found instanceof ApiError) return this.#showError(found);
@@ -173,7 +173,7 @@ export class Finder {
     if (typed) return this.#takeNew(typed);
     const search = this.#searches;
     const known = await within(ORDERS_MS, orders);
-    // Does nothing if the text was changed or cleared meanwhile.
+    // Does nothing if the text was changed or cleared while this waited for the orders.
     if (search === this.#searches) this.#take(customer, known, orders);
   }
 }

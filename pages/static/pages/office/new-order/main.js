@@ -37,7 +37,7 @@ function warn(warnings) {
 /** @returns {HTMLInputElement[]} */
 const newInputs = () => findAll("#new input");
 
-/** Clears the form for another caller. */
+/** Clears and shows the form for another caller. `known`: whether the customer is in the database. */
 function open(known) {
   form.reset();
   [ref, placed] = [newRef(), null];
@@ -79,7 +79,7 @@ function askForTick(why) {
   for (const text of findAll("[data-for]", row)) text.hidden = text.dataset.for !== why;
 }
 
-/** `later` is a promise of `orders` if these are not loaded yet; it may resolve with null. */
+/** Opens the form for a known customer. `orders` is null if not loaded yet; the promise `later` then resolves with them or null. */
 function take(chosen, orders, later) {
   [customer, otherWarnings, ordersRead] = [chosen, [], orders];
   open(true);
