@@ -67,7 +67,7 @@ class Blockers:
         self._since = {head: self._since.get(head, now) for head in heads.values()}
         lasting = {head for head, since in self._since.items() if now - since >= LONGEST_BLOCK_SECONDS}
         for head in lasting - self.lasting:
-            log.warning("A database session blocks others.", extra={"session": head})
+            log.warning("The database session %d blocks others.", head)
         self.lasting = lasting
         return [pid for pid, head in heads.items() if head in lasting][self.limit :]
 
