@@ -24,7 +24,8 @@ LINK = re.compile(
     r"|(?P<bare>(?:[\w-]+\.)+(?:[a-z]{2,}|台灣|台湾)(?![a-z])|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]))",
     re.IGNORECASE,
 )
-# At least seven digits with any separators, because a number dialled from a mobile needs its area code.
+# At least seven digits with any separators. A complete number has more: a mobile ten, a landline with its area code nine
+# or ten.
 TELEPHONE = re.compile(r"\d(?:[\s().,/_・·\-–—]*\d){6,}")
 # A date or a range of dates: 11/23, 2026-11-23 or 115.11.23.
 DAY = r"(?:(?:20\d\d|1\d\d)[-/.])?(?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])"
@@ -41,14 +42,14 @@ UCS_2_UNITS = (70, 67)
 
 
 def violation(text: str, literal: str) -> Reason | None:
-    """Returns the rule that `text` breaks, or None. `literal` is what staff typed, without the filled-in values."""
+    """Returns the rule that `text` breaks, or None. `literal` is the text without its placeholders and their values."""
     if telephones(literal) or foreign_links(text):
         return Reason.NOT_REGISTERED
     return Reason.TOO_LONG if segments(text) > MAX_SEGMENTS else None
 
 
 def telephones(text: str) -> list[str]:
-    """Returns the parts that can be dialled, also in full-width digits. Dates do not count."""
+    """Returns the parts that look like telephone numbers, also in full-width digits. Dates do not count."""
     return TELEPHONE.findall(DAYS.sub("*", _plain(text)))
 
 

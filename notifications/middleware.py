@@ -1,4 +1,4 @@
-"""Reports the outcome of SMS to the request that caused them."""
+"""Reports the outcomes of messages to customers in the response to the request that caused them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ HEADER = "Sms-Outcome"
 
 
 def outcomes(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Adds messages to pages. API responses get `Sms-Outcome: order_confirmed=sent`, with `;count=3` for three SMS."""
+    """Middleware that reports the outcomes of the messages that a request caused.
+
+    Pages show them as Django messages. API responses get the header `Sms-Outcome: order_confirmed=sent`, with
+    `;count=3` for three.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         with collect_outcomes() as rows:

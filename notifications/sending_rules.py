@@ -112,7 +112,7 @@ def overrulable_reason(row: NotificationHistory) -> Reason | None:
 
 
 def takes_back_a_promise(row: NotificationHistory) -> bool:
-    """Whether the message reports a failed delivery to a customer who may know that the driver is coming."""
+    """Whether this is “delivery failed” for a customer who has, or may have, an SMS that announced the driver."""
     return row.kind == MessageKind.DELIVERY_FAILED and row.customer_may_have(COMING)
 
 

@@ -63,7 +63,10 @@ def oldest_due(now: datetime) -> Min:
 
 
 def summary(first: date, last: date) -> Row:
-    """Returns figures of the messages created from `first` to `last`, both included, by days of Taipei."""
+    """Returns figures of the messages created from `first` to `last`, both included, in days of Taipei.
+
+    Holds the sums, the rows of `by_day` as `days`, and those of `by_gateway` as `gateways`.
+    """
     messages = NotificationHistory.objects.filter(
         created_at__gte=midnight(first), created_at__lt=midnight(last + timedelta(days=1))
     )
@@ -72,7 +75,7 @@ def summary(first: date, last: date) -> Row:
 
 
 def by_day(messages: QuerySet[NotificationHistory]) -> QuerySet[NotificationHistory, Row]:
-    """Counts messages by day, gateway and status; `taken` counts those that the provider accepted."""
+    """Sums messages, segments and points by day, gateway and status. `taken`: those that the provider accepted."""
     accepted = Q(status__in=ACCEPTED) | Q(status=MessageStatus.FAILED, sent_at__isnull=False)
     return (
         messages.annotate(day=TruncDate("created_at"))
@@ -86,7 +89,7 @@ def by_day(messages: QuerySet[NotificationHistory]) -> QuerySet[NotificationHist
 
 
 def by_gateway(rows: list[Row]) -> list[Row]:
-    """Returns the figures of each gateway on each day."""
+    """Returns the figures of each gateway on each day, from rows of `by_day`. Skips messages without a gateway."""
     groups = groupby(rows, lambda row: (row["day"], row["gateway"]))
     return [{"day": day, "gateway": gateway, **figures(list(group))} for (day, gateway), group in groups if gateway]
 
@@ -117,7 +120,7 @@ def share(part: int, whole: int) -> float | None:
 
 
 def midnight(day: date) -> datetime:
-    """Returns the start of a day in Taipei; comparing with it uses the index."""
+    """Returns the start of a day in Taipei. A comparison with it can use the index of `created_at`."""
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
@@ -162,7 +165,10 @@ def _message_gauges() -> Iterator[Metric]:
 
 
 def _gateway_gauges() -> Iterator[Metric]:
-    """Yields gauges of the gateways in use: no balance until one is known, and 0 until the first receipt."""
+    """Yields gauges of the gateways in use: whether stopped, the balance if known, and the time of the last receipt.
+
+    That time is 0 before the first receipt, and missing for a provider that sends none.
+    """
     known = {state.gateway: state for state in GatewayState.objects.all()}
     stopped = GaugeMetricFamily(
         "luckygas_sms_gateway_stopped", "1 while the gateway is stopped because of its own answer.", labels=["gateway"]

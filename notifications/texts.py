@@ -79,12 +79,12 @@ def language_of(preferred: str) -> str:
 
 
 def sms(body: str, language: str, order: OrderFacts | None) -> str:
-    """Returns the whole text of an SMS."""
+    """Returns the whole text of an SMS: the sender's name, and `body` with the order's values."""
     return prefix() + fill(body, placeholder_values(order, language))
 
 
 def email(kind: MessageKind, body: str, language: str, order: OrderFacts | None, items: Iterable[object]) -> str:
-    """Returns the subject, an empty line and the body: the text of the SMS and the ordered `items`."""
+    """Returns the subject, an empty line and the body: the filled-in text, then the order's data, `items` and link."""
     link = settings.TRACKING_URL + order.tracking_token if order else ""
     with translation.override(language):
         values = {"sender": settings.SMS_SENDER, "order": order or "", "kind": kind.label}
@@ -105,7 +105,7 @@ def fill(body: str, values: Mapping[str, str]) -> str:
 
 
 def longest_values(language: str) -> dict[str, str]:
-    """Returns the longest value of each placeholder."""
+    """Returns the longest value of each placeholder, including the link."""
     return LONGEST[language] | {"tracking_url": settings.TRACKING_URL + "x" * TOKEN_LENGTH}
 
 
@@ -191,7 +191,7 @@ class Preview:
         return list(dict.fromkeys(found))
 
     def unknown_placeholders(self) -> list[str]:
-        """Returns errors for braces that are not a placeholder of this kind."""
+        """Returns an error for each `{…}` or stray brace that is not a placeholder allowed for this kind of message."""
         known = [f"{{{name}}}" for name in self.allowed]
         unknown = [braces for braces in BRACES.findall(self.body) if braces not in known]
         detail = _("“%(braces)s” is not a placeholder. You can use: %(known)s.")
