@@ -108,7 +108,7 @@ def from_known_address(address: str) -> bool:
 
 
 def parse(gateway: Gateway, parameters: dict[str, str]) -> Receipt | Reply:
-    """Parses the parameters of a callback. Raises Refusal if they are too many, too long or not valid for the gateway."""
+    """Parses the parameters of a callback. Raises Refusal if they are too many, too long or invalid."""
     values = parameters.values()
     if len(values) > MAX_FIELDS or any(len(value) > MAX_CHARACTERS or unstorable(value) for value in values):
         raise Refusal(

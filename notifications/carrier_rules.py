@@ -24,8 +24,8 @@ LINK = re.compile(
     r"|(?P<bare>(?:[\w-]+\.)+(?:[a-z]{2,}|台灣|台湾)(?![a-z])|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]))",
     re.IGNORECASE,
 )
-# At least seven digits with any separators. A complete number has more: a mobile ten, a landline with its area code nine
-# or ten.
+# At least seven digits with any separators. A complete number has more: a mobile ten, a landline with its area code
+# nine or ten.
 TELEPHONE = re.compile(r"\d(?:[\s().,/_・·\-–—]*\d){6,}")
 # A date or a range of dates: 11/23, 2026-11-23 or 115.11.23.
 DAY = r"(?:(?:20\d\d|1\d\d)[-/.])?(?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])"

@@ -22,7 +22,7 @@ def make_quiet_order(status: str = OrderStatus.CONFIRMED, **fields: Any) -> Orde
 
 
 def make_message(status: str = MessageStatus.PENDING, **fields: Any) -> NotificationHistory:
-    """Makes a message “order confirmed”, in any status, for a confirmed order."""
+    """Makes a message with any status, by default “order confirmed” for a new confirmed order."""
     order = fields.pop("order", None) or make_quiet_order()
     sent = (
         {}

@@ -38,7 +38,7 @@ HANGS = "hangs"
 
 
 class MailServer:
-    """Understands just enough SMTP (RFC 5321). An answer of None closes the connection."""
+    """Speaks just enough SMTP (RFC 5321). Instead of an answer, None closes the connection and HANGS sends nothing."""
 
     def __init__(self) -> None:
         self.answers: dict[str, str | None] = dict(ACCEPTING)

@@ -1,4 +1,4 @@
-"""The gateway follows EVERY8D's specification 2.1.5, byte for byte."""
+"""The gateway's requests and its reading of answers and receipts follow EVERY8D's specification 2.1.5."""
 
 from __future__ import annotations
 
