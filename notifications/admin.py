@@ -224,7 +224,7 @@ class MessageColumns:
 
     @admin.display(description=_("cost"))
     def cost(self, row: NotificationHistory) -> str:
-        """The provider's charge; if unknown, the segments."""
+        """The points that the provider charged; if unknown, the segments; `–` if there are none."""
         if row.points is not None:
             return gettext("%s points") % f"{row.points.normalize():f}"
         return ngettext("%d segment", "%d segments", row.segments) % row.segments if row.segments else "–"

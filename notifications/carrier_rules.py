@@ -16,8 +16,8 @@ from django.conf import settings
 from notifications.states import Reason
 
 MAX_SEGMENTS = 3
-# A link has any host after a scheme or `www.`. Without them it is what telephones turn into a link: a name, a dot and
-# letters, or four numbers.
+# After a scheme or `www.` every host is a link. Without them a link is what mobile phones turn into one: a name, a dot
+# and letters, or an IPv4 address.
 HOST = r"[^\s/?#:@，。、！「」（）()]+"
 LINK = re.compile(
     rf"(?:https?://|www\.)(?:[^\s/@]*@)?(?P<named>{HOST})"
@@ -65,7 +65,10 @@ def registered_hosts() -> set[str]:
 
 
 def _plain(text: str) -> str:
-    """Normalises as telephones do: half width, nothing invisible, and `。` between Latin letters or digits as a dot."""
+    """Normalises text as mobile phones do.
+
+    Converts full width to half width, and `。` between Latin letters or digits to a dot. Removes invisible characters.
+    """
     visible = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
     return re.sub(r"(?<=[a-z0-9])。(?=[a-z0-9])", ".", "".join(visible), flags=re.IGNORECASE)
 

@@ -43,7 +43,7 @@ def report_outcomes(request: HttpRequest, response: HttpResponse, rows: list[Not
 
 
 def level(status: str, reason: str) -> int:
-    """Returns ERROR if the customer did not or may not get the message, unless the office turned its kind off."""
+    """Returns ERROR for a status in BAD_NEWS, unless the office turned this kind of message off; else INFO."""
     return messages.ERROR if status in BAD_NEWS and reason != Reason.SWITCHED_OFF else messages.INFO
 
 

@@ -200,7 +200,10 @@ class NotificationHistory(models.Model):
         return texts.email(MessageKind(self.kind), self.body, self.language, self.order, items)
 
     def is_outdated(self) -> bool:
-        """Whether the order has a message of the same kind about a later event. Both would have the same text now."""
+        """Whether the order has a message of the same kind about a later event.
+
+        Both would be rendered from the order's present data, so the later one is enough.
+        """
         later = NotificationHistory.objects.filter(
             order=self.order_id, kind=self.kind, happened_at__gt=self.happened_at
         )
@@ -349,9 +352,9 @@ class GatewayState(models.Model):
     def stop(self, because: str, *, no_credit: bool) -> bool:
         """Stops the gateway. False: it was stopped already and keeps its first reason.
 
-        `no_credit`: the account has no points left, so a balance query starts the gateway again only if the balance has
-        changed. After any other reason each positive balance does, because it shows that the provider accepts our
-        account.
+        `no_credit`: the account has no points left, so a balance query starts the gateway again only if the balance is
+        positive and has changed. After any other reason each positive balance does, because it shows that the provider
+        accepts our account.
         """
         balance = {} if no_credit else {"balance": None}
         columns: dict[str, Any] = {"stopped_at": timezone.now(), "stopped_because": because[:LONGEST_CAUSE]}
@@ -380,7 +383,7 @@ class GatewayState(models.Model):
         return is_new
 
     def _change_if(self, condition: models.Q, news: News, **columns: Any) -> bool:
-        """Changes the state with a conditional UPDATE. Of several callers one succeeds and sends `gateway_changed`."""
+        """Changes the state if `condition` holds, and sends `gateway_changed`. Of concurrent callers one gets True."""
         with transaction.atomic():
             if not GatewayState.objects.filter(condition, pk=self.pk).update(**columns):
                 return False

@@ -30,7 +30,8 @@ from web.refusals import Refusal
 
 # A report older than this waited on a telephone without signal, so others probably follow at once.
 LATE = timedelta(seconds=10)
-# The message of a late report waits this long, unless the telephone says earlier that it has no more reports.
+# After a late report a message of MAY_BE_FOLLOWED waits this long, unless the telephone says earlier that it has no
+# more reports.
 FOLLOWS_WITHIN = timedelta(minutes=1)
 # The next report may make a message of these kinds untrue.
 MAY_BE_FOLLOWED = frozenset(
@@ -241,7 +242,7 @@ def enqueue_new_date(order: Order) -> None:
 
 
 def correct_arrival(order: Order) -> None:
-    """Cancels “the driver is arriving”, or corrects it for a customer who has that message or may have it."""
+    """Stops a pending “driver arriving”, and queues a correction if the customer has, or may have, such a message."""
     rows = NotificationHistory.objects.filter(order=order, customer=order.customer_id)
     arrivals = rows.filter(kind=MessageKind.DRIVER_ARRIVING, delivery_attempt=order.attempt)
     # Runs in the transaction of the status change. A sender claimed the row before, or will find it no longer pending.

@@ -67,7 +67,7 @@ def no_waiting() -> AbstractContextManager[object]:
 
 
 def collect_outcomes() -> AbstractContextManager[list[Row]]:
-    """Context with a list. `deliver` adds rows whose outcome came in time, and those that it leaves to the service."""
+    """Context that yields a list. `deliver` adds the rows whose outcome came in time, and those left to the service."""
     return _set_temporarily(_collected, list[Row]())
 
 
@@ -103,7 +103,7 @@ def _pool() -> ThreadPool[UUID, Row | None]:
     # This limits one process. Several processes share the connections that the provider allows (docs/operations.md).
     allowed = filter(None, (get_gateway(name).max_connections for name in gateways.names_in_use()))
     created = ThreadPool(_deliver_one_safely, connections.close_all, min([settings.SMS_WORKERS, *allowed]), "sender")
-    # At a restart, sendings under way get this long for their outcome.
+    # When the process exits, sendings under way get this long for their outcome.
     atexit.register(lambda: created.drain(settings.SMS_WAIT_SECONDS))
     return created
 
@@ -200,7 +200,10 @@ def _withhold(row: Row, verdict: sending_rules.Verdict) -> bool:
 
 
 def _claim(row: Row, gateway: Gateway) -> bool:
-    """Claims the row and renders its text. A retry keeps its text, because its id promises the same message."""
+    """Claims the row and renders its text. False: another process was faster.
+
+    A retry keeps its text, because its id promises the same message.
+    """
     columns: dict[str, Any] = {"claimed_at": timezone.now(), "attempts": row.attempts + 1, "gateway": gateway.name}
     if not row.attempts:
         text = row.render()

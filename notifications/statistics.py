@@ -26,7 +26,7 @@ ACCEPTED = GOOD_NEWS | {MessageStatus.EXPIRED}
 TRIED = ACCEPTED | {MessageStatus.FAILED, MessageStatus.UNKNOWN}
 # Certainly or possibly accepted by the provider, so they may be on the bill.
 PAID = ACCEPTED | {MessageStatus.UNKNOWN}
-# Final reports about an accepted message.
+# Final statuses that a receipt can give an accepted message.
 ENDED = frozenset({MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.EXPIRED})
 # Groups of statuses for charts. Expired messages count as failed.
 OUTCOMES = {
@@ -95,7 +95,7 @@ def by_gateway(rows: list[Row]) -> list[Row]:
 
 
 def figures(rows: list[Row]) -> Row:
-    """Sums rows of `by_day`. A share (0 to 1) is None without messages to compare."""
+    """Sums rows of `by_day`, and adds the accepted and the delivered share (0 to 1; None without such messages)."""
     reporting = [row for row in rows if sends_receipts(row["gateway"])]
     tried = total(rows, "messages", TRIED)
     return {

@@ -95,7 +95,7 @@ def email(kind: MessageKind, body: str, language: str, order: OrderFacts | None,
 
 
 def allowed_placeholders(kind: str) -> tuple[str, ...]:
-    """Returns the placeholders that a text of this kind may use."""
+    """Returns the names of the placeholders that a text of this kind may use."""
     return (*ALWAYS, "eta") if kind in COMING else ALWAYS
 
 
@@ -117,7 +117,7 @@ def max_default_segments(tracking_url: str) -> int:
 
 
 def prefix() -> str:
-    """Returns the registered sender's name. Carriers require that a commercial SMS begins with it."""
+    """Returns the registered sender's name in 【】. Each SMS begins with it, because carriers require the name."""
     return f"【{settings.SMS_SENDER}】"
 
 
@@ -142,7 +142,7 @@ def expected_arrival(order: OrderFacts, language: str) -> str:
 
 
 def delivery_day(order: OrderFacts, language: str) -> str:
-    """Returns the delivery date and part of the day: `11/23 上午`."""
+    """Returns the delivery date and part of the day: `11/23 上午`; only the date if any time is possible."""
     day = f"{order.scheduled_date.month}/{order.scheduled_date.day}"
     return f"{day} {SLOTS[language].get(order.time_slot, '')}".rstrip()
 

@@ -46,7 +46,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class GatewayHealth:
-    """Whether the provider answers and accepts our account, its error, and the points left (None: not known)."""
+    """The result of a health check. `reachable`: the provider answers and accepts our account.
+
+    `detail`: an error or HTTP status, if there is one. `balance`: the points left; None: not known.
+    """
 
     reachable: bool
     detail: str = ""

@@ -121,7 +121,7 @@ def unclear_answer(body: str, raw_status: str = "") -> GatewayError:
 
 
 def refusal(code: str, detail: str, known: Refusals) -> GatewayError:
-    """Returns the error for an answer with an error code. `known`: the meanings of codes; `detail`: its own text."""
+    """Returns the error for an error code. `known`: the meanings of codes; `detail`: the provider's own text."""
     reason, ours = known.get(code, (Reason.UNKNOWN_CODE, Reason.UNKNOWN_CODE.label))
     text = f"{code}: {ours} ({detail})" if detail else f"{code}: {ours}"
     return GatewayError(text, reason=reason, permanent=True, raw_status=code)

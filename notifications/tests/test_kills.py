@@ -83,7 +83,7 @@ def count_delivered(sandbox: Sandbox) -> int:
 
 
 def settle(row: NotificationHistory) -> tuple[MessageStatus, str]:
-    """Makes a claim of the row an hour old and runs `send_pending_sms`. Returns the row's status and reason."""
+    """Runs `send_pending_sms`, as if the row was claimed an hour ago. Returns the row's status and reason."""
     Rows.filter(pk=row.pk, status=MessageStatus.SENDING).unannounced().update(
         claimed_at=timezone.now() - timedelta(hours=1)
     )

@@ -24,7 +24,10 @@ WRONG_USE = 2
 
 
 class Command(BaseCommand):
-    """Exit code 1: a message failed or is unknown. 2: wrong use. A waiting or outdated message is no failure."""
+    """Exit code 1: a message failed or is unknown, or there was an error of ours. 2: wrong use.
+
+    A waiting or outdated message is no failure.
+    """
 
     help = _("Sends SMS again. Parallel runs never send one message twice.")
 

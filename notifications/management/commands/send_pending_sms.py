@@ -45,7 +45,10 @@ NICENESS = 10
 
 
 class Command(BaseCommand):
-    """Exit code 1: a message failed or is unknown. A message that waits for a gateway or the morning is no failure."""
+    """Exit code 1: a message failed or is unknown, or there was an error of ours.
+
+    A message that waits for a gateway or the morning is no failure. With --loop outcomes do not change the exit code.
+    """
 
     help = _("Sends waiting SMS and settles interrupted ones. Parallel runs never send one message twice.")
 

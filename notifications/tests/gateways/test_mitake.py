@@ -212,7 +212,7 @@ def test_flag_spelling_is_normalised(mitake: Gateway, flag: dict[str, str]) -> N
     assert mitake.receipt(parameters | flag) == Receipt("13", "+886912345678", MessageStatus.DELIVERED, "", "4", AT)
 
 
-def test_unknown_flag_is_stored(mitake: Gateway) -> None:
+def test_unknown_flag_gives_a_receipt_without_status(mitake: Gateway) -> None:
     assert mitake.receipt({"msgid": "13", "StatusFlag": "44"}) == Receipt("13", "", None, Reason.UNKNOWN_CODE, "44")
 
 
