@@ -46,7 +46,7 @@ reply_received = Signal()
 gateway_changed = Signal()
 
 
-# A message that is `sending` for longer counts as interrupted: its process has probably died. Sending an SMS takes at
+# A message that has been `sending` for longer counts as interrupted: its process has probably died. An SMS takes at
 # most four tries (`Gateway.send`), each of at most SMS_TIMEOUT_SECONDS (60 or less).
 LONGEST_SENDING = timedelta(minutes=5)
 # `GatewayState.is_doubtful` is true for so long after an answer with an unknown code. It is longer than the backoff of
@@ -64,7 +64,7 @@ class NotificationQuerySet(AnnouncedQuerySet["NotificationHistory"]):
         return self.filter(ready, status=MessageStatus.PENDING)
 
     def interrupted(self) -> NotificationQuerySet:
-        """Messages that are `sending` for more than LONGEST_SENDING: their process has probably died."""
+        """Messages that have been `sending` for more than LONGEST_SENDING: their process has probably died."""
         return self.filter(status=MessageStatus.SENDING, claimed_at__lt=timezone.now() - LONGEST_SENDING)
 
     def due_or_interrupted(self) -> NotificationQuerySet:

@@ -55,7 +55,7 @@ SWITCH = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The new status of a message that must not be sent, and the reason."""
+    """Why a message must not be sent, and the status that it gets if no try was made yet."""
 
     status: MessageStatus
     reason: Reason

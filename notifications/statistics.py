@@ -54,7 +54,10 @@ SENDINGS = Histogram(
 
 
 def oldest_due(now: datetime) -> Min:
-    """Returns an aggregate: since when the oldest message waits, of those that are due or wait for the provider."""
+    """Returns an aggregate: since when the oldest pending message waits.
+
+    Only messages count that are due, or that were tried in vain (provider busy or unreachable, or an unknown code).
+    """
     # A busy provider's refusal postpones `send_after`, but the message has waited since `created_at`.
     busy = Q(status_reason__in=[Reason.BUSY, Reason.UNREACHABLE, Reason.UNKNOWN_CODE])
     due = Q(status=MessageStatus.PENDING) & (busy | Q(send_after=None) | Q(send_after__lte=now))

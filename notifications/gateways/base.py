@@ -61,7 +61,7 @@ class Receipt:
     """A provider's report on one message, from a callback or a query.
 
     `phone` is E.164, or empty if the provider does not name it. `status` is SENT while the message is under way, and
-    None if the provider's `raw_status` is an unknown code.
+    None if the provider's `raw_status` is an unknown code. `at` is the provider's time; None: not known.
     """
 
     provider_message_id: str
@@ -74,7 +74,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A customer's reply to a message."""
+    """A customer's reply to a message. `phone` is E.164 or empty; `at` is the provider's time, None if not known."""
 
     provider_message_id: str
     phone: str

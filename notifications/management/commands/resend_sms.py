@@ -78,7 +78,10 @@ class Command(BaseCommand):
 def select_rows(
     *, since: datetime | None, kind: str, order: str, limit: int | None, **options: Any
 ) -> NotificationQuerySet:
-    """Returns the rows that the options select, the oldest first. Raises CommandError."""
+    """Returns the rows that the options select, the oldest first.
+
+    Raises CommandError if no status is chosen or the order does not exist.
+    """
     rows = NotificationHistory.objects.filter(status_filter(**options)).not_resent()
     if since:
         rows = rows.filter(created_at__gte=since)
