@@ -99,7 +99,7 @@ class GatewayStateAdmin(BaseAdmin):
 
     @method_decorator(require_POST)
     def start(self, request: HttpRequest, pk: str) -> HttpResponse:
-        """Starts the gateway again. Waiting messages go out at once."""
+        """Starts a stopped gateway, so waiting messages are sent. Redirects to the gateway's page with a notice."""
         state = get_object_or_404(GatewayState, pk=pk)
         check_page(request.user, "notifications.change_gatewaystate")
         if state.start():
@@ -179,7 +179,7 @@ class MessageTemplateAdmin(BaseAdmin):
 
     @method_decorator(require_POST)
     def preview(self, request: HttpRequest) -> HttpResponse:
-        """Returns the longest form of a text, its cost and its errors. Changes nothing."""
+        """Returns the longest form of a text, its cost and its errors as JSON. Changes nothing."""
         check_page(request.user, "notifications.view_messagetemplate")
         kind, language, body = (request.POST.get(name, "") for name in ("kind", "language", "body"))
         if kind not in MessageKind or language not in TEXTS or len(body) > 2 * LONGEST_BODY:
@@ -224,7 +224,7 @@ class MessageColumns:
 
     @admin.display(description=_("cost"))
     def cost(self, row: NotificationHistory) -> str:
-        """The provider's charge; if unknown, the segments."""
+        """The points that the provider charged; if unknown, the segments; `–` if there are none."""
         if row.points is not None:
             return gettext("%s points") % f"{row.points.normalize():f}"
         return ngettext("%d segment", "%d segments", row.segments) % row.segments if row.segments else "–"

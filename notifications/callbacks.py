@@ -94,7 +94,10 @@ def calling_gateway(request: Request, name: str, secret: str) -> Gateway:
 
 
 def from_known_address(address: str) -> bool:
-    """Whether receipts may come from this peer address. X-Forwarded-For is ignored: anybody can forge it."""
+    """Whether SMS_CALLBACK_ADDRESSES allows this peer address; an empty list allows every IP address.
+
+    X-Forwarded-For is ignored, because anybody can forge it.
+    """
     known = settings.SMS_CALLBACK_ADDRESSES
     try:
         peer: Any = ip_address(address)
@@ -105,7 +108,7 @@ def from_known_address(address: str) -> bool:
 
 
 def parse(gateway: Gateway, parameters: dict[str, str]) -> Receipt | Reply:
-    """Parses the parameters of a callback. Raises Refusal."""
+    """Parses the parameters of a callback. Raises Refusal if they are too many, too long or invalid."""
     values = parameters.values()
     if len(values) > MAX_FIELDS or any(len(value) > MAX_CHARACTERS or unstorable(value) for value in values):
         raise Refusal(

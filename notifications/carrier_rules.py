@@ -16,15 +16,16 @@ from django.conf import settings
 from notifications.states import Reason
 
 MAX_SEGMENTS = 3
-# A link has any host after a scheme or `www.`. Without them it is what telephones turn into a link: a name, a dot and
-# letters, or four numbers.
+# After a scheme or `www.` every host is a link. Without them a link is what mobile phones turn into one: a name, a dot
+# and letters, or an IPv4 address.
 HOST = r"[^\s/?#:@，。、！「」（）()]+"
 LINK = re.compile(
     rf"(?:https?://|www\.)(?:[^\s/@]*@)?(?P<named>{HOST})"
     r"|(?P<bare>(?:[\w-]+\.)+(?:[a-z]{2,}|台灣|台湾)(?![a-z])|(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]))",
     re.IGNORECASE,
 )
-# At least seven digits with any separators, because a number dialled from a mobile needs its area code.
+# At least seven digits with any separators. A complete number has more: a mobile ten, a landline with its area code
+# nine or ten.
 TELEPHONE = re.compile(r"\d(?:[\s().,/_・·\-–—]*\d){6,}")
 # A date or a range of dates: 11/23, 2026-11-23 or 115.11.23.
 DAY = r"(?:(?:20\d\d|1\d\d)[-/.])?(?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])"
@@ -41,14 +42,14 @@ UCS_2_UNITS = (70, 67)
 
 
 def violation(text: str, literal: str) -> Reason | None:
-    """Returns the rule that `text` breaks, or None. `literal` is what staff typed, without the filled-in values."""
+    """Returns the rule that `text` breaks, or None. `literal` is the text without its placeholders and their values."""
     if telephones(literal) or foreign_links(text):
         return Reason.NOT_REGISTERED
     return Reason.TOO_LONG if segments(text) > MAX_SEGMENTS else None
 
 
 def telephones(text: str) -> list[str]:
-    """Returns the parts that can be dialled, also in full-width digits. Dates do not count."""
+    """Returns the parts that look like telephone numbers, also in full-width digits. Dates do not count."""
     return TELEPHONE.findall(DAYS.sub("*", _plain(text)))
 
 
@@ -64,7 +65,10 @@ def registered_hosts() -> set[str]:
 
 
 def _plain(text: str) -> str:
-    """Normalises as telephones do: half width, nothing invisible, and `。` between Latin letters or digits as a dot."""
+    """Normalises text as mobile phones do.
+
+    Converts full width to half width, and `。` between Latin letters or digits to a dot. Removes invisible characters.
+    """
     visible = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
     return re.sub(r"(?<=[a-z0-9])。(?=[a-z0-9])", ".", "".join(visible), flags=re.IGNORECASE)
 

@@ -30,7 +30,7 @@ def mask(recipient: str) -> str:
 
 
 def mask_numbers(text: str) -> str:
-    """Masks every telephone number in a text."""
+    """Masks every Taiwanese telephone number in a text."""
     return NUMBER.sub(_mask_match, text)
 
 

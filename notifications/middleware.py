@@ -1,4 +1,4 @@
-"""Reports the outcome of SMS to the request that caused them."""
+"""Reports the outcomes of messages to customers in the response to the request that caused them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ HEADER = "Sms-Outcome"
 
 
 def outcomes(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Adds messages to pages. API responses get `Sms-Outcome: order_confirmed=sent`, with `;count=3` for three SMS."""
+    """Middleware that reports the outcomes of the messages that a request caused.
+
+    Pages show them as Django messages. API responses get the header `Sms-Outcome: order_confirmed=sent`, with
+    `;count=3` for three.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         with collect_outcomes() as rows:
@@ -39,7 +43,7 @@ def report_outcomes(request: HttpRequest, response: HttpResponse, rows: list[Not
 
 
 def level(status: str, reason: str) -> int:
-    """Returns ERROR if the customer did not or may not get the message, unless the office turned its kind off."""
+    """Returns ERROR for a status in BAD_NEWS, unless the office turned this kind of message off; else INFO."""
     return messages.ERROR if status in BAD_NEWS and reason != Reason.SWITCHED_OFF else messages.INFO
 
 

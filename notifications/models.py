@@ -41,16 +41,16 @@ from web.tracked import AnnouncedQuerySet
 message_moved = Signal()
 # Sent by `StatusNote` when a customer replies. `note`: the step that holds the reply.
 reply_received = Signal()
-# Sent by `GatewayState` when a gateway stops, starts or becomes doubtful. `state`: its present state; `news`: a
-# `GatewayState.News`.
+# Sent by `GatewayState` when the gateway is stopped or started, or when its provider begins to answer with unknown
+# codes. `state`: its present state; `news`: a `GatewayState.News`.
 gateway_changed = Signal()
 
 
-# A message that is `sending` for longer has lost its process. Longer than all tries of one sending: two requests of
-# SMS_TIMEOUT_SECONDS (at most 60) and three connections.
+# A message that has been `sending` for longer counts as interrupted: its process has probably died. An SMS takes at
+# most four tries (`Gateway.send`), each of at most SMS_TIMEOUT_SECONDS (60 or less).
 LONGEST_SENDING = timedelta(minutes=5)
-# A gateway is doubtful for so long after an unknown code: longer than the backoff of its messages
-# (`sender.LONGEST_PAUSE`), so that each failed retry renews the doubt.
+# `GatewayState.is_doubtful` is true for so long after an answer with an unknown code. It is longer than the backoff of
+# the messages (`sender.LONGEST_PAUSE`), so it stays true while each retry gets such an answer.
 DOUBT_LASTS = timedelta(minutes=15)
 
 
@@ -59,12 +59,12 @@ class NotificationQuerySet(AnnouncedQuerySet["NotificationHistory"]):
     to_add = "notifications.queue.enqueue"
 
     def due(self) -> NotificationQuerySet:
-        """Pending messages that may be sent now."""
+        """Pending messages whose `send_after` is empty or has passed."""
         ready = models.Q(send_after=None) | models.Q(send_after__lte=timezone.now())
         return self.filter(ready, status=MessageStatus.PENDING)
 
     def interrupted(self) -> NotificationQuerySet:
-        """Messages that are `sending` for more than LONGEST_SENDING: their process has died."""
+        """Messages that have been `sending` for more than LONGEST_SENDING: their process has probably died."""
         return self.filter(status=MessageStatus.SENDING, claimed_at__lt=timezone.now() - LONGEST_SENDING)
 
     def due_or_interrupted(self) -> NotificationQuerySet:
@@ -73,7 +73,7 @@ class NotificationQuerySet(AnnouncedQuerySet["NotificationHistory"]):
         return self.filter(models.Q(pk__in=rows.due().values("pk")) | models.Q(pk__in=rows.interrupted().values("pk")))
 
     def oldest_first(self) -> NotificationQuerySet:
-        """Ordered by age, with the customer and the order."""
+        """Orders by `created_at`. The same query loads the customer and the order."""
         return self.select_related("customer", "order").order_by("created_at", "id")
 
     def not_resent(self) -> NotificationQuerySet:
@@ -81,10 +81,11 @@ class NotificationQuerySet(AnnouncedQuerySet["NotificationHistory"]):
 
 
 class NotificationHistory(models.Model):
-    """One message: its recipient, its cause, and its outcome. Its id is the idempotency key for the provider.
+    """One message: its recipient, its cause, and its outcome. Its id is the idempotency key, if the provider has one.
 
-    The text is rendered when a sender claims the row, so that it is true then. A resend is a new row with
-    `resend_of`, except for a message that never went out. A retry of a sending without an answer keeps its row and id.
+    The text is rendered from the order's data when a sender first claims the row. A retry keeps the text.
+    `queue.resend` makes a new row with `resend_of`, unless this one is pending or suppressed, or a retry with its id is
+    safe.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -179,7 +180,7 @@ class NotificationHistory(models.Model):
 
     @cached_property
     def template(self) -> MessageTemplate:
-        """The office's present text and switch, read once per object."""
+        """The texts and the switch of this kind of message. Queried once per object."""
         return MessageTemplate.of(self.kind)
 
     @property
@@ -188,7 +189,7 @@ class NotificationHistory(models.Model):
 
     @property
     def body(self) -> str:
-        """The text with its placeholders, in the customer's language."""
+        """The text in the customer's language. Its placeholders are not filled in yet."""
         return self.template.body(self.language)
 
     def render(self) -> str:
@@ -199,7 +200,10 @@ class NotificationHistory(models.Model):
         return texts.email(MessageKind(self.kind), self.body, self.language, self.order, items)
 
     def is_outdated(self) -> bool:
-        """Whether the order has a message of the same kind about a later event. Both would have the same text now."""
+        """Whether the order has a message of the same kind about a later event.
+
+        Both would be rendered from the order's present data, so the later one is enough.
+        """
         later = NotificationHistory.objects.filter(
             order=self.order_id, kind=self.kind, happened_at__gt=self.happened_at
         )
@@ -215,15 +219,15 @@ class NotificationHistory(models.Model):
         return messages.exclude(status__in=NEVER_REACHED_ANYBODY).exclude(never_sent).exists()
 
     def first_sent_at(self) -> datetime:
-        """Returns when the message was first sent; if it never was, when it was created."""
+        """Returns when a sender first claimed the message; if none did, when it was created."""
         first = self.trail.filter(status=MessageStatus.SENDING).order_by("id").values_list("at", flat=True).first()
         return first or self.claimed_at or self.sent_at or self.created_at
 
     def move(self, before: str, to: str, *, by: User | None = None, **columns: Any) -> bool:
         """Changes the status with a conditional UPDATE: only if it is still `before` and no further attempt was made.
 
-        Adds a step to the trail (`by`: who requested the change) and sends `message_moved`. False: another process was
-        faster, and nothing changed. Raises ValueError for a change that is not in MOVES.
+        Sets `columns` too, adds a step to the trail (`by`: who requested the change) and sends `message_moved`. False:
+        another process was faster, and nothing changed. Raises ValueError for a change that is not in MOVES.
         """
         if to not in MOVES[before]:
             raise ValueError(f"A message cannot change from {before} to {to}.")
@@ -242,7 +246,7 @@ class NotificationHistory(models.Model):
         return True
 
     def wait_until(self, moment: datetime) -> bool:
-        """Postpones a pending message. False: another process was faster."""
+        """Postpones a pending message until `moment`. False: another process was faster."""
         rows = NotificationHistory.objects.filter(pk=self.pk, status=MessageStatus.PENDING, attempts=self.attempts)
         self.send_after = moment
         return bool(rows.unannounced().update(send_after=moment))
@@ -289,7 +293,7 @@ class MessageTemplate(models.Model):
 
     @classmethod
     def of(cls, kind: str) -> MessageTemplate:
-        """Returns the stored template, or an unsaved default if the office never changed it."""
+        """Returns the stored template; if there is none, an unsaved one with the defaults."""
         return cls.objects.filter(kind=kind).first() or cls(kind=kind, is_on=kind not in OFF_BY_DEFAULT)
 
     @staticmethod
@@ -302,7 +306,7 @@ class MessageTemplate(models.Model):
         MessageTemplate.objects.bulk_create(rows, ignore_conflicts=True)
 
     def body(self, language: str) -> str:
-        """Returns the text in `language` with its placeholders."""
+        """Returns the office's text in `language`, or the default if it is empty. Placeholders are not filled in."""
         return getattr(self, self.BODIES[language]) or texts.TEXTS[language][MessageKind(self.kind)]
 
     def clean(self) -> None:
@@ -316,7 +320,7 @@ class MessageTemplate(models.Model):
 
 
 class GatewayState(models.Model):
-    """The state of one provider: whether and why it is stopped, its last unknown code, balance and receipt."""
+    """Whether and why one gateway is stopped, its last unknown code and balance, and the time of its last receipt."""
 
     class News(Enum):
         """What happened to the gateway. `DOUBTED`: the provider answered with an unknown code."""
@@ -326,7 +330,8 @@ class GatewayState(models.Model):
     gateway = models.CharField(_("gateway"), max_length=24, primary_key=True)
     stopped_at = models.DateTimeField(_("stopped at"), null=True, blank=True)
     stopped_because = models.CharField(_("stopped because"), max_length=LONGEST_CAUSE, blank=True)
-    # The last answer with an unknown code. Its message waits, and a person should ask the provider what the code means.
+    # The last answer to a sending with an unknown code. The message waits. A person should ask the provider what the
+    # code means.
     doubted_at = models.DateTimeField(_("unknown code at"), null=True, blank=True)
     doubted_because = models.CharField(_("unknown code"), max_length=LONGEST_CAUSE, blank=True)
     balance = models.DecimalField(_("balance in points"), max_digits=12, decimal_places=2, null=True, blank=True)
@@ -347,25 +352,29 @@ class GatewayState(models.Model):
     def stop(self, because: str, *, no_credit: bool) -> bool:
         """Stops the gateway. False: it was stopped already and keeps its first reason.
 
-        `no_credit`: the account has no points left, so only a different balance starts the gateway again. After any
-        other reason every positive balance does, because it shows that the provider accepts our account.
+        `no_credit`: the account has no points left, so a balance query starts the gateway again only if the balance is
+        positive and has changed. After any other reason each positive balance does, because it shows that the provider
+        accepts our account.
         """
         balance = {} if no_credit else {"balance": None}
         columns: dict[str, Any] = {"stopped_at": timezone.now(), "stopped_because": because[:LONGEST_CAUSE]}
         return self._change_if(models.Q(stopped_at=None), self.News.STOPPED, **columns, **balance)
 
     def start(self) -> bool:
-        """Starts the gateway again; waiting messages go out at once. False: it was not stopped."""
+        """Starts the gateway again; `queue` then sends waiting messages. False: it was not stopped."""
         columns: dict[str, Any] = {"stopped_at": None, "stopped_because": ""}
         return self._change_if(models.Q(stopped_at__isnull=False), self.News.STARTED, **columns)
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether the gateway answered with an unknown code within DOUBT_LASTS."""
+        """Whether the provider answered a sending with an unknown code within the last DOUBT_LASTS."""
         return self.doubted_at is not None and self.doubted_at > timezone.now() - DOUBT_LASTS
 
     def mark_doubtful(self, because: str) -> bool:
-        """Records an unknown code. Sends `gateway_changed` and returns True unless the gateway was doubtful already."""
+        """Records an unknown code; `because` is its error text.
+
+        Returns True and sends `gateway_changed`, unless another unknown code came within the last DOUBT_LASTS.
+        """
         now, was_doubtful = timezone.now(), models.Q(doubted_at__gt=timezone.now() - DOUBT_LASTS)
         columns: dict[str, Any] = {"doubted_at": now, "doubted_because": because[:LONGEST_CAUSE]}
         is_new = self._change_if(~was_doubtful | models.Q(doubted_at=None), self.News.DOUBTED, **columns)
@@ -374,7 +383,7 @@ class GatewayState(models.Model):
         return is_new
 
     def _change_if(self, condition: models.Q, news: News, **columns: Any) -> bool:
-        """Changes the state with a conditional UPDATE. Of several callers one succeeds and sends `gateway_changed`."""
+        """Changes the state if `condition` holds, and sends `gateway_changed`. Of concurrent callers one gets True."""
         with transaction.atomic():
             if not GatewayState.objects.filter(condition, pk=self.pk).update(**columns):
                 return False

@@ -30,7 +30,8 @@ from web.refusals import Refusal
 
 # A report older than this waited on a telephone without signal, so others probably follow at once.
 LATE = timedelta(seconds=10)
-# The message of a late report waits this long, unless the telephone says earlier that it has no more reports.
+# After a late report a message of MAY_BE_FOLLOWED waits this long, unless the telephone says earlier that it has no
+# more reports.
 FOLLOWS_WITHIN = timedelta(minutes=1)
 # The next report may make a message of these kinds untrue.
 MAY_BE_FOLLOWED = frozenset(
@@ -72,7 +73,7 @@ def enqueue(order: Order, kind: str, happened_at: datetime | None = None, *, is_
 def may_be_superseded(row: NotificationHistory, reported: datetime) -> bool:
     """Whether a later report that makes the message untrue may already be on its way.
 
-    `reported`: when the driver pressed the button.
+    `reported`: when somebody, usually the driver, pressed the button.
     """
     is_late = row.created_at - reported > LATE
     until = sending_rules.expiry(row)
@@ -137,9 +138,10 @@ def resend(row: NotificationHistory, by: User | None = None, *, overrule: bool =
 
 
 def prepare(row: NotificationHistory, by: User | None = None, *, overrule: bool = False) -> NotificationHistory:
-    """Returns the row to send: the same one if it never went out or a retry with its id is safe, else a new one.
+    """Returns the row to send: a new one, unless this one is pending or suppressed, or a retry with its id is safe.
 
-    Raises Refusal. An interrupted sending becomes `unknown` and is refused, unless a retry is safe.
+    Raises Refusal if the message must not be sent. An interrupted sending becomes `unknown` and is refused, unless a
+    retry is safe.
     """
     if row.status == MessageStatus.PENDING:
         return row
@@ -173,7 +175,7 @@ def mark_interrupted(row: NotificationHistory) -> None:
 
 
 def make_pending_again(row: NotificationHistory, by: User | None, **columns: Any) -> NotificationHistory:
-    """Makes the row pending again. Raises Refusal if somebody else was faster."""
+    """Makes the row pending again. Raises Refusal if it was resent or another process changed it."""
     resent = NotificationHistory.objects.filter(resend_of=row).exists()
     if resent or not row.move(row.status, MessageStatus.PENDING, by=by, **columns):
         raise already_resent()
@@ -181,7 +183,7 @@ def make_pending_again(row: NotificationHistory, by: User | None, **columns: Any
 
 
 def create_resend(row: NotificationHistory, by: User | None) -> NotificationHistory:
-    """Creates a new row for the same message. `resend_of` is unique, so only one of two callers succeeds."""
+    """Creates a new row for the same message. `resend_of` is unique: of two callers the second gets a Refusal."""
     try:
         with transaction.atomic():
             return NotificationHistory.objects.create(
@@ -240,7 +242,7 @@ def enqueue_new_date(order: Order) -> None:
 
 
 def correct_arrival(order: Order) -> None:
-    """Cancels “the driver is arriving”, or corrects it for a customer who has that message or may have it."""
+    """Stops a pending “driver arriving”, and queues a correction if the customer has, or may have, such a message."""
     rows = NotificationHistory.objects.filter(order=order, customer=order.customer_id)
     arrivals = rows.filter(kind=MessageKind.DRIVER_ARRIVING, delivery_attempt=order.attempt)
     # Runs in the transaction of the status change. A sender claimed the row before, or will find it no longer pending.
@@ -264,7 +266,7 @@ def on_gateway_changed(news: GatewayState.News, **kwargs: Any) -> None:
 
 
 def hand_over_due() -> None:
-    """Sends the newest due messages, because they are the most urgent. `send_pending_sms --loop` sends the others."""
+    """Sends the newest MAX_AT_ONCE due messages, the most urgent ones. `send_pending_sms --loop` sends the others."""
     due = NotificationHistory.objects.due().order_by("-created_at")
     for pk in due.values_list("pk", flat=True)[:MAX_AT_ONCE]:
         hand_over(pk)

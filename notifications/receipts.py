@@ -1,4 +1,6 @@
-"""Records what providers report about messages and the account, in callbacks and queries. Never sends a message.
+"""Records what providers report about messages and the account, in callbacks and queries.
+
+Sends no message itself. But a new balance may start a stopped gateway, and `queue` then sends waiting messages.
 
 A receipt may come before the answer to its sending. Then no row has the provider's id yet. The receipt is refused, and
 the provider repeats it.
@@ -34,7 +36,7 @@ FIRST_PAUSE, MAX_DOUBLINGS = timedelta(minutes=5), 12
 
 
 def record(gateway: Gateway, report: Receipt | Reply, own_id: UUID | None = None) -> None:
-    """Records a receipt or a reply. Idempotent. Raises Refusal, and then changes nothing.
+    """Records a receipt or a reply. Idempotent. Raises Refusal if no message matches, and then changes nothing.
 
     `own_id`: our own id of the message, if the provider's callback contains it.
     """
@@ -84,14 +86,14 @@ def apply_receipt(row: Row, receipt: Receipt) -> bool:
 
 
 def plausible_time(row: Row, at: datetime | None) -> datetime | None:
-    """Returns the provider's time, or None if it is before the sending or in the future."""
+    """Returns the provider's time `at`; None if it is missing, before the sending or in the future."""
     # Providers round to whole seconds.
     first = row.first_sent_at().replace(microsecond=0)
     return at if at and first <= at <= timezone.now() else None
 
 
 def record_unknown_code(row: Row, receipt: Receipt) -> None:
-    """Adds an unknown code to the message's trail. The status stays."""
+    """Adds an unknown code to the message's trail, each code once. The status stays."""
     note = StatusNote(
         message=row,
         status=row.status,
@@ -103,7 +105,7 @@ def record_unknown_code(row: Row, receipt: Receipt) -> None:
 
 
 def record_reply(row: Row, reply: Reply) -> None:
-    """Adds a customer's reply to the message's trail."""
+    """Adds a customer's reply to the message's trail and sends `reply_received`. Ignores a repeated reply."""
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in reply.text).split())[:LONGEST_REPLY]
     at = plausible_time(row, reply.at)
     note = StatusNote(message=row, status=row.status, reply=text or "–", at=at or timezone.now())
@@ -115,7 +117,10 @@ def record_reply(row: Row, reply: Reply) -> None:
 
 @transaction.atomic
 def save_note_once(note: StatusNote, repeats: QuerySet[StatusNote]) -> bool:
-    """Adds a note unless `repeats` finds one. A lock serialises repeats of a receipt that come at the same time."""
+    """Saves `note` and returns True, unless `repeats` already contains one.
+
+    A lock serialises repeats of a receipt that come at the same time.
+    """
     Row.objects.select_for_update(of=("self",)).get(pk=note.message_id)
     if is_new := not repeats.exists():
         note.save()
@@ -126,13 +131,16 @@ def save_note_once(note: StatusNote, repeats: QuerySet[StatusNote]) -> bool:
 
 
 def queryable_gateways() -> list[Gateway]:
-    """Returns the gateways with queries and complete settings, also those no longer in use."""
+    """Returns the gateways whose provider answers status queries and whose settings are complete, also unused ones."""
     installed = (get_gateway(name) for name in settings.SMS_GATEWAYS)
     return [one for one in installed if one.query_size and all(getattr(settings, name) for name in one.needs)]
 
 
 def overdue_messages(gateway: Gateway, since: datetime) -> NotificationQuerySet:
-    """Returns `sent` messages whose receipt is overdue, the oldest first."""
+    """Returns `sent` messages of this gateway, created since `since`, whose receipt is overdue. The oldest comes first.
+
+    Skips those whose next query is not due yet (`ask_after`), and those without a provider's id.
+    """
     now = timezone.now()
     due = Q(ask_after=None) | Q(ask_after__lte=now)
     overdue = Row.objects.filter(due, status=MessageStatus.SENT, sent_at__lt=now - OVERDUE)
@@ -141,10 +149,10 @@ def overdue_messages(gateway: Gateway, since: datetime) -> NotificationQuerySet:
 
 
 def retryable_unknown(since: datetime) -> Iterator[Row]:
-    """Yields `unknown` messages that can be retried now: their provider is idempotent and answers with their status.
+    """Yields `unknown` messages that can be retried now, because the provider recognises a message that it already has.
 
-    Skips messages that must not be sent now: the provider may never have got them and would send them. Skips messages
-    whose gateway is stopped.
+    A provider that never got the message would send it. So messages that our rules block or delay are skipped, and so
+    are those whose gateway is stopped.
     """
     rows = Row.objects.filter(status=MessageStatus.UNKNOWN, created_at__gte=since).not_resent()
     for row in rows.select_related("customer", "order").order_by("created_at", "id"):
@@ -156,7 +164,10 @@ def retryable_unknown(since: datetime) -> Iterator[Row]:
 
 
 def query_provider(gateway: Gateway, rows: list[Row]) -> Iterator[tuple[Row, bool]]:
-    """Queries the provider. Yields each row with its new status, and whether it changed. Raises GatewayError."""
+    """Queries the status of these messages and applies the answers. Yields each row and whether its status changed.
+
+    Raises GatewayError.
+    """
     for start in range(0, len(rows), gateway.query_size):
         batch = rows[start : start + gateway.query_size]
         answer = gateway.query([row.provider_message_id for row in batch])
@@ -167,7 +178,7 @@ def query_provider(gateway: Gateway, rows: list[Row]) -> Iterator[tuple[Row, boo
 
 
 def back_off(rows: list[Row]) -> None:
-    """Exponential backoff: the next query comes when the message is twice as old."""
+    """Sets when each message is queried next: when it is twice as old as now (exponential backoff)."""
     now = timezone.now()
     for row in rows:
         row.ask_after = now + (now - (row.sent_at or row.created_at))
@@ -180,7 +191,7 @@ def matches_receipt(gateway: Gateway, receipt: Receipt, row: Row) -> bool:
 
 
 def query_balance(gateway: Gateway) -> Decimal | None:
-    """Queries and records the points left. Raises GatewayError."""
+    """Queries, records and returns the points left; None if the provider does not say. Raises GatewayError."""
     try:
         points = gateway.balance()
     except GatewayError as error:
@@ -194,7 +205,7 @@ def query_balance(gateway: Gateway) -> Decimal | None:
 
 
 def record_balance(gateway: Gateway, points: Decimal) -> GatewayState:
-    """Records the balance. Starts a stopped gateway if the balance is positive and differs from the recorded one."""
+    """Records the balance, and starts a stopped gateway if it is positive and has changed. Returns the state."""
     state = GatewayState.of(gateway.name)
     is_new = points > 0 and points != state.balance
     state.balance, state.balance_at = points, timezone.now()

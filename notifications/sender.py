@@ -62,17 +62,17 @@ def _set_temporarily(variable: ContextVar[T], value: T) -> Iterator[T]:
 
 
 def no_waiting() -> AbstractContextManager[object]:
-    """Context in which `deliver` returns before the outcomes: for commands on sockets, which share one thread."""
+    """Context in which `deliver` does not wait for outcomes. Commands on sockets use it: they share one thread."""
     return _set_temporarily(_may_wait, False)
 
 
 def collect_outcomes() -> AbstractContextManager[list[Row]]:
-    """Context with a list, to which `deliver` adds the rows with an outcome and those that it leaves to the service."""
+    """Context that yields a list. `deliver` adds the rows whose outcome came in time, and those left to the service."""
     return _set_temporarily(_collected, list[Row]())
 
 
 def deliver(*ids: UUID) -> None:
-    """Sends these rows. Returns when all have an outcome, at the latest after SMS_WAIT_SECONDS.
+    """Sends these rows. Returns when all have an outcome, or after SMS_WAIT_SECONDS; within `no_waiting` at once.
 
     Leaves rows beyond MAX_AT_ONCE to `send_pending_sms --loop`, which serves no requests.
     """
@@ -103,13 +103,16 @@ def _pool() -> ThreadPool[UUID, Row | None]:
     # This limits one process. Several processes share the connections that the provider allows (docs/operations.md).
     allowed = filter(None, (get_gateway(name).max_connections for name in gateways.names_in_use()))
     created = ThreadPool(_deliver_one_safely, connections.close_all, min([settings.SMS_WORKERS, *allowed]), "sender")
-    # At a restart, sendings under way get this long for their outcome.
+    # When the process exits, sendings under way get this long for their outcome.
     atexit.register(lambda: created.drain(settings.SMS_WAIT_SECONDS))
     return created
 
 
 def _deliver_one_safely(row_id: UUID) -> Row | None:
-    """Keeps the thread's connection for its next row (a new one costs 1.4 ms). The pool closes it when idle."""
+    """As `deliver_one`, but closes the thread's database connection after an error.
+
+    Otherwise the connection stays open for the next row, because a new one costs 1.4 ms. The pool closes it when idle.
+    """
     try:
         return deliver_one(row_id)
     except Exception:
@@ -163,7 +166,10 @@ def _send_with_first(candidates: list[Gateway], row: Row) -> Row | None:
 
 
 def _store_outcome(row: Row, status: MessageStatus, outcome: dict[str, Any]) -> bool:
-    """Stores the outcome. Retries while the database restarts, because the outcome is known only here."""
+    """Stores the outcome. False: another process changed the row.
+
+    Retries while the database restarts, because the outcome is known only here.
+    """
     for pause in (*RESTART_PAUSES, None):
         try:
             return row.move(MessageStatus.SENDING, status, **outcome) or _store_late_outcome(row, status, outcome)
@@ -194,7 +200,10 @@ def _withhold(row: Row, verdict: sending_rules.Verdict) -> bool:
 
 
 def _claim(row: Row, gateway: Gateway) -> bool:
-    """Claims the row and renders its text. A retry keeps its text, because its id promises the same message."""
+    """Claims the row and renders its text. False: another process was faster.
+
+    A retry keeps its text, because its id promises the same message.
+    """
     columns: dict[str, Any] = {"claimed_at": timezone.now(), "attempts": row.attempts + 1, "gateway": gateway.name}
     if not row.attempts:
         text = row.render()
@@ -204,7 +213,7 @@ def _claim(row: Row, gateway: Gateway) -> bool:
 
 
 def backoff(row: Row, reason: str) -> timedelta:
-    """Returns the backoff of a row that the provider did not accept."""
+    """Returns the backoff: BUSY_PAUSE; after an unknown code the row's age, from BUSY_PAUSE up to LONGEST_PAUSE."""
     if reason != Reason.UNKNOWN_CODE:
         return BUSY_PAUSE
     return min(max(timezone.now() - row.created_at, BUSY_PAUSE), LONGEST_PAUSE)
@@ -212,7 +221,7 @@ def backoff(row: Row, reason: str) -> timedelta:
 
 @measure("send")
 def _send(row: Row, gateway: Gateway, others: list[Gateway]) -> tuple[MessageStatus, dict[str, Any]]:
-    """Sends a claimed row. Returns its new status and columns."""
+    """Sends a claimed row. Returns its new status and the columns to store with it."""
     try:
         accepted = gateway.send(Message(row.pk, row.recipient, row.content, sending_rules.expiry(row)))
     except GatewayError as error:

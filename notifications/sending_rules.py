@@ -55,14 +55,17 @@ SWITCH = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The new status of a message that must not be sent, and the reason."""
+    """Why a message must not be sent, and the status that it gets if no try was made yet."""
 
     status: MessageStatus
     reason: Reason
 
 
 def blocking_verdict(row: NotificationHistory) -> Verdict | None:
-    """Returns why the message must not be sent; None if it may be. Skips the rules that a person overruled."""
+    """Returns why the message must not be sent; None if it may be. Skips the rules that a person overruled.
+
+    Does not check the quiet hours (`earliest_time`).
+    """
     if not is_still_true(row):
         return Verdict(MessageStatus.CANCELLED, Reason.OVERTAKEN)
     if (reason := overrulable_reason(row)) and not row.overruled:
@@ -112,7 +115,7 @@ def overrulable_reason(row: NotificationHistory) -> Reason | None:
 
 
 def takes_back_a_promise(row: NotificationHistory) -> bool:
-    """Whether the message reports a failed delivery to a customer who may know that the driver is coming."""
+    """Whether this is “delivery failed” for a customer who has, or may have, a message that the driver is coming."""
     return row.kind == MessageKind.DELIVERY_FAILED and row.customer_may_have(COMING)
 
 

@@ -86,7 +86,7 @@ OFF_BY_DEFAULT = frozenset({MessageKind.DELIVERY_FAILED, MessageKind.ORDER_CANCE
 
 
 class Reason(TextChoices):
-    """Why a message was not sent, waits, failed, or may or may not have been sent."""
+    """Why a message was not sent, is waiting, has failed, or may have been sent."""
 
     NO_MOBILE = "no_mobile", _("no mobile number")
     OPT_OUT = "opt_out", _("the customer opted out of this SMS")

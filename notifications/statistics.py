@@ -26,7 +26,7 @@ ACCEPTED = GOOD_NEWS | {MessageStatus.EXPIRED}
 TRIED = ACCEPTED | {MessageStatus.FAILED, MessageStatus.UNKNOWN}
 # Certainly or possibly accepted by the provider, so they may be on the bill.
 PAID = ACCEPTED | {MessageStatus.UNKNOWN}
-# Final reports about an accepted message.
+# Final statuses that a receipt can give an accepted message.
 ENDED = frozenset({MessageStatus.DELIVERED, MessageStatus.FAILED, MessageStatus.EXPIRED})
 # Groups of statuses for charts. Expired messages count as failed.
 OUTCOMES = {
@@ -54,7 +54,10 @@ SENDINGS = Histogram(
 
 
 def oldest_due(now: datetime) -> Min:
-    """Returns an aggregate: since when the oldest message waits, of those that are due or wait for the provider."""
+    """Returns an aggregate: since when the oldest pending message waits.
+
+    Only messages count that are due, or that were tried in vain (provider busy or unreachable, or an unknown code).
+    """
     # A busy provider's refusal postpones `send_after`, but the message has waited since `created_at`.
     busy = Q(status_reason__in=[Reason.BUSY, Reason.UNREACHABLE, Reason.UNKNOWN_CODE])
     due = Q(status=MessageStatus.PENDING) & (busy | Q(send_after=None) | Q(send_after__lte=now))
@@ -63,7 +66,10 @@ def oldest_due(now: datetime) -> Min:
 
 
 def summary(first: date, last: date) -> Row:
-    """Returns figures of the messages created from `first` to `last`, both included, by days of Taipei."""
+    """Returns figures of the messages created from `first` to `last`, both included, in days of Taipei.
+
+    Holds the sums, the rows of `by_day` as `days`, and those of `by_gateway` as `gateways`.
+    """
     messages = NotificationHistory.objects.filter(
         created_at__gte=midnight(first), created_at__lt=midnight(last + timedelta(days=1))
     )
@@ -72,7 +78,7 @@ def summary(first: date, last: date) -> Row:
 
 
 def by_day(messages: QuerySet[NotificationHistory]) -> QuerySet[NotificationHistory, Row]:
-    """Counts messages by day, gateway and status; `taken` counts those that the provider accepted."""
+    """Sums messages, segments and points by day, gateway and status. `taken`: those that the provider accepted."""
     accepted = Q(status__in=ACCEPTED) | Q(status=MessageStatus.FAILED, sent_at__isnull=False)
     return (
         messages.annotate(day=TruncDate("created_at"))
@@ -86,13 +92,13 @@ def by_day(messages: QuerySet[NotificationHistory]) -> QuerySet[NotificationHist
 
 
 def by_gateway(rows: list[Row]) -> list[Row]:
-    """Returns the figures of each gateway on each day."""
+    """Returns the figures of each gateway on each day, from rows of `by_day`. Skips messages without a gateway."""
     groups = groupby(rows, lambda row: (row["day"], row["gateway"]))
     return [{"day": day, "gateway": gateway, **figures(list(group))} for (day, gateway), group in groups if gateway]
 
 
 def figures(rows: list[Row]) -> Row:
-    """Sums rows of `by_day`. A share (0 to 1) is None without messages to compare."""
+    """Sums rows of `by_day`, and adds the accepted and the delivered share (0 to 1; None without such messages)."""
     reporting = [row for row in rows if sends_receipts(row["gateway"])]
     tried = total(rows, "messages", TRIED)
     return {
@@ -117,7 +123,7 @@ def share(part: int, whole: int) -> float | None:
 
 
 def midnight(day: date) -> datetime:
-    """Returns the start of a day in Taipei; comparing with it uses the index."""
+    """Returns the start of a day in Taipei. A comparison with it can use the index of `created_at`."""
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
@@ -162,7 +168,10 @@ def _message_gauges() -> Iterator[Metric]:
 
 
 def _gateway_gauges() -> Iterator[Metric]:
-    """Yields gauges of the gateways in use: no balance until one is known, and 0 until the first receipt."""
+    """Yields gauges of the gateways in use: whether stopped, the balance if known, and the time of the last receipt.
+
+    That time is 0 before the first receipt, and missing for a provider that sends none.
+    """
     known = {state.gateway: state for state in GatewayState.objects.all()}
     stopped = GaugeMetricFamily(
         "luckygas_sms_gateway_stopped", "1 while the gateway is stopped because of its own answer.", labels=["gateway"]

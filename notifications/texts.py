@@ -79,12 +79,12 @@ def language_of(preferred: str) -> str:
 
 
 def sms(body: str, language: str, order: OrderFacts | None) -> str:
-    """Returns the whole text of an SMS."""
+    """Returns the whole text of an SMS: the sender's name, and `body` with the order's values."""
     return prefix() + fill(body, placeholder_values(order, language))
 
 
 def email(kind: MessageKind, body: str, language: str, order: OrderFacts | None, items: Iterable[object]) -> str:
-    """Returns the subject, an empty line and the body: the text of the SMS and the ordered `items`."""
+    """Returns the subject, an empty line and the body: the filled-in text, then the order's data, `items` and link."""
     link = settings.TRACKING_URL + order.tracking_token if order else ""
     with translation.override(language):
         values = {"sender": settings.SMS_SENDER, "order": order or "", "kind": kind.label}
@@ -95,7 +95,7 @@ def email(kind: MessageKind, body: str, language: str, order: OrderFacts | None,
 
 
 def allowed_placeholders(kind: str) -> tuple[str, ...]:
-    """Returns the placeholders that a text of this kind may use."""
+    """Returns the names of the placeholders that a text of this kind may use."""
     return (*ALWAYS, "eta") if kind in COMING else ALWAYS
 
 
@@ -105,7 +105,7 @@ def fill(body: str, values: Mapping[str, str]) -> str:
 
 
 def longest_values(language: str) -> dict[str, str]:
-    """Returns the longest value of each placeholder."""
+    """Returns the longest value of each placeholder, including the link."""
     return LONGEST[language] | {"tracking_url": settings.TRACKING_URL + "x" * TOKEN_LENGTH}
 
 
@@ -117,7 +117,7 @@ def max_default_segments(tracking_url: str) -> int:
 
 
 def prefix() -> str:
-    """Returns the registered sender's name. Carriers require that a commercial SMS begins with it."""
+    """Returns the registered sender's name in 【】. Each SMS begins with it, because carriers require the name."""
     return f"【{settings.SMS_SENDER}】"
 
 
@@ -142,7 +142,7 @@ def expected_arrival(order: OrderFacts, language: str) -> str:
 
 
 def delivery_day(order: OrderFacts, language: str) -> str:
-    """Returns the delivery date and part of the day: `11/23 上午`."""
+    """Returns the delivery date and part of the day: `11/23 上午`; only the date if any time is possible."""
     day = f"{order.scheduled_date.month}/{order.scheduled_date.day}"
     return f"{day} {SLOTS[language].get(order.time_slot, '')}".rstrip()
 
@@ -191,7 +191,7 @@ class Preview:
         return list(dict.fromkeys(found))
 
     def unknown_placeholders(self) -> list[str]:
-        """Returns errors for braces that are not a placeholder of this kind."""
+        """Returns an error for each `{…}` or stray brace that is not a placeholder allowed for this kind of message."""
         known = [f"{{{name}}}" for name in self.allowed]
         unknown = [braces for braces in BRACES.findall(self.body) if braces not in known]
         detail = _("“%(braces)s” is not a placeholder. You can use: %(known)s.")

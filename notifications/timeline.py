@@ -25,7 +25,7 @@ Line = tuple[datetime | None, str]
 
 
 def render_timeline(row: NotificationHistory) -> SafeString:
-    """Renders the cause, each step with its time, and what staff can do next."""
+    """Renders an HTML list: the cause, each step with its time, and what staff can do next."""
     lines = (*first_lines(row), *step_lines(row), (None, next_step(row).sentence))
     items = [(format_time(at), text) for at, text in lines]
     return format_html(
@@ -129,7 +129,7 @@ def status_sentence(row: NotificationHistory) -> str:
 
 
 def obstacle(row: NotificationHistory) -> Reason | None:
-    """Returns why the message cannot be sent even by a person, or None."""
+    """Returns why the button on the message's page could not send it, or None."""
     if row.status == MessageStatus.SUPPRESSED and row.status_reason not in OVERRULABLE:
         return Reason(row.status_reason)
     trial = copy(row)

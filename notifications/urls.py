@@ -1,4 +1,4 @@
-"""The paths of the API."""
+"""The API paths of messages and of the providers' callbacks."""
 
 from __future__ import annotations
 

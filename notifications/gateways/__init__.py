@@ -80,7 +80,7 @@ def is_repeatable(row: NotificationHistory) -> bool:
 
 
 def record_failure(gateway: Gateway, reason: str, error_text: str) -> None:
-    """Stops the gateway if the reason of one failure concerns all messages. Records an unknown code."""
+    """Stops the gateway if `reason` is in STOPPING. Records an unknown code. Does nothing for any other reason."""
     if reason in STOPPING:
         stop(gateway, error_text, reason)
     elif reason == Reason.UNKNOWN_CODE and GatewayState.of(gateway.name).mark_doubtful(error_text):

@@ -15,8 +15,8 @@ from django.utils import timezone
 from customers import phones
 from notifications.states import LONGEST_ERROR, MessageStatus, Reason
 
-# Maximum tries to connect for one sending, and the pause between tries. A failed connection is retried so soon because
-# the provider cannot have seen the message.
+# Maximum tries of one sending while the provider is unreachable, and the pause between tries. The next try may come so
+# soon because the provider cannot have seen the message.
 MAX_CONNECTIONS = 3
 PAUSE_SECONDS = 0.2
 ANY_MOBILE = re.compile(r"(?<![0-9])(?:\+?886[\s-]*0?|0)(9[0-9]{2})[\s-]?[0-9]{3}[\s-]?([0-9]{3})(?![0-9])")
@@ -26,7 +26,7 @@ ANY_MOBILE = re.compile(r"(?<![0-9])(?:\+?886[\s-]*0?|0)(9[0-9]{2})[\s-]?[0-9]{3
 class Message:
     """One SMS or e-mail. `id` is the idempotency key, `phone` an E.164 number or an e-mail address.
 
-    `valid_until`: the provider stops trying to deliver then; None: the provider decides.
+    `valid_until`: until when the provider may try to deliver, if it supports this; None: the provider decides.
     """
 
     id: UUID
@@ -46,7 +46,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class GatewayHealth:
-    """Whether the provider answers and accepts our account, its error, and the points left (None: not known)."""
+    """The result of a health check. `reachable`: the provider answers and accepts our account.
+
+    `detail`: an error or HTTP status, if there is one. `balance`: the points left; None: not known.
+    """
 
     reachable: bool
     detail: str = ""
@@ -58,7 +61,7 @@ class Receipt:
     """A provider's report on one message, from a callback or a query.
 
     `phone` is E.164, or empty if the provider does not name it. `status` is SENT while the message is under way, and
-    None if the provider's `raw_status` is an unknown code.
+    None if the provider's `raw_status` is an unknown code. `at` is the provider's time; None: not known.
     """
 
     provider_message_id: str
@@ -71,7 +74,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A customer's reply to a message."""
+    """A customer's reply to a message. `phone` is E.164 or empty; `at` is the provider's time, None if not known."""
 
     provider_message_id: str
     phone: str
@@ -80,7 +83,7 @@ class Reply:
 
 
 class ReceiptError(ValueError):
-    """A callback lacks a parameter of this provider. The text names the parameter and repeats no value.
+    """A callback lacks a parameter or has an invalid one, or the provider has no callbacks. The text repeats no value.
 
     An unknown code is not such an error: the provider would only repeat the callback, and the code would be lost.
     """
@@ -94,7 +97,7 @@ WAITING = STOPPING | {Reason.BUSY, Reason.UNREACHABLE, Reason.UNKNOWN_CODE}
 
 
 class GatewayError(Exception):
-    """The message was not accepted. `permanent`: a retry would fail as well.
+    """The provider refused a request or did not answer it. `permanent`: a retry would fail as well.
 
     With Reason.NO_ANSWER the request went out, and the provider may have sent the message. With any other reason it
     was certainly not sent. STOPPING and WAITING say what a reason means for this message and later ones.
@@ -118,7 +121,7 @@ class Gateway:
     needs: tuple[str, ...] = ()
     # Concurrent connections that the provider allows; None: no limit.
     max_connections: int | None = None
-    # Maximum messages in one `query`; 0: the provider has no queries.
+    # Maximum messages in one `query`; 0: the provider answers no status queries.
     query_size = 0
     # URL for receipts, for providers that want it with each message.
     callback_url = ""
@@ -151,7 +154,7 @@ class Gateway:
         raise ReceiptError("This gateway has no receipts.")
 
     def acknowledgement(self, receipt: Receipt | Reply) -> str:
-        """Returns the plain text that the provider expects; without it the provider repeats the receipt."""
+        """Returns the plain text that the provider expects; without it a provider may repeat the receipt."""
         return "OK"
 
     def id_variants(self, provider_message_id: str) -> list[str]:

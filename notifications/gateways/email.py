@@ -29,7 +29,10 @@ OURS = re.compile(r"5\.(7|1\.[78])\b")
 
 
 class Email(Gateway):
-    """`Message.phone` is an e-mail address; the first line of the text is the subject. EMAIL_TIMEOUT limits a step."""
+    """Sends with Django's mail backend. `Message.phone` is an e-mail address; the text's first line is the subject.
+
+    EMAIL_TIMEOUT limits the wait for each answer of the mail server, not the whole sending.
+    """
 
     name = "email"
 

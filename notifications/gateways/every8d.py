@@ -1,4 +1,4 @@
-"""EVERY8D, HTTP API 2.1.5 of 2021-10. The HTTP status is always 200; the result is one line of values."""
+"""EVERY8D, HTTP API 2.1.5 of 2021-10. The HTTP status is always 200; the body holds the result or the error code."""
 
 from __future__ import annotations
 
@@ -123,6 +123,6 @@ def make_receipt(batch: str, phone: str, status: str, at: str) -> Receipt:
 
 
 def to_gateway_error(answer: str) -> GatewayError:
-    """Converts an answer without success."""
+    """Returns the error for an answer that reports no success."""
     found = ERROR.fullmatch(answer)
     return refusal(found[1], found[2], REFUSALS) if found else unclear_answer(answer)

@@ -70,7 +70,10 @@ def parse_time(text: str) -> datetime | None:
 
 
 def hour_of_day(hour: int, half: str) -> int:
-    """Converts an hour of a 12-hour clock to 0–23; 99 if it is invalid. Without `half` it is already 0–23."""
+    """Converts an hour with its half of the day to 0–23; an invalid one gives a number above 23.
+
+    Without `half` the hour is returned unchanged.
+    """
     if not half:
         return hour
     if half in EVENING and hour == 12:
@@ -118,7 +121,7 @@ def unclear_answer(body: str, raw_status: str = "") -> GatewayError:
 
 
 def refusal(code: str, detail: str, known: Refusals) -> GatewayError:
-    """Returns the error for a refused message. `known`: the meanings of codes; `detail`: the provider's own text."""
+    """Returns the error for an error code. `known`: the meanings of codes; `detail`: the provider's own text."""
     reason, ours = known.get(code, (Reason.UNKNOWN_CODE, Reason.UNKNOWN_CODE.label))
     text = f"{code}: {ours} ({detail})" if detail else f"{code}: {ours}"
     return GatewayError(text, reason=reason, permanent=True, raw_status=code)
@@ -131,7 +134,7 @@ def receipt_of(known: StatusCodes, provider_id: str, phone: str, code: str, at: 
 
 
 class FormGateway(Gateway):
-    """A provider that gets forms and answers 200 to everything. Only the body distinguishes success from error."""
+    """A provider that gets forms and answers 200 also when it refuses one. The body tells success from error."""
 
     def __init__(self, url: str, **account: str) -> None:
         """`account`: user name and password under the provider's field names; each form contains them."""

@@ -26,7 +26,7 @@ from django.conf import settings
 from notifications.gateways.base import Accepted, Gateway, GatewayError, GatewayHealth, Message
 from notifications.states import Reason
 
-# Timeout for a connection.
+# Timeout for opening a connection.
 CONNECT_SECONDS = 3.05
 # Maximum bytes that are read of an answer. No provider's answer is longer.
 MAX_ANSWER_BYTES = 65_536
@@ -61,7 +61,7 @@ class ProviderResponse:
 def status_reason(status: int) -> Reason:
     """Returns why a request with a status other than 200 is not accepted.
 
-    A redirect, or a 4xx that is named neither above nor CONFLICT, is an unknown code, so that a person checks the
+    A redirect, or a 4xx that is neither in STATUS_REASONS nor CONFLICT, is an unknown code, so that a person checks the
     settings. Any other status leaves open whether the message was sent.
     """
     if status in STATUS_REASONS:
@@ -111,7 +111,10 @@ def build_request(method: str, url: str, headers: Mapping[str, str]) -> HTTPConn
 
 
 def connect(request: HTTPConnection, until: float) -> socket.socket:
-    """Opens a connection for one request. With a reused one, which may be dead, nobody knows what the provider saw."""
+    """Opens a connection to the request's host, for https without the TLS handshake yet. Raises OSError.
+
+    Each request gets a new one: if a reused connection is dead, nobody knows what the provider received.
+    """
     left = max(until - time.monotonic(), 0.001)
     sock = socket.create_connection((request.host, request.port), min(CONNECT_SECONDS, left))
     sock.settimeout(left)
@@ -152,7 +155,10 @@ def shut_down_at(until: float, sock: socket.socket) -> Iterator[None]:
 
 
 def read_body(response: HTTPResponse) -> tuple[str, bool]:
-    """Returns what came of the body, and whether it is complete. For some providers the status alone decides."""
+    """Returns what came of the body, and whether it is complete.
+
+    Raises no error for an incomplete body, because for some providers the status alone decides.
+    """
     body, ended = b"", False
     # Reads in pieces, because `read` discards what it has received when the connection is reset.
     with suppress(OSError, HTTPException, ValueError):

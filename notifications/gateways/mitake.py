@@ -1,4 +1,4 @@
-"""Mitake 三竹, API v2.14 of 2024-06. The HTTP status is always 200; the result is lines of `key=value`."""
+"""Mitake 三竹, API v2.14 of 2024-06. The HTTP status is always 200; the body holds the result or the error code."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ CODE = re.compile(r"[!-~]{1,8}")
 
 
 class Mitake(FormGateway):
-    """Idempotent for twelve hours: Mitake sends a message with the same `clientid` once."""
+    """Idempotent: within twelve hours Mitake sends messages with the same `clientid` only once."""
 
     idempotent, remembers = True, timedelta(hours=12)
     needs = ("MITAKE_URL", "MITAKE_USERNAME", "MITAKE_PASSWORD")
@@ -129,13 +129,13 @@ class Mitake(FormGateway):
 
 
 def parse_pairs(answer: str) -> dict[str, str]:
-    """Parses lines of `key=value`."""
+    """Parses lines of `key=value`, and skips others. Of a repeated key the last value counts."""
     found = (line.partition("=") for line in answer.splitlines())
     return {key.strip(): value.strip() for key, sign, value in found if sign}
 
 
 def to_gateway_error(answer: str) -> GatewayError:
-    """Converts an answer without success.
+    """Returns the error for an answer that reports no success.
 
     An unknown code counts as a refusal only without an id: with one, the provider may have accepted the message.
     """

@@ -36,7 +36,7 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 def send_all(rows: Iterable[NotificationHistory], stopped: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
     """Sends rows. Yields each with its outcome: a status, LEFT, BROKEN or the code of a refusal.
 
-    Once `stopped()` is true, finishes only the sendings that have started.
+    Once `stopped()` is true, finishes only the sendings that have started, and does not yield the other rows.
     """
     under_way: dict[Sending, NotificationHistory] = {}
     # `concurrent.futures.wait` would scan all futures each time one finishes, which took a quarter of the whole time.

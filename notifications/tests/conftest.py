@@ -21,7 +21,7 @@ def empty_outbox() -> None:
 
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
-    """Runs a command in English. Returns its exit code and output."""
+    """A function that runs a management command in English. It returns the exit code and all output."""
 
     def run(*arguments: str) -> tuple[int, str]:
         code = 0
@@ -49,7 +49,7 @@ def fake_provider(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pr
 
 @pytest.fixture
 def fake_gateway(settings: Any) -> type[FakeGateway]:
-    """Uses the gateway `fake` with the callback secret `s3cret`."""
+    """Uses FakeGateway, named `fake`, with the callback secret `s3cret`. Returns the class, with its answers reset."""
     settings.SMS_GATEWAYS = settings.SMS_GATEWAYS | {"fake": "notifications.tests.provider.FakeGateway"}
     settings.SMS_GATEWAY, settings.SMS_CALLBACK_SECRET = "fake", "s3cret"
     FakeGateway.receipts, FakeGateway.points, FakeGateway.queries = {}, Decimal(100), []

@@ -22,7 +22,10 @@ def make_quiet_order(status: str = OrderStatus.CONFIRMED, **fields: Any) -> Orde
 
 
 def make_message(status: str = MessageStatus.PENDING, **fields: Any) -> NotificationHistory:
-    """Makes a message “order confirmed”, in any status, for a confirmed order."""
+    """Makes a message, by default “order confirmed” for a new confirmed order.
+
+    Unless it is pending, it was sent once: it has an attempt, a recipient and a text.
+    """
     order = fields.pop("order", None) or make_quiet_order()
     sent = (
         {}

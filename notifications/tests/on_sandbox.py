@@ -1,4 +1,4 @@
-"""Settings with which the gateways send to the sandbox, and the outcome of each of its faults."""
+"""Settings with which the gateways send to the sandbox, and the outcome that tests expect from each of its faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SENT, UNKNOWN, FAILED = (
     (MessageStatus.UNKNOWN, Reason.NO_ANSWER),
     (MessageStatus.FAILED, Reason.REFUSED),
 )
-# Fault → the row's status and reason, and the number of delivered messages.
+# Fault → the expected status and reason of the row, and the expected number of delivered messages.
 OUTCOMES: dict[FaultKind, tuple[tuple[MessageStatus, str], int]] = {
     FaultKind.SLOW: (SENT, 1), FaultKind.REFUSE: (FAILED, 0), FaultKind.HANG: (UNKNOWN, 1),
     FaultKind.DROP_BEFORE: (UNKNOWN, 0),
@@ -30,7 +30,7 @@ ANY_200 = {FaultKind.GARBAGE, FaultKind.HTML, FaultKind.HUGE}
 
 
 def outcome(gateway: str, kind: FaultKind) -> tuple[tuple[MessageStatus, str], int]:
-    """Returns the row's status and reason under a permanent fault, and the number of delivered messages."""
+    """Returns what is expected under a permanent fault: the row's status and reason, and the number of deliveries."""
     status, count = OUTCOMES[kind]
     return (SENT if gateway == "http" and kind in ANY_200 else status), count
 

@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def pause(self, seconds: float | None = None) -> None:
-        """Waits for `seconds`, or until the test ends."""
+        """Waits for `seconds` (None: without limit), but not beyond the end of the test."""
         self.server.provider.is_over.wait(seconds)
 
 
@@ -59,7 +59,7 @@ class Server(ThreadingHTTPServer):
     provider: Provider
 
     def handle_error(self, *args: Any) -> None:
-        """Ignores clients that hang up, which some tests do on purpose."""
+        """Ignores all errors. In some tests the client hangs up on purpose."""
 
 
 Behaviour = Callable[[Handler], None]
@@ -158,7 +158,7 @@ ACCEPTS = answers(200, '{"message_id": "m-1"}')
 
 @dataclass
 class Provider:
-    """Behaves once as each of `behaviours` in turn, and then always as the last one."""
+    """An HTTP server that behaves once as each of `behaviours` in turn, and then always as the last one."""
 
     behaviours: list[Behaviour] = field(default_factory=lambda: [ACCEPTS])
     requests: list[ReceivedRequest] = field(default_factory=list)

@@ -29,7 +29,7 @@ from realtime.models import Outbox
 pytestmark = pytest.mark.django_db(transaction=True)
 Rows = NotificationHistory.objects
 
-# A process that kills itself when its message gets a status: in that transaction, or after its commit.
+# Code for the process. `kill_at` calls `do` when a message gets `status`, in the transaction of that change.
 PRELUDE = """
 import signal
 from django.db import transaction
@@ -83,7 +83,7 @@ def count_delivered(sandbox: Sandbox) -> int:
 
 
 def settle(row: NotificationHistory) -> tuple[MessageStatus, str]:
-    """Runs the service on a row whose process died long ago. Returns its status and reason."""
+    """Runs `send_pending_sms`, as if the row was claimed an hour ago. Returns the row's status and reason."""
     Rows.filter(pk=row.pk, status=MessageStatus.SENDING).unannounced().update(
         claimed_at=timezone.now() - timedelta(hours=1)
     )
@@ -94,7 +94,7 @@ def settle(row: NotificationHistory) -> tuple[MessageStatus, str]:
 
 
 def last_event(row: NotificationHistory) -> tuple[str, str]:
-    """Returns the last event about a row."""
+    """Returns the type and the status of the last event about a row."""
     last = Outbox.objects.filter(subject=f"notification:{row.pk}").latest("id")
     return last.type, last.delta["status"]
 
@@ -125,7 +125,7 @@ def test_status_can_be_settled_after_a_kill_at_any_step(
 
 
 def settle_by_query_and_receipt(row: NotificationHistory, sandbox: Sandbox) -> None:
-    """Settles the row with a query, and then with a receipt."""
+    """Checks that a query sets the row to `expired`, and that a later receipt sets it to `delivered`."""
     sent = sandbox.operator.telephones.all()[-1]
     sent.settle(MessageStatus.EXPIRED)
     Rows.filter(pk=row.pk).unannounced().update(sent_at=timezone.now() - timedelta(hours=2))

@@ -35,7 +35,7 @@ def make_stop(driver: Any, status: str = OrderStatus.ASSIGNED, **customer: Any) 
 
 
 def report(order: Order, *moves: tuple[str, int]) -> None:
-    """Sends the driver's reports, each with its age in seconds, one after the other."""
+    """Changes the order's status to each of `moves`, which its driver reports as so many seconds old."""
     assert order.driver
     for to, seconds in moves:
         at = timezone.now() - timedelta(seconds=seconds)
@@ -52,6 +52,7 @@ def statuses(order: Order) -> dict[str, tuple[str, str]]:
 
 
 def wait_a_minute() -> None:
+    """Makes every waiting message due without a real wait, and sends it."""
     NotificationHistory.objects.unannounced().update(send_after=timezone.now())
     for row in NotificationHistory.objects.due():
         sender.deliver_one(row.pk)

@@ -85,7 +85,7 @@ def test_answer_about_another_number_changes_nothing(run: Any) -> None:
     assert statuses(row) == [MessageStatus.SENT]
 
 
-def test_unknown_code_is_stored_once_and_queried_later(run: Any) -> None:
+def test_message_with_unknown_code_is_queried_again_and_code_stored_once(run: Any) -> None:
     row = make_accepted(MessageStatus.SENT, "1")
     set_receipt(row, None, reason=Reason.UNKNOWN_CODE, raw_status="700")
     assert "unchanged 1" in run()[1]
@@ -191,7 +191,7 @@ FAILING = [kind for kind in FaultKind if kind not in (FaultKind.SLOW, FaultKind.
 
 
 def make_overdue(sandbox: Sandbox, gateway: str) -> NotificationHistory:
-    """Makes a message that was delivered without a receipt to the site."""
+    """Makes a `sent` message that the sandbox has delivered. The site got no receipt for it."""
     sent, _ = sandbox.operator.accept(gateway, "0912-345-678", "瓦斯")
     sent.settle(MessageStatus.DELIVERED)
     provider_id = sent.serial if gateway == "mitake" else sent.id
@@ -207,7 +207,7 @@ def fault(gateway: str, kind: FaultKind) -> SandboxFault:
 
 
 def query_row(gateway: str, row: NotificationHistory) -> list[bool]:
-    """Returns for each answered row whether its status changed."""
+    """Queries one row. Returns a list that holds whether its status changed, or an empty one if the query failed."""
     with suppress(GatewayError):
         return [new for _, new in receipts.query_provider(get_gateway(gateway), [row])]
     return []
@@ -306,7 +306,9 @@ def test_unknown_is_retried_if_provider_is_idempotent(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("gateway", IDEMPOTENT)
-def test_outdated_or_just_retried_message_is_not_retried(gateway: str, sandbox: Sandbox, settings: Any) -> None:
+def test_message_is_not_retried_too_early_in_quiet_hours_or_outdated(
+    gateway: str, sandbox: Sandbox, settings: Any
+) -> None:
     use_sandbox(settings, sandbox, gateway)
     row = make_unanswered(sandbox, SandboxFault(FaultKind.DROP_BEFORE))
     NotificationHistory.objects.filter(pk=row.pk).unannounced().update(attempts=3)

@@ -122,7 +122,7 @@ def test_only_the_new_customer_gets_the_link() -> None:
     ("status", "expected"),
     [(OrderStatus.DELIVERING, MessageStatus.SENT), (OrderStatus.ARRIVING, MessageStatus.CANCELLED)],
 )
-def test_late_new_customer_gets_link_but_no_old_arrival(status: OrderStatus, expected: str) -> None:
+def test_new_customer_after_forty_minutes_gets_link_but_no_arrival(status: OrderStatus, expected: str) -> None:
     order = make_quiet_order(status)
     order.history.update(at=timezone.now() - timedelta(minutes=40))
     order.customer = make_customer()
@@ -130,7 +130,7 @@ def test_late_new_customer_gets_link_but_no_old_arrival(status: OrderStatus, exp
     assert NotificationHistory.objects.get(order=order).status == expected
 
 
-def test_turned_away_is_not_queued_for_new_customer() -> None:
+def test_turned_away_is_not_queued_for_customer_without_arrival_message() -> None:
     order = make_quiet_order(OrderStatus.ARRIVING)
     make_message("sent", order=order, kind=MessageKind.DRIVER_ARRIVING)
     order.customer = make_customer()

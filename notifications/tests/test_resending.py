@@ -257,7 +257,7 @@ def test_invalid_option_sends_nothing(run: Any, wrong: list[str]) -> None:
     assert Memory.outbox == []
 
 
-def test_times_without_zone_are_taipeis() -> None:
+def test_time_option_takes_a_date_a_time_or_an_age() -> None:
     assert parse_time("2026-11-23").astimezone(UTC) == datetime(2026, 11, 22, 16, tzinfo=UTC)
     assert parse_time("2026-11-23T08:00").astimezone(UTC) == datetime(2026, 11, 23, 0, tzinfo=UTC)
     assert parse_time("2026-11-23T08:00Z") == datetime(2026, 11, 23, 8, tzinfo=UTC)

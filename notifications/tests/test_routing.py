@@ -78,7 +78,7 @@ def test_fallback_checks_the_rules_again(monkeypatch: pytest.MonkeyPatch) -> Non
         (Reason.UNKNOWN_CODE, 600, 10),
     ],
 )  # fmt: skip
-def test_message_of_busy_provider_backs_off(
+def test_message_that_was_not_accepted_backs_off(
     monkeypatch: pytest.MonkeyPatch, settings: Any, reason: Reason, waited: float, pause: float
 ) -> None:
     settings.SMS_FALLBACK_GATEWAY = ""

@@ -146,7 +146,7 @@ def test_failing_metrics_do_not_stop_sending(settings: Any, tmp_path: Path, capl
     assert "NotADirectoryError" in caplog.text
 
 
-def test_priority_is_lowered_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_low_priority_is_not_lowered_again(monkeypatch: pytest.MonkeyPatch) -> None:
     changes: list[int] = []
     monkeypatch.setattr(os, "nice", changes.append)
     monkeypatch.setattr(os, "getpriority", lambda *process: NICENESS)

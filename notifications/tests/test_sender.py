@@ -1,4 +1,4 @@
-"""The path from a change of an order to the outcome of its SMS, with an HTTP provider and commits."""
+"""From the change of an order, through the commit, to the outcome of its SMS."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_text_is_rendered_when_sent() -> None:
         (answers(200), OrderStatus.DELIVERED, Reason.OVERTAKEN, 0),
     ],
 )
-def test_retry_without_acceptance_stays_unknown(
+def test_retry_without_acceptance_becomes_unknown(
     provider: Provider, answer: Any, order: str, reason: Reason, requests: int
 ) -> None:
     provider.behave(answer)
@@ -262,7 +262,7 @@ def test_turned_away_sends_a_correction() -> None:
     ]
 
 
-def test_server_leaves_large_batches_to_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_leaves_the_rest_of_a_large_batch_to_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "MAX_AT_ONCE", 2)
     orders = [make_order() for _ in range(3)]
     with sender.collect_outcomes() as collected, transaction.atomic():
@@ -304,7 +304,7 @@ def test_same_message_twice_in_an_attempt_is_sent_once() -> None:
 
 
 @pytest.mark.parametrize(("status", "rows"), [("sent", 2), ("unknown", 2), ("pending", 2), ("failed", 3)])
-def test_resent_message_is_not_sent_automatically_again(status: str, rows: int) -> None:
+def test_resend_prevents_an_automatic_message_unless_it_failed(status: str, rows: int) -> None:
     order = make_quiet_order(OrderStatus.ASSIGNED)
     first = make_message("failed", order=order)
     make_message(status, order=order, resend_of=first)
@@ -312,7 +312,7 @@ def test_resent_message_is_not_sent_automatically_again(status: str, rows: int) 
     assert NotificationHistory.objects.filter(order=order).count() == rows
 
 
-def test_new_date_is_sent_after_a_resend() -> None:
+def test_new_date_is_queued_after_a_resend() -> None:
     order = make_quiet_order()
     first = make_message("failed", order=order, kind=MessageKind.ORDER_RESCHEDULED)
     make_message("sent", order=order, kind=MessageKind.ORDER_RESCHEDULED, resend_of=first)

@@ -297,7 +297,7 @@ def test_segments_are_counted(text: str, expected: int) -> None:
 
 
 def test_escaped_character_is_not_split() -> None:
-    # “€” takes two units. After 152 units it fits neither into the first part of 153 units nor into the second.
+    # “€” takes two units. Both times 152 of a part's 153 units are taken, so it begins the next part.
     assert carrier_rules.segments(("a" * 152 + "€") + ("a" * 150 + "€") + "a") == 3
 
 

@@ -1,4 +1,4 @@
-"""Several `send_pending_sms` processes at the same time. Each has an API key of its own."""
+"""Two `send_pending_sms` processes at the same time, each with its own API key, and the connections of one process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Start = Callable[..., list[subprocess.Popen[str]]]
 
 @pytest.fixture
 def start_two() -> Iterator[Start]:
-    """Starts a command twice, with different API keys."""
+    """A function that starts a command twice, with different API keys. It returns both processes."""
     processes: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> list[subprocess.Popen[str]]:
@@ -56,7 +56,7 @@ def gate(provider: Provider, settings: Any) -> threading.Event:
 
 
 def shares(provider: Provider) -> Counter[str]:
-    """Counts requests by process."""
+    """Counts requests by process, that is by API key."""
     return Counter(request.headers["Authorization"] for request in list(provider.requests))
 
 
@@ -105,7 +105,10 @@ def test_sigterm_finishes_started_sendings_and_loses_nothing(
 
 
 class ConnectionCounter:
-    """Answers once `allowed` requests are open, after a pause for more. `max_open`: how many were open at once."""
+    """Answers requests only after `allowed` of them were open at once, and after a pause in which more may come.
+
+    `max_open`: the largest number of requests that were open at once.
+    """
 
     def __init__(self, allowed: int, answer: Behaviour) -> None:
         self.allowed, self.answer = allowed, answer

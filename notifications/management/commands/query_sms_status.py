@@ -27,7 +27,7 @@ DEFAULT_AGE = timedelta(days=7)
 
 
 class Command(BaseCommand):
-    """Exit code 0: all providers answered, and no retry failed. 1: otherwise. 2: wrong use."""
+    """Exit code 0: all providers answered, and no retry failed or is still unknown. 1: otherwise. 2: wrong use."""
 
     help = _(
         "Queries overdue receipts and the balance from the providers. Retries SMS without a response if "
@@ -100,7 +100,7 @@ class Command(BaseCommand):
         self.stdout.write(_("%(gateway)s: %(points)s points left") % values)
 
     def retry(self, rows: list[NotificationHistory]) -> bool:
-        """Retries messages with their own idempotency keys. False: some failed or are still unknown."""
+        """Retries `unknown` messages with the same ids. False: some failed or are still unknown."""
         pending = (row for row in rows if row.move(MessageStatus.UNKNOWN, MessageStatus.PENDING))
         outcomes = batch.count_outcomes(batch.send_all(pending), len(rows))
         if outcomes:

@@ -24,7 +24,10 @@ WRONG_USE = 2
 
 
 class Command(BaseCommand):
-    """Exit code 1: a message failed or is unknown. 2: wrong use. A waiting or outdated message is no failure."""
+    """Exit code 1: a message failed or is unknown, or there was an error of ours. 2: wrong use.
+
+    A waiting or outdated message is no failure.
+    """
 
     help = _("Sends SMS again. Parallel runs never send one message twice.")
 
@@ -77,7 +80,10 @@ class Command(BaseCommand):
 def select_rows(
     *, since: datetime | None, kind: str, order: str, limit: int | None, **options: Any
 ) -> NotificationQuerySet:
-    """Returns the rows that the options select, the oldest first. Raises CommandError."""
+    """Returns the rows that the options select, the oldest first.
+
+    Raises CommandError if no status is chosen or the order does not exist.
+    """
     rows = NotificationHistory.objects.filter(status_filter(**options)).not_resent()
     if since:
         rows = rows.filter(created_at__gte=since)

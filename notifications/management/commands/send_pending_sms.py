@@ -45,7 +45,10 @@ NICENESS = 10
 
 
 class Command(BaseCommand):
-    """Exit code 1: a message failed or is unknown. A message that waits for a gateway or the morning is no failure."""
+    """Exit code 1: a message failed or is unknown, or there was an error of ours.
+
+    A message that waits for a gateway or the morning is no failure. With --loop outcomes do not change the exit code.
+    """
 
     help = _("Sends waiting SMS and settles interrupted ones. Parallel runs never send one message twice.")
 
@@ -91,7 +94,7 @@ class Service:
             self.stop.wait(0 if full else POLL_SECONDS)
 
     def round(self) -> int:
-        """Sends the messages that are due, and returns how many rows there were."""
+        """Sends due and interrupted messages, at most `limit`, and returns their number; 0 while SMS are turned off."""
         close_old_connections()
         if not flags.is_on(flags.SMS):
             return 0
@@ -114,7 +117,10 @@ class Service:
 
 
 def write_metrics() -> None:
-    """Writes the metrics of this process. An error (a full disk, a locked row) must not stop the sending."""
+    """Writes the metrics of all processes that share this one's directory, if a write is due.
+
+    Logs every error (a full disk, a locked row), so that the sending goes on.
+    """
     try:
         system_metrics.write()
     except Exception:
@@ -122,7 +128,7 @@ def write_metrics() -> None:
 
 
 def lower_priority() -> None:
-    """Lowers the priority, unless the systemd unit did so already; then a second call would fail."""
+    """Lowers the priority to NICENESS, unless the systemd unit already did so. Raising it again would need root."""
     if (more := NICENESS - os.getpriority(os.PRIO_PROCESS, 0)) > 0:
         os.nice(more)
 

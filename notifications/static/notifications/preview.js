@@ -27,7 +27,7 @@ function watch(area) {
       });
       show(await answer.json());
     } catch (error) {
-      // After an abort a newer request is under way. After another error the preview stays empty, and the form shows
+      // After an abort a newer request is under way. After another error the preview is cleared, and the form shows
       // problems when it is saved.
       if (!(error instanceof DOMException && error.name === "AbortError")) show({});
     }

@@ -39,7 +39,7 @@ LIST = reverse("admin:notifications_notificationhistory_changelist")
 
 @pytest.fixture
 def office() -> Client:
-    """A clerk's browser, in English."""
+    """A test client in which a clerk is signed in, in English."""
     return sign_in("clerk")
 
 
@@ -232,7 +232,7 @@ def test_clerks_cannot_export() -> None:
 
 
 @pytest.mark.parametrize("days", [{"created_at__year": "9999"}, {"created_at__year": "1", "created_at__month": "1"}])
-def test_invalid_filter_is_no_500(admin_client: Client, days: dict[str, str]) -> None:
+def test_invalid_filter_causes_no_server_error(admin_client: Client, days: dict[str, str]) -> None:
     assert admin_client.get(EXPORT, days).status_code < 500
 
 
@@ -341,7 +341,7 @@ def test_timeline_ends_with_next_step(status: MessageStatus) -> None:
 
 
 def last_line_and_button(client: Client, row: NotificationHistory) -> tuple[str, bool]:
-    """Returns the last line of the timeline, and whether there is a button."""
+    """Returns the last line of the timeline, and whether the page has a button that sends the message."""
     page_ = client.get(page(row), headers={"accept-language": "en"}).content.decode()
     return english_timeline(row).rpartition("</time> ")[2].removesuffix("</li></ul>"), "/resend/" in page_
 

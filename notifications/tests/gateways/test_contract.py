@@ -37,7 +37,7 @@ def gateway(request: pytest.FixtureRequest, fake_provider: Provider, settings: A
 
 @pytest.fixture(params=ACCEPTING)
 def remote(request: pytest.FixtureRequest, fake_provider: Provider, settings: Any) -> Gateway:
-    """Each gateway that uses a network."""
+    """Each gateway that makes requests. They go to a test server that accepts every message."""
     settings.SMS_TIMEOUT_SECONDS = 0.4
     return use_gateway(request.param, fake_provider, settings)
 
@@ -156,7 +156,7 @@ REFUSED = GatewayError("no", reason=Reason.REFUSED)
 
 
 class Scripted(Gateway):
-    """Answers from a list."""
+    """Each `transmit` raises or returns the next item of `script`."""
 
     def __init__(self, *script: GatewayError | Accepted, idempotent: bool = False) -> None:
         self.script, self.idempotent = list(script), idempotent

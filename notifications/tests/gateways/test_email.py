@@ -38,7 +38,7 @@ HANGS = "hangs"
 
 
 class MailServer:
-    """Understands just enough SMTP (RFC 5321). An answer of None closes the connection."""
+    """Speaks just enough SMTP (RFC 5321). Instead of an answer, None closes the connection and HANGS sends nothing."""
 
     def __init__(self) -> None:
         self.answers: dict[str, str | None] = dict(ACCEPTING)
@@ -143,7 +143,7 @@ def test_only_refused_mailbox_or_content_refuses_the_mail(
     ("answer", "reason"),
     [("535 5.7.8 wrong password", Reason.CHANNEL_STOPPED), ("454 4.7.0 later", Reason.BUSY)],
 )
-def test_refused_login_stops_the_gateway_or_waits(
+def test_code_of_refused_login_decides_the_reason(
     server: MailServer, settings: Any, answer: str, reason: Reason
 ) -> None:
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "gas", "top-secret"
@@ -151,12 +151,12 @@ def test_refused_login_stops_the_gateway_or_waits(
     assert sending_error().reason == reason
 
 
-def test_refusal_in_greeting_keeps_mail_waiting(server: MailServer) -> None:
+def test_refusal_in_greeting_is_an_unknown_code(server: MailServer) -> None:
     server.greeting = "554 5.3.2 not at the moment"
     assert sending_error().reason == Reason.UNKNOWN_CODE
 
 
-def test_connection_lost_during_data_is_unknown(server: MailServer) -> None:
+def test_connection_lost_after_data_is_no_answer(server: MailServer) -> None:
     server.answers["."] = None
     assert sending_error().reason == Reason.NO_ANSWER
     assert len(server.mails) == 1

@@ -1,4 +1,4 @@
-"""The gateway follows EVERY8D's specification 2.1.5, byte for byte."""
+"""The gateway's requests and its reading of answers and receipts follow EVERY8D's specification 2.1.5."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_message_that_may_have_been_sent_is_not_retried(
 
 
 @pytest.mark.parametrize("answer", ["-100, 帳號密碼錯誤", "-77 系統維護中", "-3：門號錯誤"])
-def test_code_and_text_of_provider_are_stored(every8d: Gateway, fake_provider: Provider, answer: str) -> None:
+def test_error_has_code_and_text_of_provider(every8d: Gateway, fake_provider: Provider, answer: str) -> None:
     fake_provider.behave(answers(200, answer))
     refused, (code, text) = sending_error(every8d, MESSAGE), re.split("[, ：]+", answer)
     assert refused.raw_status == code
@@ -189,7 +189,7 @@ def test_code_999_is_a_customers_reply(every8d: Gateway) -> None:
 
 
 @pytest.mark.parametrize("code", ["500", "301", "700", "12", "-77", "成功"])
-def test_unknown_code_is_stored(every8d: Gateway, fake_provider: Provider, code: str) -> None:
+def test_unknown_code_gives_a_receipt_without_status(every8d: Gateway, fake_provider: Provider, code: str) -> None:
     receipt = Receipt(BATCH, "+886912345678", None, Reason.UNKNOWN_CODE, code)
     assert every8d.receipt({"BatchID": BATCH, "RM": "0912345678", "STATUS": code}) == receipt
     fake_provider.behave(answers(200, f"1\r\n\t0912345678\t\t1.00\t{code}\t\r\n"))

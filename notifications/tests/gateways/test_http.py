@@ -75,7 +75,7 @@ def test_proxy_from_environment_is_not_used(fake_provider: Provider, monkeypatch
         ("9" * 5_000, ""),
     ],
 )
-def test_providers_id_is_stored(fake_provider: Provider, body: str, provider_id: str) -> None:
+def test_only_a_valid_provider_id_is_returned(fake_provider: Provider, body: str, provider_id: str) -> None:
     fake_provider.behave(answers(200, body))
     assert get_gateway().send(MESSAGE) == Accepted(provider_id, "200")
 
@@ -104,7 +104,7 @@ def test_status_of_answer_decides_reason_and_retry(
 
 
 @pytest.mark.parametrize("behaviour", [behaviours.hangs, behaviours.hangs_up, behaviours.drips_status])
-def test_two_timeouts_leave_message_unknown_in_time(fake_provider: Provider, settings: Any, behaviour: Any) -> None:
+def test_request_without_answer_is_repeated_once(fake_provider: Provider, settings: Any, behaviour: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS = 0.4
     fake_provider.behave(behaviour)
     assert sending_error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
@@ -112,7 +112,7 @@ def test_two_timeouts_leave_message_unknown_in_time(fake_provider: Provider, set
 
 
 @pytest.mark.parametrize("behaviour", [behaviours.drips_headers, behaviours.drips_body])
-def test_slow_body_after_200_is_accepted(fake_provider: Provider, settings: Any, behaviour: Any) -> None:
+def test_slow_headers_or_body_after_200_are_accepted(fake_provider: Provider, settings: Any, behaviour: Any) -> None:
     settings.SMS_TIMEOUT_SECONDS = 0.4
     fake_provider.behave(behaviour)
     assert get_gateway().send(MESSAGE) == Accepted("", "200")
@@ -168,7 +168,7 @@ def test_invalid_url_is_permanent_error(settings: Any, url: str) -> None:
     assert (failed.reason, failed.permanent) == (Reason.UNREACHABLE, True)
 
 
-def test_answer_that_breaks_the_library_is_unknown(fake_provider: Provider) -> None:
+def test_invalid_status_line_is_no_answer(fake_provider: Provider) -> None:
     fake_provider.behave(behaviours.answers_invalid_status)
     assert sending_error(get_gateway(), MESSAGE).reason == Reason.NO_ANSWER
     assert [request.headers["Idempotency-Key"] for request in fake_provider.requests] == [str(MESSAGE.id)] * 2

@@ -1,4 +1,4 @@
-"""The gateway follows Mitake's specification v2.14, byte for byte."""
+"""The gateway's requests and its reading of answers and receipts follow Mitake's specification v2.14."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_callback_url_is_sent_if_configured(mitake: Gateway, fake_provider: Prov
     assert fake_provider.requests[0].body["response"] == f"https://gas.example.tw/callbacks/s/{MESSAGE.id}/"
 
 
-def test_urgent_message_has_a_short_validity(mitake: Gateway, fake_provider: Provider) -> None:
+def test_validity_is_sent_in_taipeis_time(mitake: Gateway, fake_provider: Provider) -> None:
     mitake.send(replace(MESSAGE, valid_until=AT))
     assert fake_provider.requests[0].body["vldtime"] == "20261122093000"
 
@@ -212,7 +212,7 @@ def test_flag_spelling_is_normalised(mitake: Gateway, flag: dict[str, str]) -> N
     assert mitake.receipt(parameters | flag) == Receipt("13", "+886912345678", MessageStatus.DELIVERED, "", "4", AT)
 
 
-def test_unknown_flag_is_stored(mitake: Gateway) -> None:
+def test_unknown_flag_gives_a_receipt_without_status(mitake: Gateway) -> None:
     assert mitake.receipt({"msgid": "13", "StatusFlag": "44"}) == Receipt("13", "", None, Reason.UNKNOWN_CODE, "44")
 
 
