@@ -5,7 +5,7 @@ import { newRef } from "./ref.js";
 const MAX_WAITING = 32;
 /** The wait before a command is retried after a temporary error. */
 export const RETRY_MS = 2_000;
-/** The codes of temporary errors, after which the server did nothing. */
+/** The codes of temporary errors: the server did nothing, or it recognises the retry by its `ref`. */
 export const RETRYABLE = new Set(["rate_limited", "row_locked", "busy"]);
 /** The types of messages that the server answers with an `ack`. */
 const ANSWERED = new Set(["order_update", "delivery.confirmed"]);
