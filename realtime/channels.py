@@ -40,7 +40,7 @@ NUMBERED_CHANNEL = re.compile(r"(user|driver|route|order|customer|track):([1-9]\
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who opened a socket: from a token's claims (without a query), the user's rows, or a tracking link.
+    """Who opened a socket, read from a token's claims (without a query), from the user, or from a tracking link.
 
     `expires_at` is in seconds since 1970. `role` is the `Side` that clients receive, `staff` the office role (owner,
     manager, clerk). `session` and `password` are fingerprints of the session and the password, not secrets.

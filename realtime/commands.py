@@ -42,12 +42,12 @@ from web.text import remove_invisible_from_json
 logger = logging.getLogger(__name__)
 Message = dict[str, Any]
 Handler = Callable[[Hub, Connection, Message], Awaitable[None]]
-# A connection with this many channels may not subscribe to another. Of the URL's channels, the first ones up to this
-# number count. A board needs a dozen.
+# A connection with this many channels may not subscribe to another. A URL may name this many besides the connection's
+# own; further names are ignored. A board needs a dozen.
 MAX_CHANNELS = 100
 DRIVE_RIGHT = channels.ENDPOINTS["driver"]
-# The threads of order commands. They are separate, so that slow commands do not delay handshakes and events. At
-# least half of them cannot wait for a locked row (luckygas.lock_waiters), so that commands on other orders continue.
+# The threads of order commands. They are separate, so that slow commands do not delay handshakes and events. At most
+# half of them may go on waiting for a locked row (luckygas.lock_waiters), so that commands on other orders continue.
 THREADS = ThreadPoolExecutor(max(4, settings.DATABASE_POOL // 2), thread_name_prefix="command")
 # Status names that older driver apps send.
 SYNONYMS = {"driver_arrived": OrderStatus.ARRIVING.value}

@@ -90,7 +90,7 @@ class FrameWriter(Protocol):
         """Bytes that wait in this process because the client reads too slowly; 0 while it keeps up."""
 
     def drop(self, code: int) -> None:
-        """Lets the close with `code` not wait for the client: discards the waiting bytes or closes the connection."""
+        """Prepares closing a client that does not read: discards the waiting bytes or closes the connection itself."""
 
 
 class SendQueue:

@@ -147,7 +147,7 @@ def order_channels(order: int, customer: int, driver: int | None) -> list[str]:
 
 
 def _unassigned_drafts(data: dict[str, Any], delta: dict[str, Any]) -> list[EventDraft]:
-    """The event for the former driver and customer; after a change of the customer also the revocation of the old link.
+    """The event for the former driver and customer, if there are any, and the revocation of a former customer's link.
 
     They come before the other events of the change.
     """

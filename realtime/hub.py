@@ -287,7 +287,7 @@ class Hub:
 
     @measure("hub.deliver")
     def deliver(self, events: Sequence[Encoded]) -> None:
-        """Writes the events of one round to the sockets. A revocation closes its sockets after the events before it."""
+        """Writes the events of one round. Before a revocation closes sockets, they get the events that precede it."""
         first = 0
         for place, event in enumerate(events, start=1):
             self._recent.append(event)

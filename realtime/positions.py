@@ -48,7 +48,7 @@ FIELDS = ("driver_id", "latitude", "longitude", "speed", "heading")
 
 @dataclass(frozen=True, slots=True)
 class DriverPosition:
-    """A driver's position, with the driver's next order and its customer. `data` is the office's payload."""
+    """A driver's position, with the driver's next order and its customer. `data` is what the office receives."""
 
     data: dict[str, Any]
     order_id: int | None
@@ -120,7 +120,7 @@ class Positions:
         self._latest: dict[int, DriverPosition] = {}
 
     def accept(self, location: DriverLocation) -> None:
-        """Accepts a position from a driver's socket. Drops it within EVERY_SECONDS of another, or if it is too old."""
+        """Accepts a driver's position. Drops one within EVERY_SECONDS of another, or older than MAX_POSITION_AGE."""
         driver, now = location.driver_id, asyncio.get_running_loop().time()
         if (
             now - self._accepted_at.get(driver, -math.inf) < EVERY_SECONDS

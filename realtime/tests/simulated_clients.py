@@ -136,7 +136,7 @@ class SimulatedLink(SimulatedClient):
 
 
 def office_fields(data: dict[str, Any], ending: str) -> dict[str, Any]:
-    """The fields of an order that only the office receives. Events add `_id` (`ending`) to their names."""
+    """The fields of an order that only the office receives. `ending`: `_id` for an event, empty for a row."""
     return {name: data[name + ending] for name in ("driver", "route")}
 
 
@@ -152,5 +152,6 @@ async def make_hub(head: LogHead) -> Hub:
 
 
 async def make_client(kind: type[SimulatedClient], *arguments: Any) -> SimulatedClient:
+    """Creates a client. A coroutine, because a `Connection` needs a running event loop."""
     assert asyncio.get_running_loop()
     return kind(*arguments)

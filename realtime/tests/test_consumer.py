@@ -324,7 +324,7 @@ async def test_change_while_no_server_runs_is_delivered_on_resume(site: Site) ->
 
 
 async def test_200_idle_sockets_receive_one_change(site: Site) -> None:
-    """More sockets than redis-py's default pool has connections are idle for longer than its default timeout."""
+    """Opens more sockets than redis-py's default pool has connections, and leaves them idle beyond its timeout."""
     order, jwts = await make(make_order)(), [await token(await make(make_office)()) for _ in range(40)]
     async with asyncio.TaskGroup() as group:
         ready, go = asyncio.Semaphore(0), asyncio.Event()

@@ -51,6 +51,7 @@ class ReassignedOrder:
         self.publish("other customer")
 
 
+# The words that each user must receive.
 EXPECTED = {
     "first driver": ["first", "first again", "other customer"],
     "second driver": ["second"],

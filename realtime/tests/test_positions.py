@@ -58,6 +58,7 @@ def make_location(driver: int, latitude: float = 25.0, ago: float = 0, **fields:
 
 
 def message_from_another_server(driver: int, latitude: float, ago: float = 0) -> dict[str, Any]:
+    """A position from the channel layer. The driver's next order is 7, of customer 5."""
     place = positions.DriverPosition.of(make_location(driver, latitude, ago), 7, 5).message()
     return {"type": "positions", "places": [place]}
 
@@ -167,7 +168,7 @@ async def test_positions_continue_after_a_database_outage(
 
 
 async def send_latest_to(hub: Hub, reader: Tracker) -> Tracker:
-    """Sends the latest positions to a joined reader and returns the reader when they have arrived."""
+    """Schedules the latest positions for a joined reader, and returns the reader after 0.3 s, when they have come."""
     hub.positions.schedule_latest(reader, reader.channels)
     await asyncio.sleep(0.3)
     return reader

@@ -25,9 +25,11 @@ from realtime.tests.client import unread_queue
 pytestmark = pytest.mark.django_db
 
 
-def connect(user: User, **rights: Any) -> Connection:
+def connect(user: User, **fields: Any) -> Connection:
+    """A connection of this user. `fields` are further ones of its `Identity`."""
+
     async def make() -> Connection:
-        return Connection(Identity(user.pk, "driver", **rights), "driver", unread_queue())
+        return Connection(Identity(user.pk, "driver", **fields), "driver", unread_queue())
 
     return asyncio.run(make())
 

@@ -36,6 +36,7 @@ NOTE = {"title": "休息", "message": "十分鐘", "severity": "warning", "actio
 
 
 def refusal_of(type_: str, data: Any, **target: Any) -> tuple[str, str | None]:
+    """Tries to publish. Returns code and attribute of the refusal, and checks that nothing was written."""
     with pytest.raises(Refusal) as caught:
         publish(type_, data, **target)
     assert Outbox.objects.filter(subject__startswith="published").count() == 0

@@ -59,6 +59,7 @@ class Socket:
         return [message["code"] for message in self.sent if message["type"] == "websocket.close"]
 
     async def until(self, type_: str) -> dict[str, Any]:
+        """Waits for a frame of this type. Returns the last one."""
         async with asyncio.timeout(5):
             while not (found := [frame for frame in self.frames if frame["type"] == type_]):
                 await asyncio.sleep(0.01)
@@ -66,6 +67,7 @@ class Socket:
 
 
 async def connect(user: Any, query: str = "", endpoint: str = "ws") -> Socket:
+    """Opens a socket with the user's token, and returns it when the connection frame has come."""
     socket = Socket(endpoint, f"token={await make(token_for)(user)}{query}")
     await socket.until("connection")
     return socket

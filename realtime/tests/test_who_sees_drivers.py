@@ -48,7 +48,7 @@ async def locations(client: Client) -> list[dict[str, Any]]:
 
 @dataclass
 class Scene:
-    """A driver on the way to `order`, with `later` as the next stop, and clients of many kinds."""
+    """A driver who arrives at `order`, the next stop, with `later` as the stop after it; and clients of many kinds."""
 
     driver: Driver
     order: Order
@@ -106,7 +106,7 @@ async def test_only_the_next_customer_gets_positions(either_site: Site) -> None:
     async with make_scene(either_site) as scene:
         await scene.check_readers(*always, "link")
         await scene.change_status(scene.order, OrderStatus.DELIVERING)
-        await scene.check_readers(*always, "link")  # no longer on the way, but still the next stop
+        await scene.check_readers(*always, "link")  # no longer arriving, but still the next stop
         await scene.change_status(scene.order, OrderStatus.ASSIGNED)
         await scene.check_readers(*always, "link of the later stop")
         await scene.change_status(scene.later, OrderStatus.ARRIVING, OrderStatus.DELIVERED)

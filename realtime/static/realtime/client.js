@@ -5,8 +5,8 @@
  *     const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { since, epoch });
  *     socket.on("order.status_changed", ({ data }) => draw(data)).on("resync", () => location.reload());
  *
- * It delivers every event of the log once and in order, also after the connection, the server or the network failed. If events
- * are lost, because the cursor is too old, it emits `resync`: the page must load its state again.
+ * It delivers every event of the log once and in order, also after the connection, the server or the network failed. If it cannot
+ * resume from its cursor, it emits `resync`: the page must load its state again.
  */
 /** @import { Connected, EventFrame, FlatFrame, Frame, Message, SocketEvents, SocketState } from "types/events" */
 /** @import { Closed } from "./connection.js" */
