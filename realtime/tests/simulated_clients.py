@@ -71,7 +71,7 @@ class SimulatedClient(Connection):
         assert response.status_code == 200, response.content
         return int(response.headers["Last-Event-Id"]), response.json()["results"]
 
-    # --- following ---
+    # --- applying events ---
 
     async def connect(self, hub: Hub) -> None:
         """Replays missed events, then joins the hub, as the consumer does."""

@@ -283,7 +283,7 @@ async def test_hub_behind_the_pruned_log_closes_all_sockets(hub: Hub, by_prune: 
     assert (hub.cursor, await hub.can_resume(1, hub.epoch)) == (4, not by_prune)
 
 
-async def test_round_is_counted(hub: Hub) -> None:
+async def test_metrics_count_the_events_of_a_round(hub: Hub) -> None:
     join(hub, Reader("customers"))
     join(hub, Reader("customers", "customer:7"))
     before = current_counts()

@@ -201,7 +201,7 @@ def test_invalid_request_gets_the_standard_error(body: Any, error: tuple[str, st
 
 @pytest.mark.servers
 @pytest.mark.parametrize("data", ['{"a": NaN}', '{"a": "\\u0000"}', '{"a": "\\ud800"}', '{"a": 1e999}', "[" * 9999])
-def test_invalid_json_is_refused(data: str) -> None:
+def test_invalid_or_unstorable_json_is_refused(data: str) -> None:
     body = f'{{"type": "custom.x", "channel": "staff", "data": {data}}}'
     api = Api(make_office())
     assert api.client.post("/api/v1/events/", body, content_type="application/json").status_code == 400

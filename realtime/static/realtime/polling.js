@@ -11,7 +11,7 @@ const VISIBLE_MS = 3_000;
 const HIDDEN_MS = 15_000;
 /** The timeout of the request that checks whether HTTP works. */
 const PROBE_MS = 5_000;
-/** Maximum wait that the client accepts from the server. The page is stale meanwhile. */
+/** Maximum wait that the client accepts from the server. The page is stale during the wait. */
 const MAX_WAIT_MS = 60_000;
 const MAX_EVENTS = 500;
 const CURSOR_GONE = 410;
