@@ -1,8 +1,9 @@
 """The hub reads new events from the log and writes them to the sockets that are subscribed to their channels.
 
-Each event loop with sockets has one hub. It wakes on a bell (the wake-up message after a commit) and on a timer, so
-events arrive within a second even when Redis is down or hangs. Code that changes connections runs on the event loop and
-does not await in between. Queries run on the hub's own threads, so slow commands and SMS providers cannot delay them.
+Each event loop with sockets has one hub. A bell (the wake-up message after a commit) or a timer starts a round: the hub
+reads and writes once. So events arrive within a second even when Redis is down or hangs. Code that changes connections
+runs on the event loop and does not await in between. Queries run on the hub's own threads, so slow commands and SMS
+providers cannot delay them.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ class WebSocketConnection(models.Model):
 
 
 class OnlineDriver(models.Model):
-    """A driver announced as online. The row is deleted in the transaction that announces them offline.
+    """A driver announced as online. The row is deleted in the transaction that announces them as offline.
 
     `unseen_since`: when a server first found that they have no open socket; null while they have one.
     """

@@ -26,7 +26,8 @@ from web.timings import instance
 
 # A row that was not refreshed for this long is stale: its server has stopped or hangs.
 STALE_AFTER = timedelta(seconds=30)
-# How often all rows are refreshed. Together with PAUSE_SECONDS, sockets above the connection limit close within 5 s.
+# How often all rows are refreshed. Each hub then also checks the connection limit over all processes, so that sockets
+# above it close within 5 s (with PAUSE_SECONDS).
 REFRESH_SECONDS = 4.0
 # Maximum number of rows in one query.
 BATCH = 1000

@@ -53,7 +53,8 @@ export class Commands {
   }
 
   /**
-   * Returns a promise of the answer to `message`. `write` sends the message if the connection is open.
+   * Gives the message a `ref`, if it has none, and sends it. Returns a promise of its answer, which rejects with a CommandError. A
+   * waiting message with the same `ref` is not sent twice. `write` sends a message if the connection is open.
    * @param {Message} message
    * @param {Write} write
    */

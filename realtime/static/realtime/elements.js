@@ -17,7 +17,7 @@ const STAYS = ["warning", "error"];
 /** @type {("notification" | "system.message" | "maintenance.alert")[]} */
 const MESSAGES = ["notification", "system.message", "maintenance.alert"];
 
-/** Shows the state in words (`data-live`, `data-offline`, …), and how old the data is while there is no connection. */
+/** Shows the state in words (`data-live`, `data-offline`, …) and, while the page gets no updates, how old its data is. */
 export class ConnectionStatus extends HTMLElement {
   /** @type {LuckyGasSocket | null} */
   #socket = null;
