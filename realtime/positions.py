@@ -30,7 +30,8 @@ from web.refusals import Refusal
 
 # Rate limit: one position of each driver is accepted in this many seconds; others are dropped.
 EVERY_SECONDS = 1.0
-# Positions received within this time are stored and written together. Clients that subscribe within it share one query.
+# Positions that drivers send within this time are stored and written together. Clients that subscribe within it share
+# one query.
 PAUSE_SECONDS = 0.1
 # Maximum number of positions in one message. A phone that was offline sends several at once.
 MAX_POSITIONS = 100

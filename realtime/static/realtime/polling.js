@@ -34,7 +34,7 @@ export async function httpWorks(url) {
  * @property {(events: EventFrame[]) => void} onEvents gets new events, in order
  * @property {() => void} onCursorExpired the cursor has expired; polling continues from the head of the log
  * @property {() => void} onSwitchedOff events are turned off; called after each request until they are on again
- * @property {() => void} onUnauthenticated the server refused the session or the token, and a new token does not help
+ * @property {() => void} onUnauthenticated the server refused the session or the token, and there is no new token to try
  * @property {() => void} onFailure the server did not answer, or answered with an error
  */
 
