@@ -105,7 +105,10 @@ class Events(LastEventId):
 
 
 def _wanted_channels(identity: Identity, channel: str) -> set[str]:
-    """The channels of the events to return: those of `channel`, or all of the caller's own if `channel` is empty."""
+    """The channels of the events to return: those of `channel`, or all of the caller's own if `channel` is empty.
+
+    Raises Refusal if `channel` does not exist (404) or the caller may not read it (403).
+    """
     if not channel:
         endpoints = ["ws", *(name for name, right in channels.ENDPOINTS.items() if identity.reach(right) is not NO)]
         return {name for endpoint in endpoints for name in channels.own_channels(identity, endpoint)}
@@ -122,6 +125,7 @@ def _wanted_channels(identity: Identity, channel: str) -> set[str]:
 
 
 def _build_page(wanted: set[str], since: int, epoch: str, limit: int, **_rest: Any) -> dict[str, Any]:
+    """Returns the fields of `EventPage`. Raises Refusal (410) if events after `since` are missing from the log."""
     head = log.head()
     is_covered = log.covers(since, epoch, floor=head.floor, seq=head.seq, log_epoch=head.epoch, past=head.past)
     rows = log.read(since, MAX_ROWS) if is_covered else []

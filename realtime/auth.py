@@ -47,7 +47,10 @@ Scope = dict[str, Any]
 
 
 def query_parameters(scope: Scope) -> dict[str, str]:
-    """The parameters of the URL, with the last value of a repeated one. Raises Refusal if there are too many."""
+    """The parameters of the URL, without invisible characters. The last value of a repeated one counts.
+
+    Raises Refusal if there are more than 20.
+    """
     try:
         parsed = parse_qs(scope["query_string"].decode("utf-8", "replace"), max_num_fields=20)
     except ValueError:
@@ -135,6 +138,7 @@ def _hash(ticket: str) -> str:
 
 
 def identity_of_ticket(ticket: str) -> Identity:
+    """Authenticates by a ticket and deletes it. Raises Refusal."""
     valid = WebSocketTicket.objects.filter(key_hash=_hash(ticket), expires_at__gt=timezone.now())
     row = valid.select_related("user__staff_role").first()
     # Deleting the row claims the ticket: of two sockets with the same ticket, only one deletes the row.
@@ -155,7 +159,10 @@ def session_name_of(request: Request) -> str:
 
 
 async def identity_of_session(scope: Scope) -> Identity:
-    """Authenticates by session cookie. Checks the origin, because browsers send the cookie for pages of any origin."""
+    """Authenticates by session cookie. Raises Refusal.
+
+    Checks the origin, because browsers send the cookie for pages of any origin.
+    """
     if not may_use_session(scope):
         raise Refusal(
             "origin_not_allowed",
@@ -200,7 +207,10 @@ def _identity_of_user(user: User, session: str) -> Identity:
 
 
 def identity_of_link(token: str, address: str | None) -> Identity:
-    """Authenticates by the token of an order's link, valid until a day after delivery. Throttles by client IP."""
+    """Authenticates by the token of an order's link. Throttles by client IP. Raises Refusal.
+
+    The link expires a day after the order was delivered or cancelled.
+    """
     if throttling.wait_for("track_socket", address) is not None:
         raise throttling_refusal()
     order = permissions.linked_orders(token, Order.objects.all()).values("pk", "customer_id").first()

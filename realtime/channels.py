@@ -40,7 +40,7 @@ NUMBERED_CHANNEL = re.compile(r"(user|driver|route|order|customer|track):([1-9]\
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who opened a socket, read from a token's claims without a query, or from the user.
+    """Who opened a socket, read from a token's claims (without a query), from the user, or from a tracking link.
 
     `expires_at` is in seconds since 1970. `role` is the `Side` that clients receive, `staff` the office role (owner,
     manager, clerk). `session` and `password` are fingerprints of the session and the password, not secrets.
@@ -70,7 +70,7 @@ class Identity:
 
     @property
     def profiles(self) -> dict[str, int]:
-        """The ids of this user's driver and customer records, by kind."""
+        """The ids of the user's driver and customer, or of the link's customer, by kind (`driver`, `customer`)."""
         ids = {"driver": self.driver_id, "customer": self.customer_id}
         return {kind: pk for kind, pk in ids.items() if pk is not None}
 
@@ -101,7 +101,7 @@ class Identity:
 
 
 def own_channels(identity: Identity, endpoint: str = "ws") -> list[str]:
-    """The channels to which a socket of this endpoint (`ws`, `driver`, `office`, `track`) is subscribed at once."""
+    """The channels to which a socket is subscribed when it opens. `endpoint`: `ws`, `driver`, `office` or `track`."""
     if identity.tracked_order_id is not None:
         return [f"track:{identity.tracked_order_id}"]
     channels = [f"user:{identity.user_id}"]
@@ -126,8 +126,9 @@ def needs_query(identity: Identity, channel: str) -> bool:
 def event_channels(identity: Identity, channel: str) -> list[str]:
     """The channels of events (see `frames.add_pairs`) that a subscription to `channel` receives.
 
-    Users without the right to all orders receive only events that name them as driver or customer. So a subscription
-    need not end when the order gets another driver or customer.
+    Of an order, users without the right to all orders receive only events that name them as driver or customer, and
+    link holders only those that name the link's customer. So a subscription need not end when the order gets another
+    driver or customer.
     """
     if identity.tracked_order_id is not None or needs_query(identity, channel):
         return [f"{kind}:{pk}/{channel}" for kind, pk in identity.profiles.items()]

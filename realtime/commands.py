@@ -42,11 +42,12 @@ from web.text import remove_invisible_from_json
 logger = logging.getLogger(__name__)
 Message = dict[str, Any]
 Handler = Callable[[Hub, Connection, Message], Awaitable[None]]
-# Maximum number of channels of one connection. A board needs a dozen.
+# A connection with this many channels may not subscribe to another. A URL may name this many besides the connection's
+# own; further names are ignored. A board needs a dozen.
 MAX_CHANNELS = 100
 DRIVE_RIGHT = channels.ENDPOINTS["driver"]
-# The threads of order commands. They are separate, so that slow commands do not delay handshakes and events. There are
-# twice as many as may wait for a locked row (luckygas.lock_waiters), so that commands on other orders continue.
+# The threads of order commands. They are separate, so that slow commands do not delay handshakes and events. At most
+# half of them may go on waiting for a locked row (luckygas.lock_waiters), so that commands on other orders continue.
 THREADS = ThreadPoolExecutor(max(4, settings.DATABASE_POOL // 2), thread_name_prefix="command")
 # Status names that older driver apps send.
 SYNONYMS = {"driver_arrived": OrderStatus.ARRIVING.value}
@@ -130,7 +131,7 @@ async def unsubscribe(hub: Hub, connection: Connection, message: Message) -> Non
 
 
 async def location_update(hub: Hub, connection: Connection, message: Message) -> None:
-    """Accepts a driver's position. Only a refused one gets an answer: an error."""
+    """Accepts the newest position of a driver's message. Only a refused message gets an answer: an error."""
     driver_id = connection.identity.driver_id
     if driver_id is None or connection.identity.reach(DRIVE_RIGHT) is not OWN:
         raise refusal_for(DRIVE_RIGHT)
@@ -138,7 +139,10 @@ async def location_update(hub: Hub, connection: Connection, message: Message) ->
 
 
 async def authenticate(hub: Hub, connection: Connection, message: Message) -> None:
-    """Replaces the token before it expires. Refuses a token with other rights, which needs a new connection."""
+    """Replaces the token of a connection before it expires.
+
+    Raises Refusal if the connection has no token, or if the new one is invalid, of another user or with other rights.
+    """
     token, old = message.get("token"), connection.identity
     if not isinstance(token, str):
         raise Refusal("invalid_message", _("Please send the new token as text."))
@@ -162,6 +166,7 @@ def _confirm_subscription(hub: Hub, connection: Connection, type_: str, channel:
 
 
 def _channel(message: Message) -> str:
+    """Returns the channel of a message. Raises Refusal if there is no such channel."""
     channel = message.get("channel")
     if not isinstance(channel, str) or not channels.exists(channel):
         raise Refusal("unknown_channel", _("There is no such channel. Please check the name and the id."))
@@ -177,7 +182,10 @@ async def may_read(identity: Identity, channel: str) -> bool:
 async def requested_channels(
     identity: Identity, endpoint: str, parameters: dict[str, str]
 ) -> tuple[list[str], list[str]]:
-    """Returns the channels that a new connection subscribes to, and those of `?channels=a,b` that it may not read."""
+    """Returns the channels that a new connection subscribes to, and the refused ones.
+
+    Refused are those of `?channels=a,b` that do not exist or that it may not read.
+    """
     wanted, refused = channels.own_channels(identity, endpoint), list[str]()
     for channel in parameters.get("channels", "").split(",")[:MAX_CHANNELS]:
         if channel and channel not in wanted:

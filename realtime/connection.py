@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from realtime.frames import Encoded, encode_frame
 
-if TYPE_CHECKING:  # a worker of uvicorn imports `--ws`, and so this, before the application and its models
+if TYPE_CHECKING:  # uvicorn's `--ws` imports this module before Django's models can be imported
     from realtime.channels import Identity
 
 # Close codes: the standard ones (RFC 6455, 7.4.1, and its registry) and, from 4000 on, our own.
@@ -69,7 +69,7 @@ def connection_limit(owner: str) -> int:
 
 
 class Batch:
-    """Messages that several sockets receive in one round. Their WebSocket frames are encoded once for all sockets."""
+    """Messages for one or more sockets. Their WebSocket frames are encoded at most once, for all these sockets."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
@@ -87,10 +87,10 @@ class FrameWriter(Protocol):
         """Writes without waiting for the client."""
 
     def bytes_waiting(self) -> int:
-        """Bytes that the client has not read yet; 0 while the client keeps up."""
+        """Bytes that wait in this process because the client reads too slowly; 0 while it keeps up."""
 
     def drop(self, code: int) -> None:
-        """Discards the waiting bytes, where possible, and closes a client that does not read."""
+        """Prepares closing a client that does not read: discards the waiting bytes or closes the connection itself."""
 
 
 class SendQueue:
@@ -158,9 +158,9 @@ class Connection:
         return allowed
 
     def deliver(self, batch: Batch) -> None:
-        """Writes a batch without waiting. Closes a client that has too much unread data.
+        """Writes a batch without waiting. Closes the connection instead if too much data waits for the client.
 
-        A batch does not count if no data waits: its size does not show whether the client reads.
+        A batch that is written while no data waits does not count: its size does not show whether the client reads.
         """
         if self.closing.done():
             return
@@ -174,7 +174,7 @@ class Connection:
         self.out.write(batch)
 
     def offer(self, batch: Batch) -> None:
-        """Writes ephemeral events. Drops them while the client has unread data, because the next ones replace them."""
+        """Writes ephemeral events. Drops them while data waits for the client, because the next ones replace them."""
         if not self.closing.done() and not self.out.bytes_waiting():
             self.out.write(batch)
 
@@ -183,14 +183,14 @@ class Connection:
         self.deliver(Batch([text]))
 
     def close(self, code: int) -> None:
-        """Requests the closing of the socket and discards unread data. The first requested code counts."""
+        """Requests the closing of the socket. The first code counts. A client that does not read cannot delay it."""
         if not self.closing.done():
             self.closing.set_result(code)
         if self.out.bytes_waiting():
             self.out.drop(code)
 
     def schedule_expiry(self) -> None:
-        """Schedules the closing for when the identity expires. Call it again when the identity changes."""
+        """Schedules the closing for when the identity expires, if it does. Call it again when the identity changes."""
         self.cancel_expiry()
         if self.identity.expires_at is not None:
             left = self.identity.expires_at - timezone.now().timestamp()

@@ -76,7 +76,7 @@ class EventConsumer:
             raise
         except Exception:
             if self.closed:
-                raise Disconnected from None  # the client left meanwhile
+                raise Disconnected from None  # the client left while its message was handled
             logger.exception("A socket is closed because of an internal error.")
             if self.connection is not None:
                 self.connection.close(INTERNAL_ERROR)

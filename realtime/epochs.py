@@ -71,7 +71,7 @@ def last_read() -> ReadPosition:
 
 
 def remember(epoch: str, seq: int, stamp: str) -> None:
-    """Remembers a committed log end. Ignores a shorter log of the same epoch, because it lost events."""
+    """Remembers a committed log end. Ignores a log of the same epoch that is not longer: it may have lost events."""
     global _last_read  # noqa: PLW0603  (one per process)
     if epoch != _last_read.epoch or seq > _last_read.seq:
         _last_read = ReadPosition(epoch, seq, stamp)

@@ -1,4 +1,4 @@
-"""The event types in the OpenAPI schema, from which clients generate types. Only order events list their fields."""
+"""The event types in the OpenAPI schema, from which clients generate types. Only events on orders list their data."""
 
 from __future__ import annotations
 

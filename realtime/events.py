@@ -40,7 +40,7 @@ class EventDraft:
 def build_drafts(rows: Sequence[Outbox]) -> list[list[EventDraft]]:
     """Returns the events of each row. The number of queries does not grow with the number of rows."""
     orders = [row for row in rows if row.subject.startswith("order:") and "customer_id" in row.delta]
-    # A route's number of stops is sent once per batch, after the events of the last order that joined or left it.
+    # A route's number of stops is sent once per batch, after the events of the last row that may have changed it.
     last = {route: place for place, row in enumerate(rows) for route in row.delta.get("routes_touched", ())}
     routes = {_pk(row) for row in rows if row.subject.startswith("route:")} | last.keys()
     customers = [row.delta["customer_id"] for row in orders]
@@ -53,7 +53,7 @@ def build_drafts(rows: Sequence[Outbox]) -> list[list[EventDraft]]:
 
 
 def _build_or_skip(row: Outbox, facts: Facts) -> list[EventDraft]:
-    """Returns no events for an invalid row (written by another release), so that it cannot block later rows."""
+    """Returns the events of a row. An invalid row (of another release) has none, so that it cannot block later rows."""
     try:
         return _drafts_of(row, facts)
     except (KeyError, TypeError, ValueError):
@@ -125,7 +125,7 @@ def _fields_for(delta: dict[str, Any], side: Side) -> dict[str, Any]:
 
 
 def _extra_types(delta: dict[str, Any]) -> Iterable[str]:
-    """Further event types of the change. Office screens show a toast for each of them."""
+    """The event types of the change besides the row's own: `order.urgent` and `order.cancelled`."""
     if delta["now_urgent"]:
         yield "order.urgent"
     if delta["previous_status"] and delta["status"] == "cancelled":
@@ -147,7 +147,10 @@ def order_channels(order: int, customer: int, driver: int | None) -> list[str]:
 
 
 def _unassigned_drafts(data: dict[str, Any], delta: dict[str, Any]) -> list[EventDraft]:
-    """Events for the former driver and customer, sent before the others. A new customer also revokes the old link."""
+    """The event for the former driver and customer, if there are any, and the revocation of a former customer's link.
+
+    They come before the other events of the change.
+    """
     # The envelope names the first channel, so the customer's comes first, as in `order_channels`.
     former = {"customer": delta["previous_customer"], "driver": delta["previous_driver"]}
     channels = [f"{kind}:{pk}" for kind, pk in former.items() if pk]
@@ -164,7 +167,7 @@ def _assigned_drafts(data: dict[str, Any], delta: dict[str, Any]) -> list[EventD
 
 
 def _delivery_update_drafts(data: dict[str, Any], delta: dict[str, Any], language: str) -> list[EventDraft]:
-    """The event for the customer and the link when the status or the ETA changed. Holds no personal data."""
+    """The event for the customer and the link if the status or the ETA changed. Holds no personal data."""
     if not (delta["previous_status"] or delta.get("now_expected")):
         return []
     channels = [f"customer:{data['customer_id']}", f"track:{data['order_id']}"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from django.utils.functional import Promise
 
-if TYPE_CHECKING:  # a worker of uvicorn imports `--ws`, and so this, before the application and its models
+if TYPE_CHECKING:  # uvicorn's `--ws` imports this module before Django's models can be imported
     from realtime.models import Event
 
 # The first byte of a frame that is a whole text message.
@@ -32,7 +32,7 @@ def iso(moment: datetime) -> str:
 
 
 def iso_of_timestamp(seconds: float | None) -> str | None:
-    """Formats seconds since 1970 in the same way as `iso`."""
+    """Formats seconds since 1970 in the same way as `iso`. None stays None."""
     return None if seconds is None else iso(datetime.fromtimestamp(seconds, UTC))
 
 
@@ -96,5 +96,5 @@ class Encoded:
 
 
 def error_message(code: str, detail: str | Promise, ref: Any = None) -> str:
-    """The message for a refusal. `ref` is copied from the client's message."""
+    """The message for a refusal. `ref` is that of the client's message, or a refused channel of the URL."""
     return encode({"type": "error", "code": code, "detail": str(detail), "ref": ref})

@@ -1,8 +1,9 @@
 """The hub reads new events from the log and writes them to the sockets that are subscribed to their channels.
 
-Each event loop of each process has one hub. It wakes on a bell and on a timer, so events arrive within a second even
-when Redis is down or hangs. Code that changes connections runs on the event loop and does not await in between.
-Queries run on the hub's own threads, so slow commands and SMS providers cannot delay them.
+Each event loop with sockets has one hub. A bell (the wake-up message after a commit) or a timer starts a round: the hub
+reads and writes once. So events arrive within a second even when Redis is down or hangs. Code that changes connections
+runs on the event loop and does not await in between. Queries run on the hub's own threads, so slow commands and SMS
+providers cannot delay them.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ Result = TypeVar("Result")
 
 # How often to read the log without a bell: the maximum delay of an event when every bell is lost.
 TIMER_SECONDS = 1.0
-# The pause before a retry while another process holds the lock on the log head.
+# The pause before a retry: while another process holds the lock on the log head, or while a resuming client is ahead.
 BUSY_SECONDS = 0.05
 # Maximum number of events that are read in one round.
 MAX_ROUND_EVENTS = 1000
@@ -47,7 +48,7 @@ MAX_ROUND_EVENTS = 1000
 MAX_RECENT_EVENTS = 5000
 # Maximum number of request ids in one log line.
 MAX_LOGGED_REQUESTS = 20
-# A client may come from a hub that has read further. Its cursor is refused if it is still ahead after this many reads.
+# A client may come from a hub that has read further. Its cursor is refused if it is still ahead after this many checks.
 CATCH_UP_TRIES = 10
 # The pause after an error. The usual error is that the database is down.
 RETRY_SECONDS = 1.0
@@ -72,7 +73,7 @@ class Hub:
         self._recent: deque[Encoded] = deque(maxlen=MAX_RECENT_EVENTS)
         self._woken = asyncio.Event()
         self._committed_here = False
-        # One thread reads the log. The other writes presence and positions, so that these cannot delay events.
+        # One thread reads the log and the switches. The other runs all other queries, so that they cannot delay events.
         self._log_thread = ThreadPoolExecutor(1, thread_name_prefix="hub")
         self._side_thread = ThreadPoolExecutor(1, thread_name_prefix="hub-note")
         self._run_on_side_thread = partial(self._run, self._side_thread)
@@ -121,7 +122,10 @@ class Hub:
 
     @staticmethod
     def _load() -> tuple[LogHead, list[Encoded], list[Encoded]]:
-        """Returns the log head, the latest events and the revocations that valid tokens may predate."""
+        """Returns the log head, the last events (at most MAX_RECENT_EVENTS) and the recent revocations.
+
+        Assigns event ids to the changes in the outbox first.
+        """
         log.assign_event_ids()
         head = log.head()
         past = [
@@ -221,7 +225,8 @@ class Hub:
             self.loop.call_later(BUSY_SECONDS, self._woken.set)
         if assigned.full or len(events) >= MAX_ROUND_EVENTS:
             self._woken.set()
-        # The process that committed sends the bell to the others, even if another process assigned the event ids.
+        # Send the bell if this process assigned the ids, and also if it committed a change: another process that
+        # assigned the ids may have sent none.
         if events and (assigned.events or committed_here):
             self._spawn(outbox.broadcast({"type": "bell", "head": events[-1].seq}))
         self.deliver(events)
@@ -232,10 +237,10 @@ class Hub:
     def _assign_and_read(
         cursor: int, epoch: str, by_bell: bool, last: Encoded | None = None
     ) -> tuple[log.AssignedBatch, list[Encoded] | None]:
-        """Assigns ids to the changes in the outbox and reads the events after `cursor`.
+        """Assigns ids to one batch of changes in the outbox and reads the events after `cursor`.
 
-        Returns None for the events when the log was replaced or pruned past the cursor. `last` is the event at the
-        cursor, if that event is in memory.
+        Returns None for the events when the log has another epoch, was replaced (this begins another epoch) or was
+        pruned past the cursor. `last` is the event at the cursor, if that event is in memory.
         """
         seen = epochs.last_read()
         assigned = log.assign_next_batch(by_bell=by_bell)
@@ -271,7 +276,10 @@ class Hub:
         return flags.is_on_from_memory(flags.WEBSOCKETS) and flags.is_on_from_memory(flags.REAL_TIME)
 
     async def _refresh_switches(self, by_bell: bool) -> None:
-        """Reads the switches: on the timer always, so an idle hub follows within a second; on a bell only if stale."""
+        """Reads the switches. After a bell only if the values are older than MEMORY_SECONDS.
+
+        Without a bell always, so an idle hub notices a change within a second.
+        """
         older_than = flags.MEMORY_SECONDS if by_bell else 0
         if flags.age() > older_than:
             await self._run(self._log_thread, flags.refresh, older_than)
@@ -280,7 +288,7 @@ class Hub:
 
     @measure("hub.deliver")
     def deliver(self, events: Sequence[Encoded]) -> None:
-        """Writes the events of one round. Writes those before a revocation before the revocation closes sockets."""
+        """Writes the events of one round. Before a revocation closes sockets, they get the events that precede it."""
         first = 0
         for place, event in enumerate(events, start=1):
             self._recent.append(event)
@@ -363,7 +371,7 @@ class Hub:
 
 
 def _read_new(cursor: int, assigned: log.AssignedBatch) -> list[Event]:
-    """Returns the events after the cursor. If they must be queried, the event at the cursor comes first."""
+    """Returns up to MAX_ROUND_EVENTS events after the cursor. If queried, the event at the cursor comes before them."""
     if assigned.events and assigned.events[0].seq == cursor + 1:
         return assigned.events[:MAX_ROUND_EVENTS]
     return log.read(cursor - 1, MAX_ROUND_EVENTS + 1) if assigned.events or assigned.head.seq > cursor else []

@@ -38,7 +38,7 @@ MAX_PAUSE = timedelta(days=2)
 
 
 class CursorGone(Exception):
-    """The cursor was pruned, is ahead of the log, or has an unknown epoch: the client must load a snapshot."""
+    """Not all events after a cursor are in the hub's memory any more: the client must load a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,10 @@ def head() -> LogHead:
 
 
 def peek() -> tuple[LogHead, bool]:
-    """Returns the log head, and whether the outbox holds rows. An idle hub runs only this one query."""
+    """Returns the log head, and whether the outbox may hold rows. Remembers how far the log was read.
+
+    An idle hub runs only this one query on the log.
+    """
     end = LogHead.objects.annotate(waiting=Exists(Outbox.objects.all())).filter(pk=HEAD_ID).first()
     if end is None:
         return head(), True
@@ -140,7 +143,7 @@ def _assign_batch(seen: epochs.ReadPosition) -> AssignedBatch | None:
 
 
 def _locked_head(*, skip_locked: bool = False) -> QuerySet[LogHead]:
-    """A query that locks the log head. On PostgreSQL a frozen process loses the lock after 2 s."""
+    """A query that locks the log head. On PostgreSQL a frozen process loses the lock after 2 s (FREEZE_TIMEOUT)."""
     locked = LogHead.objects.select_for_update(skip_locked=skip_locked).filter(pk=HEAD_ID)
     if connection.vendor == "postgresql":
         locked = locked.annotate(database=epochs.database_identity())  # type: ignore[no-redef]  # `LogHead.database` is declared for this
@@ -154,14 +157,17 @@ def _save_head(log: LogHead, **columns: Any) -> None:
 
 
 def covers(since: int, epoch: str | None, *, floor: int, seq: int, log_epoch: str, past: epochs.Past = ()) -> bool:
-    """Whether a log from `floor` to `seq` still holds every event after `since`, which is a cursor of `epoch`."""
+    """Whether a log from `floor` to `seq` still holds every event after `since`, which is a cursor of `epoch`.
+
+    An `epoch` of None or "" is taken for the current one, `log_epoch`.
+    """
     end = seq if epoch in (None, "", log_epoch) else min(seq, dict(past).get(epoch, -1))
     return floor <= since <= end
 
 
 @transaction.atomic
 def begin_epoch(head: LogHead, *, keeps_past: bool = True) -> None:
-    """Begins a new epoch, because the log lacks events that were read from it: the database was replaced.
+    """Begins a new epoch, because the log lacks (or may lack) events that were read from it: the database was replaced.
 
     Old cursors become invalid. But cursors up to the end of the log stay valid if `keeps_past` is true and the new
     database has not assigned any event id yet. Does nothing if another process began an epoch since `head` was read.

@@ -56,7 +56,10 @@ class Pulse:
         self._rounds: deque[tuple[float, int, int]] = deque(maxlen=MAX_ROUNDS)
 
     def record_round(self, changed_at: Iterable[datetime] = (), *, by_bell: bool = True) -> None:
-        """Records a finished round. `changed_at` are the times of its events. `by_bell`: a bell started the round."""
+        """Records a finished round, also in the metrics.
+
+        `changed_at` are the times of its events. `by_bell`: a bell started the round, not the timer.
+        """
         self._last_round_at, now, moments = monotonic(), timezone.now(), list(changed_at)
         missed = 0 if by_bell else len(moments)
         if moments:

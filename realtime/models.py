@@ -16,8 +16,8 @@ from web import request_id
 class Outbox(models.Model):
     """A change that is not in the event log yet. It is written in the transaction of the change.
 
-    `subject` names what changed (`order:17`). `delta` holds every fact of the change: three quick moves of one order
-    must become three different events, even if they reach the log late.
+    `subject` names what changed (`order:17`). `delta` holds the facts that a later change may overwrite: three quick
+    moves of one order must become three different events, even if they reach the log late.
     """
 
     type = models.CharField(max_length=64)
@@ -62,7 +62,7 @@ class LogHead(models.Model):
 
     `epoch` changes when the database was replaced (`realtime.epochs`). `past` lists earlier epochs with their last
     valid cursor: `[["…", 920]]`. `origin` identifies the database that last assigned event ids; `stamp` changes with
-    each batch of events. `floor` is the last pruned position.
+    each batch of events. Events up to `floor` are pruned, or about to be.
     """
 
     epoch = models.CharField(max_length=32, default=new_epoch)
@@ -88,7 +88,7 @@ class WebSocketConnection(models.Model):
         null=True,
         related_name="+",
         verbose_name=_("account"),
-        db_constraint=False,  # a token outlives a deleted account by minutes; its row must not fail the whole batch
+        db_constraint=False,  # a token outlives a deleted account by minutes; the row of its socket must be storable
     )
     role = models.CharField(_("role"), max_length=12)
     endpoint = models.CharField(_("endpoint"), max_length=12)
@@ -107,7 +107,7 @@ class WebSocketConnection(models.Model):
 
 
 class OnlineDriver(models.Model):
-    """A driver announced as online. The row is deleted in the transaction that announces them offline.
+    """A driver announced as online. The row is deleted in the transaction that announces them as offline.
 
     `unseen_since`: when a server first found that they have no open socket; null while they have one.
     """

@@ -52,7 +52,8 @@ def unregister(wake: Callable[[], None]) -> None:
 def wake_hubs() -> None:
     """Wakes the hubs after a commit.
 
-    A hub of this process is woken directly and sends the bell to other processes. Without one, a thread sends it.
+    A hub of this process is woken directly and sends the bell to other processes. Without a hub, a thread sends the
+    bell, but not on the in-memory layer, which no other process reads.
     """
     if _wake_callbacks:
         for wake in tuple(_wake_callbacks):

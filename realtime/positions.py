@@ -30,25 +30,26 @@ from web.refusals import Refusal
 
 # Rate limit: one position of each driver is accepted in this many seconds; others are dropped.
 EVERY_SECONDS = 1.0
-# Positions received within this time are written in one batch. Clients that connect within it get them in one batch.
+# Positions that drivers send within this time are stored and written together. Clients that subscribe within it share
+# one query.
 PAUSE_SECONDS = 0.1
 # Maximum number of positions in one message. A phone that was offline sends several at once.
 MAX_POSITIONS = 100
 # Maximum age of a timestamp. Phones store no older positions, so an older one comes from a wrong clock or the GPS week
 # rollover (1,024 weeks).
 OLDEST = timedelta(days=30)
-# ISO 8601 with a six-digit year. It is wrong: the phone took microseconds for milliseconds.
+# ISO 8601 with a six-digit year. Such a time is wrong: the phone took microseconds for milliseconds.
 FAR_YEAR = re.compile(r"[+-]\d{6}-\d\d-\d\dT")
 # Bounds of each number: degrees of WGS 84; km/h, degrees from north, metres.
 PLACE = {"latitude": (-90, 90), "longitude": (-180, 180)}
 MOTION = {"speed": (0, 300), "heading": (0, 360), "accuracy": (0, 100_000)}
-# The fields that the office receives, besides the timestamp.
+# The fields of an event, besides the timestamp. Holders of a tracking link get no `driver_id`.
 FIELDS = ("driver_id", "latitude", "longitude", "speed", "heading")
 
 
 @dataclass(frozen=True, slots=True)
 class DriverPosition:
-    """A driver's position, with the driver's next order and its customer. `data` is the payload for the office."""
+    """A driver's position, with the driver's next order and its customer. `data` is what the office receives."""
 
     data: dict[str, Any]
     order_id: int | None
@@ -77,7 +78,7 @@ class DriverPosition:
         return datetime.fromisoformat(self.data["timestamp"])
 
     def events(self) -> list[Encoded]:
-        """An event for the office and the driver, and one without `driver_id` for the next order's link."""
+        """An event for the office and the driver; if there is a next order, one without `driver_id` for its link."""
         drivers = ["drivers", f"driver:{self.driver_id}"]
         events = [Encoded.ephemeral("driver.location", "drivers", drivers, self.data)]
         if self.order_id is not None:
@@ -120,7 +121,7 @@ class Positions:
         self._latest: dict[int, DriverPosition] = {}
 
     def accept(self, location: DriverLocation) -> None:
-        """Accepts a position from a driver's socket. Drops one within EVERY_SECONDS of another or older than RECENT."""
+        """Accepts a driver's position. Drops one within EVERY_SECONDS of another, or older than MAX_POSITION_AGE."""
         driver, now = location.driver_id, asyncio.get_running_loop().time()
         if (
             now - self._accepted_at.get(driver, -math.inf) < EVERY_SECONDS
@@ -146,7 +147,10 @@ class Positions:
         self._accepted_at.update((place.driver_id, now) for place in new)
 
     async def run_once(self) -> None:
-        """Waits for positions and writes them. Positions lost by an error are replaced by the drivers' next ones."""
+        """Waits for positions and new subscribers. Stores, writes and broadcasts the positions.
+
+        Positions lost by an error are replaced by the drivers' next ones.
+        """
         await self._filled.wait()
         if new := set(self._new):
             places = await self._run_on_thread(latest_positions)
@@ -189,7 +193,7 @@ class Positions:
 
 
 def newest_location(driver_id: int, message: dict[str, Any]) -> DriverLocation:
-    """Returns the latest position in a message. Skips invalid positions; raises Refusal if all are invalid."""
+    """Returns the latest valid position in a message. Raises Refusal if there is none, or more than MAX_POSITIONS."""
     positions = message.get("locations", [message])
     if not isinstance(positions, list) or not 1 <= len(positions) <= MAX_POSITIONS:
         raise Refusal("invalid_message", _("“locations” must be a list of 1 to %d positions.") % MAX_POSITIONS)
@@ -226,7 +230,10 @@ def _validated_number(name: str, value: Any, least: float, most: float) -> float
 
 
 def _recorded_at(timestamp: Any, now: datetime) -> datetime:
-    """When the position was recorded; `now` if the timestamp is missing, in the future or older than OLDEST."""
+    """When the position was recorded; `now` if the time is missing or impossible (in the future, older than OLDEST).
+
+    Raises Refusal if the timestamp is no time with a UTC offset.
+    """
     if timestamp is None or (isinstance(timestamp, str) and FAR_YEAR.match(timestamp)):
         return now
     try:

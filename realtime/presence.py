@@ -1,7 +1,7 @@
 """Stores the open sockets of all processes in the database, and announces which drivers are online.
 
-A driver is offline when no server has had a live row of theirs for GRACE. The announced state is a row too
-(`OnlineDriver`), changed in the transaction of the announcement. So each change is announced once, even if several
+A driver is offline when none of their sockets has had a live row (`live_rows`) for GRACE. The announced state is a row
+too (`OnlineDriver`), changed in the transaction of the announcement. So each change is announced once, even if several
 servers check.
 """
 
@@ -26,7 +26,8 @@ from web.timings import instance
 
 # A row that was not refreshed for this long is stale: its server has stopped or hangs.
 STALE_AFTER = timedelta(seconds=30)
-# How often all rows are refreshed. Together with PAUSE_SECONDS, sockets above the connection limit close within 5 s.
+# How often all rows are refreshed. Each hub then also checks the connection limit over all processes, so that sockets
+# above it close within 5 s (with PAUSE_SECONDS).
 REFRESH_SECONDS = 4.0
 # Maximum number of rows in one query.
 BATCH = 1000
@@ -79,7 +80,10 @@ def excess_connection_ids() -> set[UUID]:
 
 
 def announce_drivers(now: datetime) -> None:
-    """Announces the drivers that came online since the last check of any server, or have been unseen for GRACE."""
+    """Announces the drivers that came online since the last check of any server, and those who went offline.
+
+    A driver goes offline when the first check without a socket of theirs was at least GRACE before `now`.
+    """
     connected = set(live_rows().filter(user__driver__isnull=False).values_list("user__driver", flat=True))
     known = dict(OnlineDriver.objects.values_list("driver_id", "unseen_since"))
     for driver in sorted(connected - known.keys()):
@@ -126,7 +130,7 @@ class Presence:
     async def run_once(self) -> None:
         """Waits until a socket opens or closes, or until the next refresh, and writes the rows.
 
-        Closes the sockets of this process whose owner exceeds the connection limit.
+        Closes this hub's sockets that exceed their owner's connection limit, counted over all processes.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self._refreshed_at + REFRESH_SECONDS):
@@ -151,8 +155,8 @@ def update_rows(
 ) -> set[UUID]:
     """Updates the database and returns the ids of connections to close because their owner has too many.
 
-    `due`: also refreshes the rows of `unchanged`, deletes stale rows and checks everything. Otherwise checks only what
-    the new and closed sockets can change.
+    `due`: also refreshes the rows of `unchanged`, deletes stale rows, and checks all drivers and limits. Otherwise
+    checks drivers only if a driver's socket opened or closed, and limits only if any socket opened.
     """
     now = timezone.now()
     write_rows(opened, [connection.id for connection in closed], now)

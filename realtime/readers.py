@@ -1,4 +1,4 @@
-"""The open connections of this process and their subscriptions."""
+"""The open connections of one hub and their subscriptions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from realtime.rights import Revocations
 
 
 class Readers:
-    """The connections of one hub. Use it on the event loop only."""
+    """The connections of one hub, called its readers. Use it on the event loop only."""
 
     def __init__(self) -> None:
         self.open: set[Connection] = set()
@@ -24,6 +24,7 @@ class Readers:
         self._by_owner: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
 
     def join(self, reader: Connection, subscribed: Iterable[str]) -> None:
+        """Adds a reader. Applies the connection limit, and closes the reader if its rights were revoked."""
         self.open.add(reader)
         self.subscribe(reader, subscribed)
         self.changed.set()

@@ -58,7 +58,7 @@ def order_delta(order: Order, created: bool) -> dict[str, Any]:
 
 
 def _routes_touched(order: Order, created: bool) -> list[int]:
-    """The ids of routes whose number of stops this save changed."""
+    """The ids of routes whose number of stops this save may have changed."""
     touched = {order.route_id} if created or "route_id" in order.before else set()
     touched.add(order.before.get("route_id"))
     if order.status == OrderStatus.CANCELLED and "status" in order.before:

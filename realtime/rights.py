@@ -1,7 +1,7 @@
 """Revokes the rights of open sockets and of tokens (docs/realtime.md).
 
-Account changes and signing out revoke rights. A new customer of an order revokes the order's old tracking link. Each
-revocation is an event of the log, on a channel that no client can read. So every hub applies it in log order.
+Account changes and signing out revoke rights. A change of an order's customer revokes the order's old tracking link.
+Each revocation is an event of the log, on a channel that no client can read. So every hub applies it in log order.
 """
 
 from __future__ import annotations

@@ -33,7 +33,10 @@ OPEN_SECONDS = "luckygas_websocket_open_seconds"
 
 
 def summary() -> Figures:
-    """Statistics of all servers: open sockets now, rates and lag (ms) of the last minute, counts of the last hour."""
+    """Statistics of all servers: open sockets now, rates and lag (ms) over one to two minutes.
+
+    The other counts and the lag histogram cover the last hour.
+    """
     hour, minute = recent_figures(HOUR), recent_figures(MINUTE)
     counts, reconnects = hour.counts, by_label(hour.counts, RECONNECTS)
     rates = {name: round(count / minute.seconds, 3) for name, count in _rate_counts(minute.counts).items()}
@@ -60,18 +63,18 @@ def _rate_counts(counts: Counts) -> Counts:
 
 
 def count_errors(counts: Counts) -> float:
-    """The number of refusals sent to clients."""
+    """The number of refusals sent to clients, in total over all codes."""
     return sum(by_label(counts, ERRORS).values())
 
 
 def lag_ms(counts: Counts, share: float) -> float | None:
-    """The time in ms within which this share of the events was written to sockets; None if there were no events."""
+    """The time in ms within which this share (0 to 1) of the events was written to sockets; None without events."""
     seconds = percentile(buckets(counts, LAG).get("", {}), share)
     return None if seconds is None else round(seconds * 1000, 1)
 
 
 def _lag_histogram(counts: Counts) -> dict[str, int]:
-    """The number of events by upper bound in ms; each counts in the smallest bucket that fits."""
+    """The number of events by upper bound in ms (`more`: above the last). Each counts in the smallest one that fits."""
     found = buckets(counts, LAG).get("", {})
     up_to = [0, *(int(found.get(bound / 1000, 0)) for bound in LAG_BOUNDS_MS), int(found.get(math.inf, 0))]
     return dict(

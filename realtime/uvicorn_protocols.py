@@ -152,7 +152,7 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(ABORT_SECONDS, self.transport.abort)
 
     def shutdown(self) -> None:
-        """Sends the client a random time to reconnect at, so that not all do at once, and closes with 1012."""
+        """Sends the client a random wait before it reconnects, so that not all do at once, and closes with 1012."""
         self.write(Batch([restart_message()]))
         super().shutdown()
 

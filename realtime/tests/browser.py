@@ -40,13 +40,14 @@ class BrowserScreen:
         await until(self.page, "(state) => socket.state === state", state)
 
     async def received(self, name: str) -> list[Any]:
+        """The values that the socket has emitted under this name, such as `state`; `*`: all frames."""
         found: list[Any] = await self.page.evaluate(
             "(name) => received.filter(([n]) => n === name).map(([, v]) => v)", name
         )
         return found
 
     async def events(self, count: int = 0) -> list[dict[str, Any]]:
-        """Waits for `count` events with an id and returns them."""
+        """Waits until `count` events with an id have come. Returns all that have come."""
         numbered = "received.filter(([n, frame]) => n === '*' && frame.id).map(([, frame]) => frame)"
         await until(self.page, f"(count) => {numbered}.length >= count", count)
         found: list[dict[str, Any]] = await self.page.evaluate(numbered)

@@ -37,6 +37,8 @@ def order_frames(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 class Client:
+    """An open socket. Methods that wait for a frame raise TimeoutError after PATIENCE_SECONDS without one."""
+
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.welcome: dict[str, Any] = {}
@@ -50,22 +52,24 @@ class Client:
         await self.socket.send(json.dumps(message))
 
     async def request(self, **message: Any) -> dict[str, Any]:
+        """Sends a message and returns the next frame, of any type."""
         await self.send(**message)
         return await self.receive()
 
     async def answer(self, kind: str, **message: Any) -> dict[str, Any]:
-        """Sends a message and returns the next frame of this type, skipping others."""
+        """Sends a message and returns the next frame of type `kind`, skipping others."""
         await self.send(**message)
         return await self.until(kind)
 
     async def until(self, kind: str, seconds: float | None = None) -> dict[str, Any]:
-        """Returns the next frame of this type, skipping others. Raises TimeoutError after `seconds`."""
+        """Returns the next frame of type `kind`, skipping others. Raises TimeoutError after `seconds`, if given."""
         async with asyncio.timeout(seconds):
             while (frame := await self.receive())["type"] != kind:
                 pass
             return frame
 
     async def events(self, count: int) -> list[dict[str, Any]]:
+        """Returns the next `count` frames, of any type."""
         return [await self.receive() for _ in range(count)]
 
     async def orders(self, count: int) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ async def server(page: Page) -> SimulatedServer:
 
 @pytest.fixture
 async def hub(transactional_db: None) -> AsyncIterator[Hub]:
+    """The hub of the test's event loop."""
     hub = await Hub.current()
     await asyncio.sleep(0.1)  # until the hub has joined the channel layer and read the log once
     yield hub

@@ -71,7 +71,7 @@ class SimulatedClient(Connection):
         assert response.status_code == 200, response.content
         return int(response.headers["Last-Event-Id"]), response.json()["results"]
 
-    # --- following ---
+    # --- applying events ---
 
     async def connect(self, hub: Hub) -> None:
         """Replays missed events, then joins the hub, as the consumer does."""
@@ -136,7 +136,7 @@ class SimulatedLink(SimulatedClient):
 
 
 def office_fields(data: dict[str, Any], ending: str) -> dict[str, Any]:
-    """The fields of an order that only the office receives. Events add `_id` (`ending`) to their names."""
+    """The fields of an order that only the office receives. `ending`: `_id` for an event, empty for a row."""
     return {name: data[name + ending] for name in ("driver", "route")}
 
 
@@ -152,5 +152,6 @@ async def make_hub(head: LogHead) -> Hub:
 
 
 async def make_client(kind: type[SimulatedClient], *arguments: Any) -> SimulatedClient:
+    """Creates a client. A coroutine, because a `Connection` needs a running event loop."""
     assert asyncio.get_running_loop()
     return kind(*arguments)

@@ -204,7 +204,7 @@ def test_scheme_comes_from_the_trusted_proxy(settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("_site")
-def test_only_trusted_origins_may_use_the_session(settings: Settings) -> None:
+def test_trusted_origins_may_use_the_session_and_similar_ones_may_not(settings: Settings) -> None:
     settings.CSRF_TRUSTED_ORIGINS = ["https://office.example.tw:8443", "https://*.depot.example.tw"]
     for origin in ("https://office.example.tw:8443", "https://a.depot.example.tw", "https://a.b.depot.example.tw:443"):
         assert may_use_session(browser_scope(origin)), origin

@@ -39,7 +39,7 @@ def use_redis(settings: Settings, port: int) -> None:
     channel_layers.backends.clear()
 
 
-def test_frozen_redis_delays_the_exit_by_two_seconds_but_no_caller(frozen_redis: None) -> None:
+def test_frozen_redis_delays_no_caller_and_the_exit_by_two_seconds_at_most(frozen_redis: None) -> None:
     started = time.monotonic()
     for _ in range(50):
         outbox.wake_hubs()

@@ -166,7 +166,7 @@ async def test_stalled_transport_gets_no_ephemeral_events_and_stays_open() -> No
     assert transport.written == batch("x", "y").frames
 
 
-async def test_closing_a_stalled_transport_discards_its_data() -> None:
+async def test_closing_drops_only_a_stalled_transport() -> None:
     transport = RecordingWriter()
     connect(transport).close(4408)
     assert transport.dropped == []

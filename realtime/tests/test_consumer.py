@@ -213,7 +213,7 @@ async def test_socket_closes_when_its_token_expires(site: Site) -> None:
         assert await client.closed() == 4401
 
 
-async def test_link_holder_follows_one_order(site: Site) -> None:
+async def test_link_holder_gets_events_of_one_order_only(site: Site) -> None:
     order, other = await make(make_order)(), await make(make_order)()
     async with open_client(f"{site.ws}/track/{order.tracking_token}") as client:
         assert client.welcome["channels"] == [f"track:{order.pk}"]
@@ -278,7 +278,7 @@ async def test_customer_cannot_change_an_order_by_socket(site: Site) -> None:
     assert answer["code"] == "forbidden"
 
 
-async def test_new_customer_revokes_the_link(site: Site) -> None:
+async def test_change_of_customer_revokes_the_link(site: Site) -> None:
     order, other = await make(make_order)(), await make(make_customer)()
 
     def hand_over() -> None:
@@ -324,7 +324,7 @@ async def test_change_while_no_server_runs_is_delivered_on_resume(site: Site) ->
 
 
 async def test_200_idle_sockets_receive_one_change(site: Site) -> None:
-    """More sockets than redis-py's default pool has connections are idle for longer than its default timeout."""
+    """Opens more sockets than redis-py's default pool has connections, and leaves them idle beyond its timeout."""
     order, jwts = await make(make_order)(), [await token(await make(make_office)()) for _ in range(40)]
     async with asyncio.TaskGroup() as group:
         ready, go = asyncio.Semaphore(0), asyncio.Event()

@@ -321,7 +321,7 @@ def test_order_events_match_the_schema() -> None:
 
 
 def nullable(schema: Any) -> Any:
-    """Converts a schema of OpenAPI 3.0 to JSON Schema."""
+    """Converts `nullable: true` of OpenAPI 3.0 to JSON Schema: the type `null` is allowed too."""
     if isinstance(schema, list):
         return [nullable(one) for one in schema]
     if not isinstance(schema, dict):

@@ -43,6 +43,7 @@ class Reader(Connection):
 
 
 def join(hub: Hub, reader: Reader) -> Reader:
+    """Subscribes the reader to its channels and returns it."""
     hub.readers.join(reader, reader.wanted)
     return reader
 
@@ -52,6 +53,8 @@ def announce_customer(pk: int) -> None:
 
 
 async def change(*customers: int) -> None:
+    """Announces a change of each of these customers."""
+
     def write() -> None:
         for pk in customers:
             announce_customer(pk)
@@ -60,6 +63,7 @@ async def change(*customers: int) -> None:
 
 
 async def until(hub: Hub, cursor: int) -> None:
+    """Waits until the hub has read the log up to `cursor`."""
     await wait_for_async(lambda: hub.cursor >= cursor)
 
 
@@ -109,6 +113,7 @@ async def test_event_without_a_bell_comes_with_the_timer_and_is_counted(hub: Hub
 
 
 def missed(hub: Hub, since: int, *channels: str, identity: Identity | None = None) -> list[int]:
+    """The ids of the events after `since` that a client subscribed to these channels has missed."""
     return [event.seq for event in hub.missed_events(since, identity or Identity(user_id=1), channels)]
 
 
@@ -278,7 +283,7 @@ async def test_hub_behind_the_pruned_log_closes_all_sockets(hub: Hub, by_prune: 
     assert (hub.cursor, await hub.can_resume(1, hub.epoch)) == (4, not by_prune)
 
 
-async def test_round_is_counted(hub: Hub) -> None:
+async def test_metrics_count_the_events_of_a_round(hub: Hub) -> None:
     join(hub, Reader("customers"))
     join(hub, Reader("customers", "customer:7"))
     before = current_counts()

@@ -43,7 +43,7 @@ async def test_connection_above_the_limit_closes_the_oldest(settings: Any) -> No
     assert close_codes([*mine, other]) == [4409, 4409, None, None, None]
 
 
-async def test_closing_connections_do_not_count_for_the_limit(settings: Any) -> None:
+async def test_closing_connections_do_not_count_for_the_connection_limit(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 2
     readers = Readers()
     stays, leaves = [join(readers, Identity(1)) for _ in range(2)]
@@ -53,7 +53,7 @@ async def test_closing_connections_do_not_count_for_the_limit(settings: Any) -> 
     assert close_codes([stays, join(readers, Identity(1))]) == [None, None]
 
 
-async def test_sockets_of_one_link_share_a_limit(settings: Any) -> None:
+async def test_sockets_of_one_link_share_a_connection_limit(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
     readers = Readers()
     holders = [join(readers, Identity(tracked_order_id=7)) for _ in range(limits.MAX_LINK_CONNECTIONS)]
@@ -78,7 +78,7 @@ async def test_sixth_socket_closes_the_first_at_once(either_site: Site) -> None:
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-async def test_limit_across_servers_is_applied_within_five_seconds(transactional_db: None) -> None:
+async def test_connection_limit_across_servers_is_applied_within_five_seconds(transactional_db: None) -> None:
     with running(Site("uvicorn")) as first, running(Site("daphne")) as second:
         jwt = await make(token_for)(await make(make_office)())
         async with AsyncExitStack() as stack:

@@ -51,6 +51,7 @@ class ReassignedOrder:
         self.publish("other customer")
 
 
+# The words that each user must receive.
 EXPECTED = {
     "first driver": ["first", "first again", "other customer"],
     "second driver": ["second"],
@@ -131,28 +132,29 @@ async def test_proof_of_delivery_reaches_the_driver_and_the_customer(hub: Hub) -
     assert "delivery.update" not in [frame["type"] for frame in readers[0].frames]
 
 
-async def follow(order: Order, query: str = "") -> Socket:
+async def open_link(order: Order, query: str = "") -> Socket:
+    """Opens a socket with the order's current tracking link."""
     order = await Order.objects.aget(pk=order.pk)
     socket = Socket("track", query, link=order.tracking_token)
     await socket.until("connection")
     return socket
 
 
-async def test_new_link_does_not_replay_events_of_the_former_customer(hub: Hub) -> None:
+async def test_link_of_new_customer_replays_no_events_of_the_former_one(hub: Hub) -> None:
     reassigned = await make(ReassignedOrder)()
-    former = await follow(reassigned.order)
+    former = await open_link(reassigned.order)
     await make(reassigned.order.transition_to)(OrderStatus.DELIVERING)
     await former.until("delivery.update")
     await make(reassigned.reassign)(customer=reassigned.customers[1])
     await wait_for_async(lambda: former.closed_with == [4401])
-    present = await follow(reassigned.order, "since=0")
+    present = await open_link(reassigned.order, "since=0")
     await make((await Order.objects.aget(pk=reassigned.order.pk)).transition_to)(OrderStatus.ARRIVING)
     await present.until("delivery.update")
     statuses = [frame["data"]["status"] for frame in present.frames if frame["type"] == "delivery.update"]
     assert statuses == ["arriving"]
 
 
-async def test_link_revoked_while_connecting_is_closed_on_join(hub: Hub) -> None:
+async def test_socket_of_link_revoked_while_connecting_is_closed_on_join(hub: Hub) -> None:
     reassigned = await make(ReassignedOrder)()
     late = Reader(
         f"track:{reassigned.order.pk}", identity=Identity.of_link(reassigned.order.pk, reassigned.customers[0].pk)

@@ -47,7 +47,7 @@ def track(hub: Hub, *channels: str, identity: Identity | None = None) -> Tracker
     return reader
 
 
-def follow(hub: Hub, order: int, customer: int) -> Tracker:
+def join_link(hub: Hub, order: int, customer: int) -> Tracker:
     """A reader who holds the link to an order of this customer."""
     return track(hub, f"track:{order}", identity=Identity.of_link(order, customer))
 
@@ -58,6 +58,7 @@ def make_location(driver: int, latitude: float = 25.0, ago: float = 0, **fields:
 
 
 def message_from_another_server(driver: int, latitude: float, ago: float = 0) -> dict[str, Any]:
+    """A position from the channel layer. The driver's next order is 7, of customer 5."""
     place = positions.DriverPosition.of(make_location(driver, latitude, ago), 7, 5).message()
     return {"type": "positions", "places": [place]}
 
@@ -76,8 +77,8 @@ async def make_driver_on_the_way() -> tuple[Driver, Order]:
 async def test_position_reaches_readers_once_and_hides_the_driver_from_customers(hub: Hub) -> None:
     driver, order = await make_driver_on_the_way()
     office = track(hub, "drivers", f"driver:{driver.pk}")
-    own, customer = track(hub, f"driver:{driver.pk}"), follow(hub, order.pk, order.customer_id)
-    other, former = track(hub, "driver:999", "track:999", "orders"), follow(hub, order.pk, 10**9)
+    own, customer = track(hub, f"driver:{driver.pk}"), join_link(hub, order.pk, order.customer_id)
+    other, former = track(hub, "driver:999", "track:999", "orders"), join_link(hub, order.pk, 10**9)
     hub.positions.accept(make_location(driver.pk, speed=30, heading=90))
     await wait_for_async(lambda: customer.frames)
     await asyncio.sleep(0.2)
@@ -167,7 +168,7 @@ async def test_positions_continue_after_a_database_outage(
 
 
 async def send_latest_to(hub: Hub, reader: Tracker) -> Tracker:
-    """Sends the latest positions to a joined reader and returns the reader when they have arrived."""
+    """Schedules the latest positions for a joined reader, and returns the reader after 0.3 s, when they have come."""
     hub.positions.schedule_latest(reader, reader.channels)
     await asyncio.sleep(0.3)
     return reader
@@ -180,8 +181,8 @@ async def test_new_subscriber_gets_the_latest_positions(hub: Hub) -> None:
         await make(row.save)()
     office = await send_latest_to(hub, track(hub, "orders", "drivers"))
     own = await send_latest_to(hub, track(hub, f"driver:{idle.pk}"))
-    customer = await send_latest_to(hub, follow(hub, order.pk, order.customer_id))
-    stranger = await send_latest_to(hub, follow(hub, 999, order.customer_id))
+    customer = await send_latest_to(hub, join_link(hub, order.pk, order.customer_id))
+    stranger = await send_latest_to(hub, join_link(hub, 999, order.customer_id))
     readers = (office, own, customer, stranger)
     assert [sorted(reader.latitudes) for reader in readers] == [[1, 2], [2], [1], []]
     assert "driver_id" not in customer.frames[0]["data"]
@@ -224,14 +225,14 @@ async def test_reader_that_left_gets_no_positions(hub: Hub) -> None:
 
 
 async def test_position_from_another_server_is_sent_unless_older(hub: Hub) -> None:
-    office, customer = track(hub, "drivers"), follow(hub, 7, 5)
+    office, customer = track(hub, "drivers"), join_link(hub, 7, 5)
     hub.positions.receive(message_from_another_server(1, latitude=5))
     hub.positions.receive(message_from_another_server(1, latitude=4, ago=10))
     assert (office.latitudes, customer.latitudes) == ([5], [5])
 
 
 async def test_position_from_another_release_is_accepted(hub: Hub) -> None:
-    office, customer = track(hub, "drivers"), follow(hub, 7, 5)
+    office, customer = track(hub, "drivers"), join_link(hub, 7, 5)
     message = message_from_another_server(1, latitude=5)
     (place,) = message["places"]
     del place["customer_id"]

@@ -25,9 +25,11 @@ from realtime.tests.client import unread_queue
 pytestmark = pytest.mark.django_db
 
 
-def connect(user: User, **rights: Any) -> Connection:
+def connect(user: User, **fields: Any) -> Connection:
+    """A connection of this user. `fields` are further ones of its `Identity`."""
+
     async def make() -> Connection:
-        return Connection(Identity(user.pk, "driver", **rights), "driver", unread_queue())
+        return Connection(Identity(user.pk, "driver", **fields), "driver", unread_queue())
 
     return asyncio.run(make())
 
@@ -95,7 +97,7 @@ def test_socket_of_a_deleted_account_is_stored() -> None:
     assert presence.live_rows().count() == 1
 
 
-def test_driver_online_is_announced_once() -> None:
+def test_driver_who_comes_online_is_announced_once() -> None:
     driver, now = make_driver(), timezone.now()
     open_elsewhere(driver.user, now)
     open_elsewhere(make_office(), now)
@@ -110,7 +112,7 @@ def make_online_driver(now: datetime) -> tuple[Driver, WebSocketConnection]:
     return driver, row
 
 
-def test_driver_offline_is_announced_once_after_the_grace_time() -> None:
+def test_driver_who_goes_offline_is_announced_once_after_the_grace_time() -> None:
     now = timezone.now()
     driver, row = make_online_driver(now)
     second = open_elsewhere(driver.user, now)
@@ -145,7 +147,7 @@ def test_driver_of_a_dead_server_goes_offline_when_its_rows_are_stale() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_driver_seen_meanwhile_is_not_announced_offline() -> None:
+def test_driver_seen_again_during_the_check_is_not_announced_as_offline() -> None:
     now = timezone.now()
     driver, row = make_online_driver(now)
     row.delete()
@@ -165,7 +167,7 @@ def test_excess_connections_are_the_oldest_of_all_servers(settings: Any) -> None
     assert presence.excess_connection_ids() == {rows[0].connection_id, rows[2].connection_id}
 
 
-def test_stale_rows_do_not_count_for_the_limit(settings: Any) -> None:
+def test_stale_rows_do_not_count_for_the_connection_limit(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
     user, now = make_user(), timezone.now()
     open_elsewhere(user, now - STALE_AFTER - timedelta(seconds=1), connected_at=now)
@@ -173,7 +175,7 @@ def test_stale_rows_do_not_count_for_the_limit(settings: Any) -> None:
     assert presence.excess_connection_ids() == set()
 
 
-def test_link_has_its_own_limit(settings: Any) -> None:
+def test_link_has_its_own_connection_limit(settings: Any) -> None:
     settings.WEBSOCKET_CONNECTIONS_PER_USER = 1
     now, user = timezone.now(), make_user()
     rows = [open_elsewhere(user, now, owner="track:7", connected_at=now + timedelta(seconds=n)) for n in range(21)]

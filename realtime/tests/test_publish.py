@@ -36,6 +36,7 @@ NOTE = {"title": "休息", "message": "十分鐘", "severity": "warning", "actio
 
 
 def refusal_of(type_: str, data: Any, **target: Any) -> tuple[str, str | None]:
+    """Tries to publish. Returns code and attribute of the refusal, and checks that nothing was written."""
     with pytest.raises(Refusal) as caught:
         publish(type_, data, **target)
     assert Outbox.objects.filter(subject__startswith="published").count() == 0
@@ -200,7 +201,7 @@ def test_invalid_request_gets_the_standard_error(body: Any, error: tuple[str, st
 
 @pytest.mark.servers
 @pytest.mark.parametrize("data", ['{"a": NaN}', '{"a": "\\u0000"}', '{"a": "\\ud800"}', '{"a": 1e999}', "[" * 9999])
-def test_invalid_json_is_refused(data: str) -> None:
+def test_invalid_or_unstorable_json_is_refused(data: str) -> None:
     body = f'{{"type": "custom.x", "channel": "staff", "data": {data}}}'
     api = Api(make_office())
     assert api.client.post("/api/v1/events/", body, content_type="application/json").status_code == 400

@@ -98,7 +98,7 @@ REVOKING_CHANGES: list[tuple[Callable[[], Any], Callable[[Any], None]]] = [
 
 
 async def join_with_token(user: User, hub: Hub) -> Reader:
-    """Opens a socket of the user with a token."""
+    """Joins a reader with the identity of the user's token."""
     return join(hub, Reader("system", identity=auth.identity_of_token(await make(token_for)(user))))
 
 

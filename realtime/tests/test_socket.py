@@ -59,6 +59,7 @@ class Socket:
         return [message["code"] for message in self.sent if message["type"] == "websocket.close"]
 
     async def until(self, type_: str) -> dict[str, Any]:
+        """Waits for a frame of this type. Returns the last one."""
         async with asyncio.timeout(5):
             while not (found := [frame for frame in self.frames if frame["type"] == type_]):
                 await asyncio.sleep(0.01)
@@ -66,6 +67,7 @@ class Socket:
 
 
 async def connect(user: Any, query: str = "", endpoint: str = "ws") -> Socket:
+    """Opens a socket with the user's token, and returns it when the connection frame has come."""
     socket = Socket(endpoint, f"token={await make(token_for)(user)}{query}")
     await socket.until("connection")
     return socket
@@ -181,7 +183,9 @@ async def test_invalid_handshake_gets_a_readable_error(
 
 
 @pytest.mark.sqlite
-async def test_order_reassigned_while_connecting_is_not_readable(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_driver_gets_no_events_of_an_order_reassigned_while_connecting(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new = await make(make_driver)(), await make(make_driver)()
     order = await make(make_order)(OrderStatus.ASSIGNED, driver=old)
     await until(hub, 1)
@@ -204,7 +208,7 @@ async def test_order_reassigned_while_connecting_is_not_readable(hub: Hub, monke
 
 
 @pytest.mark.sqlite
-async def test_office_user_who_drives_still_gets_a_reassigned_order(hub: Hub) -> None:
+async def test_office_user_who_drives_still_gets_events_of_a_reassigned_order(hub: Hub) -> None:
     driver = await make(make_driver)(user=await make(make_office)())
     order = await make(make_order)(OrderStatus.ASSIGNED, driver=driver)
     await asyncio.sleep(0.3)
@@ -253,7 +257,7 @@ async def test_replay_time_does_not_count_as_silence(hub: Hub, monkeypatch: pyte
 
 
 @pytest.mark.sqlite
-async def test_sockets_are_counted(hub: Hub) -> None:
+async def test_metrics_count_sockets_messages_and_errors(hub: Hub) -> None:
     office = await make(make_office)()
     await change(1)
     await until(hub, 1)
@@ -288,7 +292,7 @@ async def end_of_log() -> int:
     return (await make(log.head)()).seq
 
 
-async def test_resume_follows_an_order_reassigned_and_returned_meanwhile(hub: Hub) -> None:
+async def test_resuming_driver_gets_events_of_order_reassigned_and_returned_while_away(hub: Hub) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
     order = await make(make_order)(OrderStatus.ASSIGNED, driver=driver)
     before = await end_of_log()
@@ -300,7 +304,7 @@ async def test_resume_follows_an_order_reassigned_and_returned_meanwhile(hub: Hu
 
 
 @pytest.mark.parametrize("resumes", [True, False])
-async def test_order_reassigned_and_returned_while_connecting_is_followed(
+async def test_driver_gets_events_of_order_reassigned_and_returned_while_connecting(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, resumes: bool
 ) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
@@ -328,7 +332,9 @@ async def test_order_reassigned_and_returned_while_connecting_is_followed(
     assert moves[0]["version"] == order.version
 
 
-async def test_link_of_former_customer_is_refused_while_connecting(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_link_is_refused_if_the_customer_changes_while_connecting(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order, identify = await make(make_order)(OrderStatus.ASSIGNED, driver=await make(make_driver)()), auth.identify
 
     async def change_customer_meanwhile(*args: Any) -> channels.Identity:
@@ -348,7 +354,7 @@ async def test_link_of_former_customer_is_refused_while_connecting(hub: Hub, mon
     assert [frame["code"] for frame in socket.frames] == ["rights_ended"]
 
 
-async def test_resume_does_not_replay_events_of_another_driver(hub: Hub) -> None:
+async def test_resume_skips_events_from_while_another_driver_had_the_order(hub: Hub) -> None:
     driver, other = await make(make_driver)(), await make(make_driver)()
     order = await make(make_order)(OrderStatus.ASSIGNED, driver=driver)
     await make(order.assign)(other)

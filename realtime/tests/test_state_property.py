@@ -1,4 +1,4 @@
-"""A client that follows events shows what a new client would load, for any changes and any time of connecting."""
+"""A client that applies events shows what a new client would load, for any changes and any time of connecting."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MAX_STEPS = 14
 
 
 class Depot:
-    """The rows that steps change, two of most kinds. The two numbers of a step select the rows."""
+    """The rows that steps change, two of most kinds. The two numbers of a step select rows and values."""
 
     def __init__(self) -> None:
         self.office = make_office()
@@ -179,7 +179,7 @@ class Simulation:
         if client.since > self.hub.cursor:
             self.read()  # a real hub also reads the log first when a client is ahead
         if isinstance(client, SimulatedLink) and not client.load_anew()[0]["orders"]:
-            client.close(4401)  # the link was revoked meanwhile
+            client.close(4401)  # the link was revoked after the client had loaded its state
         else:
             self.runner.run(client.connect(self.hub))
 
@@ -201,7 +201,7 @@ class Simulation:
 @pytest.mark.timeout(180)
 @settings(max_examples=20, deadline=None)
 @given(st.lists(STEP, min_size=4, max_size=MAX_STEPS), MOMENTS)
-def test_client_that_follows_events_shows_what_a_new_one_loads(
+def test_client_that_applies_events_shows_what_a_new_one_loads(
     steps: list[Any], moments: list[tuple[int, int]]
 ) -> None:
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""The hub in this process while switches are turned on and off."""
+"""The hub in this process, and the event API, while switches are turned on and off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real clients and servers: who receives driver positions and online states."""
+"""Real clients and servers: who receives driver positions, and when drivers are announced as online or offline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from realtime.tests.client import Client, open_client, token_for
 
 pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True), pytest.mark.servers]
 
-# How long to wait until a driver is announced offline. It takes 5 to 10 s, and longer on a busy machine.
+# How long to wait until a driver is announced as offline. It takes 5 to 10 s, and longer on a busy machine.
 OFFLINE_SECONDS = 2 * SOON_SECONDS
 HERE = {"latitude": 25.0330, "longitude": 121.5654, "speed": 30, "heading": 45, "accuracy": 10}
 
@@ -48,7 +48,7 @@ async def locations(client: Client) -> list[dict[str, Any]]:
 
 @dataclass
 class Scene:
-    """A driver on the way to `order`, with `later` as the next stop, and clients of many kinds."""
+    """A driver who arrives at `order`, the next stop, with `later` as the stop after it; and clients of many kinds."""
 
     driver: Driver
     order: Order
@@ -106,7 +106,7 @@ async def test_only_the_next_customer_gets_positions(either_site: Site) -> None:
     async with make_scene(either_site) as scene:
         await scene.check_readers(*always, "link")
         await scene.change_status(scene.order, OrderStatus.DELIVERING)
-        await scene.check_readers(*always, "link")  # no longer on the way, but still the next stop
+        await scene.check_readers(*always, "link")  # no longer arriving, but still the next stop
         await scene.change_status(scene.order, OrderStatus.ASSIGNED)
         await scene.check_readers(*always, "link of the later stop")
         await scene.change_status(scene.later, OrderStatus.ARRIVING, OrderStatus.DELIVERED)
@@ -185,6 +185,7 @@ async def test_second_server_sends_each_position_once(transactional_db: None) ->
 
 
 def online(site: Site, jwt: str) -> dict[int, bool]:
+    """Whether each driver is online, by driver id, from the REST API."""
     answer = requests.get(
         f"{site.url}/api/v1/drivers/locations/", headers={"Authorization": f"Bearer {jwt}"}, timeout=10
     )
@@ -203,7 +204,7 @@ async def test_driver_is_offline_when_no_server_has_a_socket(
                 assert await asyncio.to_thread(online, first, jwt) == {driver.pk: True}
                 async with open_client(second.ws + path):
                     await asyncio.sleep(0.7)
-            async with open_client(second.ws + path):  # reconnects before the driver is announced offline
+            async with open_client(second.ws + path):  # reconnects before the driver is announced as offline
                 await asyncio.sleep(5.5)
                 assert [frame for frame in await office.everything() if frame["channel"] == "drivers"] == []
             went = await office.until("driver.offline", OFFLINE_SECONDS)

@@ -16,7 +16,10 @@ from web import system_metrics
 
 
 class Command(BaseCommand):
-    """Begins a new epoch of the log, and sets the status of SMS that may have been sent to `unknown`."""
+    """Begins a new epoch of the log, and sets the status of SMS that may have been sent to `unknown`.
+
+    With a shared metrics directory, skips the counts from before the restore.
+    """
 
     help = _(
         "Run this once after restoring a backup. Clients reload, and SMS that may have been sent are marked as unknown."

@@ -56,7 +56,10 @@ class Command(BaseCommand):
 
 
 def parse_age(text: str) -> timedelta:
-    """Parses hours or days: `12h`, `7d`. At least an hour, so that clients can resume after a short time offline."""
+    """Parses hours or days: `12h`, `7d`. Raises ArgumentTypeError.
+
+    The minimum is an hour, so that clients can resume after a short time offline.
+    """
     found = re.fullmatch("([1-9][0-9]{0,3})([hd])", normalize_typed(text))
     if found is None:
         raise ArgumentTypeError(_("“%s” is not a period. Write, for example, 12h or 7d.") % text[:40])

@@ -5,7 +5,8 @@
  *     const socket = new LuckyGasSocket("/api/v1/websocket/ws/office", { since, epoch });
  *     socket.on("order.status_changed", ({ data }) => draw(data)).on("resync", () => location.reload());
  *
- * It delivers every event once and in order, also when the connection, the server or the network fails.
+ * It delivers every event of the log once and in order, also after the connection, the server or the network failed. If it cannot
+ * resume from its cursor, it emits `resync`: the page must load its state again.
  */
 /** @import { Connected, EventFrame, FlatFrame, Frame, Message, SocketEvents, SocketState } from "types/events" */
 /** @import { Closed } from "./connection.js" */
@@ -35,10 +36,11 @@ const STABLE_MS = 10_000;
 const BLOCKED_AFTER = 3;
 /** The error codes of a permanent refusal of a channel. */
 const CHANNEL_REFUSALS = new Set(["forbidden", "unknown_channel", "too_many_channels"]);
-/** How often the client retries a socket while it polls. */
+/** About how often the client retries a socket while it polls. */
 const SOCKET_AGAIN_MS = 60_000;
-/** How often a page reloads its rows while events are turned off. */
+/** About how often a page reloads its rows while events are turned off. */
 const RELOAD_MS = 30_000;
+/** Maximum random wait after the server closed all sockets at once, if it announced none. */
 const RESTART_MS = 5_000;
 const MAX_RESTART_SECONDS = 60;
 
@@ -104,10 +106,11 @@ export class LuckyGasSocket extends Emitter {
    * - `url`: the endpoint, also relative to the page.
    * - `token`: a JWT, or a function that returns one or a promise of one. Without it the session cookie is used.
    * - `since`, `epoch`: resume after this event (`Last-Event-Id` of the rows that the page shows) of this log
-   *   (`Last-Event-Epoch`). Without them the client resumes from the user's stored cursor.
+   *   (`Last-Event-Epoch`). Without them the client resumes from the user's stored cursor, if it may use one.
    * - `user`: the id of the user, if the page knows it. With it, a first visit needs no second connection.
    * - `remember`: if false, the client neither stores nor uses the user's cursor.
-   * - `poll`: if false, the client does not poll the event log over HTTP while sockets are blocked.
+   * - `poll`: if false, the client does not poll the event log over HTTP while sockets are blocked or turned off.
+   *   Both are true by default, except for a tracking link.
    * - `batch`: `{type: "driver.location", ms: 250}`: handlers of that type get arrays of frames, at most one array in `ms` milliseconds.
    * @param {string} url
    * @param {Options} options
@@ -127,7 +130,7 @@ export class LuckyGasSocket extends Emitter {
     this.#open();
   }
 
-  /** The id of the last received event. */
+  /** The id up to which the client has received all its events; null if not known yet. */
   get lastEventId() {
     return this.#cursor.id;
   }
@@ -236,7 +239,7 @@ export class LuckyGasSocket extends Emitter {
     this.#setState("offline");
   }
 
-  /** Reconnects after the wait that the server announced to this client, and not sooner. */
+  /** Reconnects after the wait that the server announced, else after a random one, and not sooner. */
   #openAfterRestart() {
     const wait = this.#restartMs ?? Math.random() * RESTART_MS;
     this.#restartMs = null;
@@ -352,7 +355,7 @@ export class LuckyGasSocket extends Emitter {
     for (const channel of this.#urlChannels) if (!this.#channels.has(channel)) this.unsubscribe(channel);
   }
 
-  /** Reconnects to resume from this user's cursor, because the client had sent another user's. */
+  /** Reconnects to resume from this user's cursor, because the client had sent none or another user's. */
   #reopen() {
     this.#connection?.abandon();
     this.#connection = null;

@@ -5,7 +5,7 @@ import { newRef } from "./ref.js";
 const MAX_WAITING = 32;
 /** The wait before a command is retried after a temporary error. */
 export const RETRY_MS = 2_000;
-/** The codes of temporary errors, after which the server did nothing. */
+/** The codes of temporary errors: the server did nothing, or it recognises the retry by its `ref`. */
 export const RETRYABLE = new Set(["rate_limited", "row_locked", "busy"]);
 /** The types of messages that the server answers with an `ack`. */
 const ANSWERED = new Set(["order_update", "delivery.confirmed"]);
@@ -53,7 +53,8 @@ export class Commands {
   }
 
   /**
-   * Returns a promise of the answer to `message`. `write` sends the message if the connection is open.
+   * Gives the message a `ref`, if it has none, and sends it. Returns a promise of its answer, which rejects with a CommandError. A
+   * waiting message with the same `ref` is not sent twice. `write` sends a message if the connection is open.
    * @param {Message} message
    * @param {Write} write
    */

@@ -1,6 +1,6 @@
 /** @import { Connected, Frame, Message } from "types/events" */
 
-/** The connection is dead if the first frame, or the answer to a heartbeat, takes longer than this. */
+/** The connection is dead if the connection frame, or any frame after a heartbeat, takes longer than this. */
 export const ANSWER_MS = 10_000;
 
 /** Close codes. LOST means a broken connection (RFC 6455, 7.4.1); the others are the server's (docs/realtime.md). */
@@ -16,7 +16,7 @@ export const SWITCHED_OFF = [1013, 4013];
 
 /**
  * One WebSocket connection. Calls `onClose` once, whichever side closes it. `wasAccepted`: whether the connection frame came;
- * `openMs`: how long before the close, in milliseconds.
+ * `openMs`: the milliseconds between that frame and the close, 0 without it.
  */
 export class Connection {
   #wasAccepted = false;
@@ -61,7 +61,7 @@ export class Connection {
     this.#onSend(message);
   }
 
-  /** Sends a heartbeat. The connection closes if no frame follows within ANSWER_MS. */
+  /** Sends a heartbeat, if the connection frame has come. The connection closes if no frame follows within ANSWER_MS. */
   ping() {
     if (!this.#wasAccepted) return;
     this.#pingedAt = performance.now();

@@ -17,11 +17,12 @@ export function userOf(channels) {
 const integer = (value) => (Number.isSafeInteger(value) ? Number(value) : null);
 
 /**
- * The position in the event log: `id` is the last event that this page has received (null if not known yet), `epoch` its log.
- * Stored for each user, so that their next visit resumes there. A page that gives a `since` starts from that instead.
+ * The position in the event log: the page has received all its events up to `id` (null if not known yet); `epoch` is its log.
+ * With `remember` it is stored for each user, so that their next visit resumes there. A page that gives a `since` starts from that
+ * instead.
  */
 export class Cursor {
-  /** Whether `user` is only the last user of this browser, who may be another than the present one. */
+  /** Whether `id` was looked up for `user`, who may be only the last user of this browser. */
   #isGuess = false;
 
   /** @type {number | null} */

@@ -9,7 +9,7 @@ import { element } from "../web/page.js";
 import { ago } from "../web/time.js";
 
 const AGE_MS = 5_000;
-/** How long a message is shown. Warnings and errors stay until they are dismissed. */
+/** How long a message is shown. Warnings and errors stay until they are dismissed, or until MAX_TOASTS newer messages came. */
 const SHOWN_MS = 10_000;
 const MAX_TOASTS = 5;
 const SEVERITIES = ["info", "success", "warning", "error"];
@@ -17,7 +17,7 @@ const STAYS = ["warning", "error"];
 /** @type {("notification" | "system.message" | "maintenance.alert")[]} */
 const MESSAGES = ["notification", "system.message", "maintenance.alert"];
 
-/** Shows the state in words (`data-live`, `data-offline`, …), and how old the data is while there is no connection. */
+/** Shows the state in words (`data-live`, `data-offline`, …) and, while the page gets no updates, how old its data is. */
 export class ConnectionStatus extends HTMLElement {
   /** @type {LuckyGasSocket | null} */
   #socket = null;

@@ -11,14 +11,14 @@ const VISIBLE_MS = 3_000;
 const HIDDEN_MS = 15_000;
 /** The timeout of the request that checks whether HTTP works. */
 const PROBE_MS = 5_000;
-/** Maximum wait that the client accepts from the server. The page is stale meanwhile. */
+/** Maximum wait that the client accepts from the server. The page is stale during the wait. */
 const MAX_WAIT_MS = 60_000;
 const MAX_EVENTS = 500;
 const CURSOR_GONE = 410;
 const SWITCHED_OFF = "switched_off";
 
 /**
- * Whether the server answers a plain request at `url`.
+ * Whether the server answers a GET of `url` with success (2xx) within PROBE_MS.
  * @param {URL} url
  */
 export async function httpWorks(url) {
@@ -34,7 +34,7 @@ export async function httpWorks(url) {
  * @property {(events: EventFrame[]) => void} onEvents gets new events, in order
  * @property {() => void} onCursorExpired the cursor has expired; polling continues from the head of the log
  * @property {() => void} onSwitchedOff events are turned off; called after each request until they are on again
- * @property {() => void} onUnauthenticated the server requires a sign-in
+ * @property {() => void} onUnauthenticated the server refused the session or the token, and there is no new token to try
  * @property {() => void} onFailure the server did not answer, or answered with an error
  */
 
@@ -123,7 +123,7 @@ export class Poller {
     if (!this.#isStopped) this.#client.cursor.reset(Number(end.since), end.epoch);
   }
 
-  /** Reads new events of the user's own and subscribed channels. Returns whether there are more. */
+  /** Passes on new events of the user's own and subscribed channels, and moves the cursor. Returns whether there are more. */
   async #read() {
     const { cursor, channels, onEvents, onCursorExpired } = this.#client;
     const answers = await Promise.all(["", ...channels].map((channel) => this.#page(channel)));
@@ -144,7 +144,8 @@ export class Poller {
   }
 
   /**
-   * Reads one channel. Returns a page of events or a status: 410 for an expired cursor, 403 or 404 for a channel that it drops.
+   * Reads one channel, or all own ones if it is empty. Returns a page of events or a status: 410 for an expired cursor, 403 or 404
+   * for a channel that it drops.
    * @param {string} channel
    */
   async #page(channel) {

@@ -1,4 +1,4 @@
-/** The test page: one socket, a form for each message type, and a list of all sent and received frames. */
+/** The test page: one socket, a form for each message type, and a list of the last sent and received frames. */
 /** @import { Message } from "types/events" */
 /** @import { CommandError } from "./commands.js" */
 import { element, find, findAll } from "../web/page.js";
@@ -73,7 +73,8 @@ function put(object, [name, ...rest], value) {
 }
 
 /**
- * The value of a field. A text in a number field stays a text, to test how the server answers.
+ * The value of a field: a number from a `number` field, or from an `id` field that holds only digits; else a text. So a text in a
+ * number field is sent as it is, to test how the server answers.
  * @param {HTMLInputElement} field
  */
 function fieldValue({ value, dataset }) {

@@ -67,7 +67,8 @@ export class Renewal {
   }
 
   /**
-   * Reads the token's expiry from the server's frames and schedules the renewal. Both times are from the server's clock.
+   * Schedules the renewal after a frame with `timestamp` and `expires_at`. Both are times of the server's clock, so the browser's
+   * clock may be wrong.
    * @param {Frame} frame
    */
   receive(frame) {

@@ -106,7 +106,7 @@ describe("commands", () => {
     assert.deepEqual(codes(), ["closed", "closed"]);
   });
 
-  test("a ref is a UUID outside a secure context", () => {
+  test("a ref is a UUID also outside a secure context", () => {
     Object.defineProperty(crypto, "randomUUID", { value: undefined, configurable: true });
     assert.match(newRef(), UUID);
     delete crypto.randomUUID;

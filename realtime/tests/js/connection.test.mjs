@@ -119,7 +119,7 @@ describe("connection", () => {
       assert.equal(await server.connectionsAfter(120), 1);
     });
 
-  /** A source that returns a new token each time. */
+  /** Returns a source of tokens: t1, then t2, and so on. */
   function tokens() {
     let count = 0;
     return () => `t${++count}`;

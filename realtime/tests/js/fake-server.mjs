@@ -33,6 +33,7 @@ class FakeConnection {
 globalThis.WebSocket = FakeConnection;
 
 /**
+ * The server of one page. The test accepts its connections, sends it frames and answers its requests.
  * `connections`: all connections that the page opened. `messages`: all messages that it sent. `emitted`: the name and value of all
  * events that its socket emitted. `requests`: the path and query of all its requests. `responses`: by path, a function that makes
  * the Response from the query. `refuses`: whether new connections are closed at once.

@@ -14,7 +14,7 @@ describe("polling", () => {
   });
   afterEach(() => server.closePage());
 
-  /** A response with these events, up to `last`. */
+  /** Returns a function that makes a response with these events, complete up to `last`. */
   const log = (ids, last, more = false) => {
     const events = ids.map((id) => ({ type: "order.updated", id, channel: "orders", data: {} }));
     return () => Response.json({ events, last_event_id: last, epoch: "e1", more });
@@ -24,7 +24,7 @@ describe("polling", () => {
   const hotel = () => new Response("<html>");
   const eventRequests = () => server.requests.filter(({ path }) => path === EVENTS);
 
-  /** Opens a page whose sockets are refused while HTTP works. Afterwards the page polls; its last poll was less than a second ago. */
+  /** Opens a page whose sockets are refused while HTTP works. Afterwards it polls if it may; the last poll was less than a second ago. */
   async function block(options = {}) {
     server.refuses = true;
     server.responses = {
@@ -133,7 +133,7 @@ describe("polling", () => {
     ["a hotel's page", hotel, 3],
     ["no network", () => Promise.reject(new TypeError("no network")), 3],
   ])
-    test(`a failed request makes the page reconnecting, and it polls again: ${name}`, async () => {
+    test(`a page is reconnecting after a failed request, and polls again: ${name}`, async () => {
       await block();
       server.responses[EVENTS] = answer;
       await pass(3_000);
