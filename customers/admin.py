@@ -52,7 +52,7 @@ class CustomerChoices(AutocompleteJsonView):
     """Suggests active customers for CustomerSelect."""
 
     def process_request(self, request: HttpRequest) -> Any:
-        """Raises PermissionDenied if the request names a field of another model."""
+        """Raises PermissionDenied if the request names a field that does not refer to a customer."""
         parameters = super().process_request(request)  # type: ignore[misc]  # not in the stubs
         if parameters[1].model is not Customer:
             raise PermissionDenied

@@ -47,7 +47,7 @@ class CustomerQuerySet(AnnouncedQuerySet["Customer"]):
         return self.filter(is_active=True)
 
     def search(self, text: str) -> CustomerQuerySet:
-        """Matches part of the name, the address or a telephone.
+        """Matches part of the name, the address or a telephone. An empty text matches all customers.
 
         Customers whose number ends with the typed digits come first.
         """

@@ -109,11 +109,9 @@ def normalise(text: str) -> str:
 
 
 def search_digits(text: str) -> list[str]:
-    """The digits of each typed number or part of one, as stored in the column.
+    """The digits of each typed number or part of one, as stored in the column. Empty if the text is anything else.
 
-    Empty if the text is anything else.
-
-    Accepts the same spellings as `normalise`: `(+886) 912-345`, `tel:0912.345`, `345678`, `0912345678/02-2365-0003`.
+    Accepts the usual spellings: `(+886) 912-345`, `tel:0912.345`, `345678`, `0912345678/02-2365-0003`.
     """
     typed = [EXTENSION.sub("", normalize_typed(part)) for part in split_cell(text)]
     found = [_digits(part) for part in typed if PART.fullmatch(part)]
@@ -237,7 +235,7 @@ def is_mobile(stored: str) -> bool:
 
 
 def display(stored: str) -> str:
-    """Formats a stored number for people: `0912-345-678`, `02-2930-0016 分機29`."""
+    """Formats a stored number for people: `0912-345-678`, `02-2930-0016 分機29`. Foreign numbers stay as stored."""
     if not stored.startswith("+886"):
         return stored
     local, extension = _local(stored), stored.partition(";ext=")[2]
@@ -262,7 +260,7 @@ def mask(stored: str) -> str:
 
 
 class PhoneText(forms.CharField):
-    """Shows a stored number as people write it."""
+    """The form field of PhoneField: shows a stored number as people write it."""
 
     def prepare_value(self, value: Any) -> Any:
         return display(value) if STORED_PHONE.fullmatch(value or "") else value

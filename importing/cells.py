@@ -171,6 +171,6 @@ def _parse_numeral(text: str) -> int | None:
 
 def _hour_of_day(hour: int, half: str) -> int:
     if half in BEFORE_NOON or half.startswith("a"):
-        return hour % 12 if hour <= 12 else DAY_MINUTES  # 上午 14:00 is invalid
+        return hour % 12 if hour <= 12 else DAY_MINUTES  # 上午 14:00 is invalid: this hour is in no slot
     is_noon = half == "中午" and hour >= 11  # 中午 11:30
     return hour if not half or is_noon or hour >= 12 else hour + 12

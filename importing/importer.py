@@ -53,8 +53,9 @@ def import_orders(
 ) -> Report:
     """Creates a pending order from every valid row (see `Mode`), and reports the result of each row.
 
-    Raises UnreadableSheet if no row can be read, NoProducts if no product is active. Commits the rows in batches, with
-    Mode.ALL all at once. The import is idempotent: run it again after an interruption. It skips rows imported before.
+    Raises UnreadableSheet if the file as a whole is refused, NoProducts if no product is active. Commits the rows in
+    batches, with Mode.ALL all at once. The import is idempotent: run it again after an interruption. It skips rows
+    imported before.
     """
     sheet = sheets.read_sheet(data, encoding, max_rows)
     layout = locate_columns(sheet.heading)

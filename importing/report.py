@@ -16,7 +16,7 @@ MAX_SHOWN = 60
 # MIN_SAME_CELLS rows with the same cell text.
 MIN_ROWS = 10
 MIN_SAME_CELLS = 3
-# Maximum cell texts and maximum row numbers of a finding.
+# Maximum cell texts, and maximum row numbers or ranges (`5–9`), that a finding shows.
 MAX_EXAMPLES = 5
 MAX_PLACES = 50
 # Row numbers, order numbers and other figures in a reason.
@@ -142,7 +142,7 @@ class Report:
         return findings(self.notes, self.rows)
 
     def summary(self) -> str:
-        """One sentence for people."""
+        """The numbers of rows, imported or refused, as text for people."""
         counts = {
             "rows": self.rows,
             "created": len(self.created),

@@ -113,7 +113,7 @@ def trim(cells: list[str]) -> list[str]:
 
 
 def cell_text(value: object) -> str:
-    """A cell as the spreadsheet shows it, except that dates are in ISO format."""
+    """The value of a cell as text: numbers without their format, dates in ISO format. Cut after MAX_CHARACTERS."""
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float):

@@ -42,7 +42,8 @@ DATE_FIELDS = ("scheduled_date", "time_slot", "priority")
 DELIVERY_FIELDS = (*DATE_FIELDS, "delivery_address", "notes")
 DISPATCH_FIELDS = ("driver", "route", "stop_sequence", "eta")
 COMPUTED_FIELDS = ("badge", "contact", "amount", "collected", "created_at", "updated_at")
-# Statuses in which items can change. On the road they are fixed: the driver can deliver only what is on the lorry.
+# Statuses in which this page can change the items. On the road they are fixed: the driver can deliver only what is on
+# the lorry.
 ITEMS_EDITABLE = PROMISED | {OrderStatus.PENDING}
 
 

@@ -124,7 +124,7 @@ def columns(orders: OrderQuerySet) -> Any:
 
 
 def represent(rows: Iterable[Row], side: Side) -> list[Row]:
-    """The rows as this side sees them. One query reads all items, and which last moves were reported later."""
+    """The rows with the fields that this side sees. One query adds the items and REPORTED_LATER to all rows."""
     page = list(rows)
     items, later = _items_and_late_moves([row["id"] for row in page])
     fields = order_fields.fields_seen_by(side)

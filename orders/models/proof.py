@@ -153,7 +153,8 @@ def _check_count(order: Order) -> None:
 def to_jpeg(upload: UploadedFile) -> bytes:
     """Encodes an upload again as an upright JPEG, without metadata such as the place where it was taken.
 
-    Raises Refusal, Overloaded.
+    Raises Refusal if the file is too large, or not a complete JPEG or PNG. Raises Overloaded if too many images are
+    being decoded.
     """
     if (upload.size or 0) > MAX_BYTES:
         raise Refusal(
