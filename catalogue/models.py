@@ -12,7 +12,7 @@ from web.audit import Audit
 from web.limits import MAX_MONEY
 from web.tracked import AnnouncedQuerySet, Tracked
 
-# Maximum stock of one product, in cylinders, and maximum number of missing ones (negative stock).
+# The stock of a product, in cylinders, is at most this, and at least minus this.
 MAX_STOCK = 1_000_000
 # The permission to correct the stock, for example after a count.
 CORRECT_STOCK = "catalogue.correct_stock"

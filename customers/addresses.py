@@ -10,7 +10,7 @@ from customers.districts import DISTRICTS, FORMER_COUNTIES, District, districts_
 from web.numerals import DIGITS, LETTERS, chinese_number
 from web.text import normalize_typed
 
-# Characters that are written for one another in place names.
+# Characters that people replace by one another in place names: 新庄 and 新莊 are the same place.
 SAME_IN_NAMES = str.maketrans("庄恒塩盐双芦峯湾", "莊恆鹽鹽雙蘆峰灣")
 PLACES = {written.translate(SAME_IN_NAMES): place for written, place in districts_by_spelling().items()}
 MAX_PLACE_LENGTH = max(map(len, PLACES))
@@ -135,7 +135,7 @@ def _place(text: str) -> tuple[District, str]:
 
 
 def _numeral_to_digits(found: re.Match[str]) -> str:
-    """Converts a numeral to digits, separated by `|` from adjacent digits. An unclear numeral (一百二) stays as it is."""
+    """Converts a numeral to digits, separated by `|` from adjacent digits. Leaves an unclear one (一百二) as it is."""
     numeral = found[1] or found[2]
     before, behind = found.string[: found.start()][-1:], found.string[found.end() :][:1]
     # A numeral of digits only is converted digit by digit, which keeps leading zeros.

@@ -20,7 +20,7 @@ from web.text import normalize_typed
 
 REGION = "TW"
 COUNTRY_CODE = 886
-# Maximum characters of typed text.
+# How many characters a typed number may have at most.
 MAX_TYPED = 64
 # After 04, Changhua (7…, 8…) and nationwide numbers (412…) have seven digits, Taichung eight.
 SEVEN_BEHIND_04 = "7|8|405|406|412|449"
@@ -51,8 +51,8 @@ MIN_WITH_COUNTRY = 11
 MIN_WITH_AREA = 9
 # Possible numbers of digits of a number without area code.
 LENGTHS_WITHOUT_AREA = range(5, MIN_WITH_AREA)
-# Minimum digits of a group after a hyphen or blank. A shorter group is the end of a range, or an extension without the
-# word 分機.
+# How many digits a group after a hyphen or blank has at least. A shorter group is the end of a range, or an extension
+# without the word 分機.
 MIN_IN_GROUP = 3
 PART = re.compile(
     r"(?:(?:tel|phone|mobile|電話|手機|市話|行動(?:電話)?)\.?\s*:?\s*)?[\d\s()\[\]+./~·•・‧-]+", re.IGNORECASE
@@ -152,7 +152,7 @@ def _range_message(text: str) -> str:
 
 
 def _to_e164(dialled: str, text: str) -> str:
-    """Converts a number without extension to E.164. Raises InvalidPhone, whose message quotes `text`."""
+    """Converts `dialled`, a number without extension, to E.164. Raises InvalidPhone; its message quotes `text`."""
     try:
         number = phonenumbers.parse(dialled, REGION)
     except phonenumbers.NumberParseException:

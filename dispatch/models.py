@@ -93,7 +93,7 @@ class RouteQuerySet(models.QuerySet["Route"]):
     def with_stops(self) -> RouteQuerySet:
         """Annotates `stops`, the number of stops that are not cancelled: then `total_stops` needs no query of its own.
 
-        A subquery counts them, because PostgreSQL cannot lock grouped rows.
+        A subquery counts them: PostgreSQL cannot lock grouped rows, and requests that change a route lock it.
         """
         own = Route.objects.filter(pk=OuterRef("pk")).order_by().values("pk")
         counted = own.annotate(count=Count("orders", filter=~Q(orders__status="cancelled"))).values("count")

@@ -26,7 +26,8 @@ from orders.models import Order
 from web import throttling
 from web.throttling import throttled_text
 
-# Maximum rows of an upload. Importing them takes about ten seconds. Longer files need the command `import_orders`.
+# How many rows an upload may have at most. Importing them takes about ten seconds. Longer files need the command
+# `import_orders`.
 MAX_ROWS = 2_000
 SHEET_GONE = _(
     "This sheet expired or was already imported. Please choose the file again. Rows already imported "

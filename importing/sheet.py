@@ -21,8 +21,8 @@ from importing.decoding import LOST_CHARACTER, ROWS_LOOKED_AT, csv_rows, decode,
 from importing.report import Remark
 from web.api.bodies import MAX_FILE_BYTES
 
-# Maximum size of a file, and maximum rows. A large depot has 500 rows (60 KB) a day, so that a file above these limits
-# is probably the wrong one.
+# The maximum size of a file in bytes, and its maximum number of rows. A large depot has 500 rows (60 KB) a day, so that
+# a file above these limits is probably the wrong one.
 MAX_BYTES = MAX_FILE_BYTES
 MAX_ROWS = 20_000
 # The `encoding` of a sheet that was read from a workbook.

@@ -174,7 +174,8 @@ def bulk_update(
     `versions` maps ids to expected versions; an order with another version is refused.
     """
     outcome = BulkOutcome()
-    # A savepoint costs two queries for each order. A single part needs none, because it refuses before it writes.
+    # A savepoint costs two queries for each order. An order with only one change needs none: the change is refused
+    # before anything is written.
     single = len(changes.keys() - {"reason"}) == 1 and "route" not in changes
     # The board calls this for a single card too. Its clerk should wait no longer than for any other command.
     wait = settings.DATABASE_LOCK_SECONDS if len(ids) == 1 else None

@@ -193,7 +193,7 @@ class ProofImageInline(ReadOnlyInline):
 
 
 class RecentRoutes(RelatedFieldListFilter):
-    """Offers only routes of the last 7 days and of the future, because a year has about a thousand routes."""
+    """Offers only routes of the last 7 days and of the future. All routes, about a thousand a year, are too many."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         recent = {"date__gte": timezone.localdate() - timedelta(days=7)}
@@ -284,7 +284,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
         return pk
 
     def apply_changes(self, request: HttpRequest, form: OrderForm, items: ItemFormSet | None) -> int:
-        """Applies the changes to a newly read order, because the form has already overwritten its own instance."""
+        """Applies the changes to a newly read order: the form's own instance already holds the new values."""
         order = Order.objects.locked().get(pk=form.instance.pk)
         changes = form.changes() | {"version": form.cleaned_data["opened_version"]}
         if items is not None and items.has_changed():

@@ -109,7 +109,7 @@ class WarningOutput(serializers.Serializer[Any]):
 
 Row = dict[str, Any]
 # `at` of the last move if it was reported later (see `OrderStatusChange.sent_later`), otherwise null. It sorts by
-# `version`, because for an indexed column the database might read the whole index backwards.
+# `version`, which has no index. To sort by the indexed `id`, the database might read the whole index backwards.
 REPORTED_LATER = Subquery(
     OrderStatusChange.objects.filter(order=OuterRef("order"))
     .order_by("-version")

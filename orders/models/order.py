@@ -155,7 +155,10 @@ class OrderStatusChange(models.Model):
 
     @property
     def sent_later(self) -> bool:
-        """Whether the move reached the server late, by more than MAX_REPORT_DELAY: the device was offline."""
+        """Whether the server received the move more than MAX_REPORT_DELAY after it happened.
+
+        The device probably had no connection in between.
+        """
         return self.recorded_at - self.at > MAX_REPORT_DELAY
 
 

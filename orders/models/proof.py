@@ -40,7 +40,7 @@ decoding = OneAtATime(_("Many files are being uploaded. Please try again in a fe
 # The URL name of the view that returns an image. The files lie outside the directories that the web server serves: only
 # this view, which checks permissions, returns them.
 URL_NAME = "order-proof-image"
-# Maximum serial numbers in one delivery, and maximum characters in one number.
+# How many serial numbers a delivery may have, and how many characters one of them, at most.
 MAX_SERIALS, MAX_SERIAL_LENGTH = 200, 40
 
 

@@ -170,7 +170,7 @@ def test_assign_route_refuses_orders_on_the_road() -> None:
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_assign_route_includes_orders_that_join_meanwhile() -> None:
+def test_assign_route_includes_orders_that_join_while_it_runs() -> None:
     route, driver, actor = make_route(), make_driver(), make_actor()
     there, coming = make_order(OrderStatus.CONFIRMED, route=route), make_order(OrderStatus.CONFIRMED)
     ids = [there.pk, coming.pk]

@@ -75,7 +75,7 @@ def run_concurrently(work: Callable[[Any], Any], each: Sequence[Any]) -> list[An
 
 
 def sessions_waiting() -> int:
-    """The number of PostgreSQL sessions that wait for a lock."""
+    """The number of sessions of this database that wait for a lock."""
     with connection.cursor() as cursor:
         cursor.execute(WAITING)
         return int(cursor.fetchone()[0])
