@@ -59,7 +59,7 @@ class Product(Tracked):
         return self.name
 
     def names(self) -> set[str]:
-        """The `product_name_key` of its code, name and aliases."""
+        """The `product_name_key` of the code, of the name and of each alias."""
         return {product_name_key(name) for name in (self.code, self.name, *self.aliases.splitlines()) if name.strip()}
 
     @classmethod

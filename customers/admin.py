@@ -73,7 +73,7 @@ class CustomerAdmin(Deactivation):
     list_select_related = ("user",)
     search_fields = ("name",)  # shows the search box; `get_search_results` does the search
     search_help_text = _("Name, address, or last digits of the telephone")
-    # Read-only fields that apps which import this one add. Each is a function of a customer, with `short_description`.
+    # Read-only fields that other apps append. Each is a function of a customer, with `short_description`.
     sections: ClassVar[list[Callable[[Customer], str]]] = []
     fieldsets = (
         (None, {"fields": ("name", "phone", "phone2", "email", "language", "notes", "is_active")}),

@@ -62,7 +62,7 @@ class CustomerQuerySet(AnnouncedQuerySet["Customer"]):
 
 
 class Customer(Tracked):
-    """A customer, notified by SMS if there is a mobile number, else by e-mail. Never deleted."""
+    """A customer. Messages go by SMS to the first mobile number, or else by e-mail. Never deleted."""
 
     name = models.CharField(_("name"), max_length=100)
     phone = phones.PhoneField(_("telephone"), blank=True, db_index=True)

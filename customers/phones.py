@@ -52,7 +52,7 @@ MIN_WITH_AREA = 9
 # Possible numbers of digits of a number without area code.
 LENGTHS_WITHOUT_AREA = range(5, MIN_WITH_AREA)
 # How many digits a group after a hyphen or blank has at least. A shorter group is the end of a range, or an extension
-# without the word 分機.
+# without the word 分機. A search needs this many digits too.
 MIN_IN_GROUP = 3
 PART = re.compile(
     r"(?:(?:tel|phone|mobile|電話|手機|市話|行動(?:電話)?)\.?\s*:?\s*)?[\d\s()\[\]+./~·•・‧-]+", re.IGNORECASE

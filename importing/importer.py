@@ -160,7 +160,7 @@ class _ImportRun:
         return None
 
     def compare(self, draft: OrderDraft, customer: Customer) -> None:
-        """Reports differences between a known customer and the row.
+        """Reports if a known customer has another name or telephone than the row.
 
         The customer's record stays unchanged, because the sheet may be wrong.
         """
@@ -206,7 +206,7 @@ class KnownRecords:
         self._last_customer = self._last_order = 0
 
     def refresh(self) -> None:
-        """Reads the records that any process has added since the last call."""
+        """Reads the customers, and the imported orders of `days`, that any process has added since the last call."""
         known = Customer.objects.only("name", "phone", "phone2", "address", "area", "is_active")
         for customer in known.filter(pk__gt=self._last_customer).order_by("pk"):
             self.add(customer)

@@ -33,9 +33,9 @@ MIN_HEADINGS = 3
 
 
 def orders_of(sheet: Sheet, layout: Layout) -> tuple[list[tuple[SheetLine, Layout]], list[Remark]]:
-    """The rows that are orders, each with the layout that applies to it, and remarks about skipped rows.
+    """The rows that are orders, each with the layout that applies to it, and remarks about skipped rows and cells.
 
-    Raises UnreadableSheet if a repeated heading has other columns and lacks a required one.
+    Raises UnreadableSheet if a repeated heading has other columns and `locate_columns` refuses it.
     """
     found: list[tuple[SheetLine, Layout]] = []
     remarks: list[Remark] = []

@@ -30,7 +30,7 @@ ALL, STAFF, OFFICE = frozenset(Side), frozenset({Side.OFFICE, Side.DRIVER}), fro
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OrderField:
-    """One field.
+    """One JSON field of an order.
 
     `seen_by` holds the sides that may read the field. `event` is its name in events; only columns of `Order` can have
     one. Events carry only fields with such a name: the office's events all of them, other events those that a customer

@@ -254,7 +254,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
                 *COMPUTED_FIELDS, "customer", *DISPATCH_FIELDS,
                 *(name for name in DELIVERY_FIELDS if name != "notes"),
             )  # fmt: skip
-        # A pending order cannot have a driver. An order on the road must first be taken back with a button.
+        # A pending order cannot have a driver. A failed order, or one on the road, must first be moved with a button.
         return COMPUTED_FIELDS if obj.status in PROMISED else (*COMPUTED_FIELDS, "driver")
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

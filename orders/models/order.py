@@ -303,7 +303,7 @@ class Order(Tracked):
     def move_one(
         cls, orders: OrderQuerySet, to: str, *, by: User, ref: str | None = None, **circumstances: Any
     ) -> OrderStatusChange:
-        """Moves the only order of `orders`, for a user who may see it, and returns the history row. Raises Refusal.
+        """Moves the only order in `orders`, for a user who may see it, and returns the history row. Raises Refusal.
 
         A repeated command (same `ref`) gets the row of the first one, even if the user can no longer see the order.
         """

@@ -111,7 +111,7 @@ class ProofImage(models.Model):
 
 
 def store(orders: OrderQuerySet, kind: str, upload: UploadedFile, *, by: User, ref: str | None = None) -> ProofImage:
-    """Stores an image of the only order of `orders`. Repeating a `ref` returns the image stored before.
+    """Stores an image for the only order in `orders`. Repeating a `ref` returns the image stored before.
 
     Raises Refusal; Overloaded if too many images are being decoded.
     """
@@ -135,7 +135,7 @@ def store(orders: OrderQuerySet, kind: str, upload: UploadedFile, *, by: User, r
 
 
 def _allowed_order(seen: QuerySet[Order], by: User) -> Order:
-    """The only order of `seen`, if this user may store images of it. Raises Refusal."""
+    """The only order in `seen`, if this user may store images for it. Raises Refusal."""
     order = seen.first()
     if order is None:
         raise no_such_order()

@@ -37,7 +37,7 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
         return self.filter(priority="urgent")
 
     def of_day(self, day: date) -> OrderQuerySet:
-        """Orders that a day's board shows: scheduled for that day, or last changed on it (Taipei time)."""
+        """Orders that are scheduled for that day, or were last changed on it (Taipei time)."""
         start = timezone.make_aware(datetime.combine(day, time()))
         changed = Q(updated_at__gte=start, updated_at__lt=start + timedelta(days=1))
         return self.filter(Q(scheduled_date=day) | changed)

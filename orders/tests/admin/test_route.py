@@ -133,7 +133,7 @@ def assign_url(route: Route) -> str:
     return reverse("admin:dispatch_route_assign", args=[route.pk])
 
 
-def test_assign_gives_route_and_orders_to_driver(office: Browser) -> None:
+def test_assign_gives_route_and_confirmed_orders_to_driver(office: Browser) -> None:
     route, driver = make_route(), make_driver()
     ready, waiting = make_order("confirmed", route=route), make_order(route=route)
     assert assign_url(route) in office.get(change_url("route", route.pk))

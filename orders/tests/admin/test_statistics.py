@@ -68,7 +68,7 @@ def test_invalid_period_shows_error_and_default_period(office: Client) -> None:
         assert b'value="2026-10-25"' in answer.content
 
 
-def test_csv_has_same_figures(office: Client) -> None:
+def test_csv_has_same_figures_and_escapes_formulas(office: Client) -> None:
     make_order("delivered", driver=make_driver(name="=陳"), scheduled_date=TODAY)
     answer = office.get(f"{PAGE}?from=2026-11-23&to=2026-11-23&format=csv", headers=ENGLISH)
     assert answer["Content-Disposition"] == 'attachment; filename="statistics-2026-11-23-2026-11-23.csv"'
