@@ -22,7 +22,7 @@ WAITING = """
 
 
 class Work:
-    """A function that runs in its own thread."""
+    """Runs a function in its own thread, which starts at once."""
 
     def __init__(self, work: Callable[[], object]) -> None:
         self._work = work

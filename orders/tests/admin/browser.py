@@ -95,7 +95,7 @@ APPS = {"customer": "customers", "product": "catalogue", "driver": "dispatch", "
 
 
 def admin_url(model: str, name: str, *args: object) -> str:
-    """The address of one of the admin's pages: `changelist`, `add`, `change`, `delete`, `history`."""
+    """The address of an admin page of a model. `name` is `changelist`, `add`, `change`, `delete` or `history`."""
     return reverse(f"admin:{APPS.get(model, 'orders')}_{model}_{name}", args=args)
 
 

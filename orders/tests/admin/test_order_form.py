@@ -109,7 +109,7 @@ def test_saving_unchanged_form_keeps_version(office: Browser) -> None:
     ],
 )  # fmt: skip
 def test_form_assigns_and_unassigns_driver(office: Browser, before: str, submitted: dict[str, Any], after: str) -> None:
-    """True stands for another driver or that driver's route."""
+    """In the parameters, True stands for another driver or that driver's route."""
     order, driver = make_order(before), make_driver()
     rows = {"driver": driver.pk, "route": make_route(driver=driver).pk}
     save(office, order, **{name: rows[name] if value is True else value for name, value in submitted.items()})

@@ -89,7 +89,7 @@ def test_query_count_is_constant(office: Client, django_assert_num_queries: Any)
     make_order()
     office.get(PAGE)
     cache.clear()
-    with django_assert_num_queries(7):  # session, account; five for the figures
+    with django_assert_num_queries(7):  # one for the session, one for the account, five for the figures
         office.get(PAGE)
     for number in range(4):
         make_order("delivered", scheduled_date=TODAY - timedelta(days=number))
