@@ -37,7 +37,7 @@ CHANGEABLE_WHEN_CLOSED = frozenset({"notes", "version"})
 
 @dataclass
 class BulkOutcome:
-    """The result of a bulk change: ids of updated orders, and id, code and detail of each refused one."""
+    """The result for many orders: ids of updated ones, and id, code and detail (for people) of each refused one."""
 
     updated: list[int] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
@@ -235,9 +235,9 @@ def _apply(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
 
 
 def assign_route(route_id: int, driver: Driver, actor: Actor) -> BulkOutcome:
-    """Assigns a route, and its confirmed and assigned orders, to a driver. Its other open orders are refused.
+    """Assigns a route, and its confirmed and assigned orders, to a driver.
 
-    Orders that the driver already has stay unchanged and are not in the outcome.
+    Orders that the driver already has stay unchanged and are not in the outcome. All other open orders are refused.
     """
     outcome = BulkOutcome()
     with database.long_work(lambda: _lock_route(route_id, driver)) as (route, orders):

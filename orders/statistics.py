@@ -73,7 +73,10 @@ def period(query: Mapping[str, str]) -> tuple[tuple[date, date], dict[str, list[
 
 
 def cached_statistics(first: date, last: date) -> dict[str, Any]:
-    """`statistics_of` with dates as text, cached for a minute at most, until an order, product or driver is saved."""
+    """`statistics_of` with dates as text.
+
+    Cached (see `web.caching`) for a minute at most, until an order, product or driver is saved.
+    """
     figures: dict[str, Any] = caching.cached_answer(caching.STATISTICS, (first, last), partial(_compute, first, last))
     return figures
 
