@@ -12,7 +12,7 @@ from web.audit import Audit
 from web.limits import MAX_MONEY
 from web.tracked import AnnouncedQuerySet, Tracked
 
-# The stock of a product, in cylinders, is at most this, and at least minus this.
+# The office can enter a stock from minus this to this, in cylinders. Deliveries do not check the limit.
 MAX_STOCK = 1_000_000
 # The permission to correct the stock, for example after a count.
 CORRECT_STOCK = "catalogue.correct_stock"
