@@ -12,7 +12,7 @@ from web.audit import Audit
 from web.limits import MAX_MONEY
 from web.tracked import AnnouncedQuerySet, Tracked
 
-# Maximum stock of one product, in cylinders, and maximum number of missing ones (negative stock).
+# The office can enter a stock from minus this to this, in cylinders. Deliveries do not check the limit.
 MAX_STOCK = 1_000_000
 # The permission to correct the stock, for example after a count.
 CORRECT_STOCK = "catalogue.correct_stock"
@@ -59,7 +59,7 @@ class Product(Tracked):
         return self.name
 
     def names(self) -> set[str]:
-        """The `product_name_key` of its code, name and aliases."""
+        """The `product_name_key` of the code, of the name and of each alias."""
         return {product_name_key(name) for name in (self.code, self.name, *self.aliases.splitlines()) if name.strip()}
 
     @classmethod

@@ -15,7 +15,8 @@ from web.refusals import Refusal
 def open_account(customer: Customer) -> User:
     """Creates the customer's account, or reactivates a closed one. Its name is the customer's e-mail.
 
-    The caller must hold the lock on the customer's row. Raises Refusal.
+    The caller must hold the lock on the customer's row. Raises Refusal if the customer already has an account, if the
+    e-mail is missing or too long, or if an account that cannot be reactivated has it.
     """
     if customer.user is not None:
         raise Refusal("has_account", _("This customer already has an account."), status=409)

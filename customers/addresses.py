@@ -10,7 +10,7 @@ from customers.districts import DISTRICTS, FORMER_COUNTIES, District, districts_
 from web.numerals import DIGITS, LETTERS, chinese_number
 from web.text import normalize_typed
 
-# Characters that are written for one another in place names.
+# Characters that people replace by one another in place names: 新庄 and 新莊 are the same place.
 SAME_IN_NAMES = str.maketrans("庄恒塩盐双芦峯湾", "莊恆鹽鹽雙蘆峰灣")
 PLACES = {written.translate(SAME_IN_NAMES): place for written, place in districts_by_spelling().items()}
 MAX_PLACE_LENGTH = max(map(len, PLACES))
@@ -92,7 +92,7 @@ def _section_numeral(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=10_000)
 def address_key(address: str) -> str:
-    """A key for comparing addresses: equal for two spellings of one address, different for two addresses.
+    """A key for comparing addresses: equal for the usual spellings of one address, different for two addresses.
 
     It leaves out the postcode if the place is known, and 里 and 鄰 in front of a street. 之 becomes `-`, and numerals
     become digits.
@@ -109,7 +109,10 @@ def address_key(address: str) -> str:
 
 
 def _split(address: str) -> tuple[str, District, str]:
-    """The first three digits of the postcode, the place, and the rest without blanks and with numerals as digits."""
+    """The first three digits of the postcode, the place, and the rest without blanks and with numerals as digits.
+
+    In the rest, `|` separates adjacent numbers: `5號之1|5樓`.
+    """
     text = COUNTING_NUMERAL.sub(_numeral_to_digits, normalize_typed(address).translate(SAME_LETTER))
     text = BLANK.sub("", BETWEEN_NUMBERS.sub("|", text))
     postcode = ""
@@ -132,7 +135,7 @@ def _place(text: str) -> tuple[District, str]:
 
 
 def _numeral_to_digits(found: re.Match[str]) -> str:
-    """Converts a numeral to digits, separated by `|` from adjacent digits. Other text stays unchanged."""
+    """Converts a numeral to digits, separated by `|` from adjacent digits. Leaves an unclear one (一百二) as it is."""
     numeral = found[1] or found[2]
     before, behind = found.string[: found.start()][-1:], found.string[found.end() :][:1]
     # A numeral of digits only is converted digit by digit, which keeps leading zeros.

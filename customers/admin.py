@@ -52,7 +52,7 @@ class CustomerChoices(AutocompleteJsonView):
     """Suggests active customers for CustomerSelect."""
 
     def process_request(self, request: HttpRequest) -> Any:
-        """Raises PermissionDenied if the request names a field of another model."""
+        """Raises PermissionDenied if the request names a field that does not refer to a customer."""
         parameters = super().process_request(request)  # type: ignore[misc]  # not in the stubs
         if parameters[1].model is not Customer:
             raise PermissionDenied
@@ -73,7 +73,7 @@ class CustomerAdmin(Deactivation):
     list_select_related = ("user",)
     search_fields = ("name",)  # shows the search box; `get_search_results` does the search
     search_help_text = _("Name, address, or last digits of the telephone")
-    # Read-only fields that apps which import this one add. Each is a function of a customer, with `short_description`.
+    # Read-only fields that other apps append. Each is a function of a customer, with `short_description`.
     sections: ClassVar[list[Callable[[Customer], str]]] = []
     fieldsets = (
         (None, {"fields": ("name", "phone", "phone2", "email", "language", "notes", "is_active")}),

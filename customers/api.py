@@ -64,7 +64,7 @@ class CustomerSerializer(FieldsByRole, StrictModelSerializer[Customer]):
         read_only_fields = ("id", "created_at")
 
     def validate_user(self, user: User | None) -> User | None:
-        """Raises a Refusal unless the caller may manage both the new account and the one that it replaces."""
+        """Raises a Refusal if the account changes and the caller may not manage the old one or the new one."""
         before = self.instance.user if self.instance is not None else None
         for account in filter(None, (before, user) if user != before else ()):
             users.check_may_manage(self.context["request"].user, account)

@@ -86,7 +86,10 @@ FORMER_DISTRICTS = {
 
 @dataclass(frozen=True, slots=True)
 class District:
-    """A county and one of its districts. `county` is empty if only a district is given and several share its name."""
+    """A county and one of its districts.
+
+    `county` is empty if only a district is given and several share its name; `district` if only a county is given.
+    """
 
     county: str
     district: str

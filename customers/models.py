@@ -47,7 +47,7 @@ class CustomerQuerySet(AnnouncedQuerySet["Customer"]):
         return self.filter(is_active=True)
 
     def search(self, text: str) -> CustomerQuerySet:
-        """Matches part of the name, the address or a telephone.
+        """Matches part of the name, the address or a telephone. An empty text matches all customers.
 
         Customers whose number ends with the typed digits come first.
         """
@@ -62,7 +62,7 @@ class CustomerQuerySet(AnnouncedQuerySet["Customer"]):
 
 
 class Customer(Tracked):
-    """A customer, notified by SMS if there is a mobile number, else by e-mail. Never deleted."""
+    """A customer. Messages go by SMS to the first mobile number, or else by e-mail. Never deleted."""
 
     name = models.CharField(_("name"), max_length=100)
     phone = phones.PhoneField(_("telephone"), blank=True, db_index=True)

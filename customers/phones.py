@@ -20,7 +20,7 @@ from web.text import normalize_typed
 
 REGION = "TW"
 COUNTRY_CODE = 886
-# Maximum characters of typed text.
+# How many characters a typed number may have at most.
 MAX_TYPED = 64
 # After 04, Changhua (7…, 8…) and nationwide numbers (412…) have seven digits, Taichung eight.
 SEVEN_BEHIND_04 = "7|8|405|406|412|449"
@@ -51,8 +51,8 @@ MIN_WITH_COUNTRY = 11
 MIN_WITH_AREA = 9
 # Possible numbers of digits of a number without area code.
 LENGTHS_WITHOUT_AREA = range(5, MIN_WITH_AREA)
-# Minimum digits of a group after a hyphen or blank. A shorter group is the end of a range, or an extension without the
-# word 分機.
+# How many digits a group after a hyphen or blank has at least. A shorter group is the end of a range, or an extension
+# without the word 分機. A search needs this many digits too.
 MIN_IN_GROUP = 3
 PART = re.compile(
     r"(?:(?:tel|phone|mobile|電話|手機|市話|行動(?:電話)?)\.?\s*:?\s*)?[\d\s()\[\]+./~·•・‧-]+", re.IGNORECASE
@@ -109,11 +109,9 @@ def normalise(text: str) -> str:
 
 
 def search_digits(text: str) -> list[str]:
-    """The digits of each typed number or part of one, as stored in the column.
+    """The digits of each typed number or part of one, as stored in the column. Empty if the text is anything else.
 
-    Empty if the text is anything else.
-
-    Accepts the same spellings as `normalise`: `(+886) 912-345`, `tel:0912.345`, `345678`, `0912345678/02-2365-0003`.
+    Accepts the usual spellings: `(+886) 912-345`, `tel:0912.345`, `345678`, `0912345678/02-2365-0003`.
     """
     typed = [EXTENSION.sub("", normalize_typed(part)) for part in split_cell(text)]
     found = [_digits(part) for part in typed if PART.fullmatch(part)]
@@ -154,7 +152,7 @@ def _range_message(text: str) -> str:
 
 
 def _to_e164(dialled: str, text: str) -> str:
-    """Converts a number without extension to E.164. Raises InvalidPhone, whose message quotes `text`."""
+    """Converts `dialled`, a number without extension, to E.164. Raises InvalidPhone; its message quotes `text`."""
     try:
         number = phonenumbers.parse(dialled, REGION)
     except phonenumbers.NumberParseException:
@@ -237,7 +235,7 @@ def is_mobile(stored: str) -> bool:
 
 
 def display(stored: str) -> str:
-    """Formats a stored number for people: `0912-345-678`, `02-2930-0016 分機29`."""
+    """Formats a stored number for people: `0912-345-678`, `02-2930-0016 分機29`. Foreign numbers stay as stored."""
     if not stored.startswith("+886"):
         return stored
     local, extension = _local(stored), stored.partition(";ext=")[2]
@@ -262,7 +260,7 @@ def mask(stored: str) -> str:
 
 
 class PhoneText(forms.CharField):
-    """Shows a stored number as people write it."""
+    """The form field of PhoneField: shows a stored number as people write it."""
 
     def prepare_value(self, value: Any) -> Any:
         return display(value) if STORED_PHONE.fullmatch(value or "") else value

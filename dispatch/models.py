@@ -16,7 +16,7 @@ from customers.phones import PhoneField
 from web.limits import validate_day
 from web.tracked import Tracked
 
-# Maximum age of a position: about one shift. Older ones are neither accepted nor shown.
+# Maximum age of a position: about one shift. Older ones are not accepted, and `recent` leaves them out.
 MAX_POSITION_AGE = timedelta(hours=12)
 
 
@@ -45,7 +45,7 @@ class DriverLocationQuerySet(models.QuerySet["DriverLocation"]):
         return self.filter(recorded_at__gte=timezone.now() - MAX_POSITION_AGE, driver__is_active=True)
 
     def save_if_newer(self, location: DriverLocation) -> bool:
-        """Replaces the driver's position if `location` is newer, and returns whether it did.
+        """Stores `location` if it is newer than the driver's stored position, or the first; returns whether it did.
 
         Concurrent calls are safe.
         """
@@ -91,9 +91,9 @@ class RouteStatus(models.TextChoices):
 
 class RouteQuerySet(models.QuerySet["Route"]):
     def with_stops(self) -> RouteQuerySet:
-        """Annotates each route with its number of stops, so that `total_stops` needs no query of its own.
+        """Annotates `stops`, the number of stops that are not cancelled: then `total_stops` needs no query of its own.
 
-        A subquery counts them, because PostgreSQL cannot lock grouped rows.
+        A subquery counts them: PostgreSQL cannot lock grouped rows, and requests that change a route lock it.
         """
         own = Route.objects.filter(pk=OuterRef("pk")).order_by().values("pk")
         counted = own.annotate(count=Count("orders", filter=~Q(orders__status="cancelled"))).values("count")

@@ -1,4 +1,4 @@
-"""Returns which drivers are online. The app `realtime`, which this app must not import, provides the function."""
+"""Returns which drivers are online. The app `realtime` provides the function, because this app must not import it."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ from orders.models import Order
 from web import throttling
 from web.throttling import throttled_text
 
-# Maximum rows of an upload. Importing them takes about ten seconds. Longer files need the command `import_orders`.
+# How many rows an upload may have at most. Importing them takes about ten seconds. Longer files need the command
+# `import_orders`.
 MAX_ROWS = 2_000
 SHEET_GONE = _(
     "This sheet expired or was already imported. Please choose the file again. Rows already imported "
@@ -100,7 +101,7 @@ class CheckedForm(forms.Form):
             if sheet is not None:
                 return import_orders(bytes(sheet.data), by=user, encoding=sheet.encoding, max_rows=MAX_ROWS)
             self.add_error(None, SHEET_GONE)
-        except Error:  # another import holds the lock: keep the sheet for a retry, which skips rows already imported
+        except Error:  # for example, another import holds the lock: keep the sheet for a retry, which skips known rows
             if sheet is not None:
                 sheet.save()
             raise
@@ -110,7 +111,7 @@ class CheckedForm(forms.Form):
 
 
 def error_message(error: UnreadableSheet, user: User) -> str:
-    """The error's text. If products are missing, it ends with a link to their admin page."""
+    """The error's text. If no product is active, users who may view products also get a link to their admin page."""
     if isinstance(error, NoProducts) and user.has_perm("catalogue.view_product"):
         products = reverse("admin:catalogue_product_changelist")
         return format_html('{} <a href="{}">{}</a>', error, products, gettext("products"))

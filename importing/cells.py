@@ -12,7 +12,7 @@ from orders.models import OrderItem, Priority, TimeSlot
 from web.numerals import chinese_number
 from web.text import remove_invisible
 
-# Maximum characters of a cell, and of an order's number in the sheet.
+# How many characters a cell may have at most, and how many an order's number in the sheet.
 MAX_CELL = 500
 MAX_NUMBER = 40
 # A number that a spreadsheet shows as `912000136.0` or, in a narrow column, `9.12000136E+08`.
@@ -86,7 +86,7 @@ def parse_number(text: str) -> str:
 
 
 def parse_phones(text: str) -> tuple[str, ...]:
-    """At most two normalised numbers. Mobiles come first, because SMS go to the first number. Raises CellError."""
+    """At most two normalised numbers, mobiles first. Raises CellError."""
     try:
         found = list(
             dict.fromkeys(phones.normalise(whole_number(part)) for part in phones.split_cell(check_length(text)))
@@ -171,6 +171,6 @@ def _parse_numeral(text: str) -> int | None:
 
 def _hour_of_day(hour: int, half: str) -> int:
     if half in BEFORE_NOON or half.startswith("a"):
-        return hour % 12 if hour <= 12 else DAY_MINUTES  # 上午 14:00 is invalid
+        return hour % 12 if hour <= 12 else DAY_MINUTES  # 上午 14:00 is invalid: this hour is in no slot
     is_noon = half == "中午" and hour >= 11  # 中午 11:30
     return hour if not half or is_noon or hour >= 12 else hour + 12

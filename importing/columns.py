@@ -85,7 +85,10 @@ class SheetLine:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The position of each column in a sheet. `unused` holds the unknown headings."""
+    """The indexes of each column's cells in a row (`places`), and its heading as written in the sheet (`titles`).
+
+    `width` is the number of cells of the heading row. `unused` holds the unknown headings.
+    """
 
     width: int
     titles: dict[Column, str]

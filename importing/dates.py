@@ -46,7 +46,8 @@ MIDNIGHT = re.compile(
 )
 TIME_OF_DAY = re.compile(r"\d(?::\d\d){1,2}|[上下]午|\d{5}\.\d+")
 NUMERALS = re.compile("[〇○零一二三四五六七八九十百]+(?=[年月日])")
-# Ambiguous formats, each with its possible readings: `12/01/2026`, `26/12/1`, `1201`, `261201`.
+# Formats in which the order of year, month and day is unclear, such as `12/01/2026`, `26/12/1`, `1201` and `261201`.
+# There is one pattern for each possible reading.
 AMBIGUOUS_FORMATS = [
     re.compile(form.replace("/", "[-/.]"))
     for form in (

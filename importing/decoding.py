@@ -71,7 +71,7 @@ codecs.register_error(ERROR_HANDLER, _keep)
 def decode(data: bytes, encoding: str = "") -> tuple[str, str]:
     """The text and its encoding: `encoding` if given, else that of the byte order mark, else UTF-8 or Big5.
 
-    Raises UnreadableSheet if it is not text, or not in the given encoding.
+    Raises UnreadableSheet if it is not text, or not in the given encoding, or if there is no such encoding.
     """
     _decode(data[:FIRST_BYTES], encoding)  # cheap, and rejects most files that are not text
     return _decode(data, encoding)
@@ -114,9 +114,10 @@ def _utf8_or_big5(data: bytes) -> tuple[str, str]:
 
 
 def make_line(number: int, cells: list[str] | str, encoding: str) -> SheetLine:
-    """A row with the faults of its damaged cells, and without characters that cannot be displayed or stored.
+    """A row with the faults of its damaged cells.
 
-    `cells` is one text if the row could not be split into cells.
+    Undecodable, control and private-use characters become LOST_CHARACTER. `cells` is one text if the row could not be
+    split into cells.
     """
     if isinstance(cells, str):
         reason = _('A quotation mark (") is missing, or there is one too many. Please correct the row.')

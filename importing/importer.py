@@ -53,8 +53,9 @@ def import_orders(
 ) -> Report:
     """Creates a pending order from every valid row (see `Mode`), and reports the result of each row.
 
-    Raises UnreadableSheet if no row can be read, NoProducts if no product is active. Commits the rows in batches, with
-    Mode.ALL all at once. The import is idempotent: run it again after an interruption. It skips rows imported before.
+    Raises UnreadableSheet if the file as a whole is refused, NoProducts if no product is active. Commits the rows in
+    batches, with Mode.ALL all at once. The import is idempotent: run it again after an interruption. It skips rows
+    imported before.
     """
     sheet = sheets.read_sheet(data, encoding, max_rows)
     layout = locate_columns(sheet.heading)
@@ -159,7 +160,7 @@ class _ImportRun:
         return None
 
     def compare(self, draft: OrderDraft, customer: Customer) -> None:
-        """Reports differences between a known customer and the row.
+        """Reports if a known customer has another name or telephone than the row.
 
         The customer's record stays unchanged, because the sheet may be wrong.
         """
@@ -205,7 +206,7 @@ class KnownRecords:
         self._last_customer = self._last_order = 0
 
     def refresh(self) -> None:
-        """Reads the records that any process has added since the last call."""
+        """Reads the customers, and the imported orders of `days`, that any process has added since the last call."""
         known = Customer.objects.only("name", "phone", "phone2", "address", "area", "is_active")
         for customer in known.filter(pk__gt=self._last_customer).order_by("pk"):
             self.add(customer)

@@ -10,13 +10,13 @@ from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
-# Maximum characters of a cell that a report shows.
+# How many characters of a cell a report shows at most.
 MAX_SHOWN = 60
 # A reason is reported once for all its rows if it concerns at least MIN_ROWS rows and half of the sheet, or at least
 # MIN_SAME_CELLS rows with the same cell text.
 MIN_ROWS = 10
 MIN_SAME_CELLS = 3
-# Maximum cell texts and maximum row numbers of a finding.
+# How many cell texts, and how many row numbers or ranges of rows (`5–9`), a finding shows at most.
 MAX_EXAMPLES = 5
 MAX_PLACES = 50
 # Row numbers, order numbers and other figures in a reason.
@@ -142,7 +142,7 @@ class Report:
         return findings(self.notes, self.rows)
 
     def summary(self) -> str:
-        """One sentence for people."""
+        """The numbers of rows, imported or refused, as text for people."""
         counts = {
             "rows": self.rows,
             "created": len(self.created),

@@ -21,8 +21,8 @@ from importing.decoding import LOST_CHARACTER, ROWS_LOOKED_AT, csv_rows, decode,
 from importing.report import Remark
 from web.api.bodies import MAX_FILE_BYTES
 
-# Maximum size of a file, and maximum rows. A large depot has 500 rows (60 KB) a day, so that a larger file is probably
-# the wrong one.
+# The maximum size of a file in bytes, and its maximum number of rows. A large depot has 500 rows (60 KB) a day, so that
+# a file above these limits is probably the wrong one.
 MAX_BYTES = MAX_FILE_BYTES
 MAX_ROWS = 20_000
 # The `encoding` of a sheet that was read from a workbook.
@@ -32,7 +32,7 @@ MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 PROGRAM = Path(__file__).with_name("workbook_process.py")
 # Much longer than the CPU limit of the process itself, so that an import also succeeds on a busy machine.
 TIMEOUT_SECONDS = 60
-# Only one such process runs at a time, because each may use much memory.
+# Each server process runs only one such process at a time, because it may use much memory.
 _one_at_a_time = threading.Lock()
 
 Rows = Iterable[tuple[int, list[str] | str]]
@@ -49,7 +49,7 @@ class Sheet:
 
 
 def read_sheet(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> Sheet:
-    """The filled rows of a CSV file, or of the first sheet of a workbook. Raises UnreadableSheet.
+    """The filled rows of a CSV file, or of the first visible sheet of a workbook. Raises UnreadableSheet.
 
     If `encoding` is empty, it is detected: by the byte order mark, else UTF-8, else Big5.
     """

@@ -28,14 +28,14 @@ STREET = re.compile(r"[路街巷弄段村里鄉鎮道].*\d")
 ORDER_COLUMNS = (Column.PRODUCT, Column.QUANTITY, Column.DATE)
 # Columns that distinguish one order from another. Offices prefill the other columns for a whole day.
 DISTINGUISHING_COLUMNS = (Column.CUSTOMER, Column.PHONE, Column.ADDRESS, Column.PRODUCT, Column.QUANTITY, Column.NOTES)
-# Minimum headings in a row that repeats the headings. They must also fill at least half of its filled cells.
+# A row repeats the headings if it contains at least this many of them and they are at least half of its filled cells.
 MIN_HEADINGS = 3
 
 
 def orders_of(sheet: Sheet, layout: Layout) -> tuple[list[tuple[SheetLine, Layout]], list[Remark]]:
-    """The rows that are orders, each with the layout that applies to it, and remarks about skipped rows.
+    """The rows that are orders, each with the layout that applies to it, and remarks about skipped rows and cells.
 
-    Raises UnreadableSheet if a repeated heading has other columns and lacks a required one.
+    Raises UnreadableSheet if a repeated heading has other columns and `locate_columns` refuses it.
     """
     found: list[tuple[SheetLine, Layout]] = []
     remarks: list[Remark] = []

@@ -21,14 +21,14 @@ from typing import Any
 
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-# Limits of this process, and maximum size of all files in the workbook's archive.
+# Limits of this process, and the maximum total size of the unpacked files in a workbook's archive.
 MEMORY_BYTES = 768 * 1024**2
 CPU_SECONDS = 15
 UNPACKED_BYTES = 200 * 1024**2
-# Only this many columns, and this many characters of a cell, are read. The importer refuses longer cells.
+# Only this many columns, and this many characters of a cell, are read. The importer refuses cells of this length.
 MAX_COLUMNS = 256
 MAX_CHARACTERS = 1000
-# Maximum characters of the output, and maximum merged ranges of cells that are filled.
+# How many characters the output may have, and how many merged ranges of cells are filled, at most.
 OUTPUT_CHARACTERS = 40 * 1024**2
 MAX_MERGED = 20_000
 
@@ -113,7 +113,7 @@ def trim(cells: list[str]) -> list[str]:
 
 
 def cell_text(value: object) -> str:
-    """A cell as the spreadsheet shows it, except that dates are in ISO format."""
+    """The value of a cell as text: numbers without their format, dates in ISO format. Cut after MAX_CHARACTERS."""
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float):

@@ -35,8 +35,9 @@ class DeliveryPart:
     """One part. `name` must be unique: it is the key in PARTS.
 
     `fields` returns new fields for `confirm-delivery` and for the socket's `delivery.confirmed`. `check` raises Refusal
-    if a value is not allowed. It may set columns of the order, which the move then saves. `deliver` writes its own rows
-    after the order is saved. `take_back` writes them when a delivered order is cancelled.
+    if a value is not allowed. It may set columns of the order, which the move then saves. `deliver` writes the part's
+    own rows after the order is saved; its last argument is the time of the delivery. `take_back` undoes this when a
+    delivered order is cancelled.
     """
 
     name: str
@@ -65,13 +66,16 @@ def _amount_field() -> Fields:
 
 
 def _set_amount(order: Order, values: PartValues) -> None:
-    """Sets the amount in NT$. If it is missing, the column stays unchanged."""
+    """Sets the amount collected, in NT$. If it is missing, the column stays unchanged."""
     if values.get("amount_collected") is not None:
         order.amount_collected = values["amount_collected"]
 
 
 def _take_from_stock(order: Order, items: Items, *_: object) -> None:
-    """Locks the products by ascending id, so that two deliveries cannot deadlock."""
+    """Subtracts the delivered cylinders from the stock.
+
+    Locks the products by ascending id (the order of `items`), so that two deliveries cannot deadlock.
+    """
     for item in items:
         Product.add_stock(item.product_id, -(item.quantity_delivered or 0))
 

@@ -30,9 +30,9 @@ class Minutes:
 
 
 def estimate_arrival(order: Order, location: DriverLocation | None, now: datetime) -> Minutes | None:
-    """The estimate for a driver on the way to this order.
+    """Estimates how long a driver at `location` takes to the order's address.
 
-    None if the driver's position is unknown or too old, or if the place of the address is unknown.
+    None if the position is missing or older than MAX_AGE_FOR_ESTIMATE, or if the address has no coordinates.
     """
     place = order_coordinates(order)
     if location is None or now - location.recorded_at > MAX_AGE_FOR_ESTIMATE or place is None:
@@ -48,7 +48,7 @@ def address_coordinates(
 ) -> tuple[float, float] | None:
     """Latitude and longitude of a delivery address; None if they are unknown.
 
-    Only the customer's own address (`home`) has coordinates.
+    The given coordinates are those of `home`, the customer's own address. Another address has none.
     """
     return None if address != home or latitude is None or longitude is None else (latitude, longitude)
 

@@ -26,7 +26,10 @@ def luhn_check_digit(digits: str) -> int:
 
 
 def normalise_order_number(text: str) -> str:
-    """Converts what a person typed to the form of the column: `48217736` and `4821 77` get their hyphen."""
+    """Converts what a person typed to the form of the column: `48217736` and `4821 77` get their hyphen.
+
+    Other text gets only the changes of `normalize_typed`, such as half-width characters.
+    """
     typed = normalize_typed(text)
     digits = re.sub(r"[\s-]", "", typed)
     return f"{digits[:4]}-{digits[4:]}" if digits.isdigit() and 4 < len(digits) <= 8 else typed

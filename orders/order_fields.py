@@ -30,7 +30,7 @@ ALL, STAFF, OFFICE = frozenset(Side), frozenset({Side.OFFICE, Side.DRIVER}), fro
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OrderField:
-    """One field.
+    """One JSON field of an order.
 
     `seen_by` holds the sides that may read the field. `event` is its name in events; only columns of `Order` can have
     one. Events carry only fields with such a name: the office's events all of them, other events those that a customer
@@ -58,14 +58,14 @@ class ItemOutput(serializers.ModelSerializer[OrderItem]):
 
 
 def iso_text(value: date | None) -> str | None:
-    """Formats a date or moment as ISO 8601, a moment in Taipei time."""
+    """Formats a date or moment as ISO 8601, a moment in Taipei time. Returns None for None."""
     if isinstance(value, datetime):
         value = timezone.localtime(value)
     return value.isoformat() if value else None
 
 
 def column_field(name: str, seen_by: frozenset[Side], event: str = "") -> OrderField:
-    """A column of the order itself."""
+    """The field for a column of the order itself. Its dates and moments are ISO 8601 text."""
     model_field = cast("models.Field[Any, Any]", Order._meta.get_field(name))
     compute: Compute | None = None
     if isinstance(model_field, models.DateField):
@@ -74,7 +74,7 @@ def column_field(name: str, seen_by: frozenset[Side], event: str = "") -> OrderF
 
 
 def _related_name_field(name: str, seen_by: frozenset[Side], path: str, **options: Any) -> OrderField:
-    """The name of a related customer or driver."""
+    """The field for the name of a related customer or driver. `options` are those of its serializer field."""
     json = (serializers.CharField, {"read_only": True} | options)
     return OrderField(name=name, seen_by=seen_by, columns=(path,), json=json)
 

@@ -1,4 +1,7 @@
-"""Registry of warnings that the office sees before it places an order for a customer."""
+"""Registry of warnings for the office about the customer of a new order.
+
+The API returns them before the order is placed; the admin shows them after it was placed.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ def warn_of_open_orders(customer: Customer) -> Iterator[OrderWarning]:
 
 @register
 def warn_of_unreachable_customer(customer: Customer) -> Iterator[OrderWarning]:
-    """Warns if neither SMS nor e-mail can reach the customer."""
+    """Warns if the customer has neither a mobile number nor an e-mail. Does not check `sms_opt_out`."""
     if not customer.email and not any(phones.is_mobile(number) for number in (customer.phone, customer.phone2)):
         detail = _("This customer has no mobile number and no e-mail, so we cannot send messages. Please ask for one.")
         yield OrderWarning("no_message", detail)

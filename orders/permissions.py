@@ -80,7 +80,10 @@ def own_orders(user: Anyone) -> Q:
 
 
 def orders_with_readable_phone(user: Anyone) -> Q:
-    """The condition for orders whose customer's telephone number the user may read. It covers only visible orders."""
+    """The condition for orders whose customer's telephone number the user may read.
+
+    Apply it only to orders that the user may see: it does not check that.
+    """
     match side_of(user):
         case Side.OFFICE:
             return Q()
@@ -126,7 +129,7 @@ def check_placing(user: Anyone, fields: Collection[str]) -> None:
 def check_change(user: Anyone, order: Order, fields: Collection[str]) -> None:
     """Raises a Refusal unless the user may change these fields of the order.
 
-    The office may change all fields, the customer CHANGE_FIELDS until the order is confirmed.
+    The office may change all fields, the order's customer CHANGE_FIELDS until the order is confirmed.
     """
     sides = sides_towards(user, order)
     if Side.OFFICE in sides:

@@ -37,7 +37,7 @@ CHANGEABLE_WHEN_CLOSED = frozenset({"notes", "version"})
 
 @dataclass
 class BulkOutcome:
-    """The result of a bulk change: ids of updated orders, and id, code and detail of each refused one."""
+    """The result for many orders: ids of updated ones, and id, code and detail (for people) of each refused one."""
 
     updated: list[int] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
@@ -56,7 +56,8 @@ def place(
 ) -> Order:
     """Places a pending order with its items, and creates `new_customer` if given, in one transaction.
 
-    Idempotent by `ref`: if the actor repeats a ref, returns the order that the first call placed. Raises Refusal.
+    Idempotent by `ref`: if the same user repeats a ref, returns the order that the first call placed. Raises Refusal,
+    also if the repeated call has other contents.
     """
     _check_date(columns["scheduled_date"])
     rows = new_items(items)
@@ -100,9 +101,9 @@ def _check_repeated(
 def change(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
     """Applies `changes` to an order whose lock the caller holds: columns and `items` first, then `driver`.
 
-    `driver` assigns or reassigns the order; None takes it back to the office. A new route that has a driver assigns a
-    confirmed or assigned order to that driver. `version`, if given, must be the current one. Raises Refusal; then the
-    caller must roll back its transaction.
+    `driver` assigns or reassigns the order; None takes it back to the office. If `driver` is missing, a new route that
+    has a driver assigns a confirmed or assigned order to that driver. `version`, if given, must be the current one.
+    Raises Refusal; then the caller must roll back its transaction.
     """
     _check_changes(order, changes)
     for name in COLUMNS & changes.keys():
@@ -173,7 +174,8 @@ def bulk_update(
     `versions` maps ids to expected versions; an order with another version is refused.
     """
     outcome = BulkOutcome()
-    # A savepoint costs two queries for each order. A single part needs none, because it refuses before it writes.
+    # A savepoint costs two queries for each order. An order with only one change needs none: the change is refused
+    # before anything is written.
     single = len(changes.keys() - {"reason"}) == 1 and "route" not in changes
     # The board calls this for a single card too. Its clerk should wait no longer than for any other command.
     wait = settings.DATABASE_LOCK_SECONDS if len(ids) == 1 else None
@@ -233,9 +235,9 @@ def _apply(order: Order, changes: Mapping[str, Any], actor: Actor) -> None:
 
 
 def assign_route(route_id: int, driver: Driver, actor: Actor) -> BulkOutcome:
-    """Assigns a route, and its confirmed and assigned orders, to a driver. The outcome lists refused open orders.
+    """Assigns a route, and its confirmed and assigned orders, to a driver.
 
-    Orders that the driver already has stay unchanged and are not listed.
+    Orders that the driver already has stay unchanged and are not in the outcome. All other open orders are refused.
     """
     outcome = BulkOutcome()
     with database.long_work(lambda: _lock_route(route_id, driver)) as (route, orders):

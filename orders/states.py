@@ -43,7 +43,7 @@ SENTENCES: dict[str, Promise | str] = {
 
 OPEN = frozenset(OrderStatus) - {OrderStatus.DELIVERED, OrderStatus.CANCELLED}
 ON_THE_ROAD = frozenset({OrderStatus.DELIVERING, OrderStatus.ARRIVING})
-# Orders that are promised to the customer and not on the road yet. The office may assign them to a driver.
+# Statuses of an order that is promised to the customer and not on the road yet. The office may assign it to a driver.
 PROMISED = frozenset({OrderStatus.CONFIRMED, OrderStatus.ASSIGNED})
 
 
@@ -87,7 +87,10 @@ MOVES: dict[tuple[OrderStatus, OrderStatus], Move] = {
 
 
 def check_move(before: str, to: str, roles: Collection[Side], reason: str) -> None:
-    """Raises a Refusal unless `roles` may move an order from `before` to `to` with this `reason`."""
+    """Raises a Refusal unless `roles` may move an order from `before` to `to` with this `reason`.
+
+    Does not check the additional permission: `orders.permissions.check_correcting` does.
+    """
     move = MOVES.get((OrderStatus(before), OrderStatus(to)))
     if move is None:
         detail = _("An order that is “%(before)s” cannot become “%(to)s”.")
@@ -105,7 +108,7 @@ def check_move(before: str, to: str, roles: Collection[Side], reason: str) -> No
 
 
 def moves_from(status: str, roles: Collection[Side]) -> Iterator[OrderStatus]:
-    """The statuses to which `roles` may move an order in `status`."""
+    """The statuses to which `roles` may move an order in `status`, also those that need an additional permission."""
     return (to for (before, to), move in MOVES.items() if before == status and move.roles.intersection(roles))
 
 

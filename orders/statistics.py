@@ -72,14 +72,17 @@ class PeriodForm(forms.Form):
 
 
 def period(query: Mapping[str, str]) -> tuple[tuple[date, date], dict[str, list[str]]]:
-    """The first and last day, and errors by field. With errors the days are the default period."""
+    """The first and last day, and errors by field. With errors, the days are the last 30 days."""
     form = PeriodForm(query)
     errors = {name: list(map(str, texts)) for name, texts in form.errors.items()}
     return form.days, errors
 
 
 def cached_statistics(first: date, last: date) -> dict[str, Any]:
-    """`statistics_of` as JSON, cached until an order, product or driver changes."""
+    """`statistics_of` with dates as text.
+
+    Cached (see `web.caching`) for a minute at most, until an order, product or driver is saved.
+    """
     figures: dict[str, Any] = caching.cached_answer(caching.STATISTICS, (first, last), partial(_compute, first, last))
     return figures
 
@@ -145,7 +148,10 @@ def _by_product(first: date, last: date) -> Iterable[dict[str, Any]]:
 
 
 class Delivery(NamedTuple):
-    """One delivered order. `minutes` counts from its last confirmation; None if it was never confirmed."""
+    """One delivered order. `day` is its delivery date, `driver` the driver's id.
+
+    `minutes` counts from its last confirmation; None if it was never confirmed.
+    """
 
     day: date
     driver: int | None

@@ -123,7 +123,7 @@ def test_spellings_of_one_address_compare_equal(written: str) -> None:
         ("台中市西區五權路1號叁樓", "台中市西區五權路1號3樓"),
     ],
 )
-def test_similar_spellings_compare_equal(one: str, other: str) -> None:
+def test_two_spellings_of_an_address_compare_equal(one: str, other: str) -> None:
     assert address_key(one) == address_key(other)
 
 

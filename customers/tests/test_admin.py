@@ -123,7 +123,7 @@ def test_failed_mail_shows_error() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_password_link_can_be_sent_again() -> None:
+def test_password_link_is_mailed_for_existing_account() -> None:
     press_button(make_customer(user=make_user(email="wang@example.com")), "link")
     assert [message.to for message in mail.outbox] == [["wang@example.com"]]
 
@@ -205,7 +205,7 @@ def test_inactive_customer_is_not_offered(office: Browser) -> None:
 
 
 @pytest.mark.parametrize("customer", ["abc", "9" * 40, "\0"])
-def test_new_order_for_invalid_customer_opens_empty(office: Browser, customer: str) -> None:
+def test_form_for_new_order_opens_with_invalid_customer_id(office: Browser, customer: str) -> None:
     office.get(reverse("admin:orders_order_add"), customer=customer)
 
 

@@ -86,7 +86,7 @@ def test_account_belongs_to_one_customer() -> None:
     assert (answer.status_code, codes(answer)) == (400, [("unique", "user")])
 
 
-def test_staff_cannot_make_staff_account_a_customer() -> None:
+def test_manager_cannot_link_manager_or_owner_account_to_customer() -> None:
     customer, api = make_customer(), make_api("office")
     for user in (make_office(), make_user(is_superuser=True)):
         new = api.post("customers/", {"name": "王", "address": "台北市", "user": user.pk})
@@ -96,7 +96,7 @@ def test_staff_cannot_make_staff_account_a_customer() -> None:
     assert Customer.objects.get().user is None
 
 
-def test_staff_can_link_account_without_permissions() -> None:
+def test_manager_can_link_account_without_role() -> None:
     customer, user = make_customer(), make_user()
     assert make_api("office").patch(f"customers/{customer.pk}/", {"user": user.pk}).status_code == 200
     assert Customer.objects.get().user == user
@@ -111,12 +111,12 @@ def test_clerks_cannot_link_or_unlink_accounts() -> None:
     assert Customer.objects.get(pk=linked.pk).user == user
 
 
-def test_administrator_can_make_staff_account_a_customer() -> None:
+def test_owner_can_link_manager_account_to_customer() -> None:
     boss, value = make_office(is_superuser=True), {"name": "王", "address": "台北市", "user": make_office().pk}
     assert Api(boss).post("customers/", value).status_code == 201
 
 
-def test_staff_can_edit_customer_with_staff_account() -> None:
+def test_manager_can_edit_customer_with_manager_account() -> None:
     customer = make_customer(user=make_office())
     answer = make_api("office").patch(f"customers/{customer.pk}/", {"name": "王", "user": customer.user_id})
     assert answer.status_code == 200

@@ -173,7 +173,7 @@ def test_number_with_missing_or_misread_digits_is_refused(typed: str) -> None:
     st.sampled_from([f"{code}{number}" for code, number in AREAS] + ["0912345678"]),
     st.sampled_from("-~/ ."), st.integers(0, 9999), st.sampled_from(["", *phones.AREAS]),
 )  # fmt: skip
-def test_extra_digits_never_change_the_number(local: str, between: str, more: int, own: str) -> None:
+def test_number_with_extra_digits_is_refused(local: str, between: str, more: int, own: str) -> None:
     with override_settings(SHOP_AREA_CODE=own), pytest.raises(phones.InvalidPhone):
         phones.normalise(f"{local}{between}{more}")
 
@@ -200,7 +200,7 @@ def test_search_digits_accepts_any_text(text: str) -> None:
 
 
 @given(st.text(max_size=80))
-def test_normalise_is_idempotent_or_refuses(text: str) -> None:
+def test_displayed_number_normalises_to_the_stored_one(text: str) -> None:
     try:
         stored = phones.normalise(text)
     except phones.InvalidPhone:

@@ -9,6 +9,6 @@ import time_machine
 
 @pytest.fixture(autouse=True)
 def _two_days_before_the_sheets() -> Iterator[None]:
-    """Freezes the clock two days before the delivery date in the sheets."""
+    """Sets the clock to two days before the delivery date in the sheets. It keeps running."""
     with time_machine.travel(datetime(2026, 11, 21, 4, tzinfo=UTC)):
         yield

@@ -124,7 +124,7 @@ def _product() -> None:
 
 
 def outcome(*lines: str) -> tuple[list[int], list[int], list[int]]:
-    """Numbers of the rows that became orders, were skipped, or are invalid."""
+    """Imports the lines. Returns three lists of row numbers: new orders, rows with a note, invalid rows."""
     return rows_of(import_orders("\n".join(lines).encode()))
 
 

@@ -46,7 +46,10 @@ from web.admin import (
 
 
 class StopForm(ModelForm):
-    """`seen` is the stop number that the form displayed. Saving raises VersionConflict if it has changed since then."""
+    """`seen` is the stop number that the form displayed.
+
+    If it has changed since then, `RouteAdmin.move_stop` raises VersionConflict.
+    """
 
     seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
 

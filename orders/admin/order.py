@@ -42,7 +42,8 @@ DATE_FIELDS = ("scheduled_date", "time_slot", "priority")
 DELIVERY_FIELDS = (*DATE_FIELDS, "delivery_address", "notes")
 DISPATCH_FIELDS = ("driver", "route", "stop_sequence", "eta")
 COMPUTED_FIELDS = ("badge", "contact", "amount", "collected", "created_at", "updated_at")
-# Statuses in which items can change. On the road they are fixed: the driver can deliver only what is on the lorry.
+# Statuses in which this page can change the items. On the road they are fixed: the driver can deliver only what is on
+# the lorry.
 ITEMS_EDITABLE = PROMISED | {OrderStatus.PENDING}
 
 
@@ -192,7 +193,7 @@ class ProofImageInline(ReadOnlyInline):
 
 
 class RecentRoutes(RelatedFieldListFilter):
-    """Offers only routes of the last 7 days and of the future, because a year has about a thousand routes."""
+    """Offers only routes of the last 7 days and of the future. All routes, about a thousand a year, are too many."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         recent = {"date__gte": timezone.localdate() - timedelta(days=7)}
@@ -253,7 +254,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
                 *COMPUTED_FIELDS, "customer", *DISPATCH_FIELDS,
                 *(name for name in DELIVERY_FIELDS if name != "notes"),
             )  # fmt: skip
-        # A pending order cannot have a driver. An order on the road must first be taken back with a button.
+        # A pending order cannot have a driver. A failed order, or one on the road, must first be moved with a button.
         return COMPUTED_FIELDS if obj.status in PROMISED else (*COMPUTED_FIELDS, "driver")
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -283,7 +284,7 @@ class OrderAdmin(OrderColumns, StatisticsView, OrderMoves):
         return pk
 
     def apply_changes(self, request: HttpRequest, form: OrderForm, items: ItemFormSet | None) -> int:
-        """Applies the changes to a newly read order, because the form has already overwritten its own instance."""
+        """Applies the changes to a newly read order: the form's own instance already holds the new values."""
         order = Order.objects.locked().get(pk=form.instance.pk)
         changes = form.changes() | {"version": form.cleaned_data["opened_version"]}
         if items is not None and items.has_changed():

@@ -173,7 +173,10 @@ class OrderMoves(BaseAdmin):
         form_class: type[forms.Form],
         fixed: Mapping[str, Any] | None = None,
     ) -> HttpResponse | None:
-        """Displays a confirmation form. Once it is posted, applies `fixed` and its fields to the chosen orders."""
+        """Displays a confirmation form. Once it is posted, applies `fixed` and the form's values to the chosen orders.
+
+        Returns None when it has applied them, or when no order was chosen.
+        """
         ids = self.chosen(request, orders)
         form = form_class(request.POST if ANSWERED_FIELD in request.POST else None)
         if form.is_valid():

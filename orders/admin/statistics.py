@@ -26,9 +26,9 @@ class StatisticsView(BaseAdmin):
     """Mixin for `OrderAdmin` that adds the page `statistics/`, for staff who may view orders."""
 
     def statistics_view(self, request: HttpRequest) -> HttpResponse:
-        """Shows the requested period; if it is invalid, its errors and the default period.
+        """Shows the requested period; if it is invalid, its errors and the last 30 days.
 
-        `?format=csv` downloads the tables.
+        `?format=csv` downloads the tables of a valid period. It needs the permission EXPORT.
         """
         check_page(request.user, "orders.view_order")
         days, errors = statistics.period(request.GET)
@@ -56,7 +56,7 @@ class StatisticsView(BaseAdmin):
 
 
 def tables(figures: Figures) -> list[Figures]:
-    """The tables by day, driver and product. `head` names the columns; each row is (name, cells)."""
+    """The tables by day, driver and product. Each row is (name, cells); `head` holds the headings of the cells."""
     days, drivers, products = figures["by_day"], figures["by_driver"], figures["by_product"]
     return [
         _table(_("By day"), [row["date"] for row in days], days),

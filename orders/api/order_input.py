@@ -47,7 +47,7 @@ class ItemInput(Strict):
     quantity = serializers.IntegerField(min_value=1, max_value=OrderItem.MAX_QUANTITY)
 
     def validate(self, attrs: dict[str, int]) -> OrderLine:
-        """Requires both fields also in a PATCH, where DRF makes nested fields optional."""
+        """Returns the line. Requires both fields also in a PATCH, where DRF makes nested fields optional."""
         if missing := self.fields.keys() - attrs.keys():
             detail = self.fields["product"].error_messages["required"]
             raise serializers.ValidationError({name: [detail] for name in sorted(missing)}, code="required")

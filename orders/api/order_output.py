@@ -109,7 +109,7 @@ class WarningOutput(serializers.Serializer[Any]):
 
 Row = dict[str, Any]
 # `at` of the last move if it was reported later (see `OrderStatusChange.sent_later`), otherwise null. It sorts by
-# `version`, because for an indexed column the database might read the whole index backwards.
+# `version`, which has no index. To sort by the indexed `id`, the database might read the whole index backwards.
 REPORTED_LATER = Subquery(
     OrderStatusChange.objects.filter(order=OuterRef("order"))
     .order_by("-version")
@@ -124,7 +124,7 @@ def columns(orders: OrderQuerySet) -> Any:
 
 
 def represent(rows: Iterable[Row], side: Side) -> list[Row]:
-    """The rows as this side sees them. One query reads all items, and which last moves were reported later."""
+    """The rows with the fields that this side sees. One query adds the items and REPORTED_LATER to all rows."""
     page = list(rows)
     items, later = _items_and_late_moves([row["id"] for row in page])
     fields = order_fields.fields_seen_by(side)

@@ -127,7 +127,7 @@ class Orders(ProofImages):
         return self._whole_response(self.get_queryset(), self.kwargs["pk"])
 
     def _whole_response(self, orders: QuerySet[Order], pk: int, status: int = 200) -> Response:
-        """Reads the order again, so that the response is current. Raises Http404."""
+        """The response with the whole order, read again so that it is current. Raises Http404 if it is not found."""
         found = get_object_or_404(order_output.columns(cast("OrderQuerySet", orders)), pk=pk)
         (row,) = self._represent([found])
         if is_office(self.request.user):

@@ -20,7 +20,7 @@ class OrderItem(models.Model):
     """One product in an order.
 
     `unit_price` is fixed when the product is ordered. `quantity_delivered` is null until the delivery, and less than
-    `quantity` if the customer refused a part.
+    `quantity` if only a part was delivered.
     """
 
     MAX_QUANTITY = 999
@@ -63,7 +63,7 @@ class OrderLine:
 
 
 def new_items(lines: Sequence[OrderLine]) -> list[OrderItem]:
-    """Unsaved items at today's prices, without an order. Raises Refusal."""
+    """Unsaved items at today's prices, without an order. Raises Refusal, for example for an unknown product."""
     return _build_items(lines, {})
 
 

@@ -89,7 +89,10 @@ CLOCK_SKEW = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Proof of delivery. `quantities` maps product ids to numbers, if less was delivered than ordered."""
+    """Proof of delivery.
+
+    `quantities` maps product ids to the cylinders delivered. Products that it leaves out were delivered as ordered.
+    """
 
     confirmation_type: str = "manual"
     cylinder_serials: list[str] = field(default_factory=list)
@@ -104,7 +107,8 @@ class Proof:
 class Command:
     """One request to move an order. `ref` is the client's idempotency key.
 
-    `eta` is the arrival time announced to the customer. `details` (JSON) is stored unchanged in the history.
+    `at` is when the move happened (None: now). `eta` is the arrival time announced to the customer. `details` (JSON) is
+    stored unchanged in the history. `version` is the version that the order must have (None: any).
     """
 
     to: str
@@ -151,7 +155,10 @@ class OrderStatusChange(models.Model):
 
     @property
     def sent_later(self) -> bool:
-        """Whether the device was offline when the move happened, and reported the move later."""
+        """Whether the server received the move more than MAX_REPORT_DELAY after it happened.
+
+        The device probably had no connection in between.
+        """
         return self.recorded_at - self.at > MAX_REPORT_DELAY
 
 
@@ -225,9 +232,10 @@ class Order(Tracked):
         change: Change | None = None,
         **kwargs: Any,
     ) -> None:
-        """Saves the changed columns and increments the version, also if only the items changed.
+        """Inserts a new order. Of an existing one, saves the changed columns and increments the version.
 
-        Writes nothing if nothing changed. Raises VersionConflict, or Refusal if the row is gone.
+        The version is also incremented if only the items changed. Writes nothing if nothing changed. An empty delivery
+        address becomes the customer's. Raises VersionConflict, or Refusal if the row is gone.
         """
         self.change = change or Change()
         if not self.delivery_address:
@@ -248,7 +256,10 @@ class Order(Tracked):
             self._update(changed)
 
     def _insert(self, *args: Any, **kwargs: Any) -> None:
-        """Draws order numbers until one is free. The unique column keeps concurrent inserts from sharing a number."""
+        """Inserts the order with a free order number, and writes its first history row.
+
+        Draws numbers until one is free. The unique column keeps concurrent inserts from sharing a number.
+        """
         with transaction.atomic():
             while True:
                 self.order_number = numbers.new_order_number()
@@ -276,7 +287,10 @@ class Order(Tracked):
             raise
 
     def _do_update(self, base_qs: Any, *args: Any, **kwargs: Any) -> bool:
-        """Adds the version that was read to the conditions of Django's UPDATE."""
+        """Adds the version that was read to the conditions of Django's UPDATE.
+
+        If no row matches, raises VersionConflict, or Refusal if the row is gone.
+        """
         updated: bool = super()._do_update(base_qs.filter(version=self._read["version"]), *args, **kwargs)
         if not updated:
             present = Order.objects.filter(pk=self.pk).values_list("version", flat=True).first()
@@ -289,7 +303,7 @@ class Order(Tracked):
     def move_one(
         cls, orders: OrderQuerySet, to: str, *, by: User, ref: str | None = None, **circumstances: Any
     ) -> OrderStatusChange:
-        """Moves the only order of `orders`, for a user who may see it, and returns the history row. Raises Refusal.
+        """Moves the only order in `orders`, for a user who may see it, and returns the history row. Raises Refusal.
 
         A repeated command (same `ref`) gets the row of the first one, even if the user can no longer see the order.
         """
@@ -415,7 +429,7 @@ def _check_time(at: datetime | None, order: Order) -> datetime:
 def _set_quantities(items: delivery_parts.Items, delivered: Mapping[int, int]) -> None:
     """Sets `quantity_delivered` of each item, without saving: `delivered` by product id, or else what was ordered.
 
-    Raises Refusal.
+    Raises Refusal if a product was not ordered, more was delivered than ordered, or nothing was delivered.
     """
     ordered = {item.product_id: item.quantity for item in items}
     if any(product not in ordered or not 0 <= quantity <= ordered[product] for product, quantity in delivered.items()):
@@ -451,7 +465,7 @@ def _set_columns(order: Order, command: Command) -> None:
 
 
 def _deliver(order: Order, command: Command, items: delivery_parts.Items, at: datetime) -> None:
-    """Writes the proof and the delivered quantities, and calls `deliver` of each delivery part."""
+    """Writes the proof and the delivered quantities, sends `order_delivered` and calls `deliver` of each part."""
     proof = command.proof or Proof()
     confirmation = order.confirmations.create(
         attempt=order.attempt, confirmation_type=proof.confirmation_type, cylinder_serials=proof.cylinder_serials,

@@ -40,7 +40,7 @@ decoding = OneAtATime(_("Many files are being uploaded. Please try again in a fe
 # The URL name of the view that returns an image. The files lie outside the directories that the web server serves: only
 # this view, which checks permissions, returns them.
 URL_NAME = "order-proof-image"
-# Maximum serial numbers in one delivery, and maximum characters in one number.
+# How many serial numbers a delivery may have, and how many characters one of them, at most.
 MAX_SERIALS, MAX_SERIAL_LENGTH = 200, 40
 
 
@@ -111,7 +111,7 @@ class ProofImage(models.Model):
 
 
 def store(orders: OrderQuerySet, kind: str, upload: UploadedFile, *, by: User, ref: str | None = None) -> ProofImage:
-    """Stores an image of the only order of `orders`. Repeating a `ref` returns the image stored before.
+    """Stores an image for the only order in `orders`. Repeating a `ref` returns the image stored before.
 
     Raises Refusal; Overloaded if too many images are being decoded.
     """
@@ -135,7 +135,7 @@ def store(orders: OrderQuerySet, kind: str, upload: UploadedFile, *, by: User, r
 
 
 def _allowed_order(seen: QuerySet[Order], by: User) -> Order:
-    """The only order of `seen`, if this user may store images of it. Raises Refusal."""
+    """The only order in `seen`, if this user may store images for it. Raises Refusal."""
     order = seen.first()
     if order is None:
         raise no_such_order()
@@ -153,7 +153,8 @@ def _check_count(order: Order) -> None:
 def to_jpeg(upload: UploadedFile) -> bytes:
     """Encodes an upload again as an upright JPEG, without metadata such as the place where it was taken.
 
-    Raises Refusal, Overloaded.
+    Raises Refusal if the file is too large, or not a complete JPEG or PNG. Raises Overloaded if too many images are
+    being decoded.
     """
     if (upload.size or 0) > MAX_BYTES:
         raise Refusal(

@@ -1,4 +1,4 @@
-"""Named filters on orders."""
+"""The queryset of orders: named filters, counts and the search."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
         return self.filter(priority="urgent")
 
     def of_day(self, day: date) -> OrderQuerySet:
-        """Orders that a day's board shows: scheduled for that day, or last changed on it (Taipei time)."""
+        """Orders that are scheduled for that day, or were last changed on it (Taipei time)."""
         start = timezone.make_aware(datetime.combine(day, time()))
         changed = Q(updated_at__gte=start, updated_at__lt=start + timedelta(days=1))
         return self.filter(Q(scheduled_date=day) | changed)
@@ -54,7 +54,10 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
         return self.alias(place=place).filter(place__lte=count)
 
     def next_stops(self, drivers: Collection[int]) -> dict[int, int]:
-        """Maps the id of each driver on the road to the id of their next order: the arriving one, or the next stop."""
+        """Maps the id of each driver to the id of their next order: the arriving one, or else the next stop.
+
+        Leaves out drivers without an order on the road.
+        """
         arriving_first = Case(When(status=OrderStatus.ARRIVING, then=0), default=1)
         stop = F("stop_sequence").asc(nulls_last=True)
         ahead = self.filter(driver__in=drivers, status__in=ON_THE_ROAD)
@@ -66,7 +69,8 @@ class OrderQuerySet(AnnouncedQuerySet["Order"]):
     def search(self, text: str, with_phones: Q | None = None) -> OrderQuerySet:
         """Matches part of the order number, the customer's name, the address, or a telephone's digits.
 
-        `with_phones` limits the orders whose telephones are searched. By default all are searched.
+        An empty text matches all orders. `with_phones` limits the orders whose telephones are searched. By default all
+        are searched.
         """
         text = remove_invisible(text).strip()[:100]
         found = text_matches(text, "customer__name", "delivery_address")

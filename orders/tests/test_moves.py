@@ -313,7 +313,7 @@ def change_customer(order: Order) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.servers
-def test_move_succeeds_after_waiting_for_change_of_customer() -> None:
+def test_move_that_waits_for_change_of_customer_succeeds() -> None:
     office, order = make_office(), make_order()
     orders = Order.objects.filter(pk=order.pk)
     done = run_during(lambda: change_customer(order), lambda: Order.move_one(orders, OrderStatus.CONFIRMED, by=office))
@@ -322,7 +322,7 @@ def test_move_succeeds_after_waiting_for_change_of_customer() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.servers
-def test_driver_assigned_meanwhile_may_move_order() -> None:
+def test_driver_assigned_while_command_waits_may_move_order() -> None:
     first, second = make_driver(), make_driver()
     order = make_order(OrderStatus.ASSIGNED, driver=first)
     mine = Order.objects.get(pk=order.pk)

@@ -91,7 +91,7 @@ def test_new_order_has_first_history_row() -> None:
 
 
 @pytest.mark.sqlite
-def test_order_number_in_use_is_drawn_again() -> None:
+def test_another_number_is_drawn_if_order_number_is_in_use() -> None:
     taken = make_order().order_number
     with mock.patch.object(numbers, "new_order_number", side_effect=[taken, taken, "1234-5674"]):
         assert make_order().order_number == "1234-5674"

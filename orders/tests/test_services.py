@@ -142,7 +142,7 @@ TOMORROW = timezone.localdate() + timedelta(days=1)
 def test_bulk_update_applies_all_parts_or_refuses(
     before: OrderStatus, changes: dict[str, Any], refused: list[str], after: dict[str, Any]
 ) -> None:
-    """True stands for an active driver or that driver's route, False for a deactivated driver."""
+    """In the parameters, True stands for an active driver or that driver's route, False for a deactivated driver."""
     driver = make_driver(is_active=changes.get("driver", True))
     rows = {"driver": driver, "route": make_route(driver=driver)}
     resolved = {name: rows.get(name, value) for name, value in changes.items()}
@@ -170,7 +170,7 @@ def test_assign_route_refuses_orders_on_the_road() -> None:
 
 @pytest.mark.servers
 @pytest.mark.django_db(transaction=True)
-def test_assign_route_includes_orders_that_join_meanwhile() -> None:
+def test_assign_route_includes_orders_that_join_while_it_runs() -> None:
     route, driver, actor = make_route(), make_driver(), make_actor()
     there, coming = make_order(OrderStatus.CONFIRMED, route=route), make_order(OrderStatus.CONFIRMED)
     ids = [there.pk, coming.pk]

@@ -20,7 +20,10 @@ TAIPEI = ZoneInfo("Asia/Taipei")
 
 
 def make_delivered(hour: int, minute: int = 0, minutes_since_confirmed: int = 60, **fields: Any) -> Order:
-    """An order for TODAY that was delivered on this day at this time, Taipei time."""
+    """An order that was delivered on TODAY at this time (Taipei), `minutes_since_confirmed` after its confirmation.
+
+    Its delivery date is TODAY too, unless `fields` has another.
+    """
     order = make_order(OrderStatus.DELIVERED, **fields)
     at = datetime(TODAY.year, TODAY.month, TODAY.day, hour, minute, tzinfo=TAIPEI)
     order.history.filter(to_status=OrderStatus.DELIVERED).update(at=at)

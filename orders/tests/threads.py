@@ -22,7 +22,7 @@ WAITING = """
 
 
 class Work:
-    """A function that runs in its own thread."""
+    """Runs a function in its own thread, which starts at once."""
 
     def __init__(self, work: Callable[[], object]) -> None:
         self._work = work
@@ -75,7 +75,7 @@ def run_concurrently(work: Callable[[Any], Any], each: Sequence[Any]) -> list[An
 
 
 def sessions_waiting() -> int:
-    """The number of PostgreSQL sessions that wait for a lock."""
+    """The number of sessions of this database that wait for a lock."""
     with connection.cursor() as cursor:
         cursor.execute(WAITING)
         return int(cursor.fetchone()[0])

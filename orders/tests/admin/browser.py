@@ -11,7 +11,10 @@ from django.urls import reverse
 
 
 class Forms(HTMLParser):
-    """The fields that each form of a page would post, by the form's id (or its action if it has no id)."""
+    """`forms` holds the fields that each form of a page would post, by the form's id (or its action if it has no id).
+
+    Submit buttons and lists of several choices are left out.
+    """
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -81,7 +84,7 @@ def shown_messages(answer: Any) -> list[tuple[str, str]]:
 
 
 def form_errors(answer: Any) -> list[str]:
-    """The errors of a form that the page shows again."""
+    """The errors of a form that the page shows again. Asserts that the POST was not answered by a redirect."""
     assert answer.status_code == 200
     assert not answer.redirect_chain
     return [text for error in answer.context["errors"] for text in (error if isinstance(error, list) else [error])]
@@ -92,7 +95,7 @@ APPS = {"customer": "customers", "product": "catalogue", "driver": "dispatch", "
 
 
 def admin_url(model: str, name: str, *args: object) -> str:
-    """The address of one of the admin's pages: `changelist`, `add`, `change`, `delete`, `history`."""
+    """The address of an admin page of a model. `name` is `changelist`, `add`, `change`, `delete` or `history`."""
     return reverse(f"admin:{APPS.get(model, 'orders')}_{model}_{name}", args=args)
 
 

@@ -12,7 +12,7 @@ from orders.tests.factories import make_office
 
 @pytest.fixture(autouse=True)
 def _two_days_before() -> Iterator[None]:
-    """Freezes the clock two days before the delivery date that the factories use."""
+    """Sets the clock to 21 November 2026, 12:00 in Taipei. It keeps running."""
     with time_machine.travel(datetime(2026, 11, 21, 4, tzinfo=UTC)):
         yield
 

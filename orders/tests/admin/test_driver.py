@@ -115,7 +115,7 @@ def test_password_link_is_mailed_if_driver_has_email(office: Browser) -> None:
     assert [message.to for message in mail.outbox] == [["chen@example.com"]]
 
 
-def test_office_cannot_renew_superuser_password(office: Browser) -> None:
+def test_manager_cannot_renew_superuser_password(office: Browser) -> None:
     driver = make_driver(user=make_user(is_superuser=True))
     assert password_url(driver) not in office.get(change_url("driver", driver.pk))
     assert office.post(password_url(driver), {}).status_code == 403

@@ -76,7 +76,7 @@ def test_invalid_new_order_shows_form_errors(office: Browser, wrong: dict[str, A
     assert not Order.objects.exists()
 
 
-def test_inactive_product_is_not_offered_for_new_line(office: Browser) -> None:
+def test_inactive_product_is_offered_only_in_order_that_has_it(office: Browser) -> None:
     make_product(name="停售瓦斯桶", is_active=False)
     assert "停售瓦斯桶" not in office.get(ADD)
     product = make_product(name="舊瓦斯桶")
@@ -109,7 +109,7 @@ def test_saving_unchanged_form_keeps_version(office: Browser) -> None:
     ],
 )  # fmt: skip
 def test_form_assigns_and_unassigns_driver(office: Browser, before: str, submitted: dict[str, Any], after: str) -> None:
-    """True stands for another driver or that driver's route."""
+    """In the parameters, True stands for another driver or that driver's route."""
     order, driver = make_order(before), make_driver()
     rows = {"driver": driver.pk, "route": make_route(driver=driver).pk}
     save(office, order, **{name: rows[name] if value is True else value for name, value in submitted.items()})
@@ -239,7 +239,7 @@ def test_stale_form_is_refused(office: Browser) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_saves_refuse_one() -> None:
+def test_concurrent_saves_accept_one() -> None:
     order = make_order()
     path = change_url("order", order.pk)
     browsers = [sign_in(make_office()) for _ in range(4)]

@@ -26,7 +26,7 @@ def stop_of(order: Order) -> int | None:
     return Order.objects.get(pk=order.pk).stop_sequence
 
 
-def test_list_counts_all_stops_in_one_query(office: Browser) -> None:
+def test_list_counts_stops_in_constant_number_of_queries(office: Browser) -> None:
     busy = make_route(driver=make_driver())
     for status in ("pending", "confirmed", "cancelled"):
         make_order(status, route=busy)
@@ -77,7 +77,7 @@ def test_unchanged_stop_keeps_version(office: Browser) -> None:
     assert Route.objects.get().name == "新名"
 
 
-def test_stop_moved_meanwhile_is_refused(office: Browser) -> None:
+def test_stop_changed_after_page_was_opened_is_refused(office: Browser) -> None:
     route = make_route(name="舊名")
     order = make_order(route=route, stop_sequence=1)
     path = change_url("route", route.pk)
@@ -89,7 +89,7 @@ def test_stop_moved_meanwhile_is_refused(office: Browser) -> None:
     assert (stop_of(order), Route.objects.get().name) == (5, "舊名")
 
 
-def test_stop_can_move_after_status_changed_meanwhile(office: Browser) -> None:
+def test_stop_can_move_if_only_status_changed_after_page_was_opened(office: Browser) -> None:
     route = make_route(driver=make_driver())
     order = make_order("assigned", route=route, driver=route.driver, stop_sequence=1)
     path = change_url("route", route.pk)
@@ -133,7 +133,7 @@ def assign_url(route: Route) -> str:
     return reverse("admin:dispatch_route_assign", args=[route.pk])
 
 
-def test_assign_gives_route_and_orders_to_driver(office: Browser) -> None:
+def test_assign_gives_route_and_confirmed_orders_to_driver(office: Browser) -> None:
     route, driver = make_route(), make_driver()
     ready, waiting = make_order("confirmed", route=route), make_order(route=route)
     assert assign_url(route) in office.get(change_url("route", route.pk))

@@ -68,7 +68,7 @@ def test_invalid_period_shows_error_and_default_period(office: Client) -> None:
         assert b'value="2026-10-25"' in answer.content
 
 
-def test_csv_has_same_figures(office: Client) -> None:
+def test_csv_has_same_figures_and_escapes_formulas(office: Client) -> None:
     make_order("delivered", driver=make_driver(name="=陳"), scheduled_date=TODAY)
     answer = office.get(f"{PAGE}?from=2026-11-23&to=2026-11-23&format=csv", headers=ENGLISH)
     assert answer["Content-Disposition"] == 'attachment; filename="statistics-2026-11-23-2026-11-23.csv"'
@@ -89,7 +89,7 @@ def test_query_count_is_constant(office: Client, django_assert_num_queries: Any)
     make_order()
     office.get(PAGE)
     cache.clear()
-    with django_assert_num_queries(7):  # session, account; five for the figures
+    with django_assert_num_queries(7):  # one for the session, one for the account, five for the figures
         office.get(PAGE)
     for number in range(4):
         make_order("delivered", scheduled_date=TODAY - timedelta(days=number))

@@ -75,7 +75,7 @@ def test_stale_version_in_patch_is_409_with_current_version() -> None:
     ],
 )
 def test_patch_assigns_and_unassigns_driver(before: str, payload: dict[str, Any], after: str) -> None:
-    """True stands for another driver or that driver's route."""
+    """In the parameters, True stands for another driver or that driver's route."""
     order, driver = make_order(before), make_driver()
     rows = {"driver": driver.pk, "route": make_route(driver=driver).pk}
     payload = {name: rows[name] if value is True else value for name, value in payload.items()}

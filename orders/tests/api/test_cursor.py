@@ -28,7 +28,7 @@ def test_every_get_returns_log_position(path: str) -> None:
 
 
 def test_log_position_is_read_before_rows() -> None:
-    """A change between the two reads then has a later position. A client that resumes from the position gets it."""
+    """An order that changes between the two reads gets a later position. Clients that resume get this change again."""
     order = make_order()
 
     def change_order_then_return_position() -> log_position.Position:

@@ -20,19 +20,19 @@ def test_office_creates_driver_from_account() -> None:
     assert (answer.status_code, Driver.objects.get().user) == (201, user)
 
 
-def test_staff_cannot_make_staff_account_a_driver() -> None:
+def test_manager_cannot_link_manager_or_owner_account_to_driver() -> None:
     for user in (make_office(), make_user(is_superuser=True)):
         answer = make_api("office").post("drivers/", {"name": "陳司機", "user": user.pk})
         assert (answer.status_code, codes(answer)) == (403, [("forbidden", "user")])
     assert not Driver.objects.exists()
 
 
-def test_administrator_can_make_staff_account_a_driver() -> None:
-    boss, clerk = make_office(is_superuser=True), make_office()
-    assert Api(boss).post("drivers/", {"name": "陳司機", "user": clerk.pk}).status_code == 201
+def test_owner_can_link_manager_account_to_driver() -> None:
+    boss, manager = make_office(is_superuser=True), make_office()
+    assert Api(boss).post("drivers/", {"name": "陳司機", "user": manager.pk}).status_code == 201
 
 
-def test_staff_can_edit_driver_with_staff_account() -> None:
+def test_manager_can_edit_driver_with_manager_account() -> None:
     driver = make_driver(user=make_office())
     answer = make_api("office").patch(f"drivers/{driver.pk}/", {"name": "陳", "user": driver.user_id})
     assert answer.status_code == 200
@@ -65,7 +65,7 @@ def test_deactivated_driver_has_no_role() -> None:
     assert api.get("orders/").status_code == 403
 
 
-def test_locations_include_position_and_online() -> None:
+def test_locations_list_active_drivers_with_position_and_online_state() -> None:
     away, here = make_driver(name="甲"), make_driver(name="乙")
     make_driver(is_active=False)
     at = timezone.now()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     "path", ["orders/{}/", "customers/1/", "products/1/", "drivers/1/", "routes/1/", "orders/", "orders/bulk-update/"]
 )
-def test_delete_and_put_are_not_allowed(path: str) -> None:
+def test_delete_put_and_options_are_not_allowed(path: str) -> None:
     api = make_api("office")
     target = "/api/v1/" + path.format(make_order().pk)
     for method in (api.client.delete, api.client.put, api.client.options):

@@ -90,7 +90,7 @@ def test_repeated_ref_is_answered_after_reassignment() -> None:
     assert stranger.status_code == 404
 
 
-def test_offline_move_records_when_it_happened() -> None:
+def test_move_reported_later_records_when_it_happened() -> None:
     order = make_order(OrderStatus.ASSIGNED, created_at=timezone.now() - timedelta(hours=2))
     at = timezone.now() - timedelta(hours=1)
     make_api("office").patch(f"orders/{order.pk}/status/", {"status": "delivering", "at": at.isoformat()})

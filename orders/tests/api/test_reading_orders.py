@@ -46,7 +46,10 @@ OFFICE_ONLY_FIELDS = {"history", "confirmations", "proof_images"}
 
 
 def make_order_on_the_road(status: str = OrderStatus.DELIVERING, **more: Any) -> tuple[Driver, dict[str, Api], int]:
-    """Creates an order with a driver. Returns the driver, API clients of office, driver and customer, and its id."""
+    """Creates an order with driver, customer and route, by default out for delivery.
+
+    Returns the driver, the API clients of office, driver and customer, and the order's id.
+    """
     driver = make_driver(name="陳司機", phone="0911-222-333")
     customer = make_customer(user=make_user(), phone="0912-345-678", latitude=25.03, longitude=121.54)
     order = make_order(status, driver=driver, customer=customer, route=make_route(driver=driver), **more)
