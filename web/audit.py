@@ -1,4 +1,4 @@
-"""The audit trail, stored with django-simple-history: one row for each change of the audited columns."""
+"""The audit trail, stored with django-simple-history: one row for each change of audited columns or order items."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from web.tracked import Tracked
 
 
 class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history has no types
-    """The history of a `Tracked` model. A save that changes no audited column writes no row.
+    """The history of a `Tracked` model. A save that changes neither an audited column nor an order's items adds no row.
 
-    The actor is the one in the object's `change`, which only orders have; else the user of the request (session or
-    token).
+    The row names the user in the object's `change`, which only orders have. Without one it names the user of the
+    request (session or token), if any.
     """
 
     def __init__(self, excluded: tuple[str, ...], **options: Any) -> None:

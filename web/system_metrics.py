@@ -85,7 +85,7 @@ def write(*, every: float = WRITE_SECONDS) -> None:
 
 
 def count_from_now() -> None:
-    """Skips all counts up to now. Call it after a restore, which does not reset the files of a shared directory."""
+    """Skips all counts of a shared directory up to now. Call it after a restore, which does not reset its files."""
     if metrics.directory() is None:
         return
     now = {"at": timezone.now(), "counts": current_counts(), "processes": metrics.processes()}

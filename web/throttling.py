@@ -18,8 +18,8 @@ from django.utils.translation import ngettext
 
 from web import flags
 
-# The maximum number of callers counted in this process; beyond it, those not seen for longest are dropped. An attacker
-# with more addresses must be stopped by the proxy.
+# The maximum number of counts in this process, one for each caller and scope; beyond it, those unused for longest are
+# dropped. An attacker with more addresses must be stopped by the proxy.
 MAX_CALLERS = 10_000
 
 process_cache: BaseCache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MAX_CALLERS}})
@@ -31,7 +31,8 @@ IPV6_NETWORK = 64
 def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | None:
     """Counts one request of `who`. Returns the seconds to wait if the request exceeds the limit, else None.
 
-    With `here`, counts only in the memory of this process; use that on an event loop.
+    Counts nothing if the scope has no limit or the switch is off. With `here`, counts only in the memory of this
+    process; use that on an event loop.
     """
     rate = settings.THROTTLE_RATES[scope]
     if not rate or not (flags.is_on_from_memory if here else flags.is_on)(flags.THROTTLING):
