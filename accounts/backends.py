@@ -45,7 +45,7 @@ hashing = OneAtATime(_("Many people are signing in. Please try again in a few se
 
 
 class PasswordHasher(PBKDF2PasswordHasher):
-    """Django's hasher, one call at a time in each process. A sign-in with an unknown name takes its turn too."""
+    """Django's hasher, one call at a time in each process. A sign-in with an unknown name also waits for its turn."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
         """Raises Overloaded if too many wait. Inside a transaction (the admin creates an account) it runs at once."""

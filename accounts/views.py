@@ -37,7 +37,7 @@ ACTIONS = {"changelist": "view", "history": "view", "change": "view", "add": "ad
 class ThrottledForm(FormView):
     """A form with a rate limit by address (`scope`).
 
-    Past the limit it answers 429. While too many others sign in it answers 503. Neither processes the input.
+    Past the limit it answers 429. While too many others sign in it answers 503. In both cases nothing was done.
     """
 
     scope: str

@@ -103,14 +103,14 @@ def test_menus_link_to_the_dashboard(office: Client) -> None:
 @pytest.mark.parametrize(
     ("value", "text"), [(None, "–"), (0, "0"), (1234567, "1,234,567"), (Decimal("991.00"), "991"), (2.525, "2.525")]
 )
-def test_figure_is_short(value: Any, text: str) -> None:
+def test_figure_has_separators_and_no_trailing_zeros(value: Any, text: str) -> None:
     assert figure(value) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(None, "–"), (0.4321, "0.432 ms"), (19.54, "19.5 ms"), (5000.0, "5,000 ms"), (123.4, "123 ms")]
 )
-def test_duration_is_short(value: float | None, text: str) -> None:
+def test_milliseconds_have_three_digits_or_no_fraction(value: float | None, text: str) -> None:
     assert milliseconds(value) == text
 
 
