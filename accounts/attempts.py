@@ -43,7 +43,7 @@ def locked_text() -> str:
 
 
 def is_locked(request: Any) -> bool:
-    """Whether this attempt was refused without a check of the password, or triggered the lock."""
+    """Whether this attempt came during a lock, so that its password was not checked, or triggered the lock."""
     return bool(getattr(request, "axes_locked_out", False))
 
 

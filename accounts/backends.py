@@ -23,7 +23,7 @@ class RolesBackend(ModelBackend):
     """
 
     def get_user(self, user_id: Any) -> User | None:
-        """Loads `staff_role` too, so that pages need no query for it."""
+        """The active user with this id, or None. Loads `staff_role` too, so that pages need no query for it."""
         user = User.objects.select_related("staff_role").filter(pk=user_id).first()
         return user if user is not None and self.user_can_authenticate(user) else None
 

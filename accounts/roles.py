@@ -54,7 +54,7 @@ class Row(NamedTuple):
 
 
 # Rights have Django's permission names where one exists; `has_perm` reads this table. Nobody has a right that is not
-# in it, but Django's `has_perm` is always true for superusers.
+# in it, but Django's `has_perm` is always true for active superusers.
 # fmt: off
 RIGHTS: dict[str, Row] = {
     # view                                          owner manager clerk driver customer

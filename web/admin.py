@@ -385,7 +385,7 @@ def history_entry(row: Any, replaced: dict[str, dict[Any, Any]]) -> Entry:
 
 
 def differences(row: Any, replaced: dict[str, dict[Any, Any]]) -> Iterator[Difference]:
-    """Compares each column with the old value that the save itself recorded in `before`.
+    """Yields the columns whose value differs from the old one, which the save itself recorded in `before`.
 
     The previous history row is not used. It may be missing, or outdated after a change by SQL or by another release.
     """

@@ -39,7 +39,7 @@ class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history h
         return user if user is not None and user.is_authenticated else None
 
     def get_change_reason_for_object(self, instance: Tracked, history_type: str, using: str | None) -> str:
-        """The `Source` of the change."""
+        """The `Source` of the change, from the object's `change` or else from the request."""
         if (change := getattr(instance, "change", None)) is not None:
             return str(change.actor.source)
         request = self._request()
@@ -54,7 +54,10 @@ class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history h
 
 
 class Before(models.Model):
-    """`before` maps the changed columns to their old values, because the previous history row may be missing."""
+    """Columns of a history row. `before` maps the changed columns to their old values.
+
+    The previous history row is not enough, because it may be missing.
+    """
 
     before = models.JSONField(encoder=DjangoJSONEncoder, default=dict)
 

@@ -85,7 +85,7 @@ class OneClient(RedisCacheClient):
 
 @cache
 def client(servers: tuple[str, ...], **options: Any) -> OneClient:
-    """One client for all threads. Under ASGI each request has its own cache object, which would open a connection."""
+    """One client for all threads. Under ASGI each request has its own cache object, and would open a connection."""
     return OneClient(servers, **options)
 
 

@@ -140,7 +140,7 @@ class Authentication(JWTAuthentication):
     """Refuses tokens issued before a password change, and tokens of a revoked sign-in. Sockets use `realtime.auth`."""
 
     def get_user(self, validated_token: Token) -> Any:
-        """Loads the user and whether the sign-in is revoked, in one query."""
+        """Loads the user and whether the sign-in is revoked, in one query. Raises AuthenticationFailed."""
         users = users_with_signed_out(validated_token.get("session"))
         user = users.filter(pk=validated_token.get(api_settings.USER_ID_CLAIM)).first()
         if user is None or not user.is_active:

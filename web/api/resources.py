@@ -59,7 +59,7 @@ class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelM
 
 
 class Resource(mixins.CreateModelMixin, ReadOnlyResource[Row]):
-    """List, read, create, and change by PATCH. Rows are deactivated, never deleted."""
+    """Lists, reads and creates rows, and changes them by PATCH. Rows are deactivated, never deleted."""
 
     http_method_names = ["get", "head", "post", "patch"]
 
