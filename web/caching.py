@@ -1,7 +1,7 @@
 """The cache: Django's Redis cache, and answers cached for a minute or until their data changes.
 
-Without REDIS_URL nothing is cached. A Redis failure counts as a miss. A command waits at most 0.2 s; after a failure
-none is sent for REST_SECONDS.
+Without REDIS_URL nothing is cached. A Redis failure counts as a miss. A command waits at most 0.2 s for a connection
+and 0.2 s for the answer. After a failure none is sent for REST_SECONDS.
 
 Code that changes data calls `invalidate`, which gives that kind of answer a new version after the commit. Answers are
 stored under the version that was read before their queries, so a slow reader writes to a key that nobody reads any

@@ -129,7 +129,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 STOPPED = PROVIDER | {"status": "unhealthy", "stopped_because": "no credit"}
-DOUBTFUL = PROVIDER | {"status": "degraded", "not_understood": "~: ?"}
+UNKNOWN_CODE = PROVIDER | {"status": "degraded", "not_understood": "~: ?"}
 UNREACHABLE = {"name": "http", "status": "unhealthy", "detail": "no response within 3 s"}
 DOWN = {"status": "unhealthy", "detail": "no response within 1 s"}
 
@@ -162,7 +162,11 @@ def test_healthy_parts_give_no_fault() -> None:
         ("websocket", {"bells_are_missed": True}, "most messages sent through Redis are lost"),
         ("websocket", {"hub_lag_p99_ms": 2500.0}, "more than two seconds late"),
         ("notifications", {"sms_provider": STOPPED}, "SMS through mitake are stopped: no credit"),
-        ("notifications", {"sms_provider": DOUBTFUL}, "The SMS provider mitake responded with an unknown code: ~: ?"),
+        (
+            "notifications",
+            {"sms_provider": UNKNOWN_CODE},
+            "The SMS provider mitake responded with an unknown code: ~: ?",
+        ),
         ("notifications", {"sms_fallback": UNREACHABLE}, "The SMS provider http cannot be reached."),
         ("notifications", {"oldest_pending_seconds": 601.0}, "has waited for 10 minutes"),
         ("notifications", {"unknown": 2}, "Delivery status unknown for 2 SMS"),

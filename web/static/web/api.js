@@ -6,7 +6,7 @@ import { readServerTime } from "./server-clock.js";
 const BASE = "/api/v1/";
 const PAGE_SIZE = 500;
 const TIMEOUT_MS = 15_000;
-/** Long enough for a photo over a slow connection; no server waits longer for a request. */
+/** Long enough for a photo over a slow connection. */
 const UPLOAD_TIMEOUT_MS = 60_000;
 /** The longest accepted Retry-After. Our server never sends a longer one, but a proxy might. */
 const MAX_RETRY_SECONDS = 900;
