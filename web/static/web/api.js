@@ -11,7 +11,10 @@ const UPLOAD_TIMEOUT_MS = 60_000;
 /** The longest accepted Retry-After. Our server never sends a longer one, but a proxy might. */
 const MAX_RETRY_SECONDS = 900;
 const CHANGING = new Set(["POST", "PATCH"]);
-/** Statuses after which a retry may succeed, besides 5xx: no response (0), not signed in (401, 403), a timeout (408), a rate limit (429). */
+/**
+ * Statuses after which a retry may succeed, besides 5xx: no response (0), not signed in (401, 403), a timeout (408), too early (425),
+ * a rate limit (429).
+ */
 const TEMPORARY = [0, 401, 403, 408, 425, 429];
 
 /** A failed request. */
