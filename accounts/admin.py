@@ -88,7 +88,7 @@ admin.site.unregister([User, Group])
 
 
 class AccountForm(BaseAdminForm):
-    """`by` is the user who fills in the form. A manager can give no role above clerk."""
+    """The form of an account. Offers the office roles that `by`, the user who fills it in, may give."""
 
     by: User
     without_role: tuple[tuple[str, Any], ...] = (("", _("not an office account")),)
@@ -151,7 +151,10 @@ class AccountAdmin(BaseAdmin):
         return found
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Raises Refusal if the role may not be given, or the account is the last owner's."""
+        """Saves the account and its role. Mails a new account the link to set its password.
+
+        Raises Refusal if this user may not give the role, or if no active owner would be left.
+        """
         values = form.cleaned_data
         if not change:
             obj.set_password(users.new_password())

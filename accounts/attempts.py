@@ -43,7 +43,7 @@ def locked_text() -> str:
 
 
 def is_locked(request: Any) -> bool:
-    """Whether this attempt was refused without a check of the password, or triggered the lock."""
+    """Whether this attempt came during a lock, so that its password was not checked, or triggered the lock."""
     return bool(getattr(request, "axes_locked_out", False))
 
 
@@ -64,7 +64,7 @@ def clear_failures(request: HttpRequest, name: str) -> None:
 
 
 def log_failure(credentials: Mapping[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
-    """Receiver of `user_login_failed`: logs a failed sign-in over HTTP, unless the name is locked."""
+    """Receiver of `user_login_failed`: logs a failed sign-in over HTTP, unless `log_lock` logs it."""
     if request is not None and not is_locked(request):
         log.warning("A sign-in failed: %s from %s.", masked_name(name_of(request, credentials)), masked_origin(request))
 
@@ -80,7 +80,7 @@ def masked_name(name: str) -> str:
 
 
 def masked_origin(request: HttpRequest) -> str:
-    """The client's network: `203.0.113.*`, `2001:db8:1:*`."""
+    """The client's network: `203.0.113.*`, `2001:db8:1:*`; `*` without an address."""
     address = throttling.address_of(request) or "*"
     if "." in address:
         return address.rpartition(".")[0] + ".*"

@@ -23,7 +23,7 @@ class RolesBackend(ModelBackend):
     """
 
     def get_user(self, user_id: Any) -> User | None:
-        """Loads `staff_role` too, so that pages need no query for it."""
+        """The active user with this id, or None. Loads `staff_role` too, so that pages need no query for it."""
         user = User.objects.select_related("staff_role").filter(pk=user_id).first()
         return user if user is not None and self.user_can_authenticate(user) else None
 
@@ -45,7 +45,7 @@ hashing = OneAtATime(_("Many people are signing in. Please try again in a few se
 
 
 class PasswordHasher(PBKDF2PasswordHasher):
-    """Django's hasher, one call at a time in each process. A sign-in with an unknown name takes its turn too."""
+    """Django's hasher, one call at a time in each process. A sign-in with an unknown name also waits for its turn."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
         """Raises Overloaded if too many wait. Inside a transaction (the admin creates an account) it runs at once."""

@@ -10,7 +10,10 @@ from accounts.roles import STAFF, Role
 
 
 class StaffRole(models.Model):
-    """Owner, manager or clerk. Staff without a row are clerks. Rows of users who are not staff are ignored."""
+    """Owner, manager or clerk. Staff without a row are clerks.
+
+    Rows of superusers, who are owners, and of users who are not staff are ignored.
+    """
 
     user = models.OneToOneField(
         User, models.CASCADE, primary_key=True, related_name="staff_role", verbose_name=_("account")

@@ -54,7 +54,7 @@ class Row(NamedTuple):
 
 
 # Rights have Django's permission names where one exists; `has_perm` reads this table. Nobody has a right that is not
-# in it.
+# in it, but Django's `has_perm` is always true for active superusers.
 # fmt: off
 RIGHTS: dict[str, Row] = {
     # view                                          owner manager clerk driver customer
@@ -141,10 +141,10 @@ def staff_role(user: Anyone) -> Role | None:
 
 
 def appointed_role(user: Anyone) -> Role | None:
-    """Owner, manager or clerk, also for inactive accounts.
+    """Owner, manager or clerk, also for inactive accounts; None for others.
 
-    Staff without a `StaffRole` are clerks. A superuser is an owner with any `StaffRole`. Needs a query if the user was
-    loaded without `staff_role`.
+    Staff without a `StaffRole` are clerks. A superuser is an owner, whatever the `StaffRole`. Needs a query if the user
+    was loaded without `staff_role`.
     """
     if getattr(user, "is_superuser", False):
         return Role.OWNER
@@ -178,7 +178,7 @@ def side_of(user: Anyone) -> Side | None:
 
 
 def reach_of(held: Iterable[Role], right: str) -> Reach:
-    """The widest reach of the right among these roles."""
+    """The widest reach of the right among these roles, which must be in the order of `Role`."""
     row, farthest = RIGHTS.get(right, NOBODY), NO
     for role in held:
         place = PLACE[role]
@@ -204,7 +204,7 @@ def check_right(user: Anyone, right: str, attr: str | None = None) -> None:
 
 
 def check_page(user: Anyone, right: str) -> None:
-    """For pages. Raises PermissionDenied with a sentence that says which roles have the right."""
+    """As `check_right`, for pages: raises PermissionDenied with a sentence that says which roles have the right."""
     if not may(user, right):
         raise PermissionDenied(str(who_may(right)))
 
@@ -214,7 +214,7 @@ def refusal_for(right: str, attr: str | None = None, status: int = 403) -> Refus
 
 
 def no_role(status: int = 403) -> Refusal:
-    """For an account that is neither staff, nor an active driver, nor an active customer."""
+    """The Refusal for an account that is neither staff, nor an active driver, nor an active customer."""
     detail = _("Your account has no role yet. You can only change your password. Please ask the office.")
     return Refusal("no_role", detail, status=status)
 

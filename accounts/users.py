@@ -54,7 +54,7 @@ def may_manage(by: Anyone, account: User) -> bool:
 
 
 def check_may_manage(by: Anyone, account: User) -> None:
-    """Raises a Refusal unless `by` may link this account to a driver or customer."""
+    """Raises a Refusal unless `by` may manage this account. Its `attr` is “user”, the field that names the account."""
     check_right(by, right_to_manage(account), "user")
 
 
@@ -64,7 +64,11 @@ def roles_to_give(by: Anyone) -> list[Role]:
 
 
 def appoint(by: Anyone, user: User, role: str) -> None:
-    """Gives an office role, or removes it (empty). Raises Refusal; the caller must then roll back its transaction."""
+    """Gives an office role, or removes it (empty).
+
+    Raises Refusal for the user's own account, for a role or account that only owners may change, and if no owner would
+    be left. The caller must then roll back its transaction.
+    """
     if user.pk == by.pk or (role and Role(role) not in roles_to_give(by)):
         raise refusal_for(APPOINT, "role")
     check_may_manage(by, user)

@@ -37,7 +37,7 @@ ACTIONS = {"changelist": "view", "history": "view", "change": "view", "add": "ad
 class ThrottledForm(FormView):
     """A form with a rate limit by address (`scope`).
 
-    Past the limit it answers 429. While too many others sign in it answers 503. Neither processes the input.
+    Past the limit it answers 429. While too many others sign in it answers 503. In both cases nothing was done.
     """
 
     scope: str
@@ -83,7 +83,7 @@ class SignIn(ThrottledForm, auth.LoginView):
 
 
 class SignOut(auth.LogoutView):
-    """Also clears the browser's cached pages (W3C Clear Site Data; over https and on loopback)."""
+    """Also makes the browser delete its cached pages (the header works only over https and on loopback)."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         answer: HttpResponse = super().post(request, *args, **kwargs)
@@ -93,9 +93,10 @@ class SignOut(auth.LogoutView):
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """`CSRF_FAILURE_VIEW`. A double click sends a form twice, and the first response changes the CSRF token.
+    """`CSRF_FAILURE_VIEW`: the 403 page, except for a double click on “sign in” or “sign out”.
 
-    So the second submit of a sign-in or sign-out gets a redirect as if it were the first, and no error.
+    A double click sends the form twice, and the first response changes the CSRF token. So the second request gets a
+    redirect as if it were the first.
     """
     name = request.resolver_match.url_name if request.resolver_match else None
     if name == "login" and is_signed_in_as(request, request.POST.get("username", "")):
@@ -112,7 +113,7 @@ def is_signed_in_as(request: HttpRequest, name: str) -> bool:
 
 
 class PasswordReset(ThrottledForm, auth.PasswordResetView):
-    """Sends a plain text e-mail in the language of the request."""
+    """Mails a link to set a new password, as plain text in the language of the request."""
 
     email_template_name = "registration/password_reset_email.txt"
     scope = "password_reset"
@@ -124,7 +125,7 @@ class PasswordReset(ThrottledForm, auth.PasswordResetView):
 
 
 class SetPassword(auth.PasswordResetConfirmView):
-    """The page behind a mailed link. After too many wrong links from one address it answers 429 without a lookup."""
+    """The page behind a mailed link. After too many wrong links from one address it answers 429 without a check."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         wait = throttling.wait_left(WRONG_SECRET, throttling.address_of(request))

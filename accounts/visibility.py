@@ -21,9 +21,9 @@ _rules: dict[type[Model], Callable[[Anyone], Q]] = {}
 
 
 def register(model: type[Model], rule: Callable[[Anyone], Q]) -> None:
-    """`rule` returns the condition for the rows that a driver or customer may see; NO_ROWS for none.
+    """Registers the rule of a model. Call it in `AppConfig.ready()`.
 
-    Call it in `AppConfig.ready()`.
+    `rule` returns the condition for the rows that a driver or customer may see; NO_ROWS for none.
     """
     _rules[model] = rule
 

@@ -60,7 +60,7 @@ class HealthView(APIView):
     authentication_classes = [MonitorAuthentication, *APIView.authentication_classes]
     permission_classes = [MonitorOrByRole]
     rights = {"GET": [SEE_HEALTH]}
-    # Monitors are never throttled. A throttle may also query the database, without the time limit of a probe.
+    # Monitors must never be throttled. A throttle may also query the database, without the time limit of a probe.
     throttle_classes: list[Any] = []
     schema = None  # for monitors, not for clients: described in docs/operations.md
     check: Callable[[], Answer] = staticmethod(parts.check_all_parts)
@@ -71,7 +71,7 @@ class HealthView(APIView):
 
 
 class ReadyView(HealthView):
-    """Whether requests can be served. Open to load balancers, so it returns no secrets."""
+    """Answers whether requests can be served. Needs no sign-in, for load balancers; the answer has no secrets."""
 
     authentication_classes: list[Any] = []
     permission_classes = [AllowAny]
@@ -118,7 +118,10 @@ FIGURES = Probe(read_gauges, 2.0)
 
 
 def health_gauges() -> Iterator[Metric]:
-    """Yields the state of the parts and the gauges. Skips the gauges if the database does not answer."""
+    """Yields the state of the parts that requests need, and the gauges of the apps, the disk and the backup.
+
+    Skips the gauges if the database is down, or if reading them fails or exceeds the time limit.
+    """
     ready = parts.check_readiness()
     no_answer: Answer = {"status": HealthStatus.UNHEALTHY}
     figures = no_answer if ready["database"]["status"] == HealthStatus.UNHEALTHY else FIGURES()

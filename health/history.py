@@ -81,7 +81,8 @@ def open_orders_at(minute: SystemMetric) -> dict[str, int]:
 def sum_minutes(rows: Sequence[SystemMetric]) -> Figures:
     """Sums up minutes: mean and maximum connections, events per second, latencies in milliseconds, errors.
 
-    Minutes without a row (no server was running) are skipped. Figures without samples are None.
+    Minutes without a row (no server was running) are skipped. Without rows connections and events are None, without
+    samples latencies are None, and the counts are 0.
     """
     counts = total(row.metrics_json["counts"] for row in rows)
     open_ = [sum(by_label(row.metrics_json["gauges"], "luckygas_websocket_connections").values()) for row in rows]

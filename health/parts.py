@@ -28,7 +28,7 @@ from web import flags
 
 # The permission (`accounts.roles`) to read health and figures.
 SEE_HEALTH = "web.view_systemmetric"
-# If a message that is due waits longer than this, no process sends messages.
+# If a message that is due waits longer than this, no process sends messages, or the provider accepts none.
 MAX_PENDING = timedelta(minutes=5)
 # The maximum age of the stored balance. A provider may limit queries, and monitors call the health check every few
 # seconds.
@@ -91,7 +91,7 @@ def check_redis() -> Answer:
 
 
 def check_websocket() -> Answer:
-    """Checks the hub of this process and returns the figures of all processes.
+    """Checks Redis, the hub of this process, and that changes get event ids. Returns the figures of all processes, too.
 
     Redis may answer pings while its messages do not arrive. The hub notices that by the bells that it missed.
     """
@@ -163,9 +163,10 @@ def provider_probe(name: str) -> Probe:
 
 
 def _check_provider(name: str) -> Answer:
-    """Returns whether the provider can be reached, its balance, and why the gateway is stopped or doubtful.
+    """Checks one provider. Returns its status, whether it can be reached, its balance, and its last receipt.
 
-    If the stored balance is younger than BALANCE_AGE, the provider is not queried and counts as reachable.
+    Also returns why the gateway was stopped, and the unknown code that the provider answered with, if any. If the
+    stored balance is younger than BALANCE_AGE, the provider is not queried and counts as reachable.
     """
     gateway, now = get_gateway(name), timezone.now()
     state = GatewayState.objects.filter(gateway=name).first() or GatewayState(gateway=name)
@@ -196,7 +197,10 @@ def _cached_health(gateway: Gateway) -> provider.GatewayHealth:
 
 
 def count_messages(now: datetime) -> dict[str, Any]:
-    """Counts messages in one query: sent and failed today, waiting, unknown, and the outcomes of the last 24 hours."""
+    """Counts messages in one query: sent and failed today, waiting, unknown, and the outcomes of the last 24 hours.
+
+    `oldest_pending` is the time since when the oldest message that is due has waited, or None.
+    """
     today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     good, bad = Q(status__in=GOOD_NEWS), Q(status=MessageStatus.FAILED)
     last_day = Q(created_at__gte=now - timedelta(hours=24))
@@ -226,7 +230,7 @@ NEEDED = ("database", "migrations", "redis")
 
 
 def check_readiness() -> Answer:
-    """Checks the parts that requests need. Without the database the status is unhealthy, without Redis degraded."""
+    """Checks the parts that requests need: unhealthy without the database or a migration, degraded without Redis."""
     return _check_all({name: PARTS[name] for name in NEEDED})
 
 

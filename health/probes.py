@@ -27,7 +27,7 @@ class HealthStatus(StrEnum):
 
 
 def worst(answers: list[Answer]) -> HealthStatus:
-    """Returns the worst status of the parts."""
+    """Returns the worst status in the answers; HEALTHY if there are none."""
     order = list(HealthStatus)
     return max((HealthStatus(answer["status"]) for answer in answers), key=order.index, default=HealthStatus.HEALTHY)
 
@@ -53,7 +53,7 @@ class Probe:
         return self.begin()()
 
     def begin(self) -> Callable[[], Answer]:
-        """Starts the check. Returns a function that waits for the answer."""
+        """Starts the check, unless it is running already. Returns a function that waits for the answer."""
         running, due = self._start_once(time.perf_counter())
         return lambda: self._wait(running, due)
 
@@ -98,6 +98,6 @@ class Probe:
 
 
 def run_all(probes: Mapping[str, Probe]) -> dict[str, Answer]:
-    """Runs all probes in parallel."""
+    """Runs all probes in parallel. Returns their answers by name."""
     started = {name: probe.begin() for name, probe in probes.items()}
     return {name: wait_for_answer() for name, wait_for_answer in started.items()}

@@ -21,7 +21,7 @@ SLOW_MS = 2000
 
 @dataclass(frozen=True, slots=True)
 class HealthFault:
-    """A fault and its `remedy`. `is_bad`: something does not work; otherwise it is only degraded."""
+    """A fault and its `remedy`. `is_bad` is true if something does not work, false if it only works less well."""
 
     text: str
     remedy: str

@@ -42,7 +42,7 @@ class Tile:
 
 
 def tiles(answers: Mapping[str, Answer], orders: Mapping[str, int]) -> Iterator[Tile]:
-    """Yields the figures, with NOTHING for parts that did not answer."""
+    """Yields the tiles of the figures, with NOTHING for figures of a part that did not answer."""
     sockets, messages = answers["websocket"], answers["notifications"]
     sides = dict(Side.choices)
     roles = ((str(sides.get(role, role)), count) for role, count in sorted(sockets.get("by_role", {}).items()))
@@ -83,9 +83,9 @@ def for_office(view: View) -> View:
 
 
 def while_the_database_answers(view: View) -> View:
-    """Answers 503 with an explanation while the database is down.
+    """Decorator: answers 503 with an explanation while the database is down.
 
-    It must be the outer decorator of the sign-in check, which queries the database without a time limit.
+    Apply it outside of the sign-in check, which queries the database without a time limit.
     """
 
     @wraps(view)

@@ -74,7 +74,7 @@ export interface DatabaseEvents {
   cleared: undefined;
 }
 
-/** A stop as the page shows it. `status` is that of the latest report that waits to be sent, if there is one. */
+/** A stop as the page shows it. `status` is the one that the latest waiting report sets; if none sets one, the row's. */
 export interface Stop {
   row: OrderRow;
   status: OrderStatus;

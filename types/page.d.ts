@@ -38,7 +38,7 @@ export interface PageData {
   map?: MapSettings;
   /** The server's time, on pages that browsers do not cache. */
   now?: string;
-  /** The delivery address, rounded to about 100 m. */
+  /** The coordinates of the delivery address, rounded to about 100 m. */
   door?: Place | null;
   /** The products on sale, and the id of the most ordered one. */
   products: { id: number; name: string; price: number }[];

@@ -1,7 +1,7 @@
 """Base classes for the admin's pages.
 
-They delete no rows, show a `Refusal` as a form error, and show an error message for a malformed query string. The
-module also has the confirmation page, the page “History”, and the admin of the feature switches.
+They delete no rows, show a `Refusal` as a form error, and ignore a malformed query string. The module also has the
+confirmation page, the page “History”, and the admin of the feature switches.
 """
 
 from __future__ import annotations
@@ -108,9 +108,9 @@ class Button:
 class BaseAdminForm(ModelForm):
     """A form that shows a `Refusal` as an error and merges concurrent edits.
 
-    The form also posts the initial values of its fields. Only fields that the user changed are written, so edits that
-    somebody else saved meanwhile stay. If both changed the same field, the form shows an error and writes nothing.
-    `merges = False` in a subclass writes every field.
+    The form of an existing row also posts the initial values of its fields. Only fields that the user changed are
+    written, so edits that somebody else saved meanwhile stay. If both set the same field to different values, the form
+    shows an error and writes nothing. With `merges = False` a form writes every field.
     """
 
     refusal: Refusal | None = None
@@ -179,7 +179,7 @@ class ReadOnly:
 
 
 class BaseListAdmin(ModelAdmin):
-    """A list page that shows an error message for a malformed query string or selection.
+    """A list page. It redirects a malformed query string to the whole list, and shows an error for a bad selection.
 
     The script changed-marks.js of the app `realtime` marks the rows that changed since the page was loaded.
     """
@@ -191,7 +191,8 @@ class BaseListAdmin(ModelAdmin):
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Allows the primary key and columns that the list shows, filters by, or names in `filtered_by_links`.
 
-        With other columns, or with regular expressions, a user could guess hidden values letter by letter.
+        By other columns a user could guess hidden values letter by letter. Regular expressions are always refused: one
+        may be invalid or slow.
         """
         if not {"regex", "iregex"}.isdisjoint(lookup.split(LOOKUP_SEP)):
             return False
@@ -284,13 +285,13 @@ class BaseAdmin(BaseListAdmin):
 
 
 class Deactivation(BaseAdmin):
-    """For models with a column `is_active`."""
+    """Adds the action “Deactivate”, for models with a column `is_active`."""
 
     actions = ("deactivate",)
 
     @admin.action(description=_("Deactivate"), permissions=["change"])
     def deactivate(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        """Saves the rows one by one, so that receivers of `post_save` run for each."""
+        """Deactivates the active ones of the rows. Saves each, so that receivers of `post_save` run for it."""
         chosen = self.model._default_manager.filter(pk__in=self.chosen(request, rows), is_active=True)
         with database.long_work(lambda: list(chosen.order_by("pk").select_for_update(no_key=True))) as found:
             for row in found:
@@ -357,7 +358,7 @@ class Entry:
 def history_entries(model: type[Model], pk: str) -> list[Entry]:
     """The latest MAX_CHANGES changes of one row, newest first.
 
-    Needs one query, and one more for each table that a changed foreign key points to.
+    Needs one query, and one more for each foreign key that changed.
     """
     historic = model.audit.model  # type: ignore[attr-defined]  # of web.audit
     references = [column for column in historic.tracked_fields if isinstance(column, ForeignKey)]
@@ -384,7 +385,7 @@ def history_entry(row: Any, replaced: dict[str, dict[Any, Any]]) -> Entry:
 
 
 def differences(row: Any, replaced: dict[str, dict[Any, Any]]) -> Iterator[Difference]:
-    """Compares each column with the old value that the save itself recorded in `before`.
+    """Yields the columns whose value differs from the old one, which the save itself recorded in `before`.
 
     The previous history row is not used. It may be missing, or outdated after a change by SQL or by another release.
     """

@@ -25,7 +25,8 @@ class _Batch:
 class _OpenBatches(threading.local):
     """The batches of this thread's open transactions.
 
-    Only Django's list of callbacks holds a strong reference to a batch. A rollback empties that list.
+    Only Django's list of callbacks holds a strong reference to a batch. A rollback empties that list and so
+    discards the batch.
     """
 
     def __init__(self) -> None:
@@ -38,7 +39,7 @@ _open = _OpenBatches()
 def once_after_commit(function: Callable[..., None], *arguments: Any, using: str = DEFAULT_DB_ALIAS) -> None:
     """Calls `function` once after the commit, with the arguments of every call in the transaction.
 
-    If it raises, Django logs the exception.
+    Outside of a transaction calls it at once. If it raises, Django logs the exception.
 
     If a savepoint is rolled back and no other call remains, `function` is not called. If another call remains, it also
     gets the arguments of the calls that were rolled back.

@@ -1,4 +1,4 @@
-"""The audit trail, stored with django-simple-history: one row for each change of the audited columns."""
+"""The audit trail, stored with django-simple-history: one row for each change of audited columns or order items."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from web.tracked import Tracked
 
 
 class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history has no types
-    """The history of a `Tracked` model. A save that changes no audited column writes no row.
+    """The history of a `Tracked` model. A save that changes neither an audited column nor an order's items adds no row.
 
-    The actor is the one in the object's `change`, which only orders have; else the user of the request (session or
-    token).
+    The row names the user in the object's `change`, which only orders have. Without one it names the user of the
+    request (session or token), if any.
     """
 
     def __init__(self, excluded: tuple[str, ...], **options: Any) -> None:
@@ -39,7 +39,7 @@ class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history h
         return user if user is not None and user.is_authenticated else None
 
     def get_change_reason_for_object(self, instance: Tracked, history_type: str, using: str | None) -> str:
-        """The `Source` of the change."""
+        """The `Source` of the change, from the object's `change` or else from the request."""
         if (change := getattr(instance, "change", None)) is not None:
             return str(change.actor.source)
         request = self._request()
@@ -54,7 +54,10 @@ class Audit(HistoricalRecords):  # type: ignore[misc]  # django-simple-history h
 
 
 class Before(models.Model):
-    """`before` maps the changed columns to their old values, because the previous history row may be missing."""
+    """Columns of a history row. `before` maps the changed columns to their old values.
+
+    The previous history row is not enough, because it may be missing.
+    """
 
     before = models.JSONField(encoder=DjangoJSONEncoder, default=dict)
 

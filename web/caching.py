@@ -1,6 +1,7 @@
 """The cache: Django's Redis cache, and answers cached for a minute or until their data changes.
 
-A Redis failure counts as a miss. A command waits at most 0.2 s; after a failure none is sent for REST_SECONDS.
+Without REDIS_URL nothing is cached. A Redis failure counts as a miss. A command waits at most 0.2 s for a connection
+and 0.2 s for the answer. After a failure none is sent for REST_SECONDS.
 
 Code that changes data calls `invalidate`, which gives that kind of answer a new version after the commit. Answers are
 stored under the version that was read before their queries, so a slow reader writes to a key that nobody reads any
@@ -84,7 +85,7 @@ class OneClient(RedisCacheClient):
 
 @cache
 def client(servers: tuple[str, ...], **options: Any) -> OneClient:
-    """One client for all threads. Under ASGI each request has its own cache object, which would open a connection."""
+    """One client for all threads. Under ASGI each request has its own cache object, and would open a connection."""
     return OneClient(servers, **options)
 
 
@@ -95,7 +96,7 @@ class ForgivingRedis(RedisCache):
 
 
 def cached_answer(kind: str, parts: tuple[object, ...], make: Callable[[], Any]) -> Any:
-    """Returns the cached result of `make` for the same `parts`, or calls `make`. The result must be JSON.
+    """Returns the cached result of `make` for the same `parts`, or calls `make`. The result must have only JSON types.
 
     `parts` are all inputs of the answer besides the rows and the language: the role, the period, the address.
     """
@@ -130,7 +131,7 @@ def shared_cache() -> ForgivingRedis | None:
 
 
 def size(kind: str) -> int | None:
-    """The number of cached answers, at most MAX_KEYS. None if the cache does not answer."""
+    """The number of cached answers of this kind, at most MAX_KEYS. None if the cache does not answer."""
     return _with_keys(f"{kind}:*", lambda redis, keys: len(keys))
 
 
@@ -143,7 +144,10 @@ def clear(pattern: str) -> int | None:
 
 
 def _with_keys(pattern: str, work: Callable[[Redis, list[bytes]], Any]) -> int | None:
-    """Calls `work` with a client and the matching keys, at most MAX_KEYS. None if the cache does not answer."""
+    """Calls `work` with a client and the matching keys, at most MAX_KEYS, and returns its result.
+
+    Returns 0 without a cache, and None if the cache does not answer.
+    """
     if (shared := shared_cache()) is None:
         return 0
     # Not a ForgivingClient, because that hides failures.

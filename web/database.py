@@ -36,14 +36,14 @@ def sqlstate(error: BaseException | None) -> str | None:
 
 
 def is_unavailable(error: BaseException | None) -> bool:
-    """Whether the database is down, unreachable or read-only, so that the same call may succeed later."""
+    """Whether the same call may succeed later: the database is down, unreachable, read-only or busy (a lock failed)."""
     if isinstance(error, InternalError):
         return sqlstate(error) in UNAVAILABLE
     return isinstance(error, (OperationalError, InterfaceError))
 
 
 def is_row_locked(error: BaseException | None) -> bool:
-    """Whether the statement failed because another session held a lock for too long."""
+    """Whether the statement failed because another session held a lock for too long. Always false on SQLite."""
     return sqlstate(error) in (LOCK_NOT_AVAILABLE, QUERY_CANCELED)
 
 
@@ -53,7 +53,8 @@ def long_work(lock: Callable[[], Locked], wait: float | None = None) -> Iterator
 
     `lock` takes every lock the work needs; the block gets its result. If another session holds one of the locks, the
     transaction is rolled back, the connection closed, and `lock` called again after a pause. After `wait` seconds
-    (default 60) raises OperationalError. Inside another transaction there is only one attempt, of 60 s.
+    (default 60) raises OperationalError. Inside another transaction there is only one attempt, of 60 s. On SQLite
+    `lock` is called once.
     """
     give_up, pause = monotonic() + (MAX_WAIT_SECONDS if wait is None else wait), FIRST_PAUSE_SECONDS
     while True:

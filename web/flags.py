@@ -68,7 +68,7 @@ def off_switches() -> list[str]:
 
 
 def age() -> float:
-    """Seconds since the last read."""
+    """Seconds since the last read, successful or not. Infinite if there was none."""
     return monotonic() - _last_read.at
 
 

@@ -17,7 +17,7 @@ MAX_MONEY = 10_000_000
 
 
 def is_id(text: str) -> bool:
-    """Whether a text is an id that a column can hold: at most 18 ASCII digits."""
+    """Whether a text may be an id: 1 to 18 ASCII digits, which fit every id column."""
     return text.isascii() and text.isdecimal() and len(text) < len(str(MAX_ID))
 
 
@@ -32,10 +32,10 @@ def validate_day(day: date) -> None:
 
 
 def latitude_field() -> models.FloatField[float | None, float | None]:
-    """Degrees north, WGS 84."""
+    """A model field for degrees north (WGS 84), from -90 to 90. May be empty."""
     return models.FloatField(null=True, blank=True, validators=[MinValueValidator(-90), MaxValueValidator(90)])
 
 
 def longitude_field() -> models.FloatField[float | None, float | None]:
-    """Degrees east, WGS 84."""
+    """A model field for degrees east (WGS 84), from -180 to 180. May be empty."""
     return models.FloatField(null=True, blank=True, validators=[MinValueValidator(-180), MaxValueValidator(180)])

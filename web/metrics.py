@@ -107,7 +107,7 @@ def registry() -> Collector:
 
 
 def processes() -> int:
-    """The number of running processes that share the directory."""
+    """The number of running processes that share the directory; 1 without a directory."""
     shared = directory()
     return sum(map(_is_held, shared.glob("*.lock"))) if shared else 1
 

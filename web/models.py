@@ -30,7 +30,10 @@ class SystemMetric(models.Model):
 
 
 class WrittenCounts(models.Model):
-    """The counts of a group of processes (`web.metrics`) at its last write; the next write adds the difference."""
+    """The counts of one process, or of those that share a directory, at the last write.
+
+    The next write adds only the difference (`web.system_metrics`).
+    """
 
     name = models.CharField(max_length=80, primary_key=True)
     at = models.DateTimeField(default=timezone.now)

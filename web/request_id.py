@@ -1,7 +1,7 @@
 """The request id: one for each HTTP request, management command and WebSocket message.
 
-Every log line has it, and so do rows that are processed later: events, SMS. `bound_contextvars(request_id=…)` sets the
-id; threads and tasks inherit it.
+Their log lines have it, and so do rows that are processed later: events, SMS. `bound_contextvars(request_id=…)` sets
+the id. Tasks and the threads of `sync_to_async` inherit it; other threads do not.
 """
 
 from __future__ import annotations
@@ -26,5 +26,5 @@ def given_or_new(given: str) -> str:
 
 
 def current() -> str:
-    """The current id; empty outside of requests, as in a timer or a hub."""
+    """The current id; empty where none is set, as in a timer or a hub."""
     return str(get_contextvars().get("request_id", ""))

@@ -33,7 +33,10 @@ class Overloaded(Exception):
 
 
 class OneAtATime:
-    """Runs one job at a time of one kind of work. `overloaded` is the text for callers that are refused."""
+    """Lets the jobs of one kind run one after another in this process. Use one instance for each kind.
+
+    If too many jobs wait, `turn` raises Overloaded with the text `overloaded`.
+    """
 
     def __init__(self, overloaded: str | Promise) -> None:
         self.overloaded = overloaded

@@ -85,7 +85,10 @@ def write(*, every: float = WRITE_SECONDS) -> None:
 
 
 def count_from_now() -> None:
-    """Skips all counts up to now. Call it after a restore, which does not reset the files of a shared directory."""
+    """Marks all counts of a shared directory as written, so that the next write adds only later ones.
+
+    Call it after a restore of the database, which does not reset the directory's files.
+    """
     if metrics.directory() is None:
         return
     now = {"at": timezone.now(), "counts": current_counts(), "processes": metrics.processes()}
@@ -158,7 +161,10 @@ class Figures:
 
 
 def recent_figures(span: timedelta) -> Figures:
-    """The counts since the start of the minute `span` ago, with the unwritten ones of this process (or directory)."""
+    """The figures since the start of the minute that was `span` ago.
+
+    Includes counts that this process (or its directory) has not written yet, but not those of other servers.
+    """
     now = timezone.now()
     rows = list(minutes(minute_of(now) - span))
     counts = total([*(row.metrics_json["counts"] for row in rows), unwritten_counts()])
@@ -186,7 +192,7 @@ def total(parts: Iterable[Counts]) -> Counts:
 
 
 def by_label(counts: Counts, name: str) -> dict[str, float]:
-    """The counts of a metric by its label values."""
+    """The counts of a metric by its label values, which are joined with spaces as in the keys."""
     prefix = f"{name} "
     return {key.removeprefix(prefix): count for key, count in counts.items() if key.startswith(prefix)}
 

@@ -1,7 +1,7 @@
 """Removes invisible characters, which texts copied from a chat, a PDF or a sheet often contain.
 
-They are removed from all input: to a database a name with a zero-width space is another name, and a date with a
-direction mark is not a date. Zero-width joiners go too, so a family emoji becomes its members.
+They are removed from all input but passwords: to a database a name with a zero-width space is another name, and a date
+with a direction mark is not a date. Zero-width joiners go too, so a family emoji becomes its members.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OBJECT = "\ufffc"
 # Blank letters: the fillers of Hangul, the empty Braille pattern, a musical note without a head. Also the control
 # characters that end a line, a page or a record.
 BLANK = re.compile("[\u115f\u1160\u3164\uffa0\u2800\U0001d159\x0b\x0c\x1c-\x1f\x85]")
-# NUL stays, so that later checks refuse the text.
+# Tabs and line ends stay. NUL stays too, so that later checks refuse the text.
 KEPT_CONTROLS = "\0\t\n\r"
 # The code points that are searched for category Cf. In higher planes only the tags have it, and IGNORABLE has the tags.
 TWO_PLANES = range(0x20000)

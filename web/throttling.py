@@ -18,8 +18,8 @@ from django.utils.translation import ngettext
 
 from web import flags
 
-# The maximum number of callers counted in this process; beyond it, those not seen for longest are dropped. An attacker
-# with more addresses must be stopped by the proxy.
+# The maximum number of counts in this process, one for each caller and scope; beyond it, those unused for longest are
+# dropped. An attacker with more addresses must be stopped by the proxy.
 MAX_CALLERS = 10_000
 
 process_cache: BaseCache = LocMemCache("throttles", {"OPTIONS": {"MAX_ENTRIES": MAX_CALLERS}})
@@ -31,7 +31,8 @@ IPV6_NETWORK = 64
 def wait_for(scope: str, who: str | int | None, *, here: bool = False) -> int | None:
     """Counts one request of `who`. Returns the seconds to wait if the request exceeds the limit, else None.
 
-    With `here`, counts only in the memory of this process; use that on an event loop.
+    Counts nothing if the scope has no limit or throttling is off. With `here`, counts only in the memory of this
+    process; use that on an event loop.
     """
     rate = settings.THROTTLE_RATES[scope]
     if not rate or not (flags.is_on_from_memory if here else flags.is_on)(flags.THROTTLING):
@@ -67,7 +68,7 @@ def _increment(where: BaseCache, key: str, seconds: int) -> int:
     """Returns the new count. A key expires after two windows.
 
     Django's Redis `incr` checks that the key exists, then increments it. A key that expired in between would be created
-    without an expiry and stay for ever. With two windows none expires while it is counted.
+    without an expiry and stay for ever. After two windows nobody counts in the key any more.
     """
     try:
         return where.incr(key)
@@ -88,7 +89,7 @@ def wait_for_request(scope: str, request: HttpRequest) -> int | None:
 
 
 def throttled_text(seconds: float) -> str:
-    """The message for a throttled caller."""
+    """The message for a throttled caller, in the active language. `seconds` is the time to wait."""
     whole = max(1, round(seconds))
     return (
         ngettext(

@@ -50,7 +50,7 @@ class Tracked(models.Model):
     def refresh_from_db(
         self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
     ) -> None:
-        """As Django's, which also loads deferred columns. Values set in columns that are not reloaded stay unsaved."""
+        """Django calls it to load a deferred column, too. Values set in columns that are not reloaded stay unsaved."""
         field_names = None if fields is None else frozenset(fields)
         super().refresh_from_db(using=using, fields=field_names, from_queryset=from_queryset)
         self._remember(field_names)
@@ -76,7 +76,7 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class AnnouncedQuerySet(models.QuerySet[Row]):
-    """Refuses `update`, `bulk_update`, `bulk_create` and `delete`, naming the function to call instead.
+    """Refuses `update`, `bulk_update`, `bulk_create` and `delete`: a TypeError names the function to call instead.
 
     Its model sets `base_manager_name`, so that `add()` of a related manager is also refused. `save()` and cascades use
     other methods of Django and are allowed. SET_NULL, SET_DEFAULT and SET() call `update`, so no foreign key of its

@@ -1,7 +1,7 @@
 """Permission and throttle classes of the API.
 
-A view needs the rights that its `rights` lists for the method. Without them it needs the permission for its model. A
-view with neither is refused to everybody.
+A call needs the rights that the view's `rights` lists for its method. If it lists none, the call needs the permission
+for the view's model. A view without a list and without a model is refused to everybody.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def required_rights(request: Request, view: APIView) -> Collection[str]:
 
 
 class ByRole(BasePermission):
-    """The default permission class. Raises a Refusal that says which roles have the right.
+    """The default permission class. If a right is missing, raises a Refusal that says which roles have it.
 
     A right to own rows is enough, because the view then filters its rows (`accounts.visibility`); with `all_rows` it is
     not. Methods that the view does not have are let through, so that they get a 405.

@@ -43,7 +43,7 @@ class FieldsByRole(serializers.Serializer[Any]):
 
 
 class FieldsByRoleExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """Marks only fields that all roles see as required."""
+    """In the schema only those fields are required that all roles see."""
 
     target_class = "accounts.api.by_role.FieldsByRole"
     match_subclasses = True

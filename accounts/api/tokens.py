@@ -1,4 +1,4 @@
-"""JSON Web Tokens. They contain role, driver and customer, so that a socket connects without a query."""
+"""JSON Web Tokens. Access tokens contain role, driver and customer, so that a socket connects without a query."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Refresh(RefreshToken):
         """Does nothing, because several concurrent uses would all find the token unused. `use` checks it instead."""
 
     def use(self) -> bool:
-        """Uses the token up. Of several concurrent uses one returns True.
+        """Uses the token up. Of several concurrent uses one returns True, unless the sign-in is revoked.
 
         Any further use revokes the whole family: somebody has a copy, and nobody can tell whether the owner or the
         thief came first (RFC 9700, 4.14.2). So the caller must commit its transaction even if this is False.
@@ -137,10 +137,10 @@ def delete_expired() -> None:
 
 
 class Authentication(JWTAuthentication):
-    """Refuses tokens issued before a password change, and tokens of a revoked sign-in. Sockets use it too."""
+    """Refuses tokens issued before a password change, and tokens of a revoked sign-in. Sockets use `realtime.auth`."""
 
     def get_user(self, validated_token: Token) -> Any:
-        """Loads the user and whether the sign-in is revoked, in one query."""
+        """Loads the user and whether the sign-in is revoked, in one query. Raises AuthenticationFailed."""
         users = users_with_signed_out(validated_token.get("session"))
         user = users.filter(pk=validated_token.get(api_settings.USER_ID_CLAIM)).first()
         if user is None or not user.is_active:

@@ -103,14 +103,14 @@ def test_menus_link_to_the_dashboard(office: Client) -> None:
 @pytest.mark.parametrize(
     ("value", "text"), [(None, "–"), (0, "0"), (1234567, "1,234,567"), (Decimal("991.00"), "991"), (2.525, "2.525")]
 )
-def test_figure_is_short(value: Any, text: str) -> None:
+def test_figure_has_separators_and_no_trailing_zeros(value: Any, text: str) -> None:
     assert figure(value) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(None, "–"), (0.4321, "0.432 ms"), (19.54, "19.5 ms"), (5000.0, "5,000 ms"), (123.4, "123 ms")]
 )
-def test_duration_is_short(value: float | None, text: str) -> None:
+def test_milliseconds_have_three_digits_or_no_fraction(value: float | None, text: str) -> None:
     assert milliseconds(value) == text
 
 
@@ -129,7 +129,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 STOPPED = PROVIDER | {"status": "unhealthy", "stopped_because": "no credit"}
-DOUBTFUL = PROVIDER | {"status": "degraded", "not_understood": "~: ?"}
+UNKNOWN_CODE = PROVIDER | {"status": "degraded", "not_understood": "~: ?"}
 UNREACHABLE = {"name": "http", "status": "unhealthy", "detail": "no response within 3 s"}
 DOWN = {"status": "unhealthy", "detail": "no response within 1 s"}
 
@@ -162,7 +162,11 @@ def test_healthy_parts_give_no_fault() -> None:
         ("websocket", {"bells_are_missed": True}, "most internal messages sent through Redis are lost"),
         ("websocket", {"hub_lag_p99_ms": 2500.0}, "more than two seconds late"),
         ("notifications", {"sms_provider": STOPPED}, "SMS through mitake are stopped: no credit"),
-        ("notifications", {"sms_provider": DOUBTFUL}, "The SMS provider mitake responded with an unknown code: ~: ?"),
+        (
+            "notifications",
+            {"sms_provider": UNKNOWN_CODE},
+            "The SMS provider mitake responded with an unknown code: ~: ?",
+        ),
         ("notifications", {"sms_fallback": UNREACHABLE}, "The SMS provider http cannot be reached."),
         ("notifications", {"oldest_pending_seconds": 601.0}, "has waited for 10 minutes"),
         ("notifications", {"unknown": 2}, "Delivery status unknown for 2 SMS"),

@@ -89,7 +89,10 @@ async def test_many_events_cause_few_requests(page: Page, site: Site) -> None:
 
 
 async def advance_until_visible(page: Page, shown: Locator) -> None:
-    """Advances the page's clock by 11 s until `shown` is visible. During a request that causes no second request."""
+    """Advances the page's clock by 11 s until `shown` is visible.
+
+    If a request is under way, the page starts no second one.
+    """
     async with asyncio.timeout(WAIT_MS / 1000):
         while not await shown.is_visible():
             await page.clock.fast_forward(11_000)

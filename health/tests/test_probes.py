@@ -15,7 +15,7 @@ def test_a_probe_answers_with_its_milliseconds() -> None:
     assert 0 <= answer["ms"] < 1000
 
 
-def test_raising_probe_is_unhealthy_without_secrets() -> None:
+def test_raising_probe_is_unhealthy_and_hides_the_error_text() -> None:
     def check() -> dict[str, str]:
         raise ConnectionError("password=secret")
 

@@ -14,7 +14,7 @@ from web.throttling import throttled_text
 
 
 class Refused(APIException):
-    """The response to a `Refusal`. An order's current version is also sent as ETag."""
+    """The API's exception for a `Refusal`. An order's current version is also sent as ETag."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(str(refusal.detail), refusal.code)
@@ -63,7 +63,7 @@ def temporary_failure(error: BaseException | None) -> Busy | None:
 
 
 class TooManyRequests(APIException):
-    """`wait` is the number of seconds until the caller may retry. It is also sent as Retry-After."""
+    """Tells the caller to retry after `wait` seconds, rounded, at least 1: in the text and as Retry-After."""
 
     status_code = 429
     default_code = "throttled"

@@ -42,9 +42,9 @@ class StrictModelSerializer(Strict, serializers.ModelSerializer[Row]):
 
 
 class NearDateTimeField(serializers.DateTimeField):
-    """Accepts moments at most 366 days from now. Others are typing errors.
+    """Accepts moments at most 366 days before or after now. Others are typing errors.
 
-    Moments in the years 1 and 9999 cannot always be converted to another time zone.
+    This also refuses the years 1 and 9999, whose moments cannot always be converted to another time zone.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -57,5 +57,5 @@ def id_field(**kwargs: Any) -> serializers.IntegerField:
 
 
 def related_field(rows: models.QuerySet[Row], **kwargs: Any) -> serializers.PrimaryKeyRelatedField[Row]:
-    """A field for the id of one of `rows`. Refuses true and 1.5, which DRF's default would convert to 1."""
+    """A field for the id of one of `rows`. Refuses 1.5, which DRF's default would convert to 1."""
     return serializers.PrimaryKeyRelatedField(queryset=rows, pk_field=serializers.IntegerField(), **kwargs)

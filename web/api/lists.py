@@ -62,7 +62,10 @@ class ChoicesFilter(filters.BaseInFilter, filters.ChoiceFilter):
 
 
 class StableOrdering(filters.OrderingFilter):
-    """`?ordering=-scheduled_date,id`. Nulls come last. Sorts equal rows by id, so that no row appears on two pages."""
+    """`?ordering=-scheduled_date,id`. Nulls come last.
+
+    Of equal rows the one with the highest id comes first, so that no row appears on two pages.
+    """
 
     def limit_to(self, columns: Collection[str]) -> None:
         self.field.choices = [one for one in self.extra["choices"] if one[0].removeprefix("-") in columns]

@@ -22,7 +22,9 @@ def max_body_bytes() -> int:
 
 
 class StrictJSONParser(parsers.BaseParser):
-    """JSON as in RFC 8259: refuses NaN and Infinity. Also refuses NUL and lone surrogates, as PostgreSQL does.
+    """JSON as in RFC 8259: refuses NaN and Infinity. Also refuses numbers that are too large, NUL and lone surrogates.
+
+    Raises ParseError, or TooLarge for more than `max_body_bytes()`.
 
     Not a subclass of DRF's JSONParser, because DRF reads the whole body before it calls that class.
     """

@@ -20,7 +20,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 class LastEventId(APIView):
-    """Base of all API views: adds `Last-Event-Id` and `Last-Event-Epoch` to successful GETs.
+    """Base of the views that read rows or events: adds `Last-Event-Id` and `Last-Event-Epoch` to successful GETs.
 
     The 410 for an expired cursor has them too, so that the client knows where to continue.
     """
@@ -45,7 +45,7 @@ class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelM
     (`accounts.api.access`). With `all_rows` a user needs the right to all rows, not only to their own.
     """
 
-    lookup_value_regex = "[0-9]{1,18}"  # longer numbers fit no id column
+    lookup_value_regex = "[0-9]{1,18}"  # fits every id column
     rights: Mapping[str, Collection[str]] = {}
     all_rows = False
 
@@ -59,14 +59,14 @@ class ReadOnlyResource(LastEventId, mixins.ListModelMixin, mixins.RetrieveModelM
 
 
 class Resource(mixins.CreateModelMixin, ReadOnlyResource[Row]):
-    """List, read, create, and change by PATCH. Rows are deactivated, never deleted."""
+    """Lists, reads and creates rows, and changes them by PATCH. Rows are deactivated, never deleted."""
 
     http_method_names = ["get", "head", "post", "patch"]
 
     def get_queryset(self) -> QuerySet[Row]:
         """Locks the row for a PATCH, so that the change is applied to its current values.
 
-        That query has no joins, because joined rows could be stale after the wait for the lock.
+        That query loads no related rows, because they could be stale after the wait for the lock.
         """
         rows = super().get_queryset()
         if self.action != "partial_update":

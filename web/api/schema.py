@@ -43,7 +43,7 @@ class AutoSchema(StandardizedAutoSchema):
 
 
 def header(name: str, text: Any, type_: Any) -> OpenApiParameter:
-    """A response header of every 200 and 201."""
+    """Describes a response header of every 200 and 201."""
     return OpenApiParameter(name, type_, OpenApiParameter.HEADER, description=text, response=[200, 201])
 
 

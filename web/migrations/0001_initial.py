@@ -13,7 +13,7 @@ NAMES = (
 
 
 def make_switches(apps, schema_editor):
-    """Every switch has its row, so that the admin shows it."""
+    """Creates a row, turned on, for each switch, so that the admin shows it."""
     Switch = apps.get_model("waffle", "Switch")
     for name in NAMES:
         Switch.objects.get_or_create(name=name, defaults={"active": True})

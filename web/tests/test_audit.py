@@ -144,7 +144,7 @@ def test_customers_and_products_have_a_history_page(model: Any) -> None:
 
 
 def last(row: Any) -> tuple[str, bool, list[tuple[str, Any, Any]]]:
-    """The latest history entry: user, whether it is the first, and the values before and after."""
+    """The latest history entry: user, whether it created the row, and each difference (label, before, after)."""
     with translation.override("en"):
         entry = history_entries(type(row), str(row.pk))[0]
     values = [(change.label, change.before, change.after) for change in entry.differences]

@@ -1,4 +1,4 @@
-"""Cached answers on a real Redis, with real commits: each change invalidates them, and each role has its own."""
+"""Cached answers on a real Redis, with real commits: changes invalidate them, and a failure of Redis is a miss."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def queries(work: Any) -> int:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_second_request_is_answered_from_the_cache_without_queries(office: Api) -> None:
+def test_second_request_is_answered_from_the_cache_with_few_queries(office: Api) -> None:
     make_product_1()
     first, whole = statistics(office), queries(lambda: statistics(make_api("office")))
     assert (statistics(office), queries(lambda: statistics(office))) == (first, CACHED_QUERIES)

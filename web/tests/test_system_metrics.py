@@ -126,7 +126,7 @@ def test_counts_written_by_another_process_meanwhile_are_not_counted_twice(monke
 
 
 def test_concurrent_writes_of_one_directory_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second write reads the counters before the first one commits, and locks the row after it."""
+    """While one write reads the counters, another begins and commits. The first then adds nothing."""
     CALLS.labels("a", "5").inc(100)
     count, first = system_metrics.current_counts, list[None]()
 

@@ -48,7 +48,7 @@ def test_family_emoji_becomes_its_members() -> None:
     assert remove_invisible("👨\u200d👩\u200d👧") == "👨👩👧"
 
 
-def test_plain_converts_dashes_and_full_width_digits() -> None:
+def test_normalize_typed_converts_dashes_and_full_width_digits() -> None:
     assert {normalize_typed(f"４{dash}５ ") for dash in "-‐‑‒–—―−－ー"} == {"4-5"}
 
 

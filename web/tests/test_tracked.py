@@ -198,7 +198,7 @@ def test_unannounced_changes_only_the_filtered_rows_and_announces_nothing() -> N
     assert (NotificationHistory.objects.count(), Outbox.objects.count()) == (0, announced)
 
 
-def test_deleting_a_customer_with_messages_is_refused_and_a_message_cascades() -> None:
+def test_customer_with_messages_is_protected_and_a_message_is_deleted_with_its_trail() -> None:
     message = make_message("sent")
     with pytest.raises(ProtectedError):
         message.customer.delete()

@@ -180,7 +180,7 @@ def test_new_password_without_e_mail_is_shown_once(owner: Browser) -> None:
     assert (level, user.check_password(password)) == ("warning", True)
 
 
-def test_pages_link_to_drivers_and_customers(manager: Browser) -> None:
+def test_account_pages_link_to_the_pages_of_drivers(manager: Browser) -> None:
     driver = make_driver()
     assert reverse("admin:dispatch_driver_add") in manager.get(ADD)
     assert reverse("admin:dispatch_driver_change", args=[driver.pk]) in manager.get(page(driver.user))

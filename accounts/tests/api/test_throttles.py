@@ -104,7 +104,7 @@ def test_nothing_is_throttled_while_the_switch_is_off(rates: Rates, switch_off: 
 
 
 class BrokenCache:
-    """A cache without values. `added`: what `add` returns: True as Django's dummy cache, False as a failing cache."""
+    """A cache that stores nothing. `add` returns `added`: True as Django's dummy cache, False as a failing cache."""
 
     def incr(self, *_: object) -> int:
         raise ValueError
@@ -127,7 +127,7 @@ def test_process_counts_requests_without_the_shared_cache(
 
 
 def test_counts_of_other_processes_are_included(rates: Rates, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Stops the clock of the cache, so that a slow machine stays in one period.
+    # Uses the shared cache even within a second after a failure of Redis.
     monkeypatch.setattr(caching, "monotonic", lambda: math.inf)
     rates(office="3/h")
     assert [throttling.wait_for("office", 7) for _ in range(3)] == [None] * 3

@@ -68,7 +68,7 @@ async function isDatabaseDown() {
  */
 async function reasonFor(page) {
   if (await isDatabaseDown()) return "database-down";
-  // Only our server sets a request id. Without one, the response is a proxy's that reached no server.
+  // Only our server sets a request id. A response without one comes from a proxy that reached no server.
   return page?.answer.headers.has("X-Request-ID") ? "failing" : "unreachable";
 }
 
@@ -95,7 +95,8 @@ async function refresh() {
 }
 
 /**
- * Schedules a load in `ms`, unless one is due sooner. Does nothing while the page is hidden.
+ * Schedules a load in `ms`, unless one is due sooner. Does nothing while the page is hidden. During a load it only records that
+ * the page is outdated, and the next load follows soon.
  * @param {number} ms
  */
 function within(ms) {

@@ -6,12 +6,15 @@ import { readServerTime } from "./server-clock.js";
 const BASE = "/api/v1/";
 const PAGE_SIZE = 500;
 const TIMEOUT_MS = 15_000;
-/** Long enough for a photo over a slow connection; no server waits longer for a request. */
+/** Long enough for a photo over a slow connection. */
 const UPLOAD_TIMEOUT_MS = 60_000;
 /** The longest accepted Retry-After. Our server never sends a longer one, but a proxy might. */
 const MAX_RETRY_SECONDS = 900;
 const CHANGING = new Set(["POST", "PATCH"]);
-/** Statuses after which a retry may succeed, besides 5xx: no response (0), not signed in (401, 403), a timeout, a rate limit. */
+/**
+ * Statuses after which a retry may succeed, besides 5xx: no response (0), not signed in (401, 403), a timeout (408), too early (425),
+ * a rate limit (429).
+ */
 const TEMPORARY = [0, 401, 403, 408, 425, 429];
 
 /** A failed request. */
@@ -104,7 +107,7 @@ export async function get(path) {
 }
 
 /**
- * As `get`, but null if the object does not exist or the user may not see it.
+ * As `get`, but null after a permanent error, such as a 404: the object does not exist, or the user may not see it.
  * @template {string} Path
  * @param {Path} path
  */

@@ -7,7 +7,7 @@ export const MAX_MS = 30_000;
 export class Backoff {
   #tries = 0;
 
-  /** The wait before the next attempt, which grows with each call. */
+  /** A random wait before the next attempt. Its upper limit doubles with each call, up to MAX_MS. */
   next() {
     const ceiling = Math.min(MAX_MS, FIRST_MS * 2 ** this.#tries);
     this.#tries += 1;

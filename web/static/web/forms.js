@@ -1,6 +1,6 @@
-/** Blocks a second submit of a form while the first is under way: over a slow connection the page stays open meanwhile. */
+/** Blocks a second submit of a POST form within WAIT_MS of the first: over a slow connection the page stays open meanwhile. */
 
-/** After this time a form may be submitted again, in case the user stopped the first submit. */
+/** After this time a form may be submitted again: the user may have stopped the first submit. */
 const WAIT_MS = 15_000;
 /** @type {WeakMap<HTMLFormElement, number>} */
 let sentAt = new WeakMap();

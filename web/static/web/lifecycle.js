@@ -1,6 +1,6 @@
 /**
- * Calls `visible` whenever the page is shown again, `online` and `offline` when the network changes. Returns a function that
- * removes the listeners.
+ * Calls `visible` when the page was loaded and whenever it is shown again, `online` and `offline` when the network changes.
+ * Returns a function that removes the listeners.
  * @param {{ visible: () => void, online: () => void, offline?: () => void }} handlers
  */
 export function watchPage({ visible, online, offline = () => {} }) {

@@ -1,4 +1,4 @@
-/** Retries requests until the server answers. */
+/** Retries requests after temporary errors. */
 
 import { ApiError } from "./api.js";
 import { Backoff } from "./backoff.js";
@@ -70,8 +70,8 @@ export async function retry(call, failed = () => {}) {
 }
 
 /**
- * Reads changed objects by key, with retries until the server answers. Without retries the change would be lost, because an
- * event does not contain the new object.
+ * Reads changed objects by key, with retries after temporary errors. Without retries the change would be lost, because an event
+ * does not contain the new object.
  * @template {string | number} Key
  */
 export class Refetcher {

@@ -30,17 +30,17 @@ let offsetMs = null;
 let serverTime = -Infinity;
 let receivedAt = performance.now();
 
-/** Restores the stored offset. Without one, the page starts with the device's clock. */
+/** Restores the offset and the server's time that an earlier page stored, if any. */
 function restore() {
   const stored = readStorage(KEY);
   if (!Number.isFinite(stored.offsetMs) || !Number.isFinite(stored.serverTime)) return;
   [offsetMs, serverTime] = [Number(stored.offsetMs), Number(stored.serverTime)];
 }
 
-/** The earliest possible time: the last server time plus the elapsed time. Milliseconds since 1970. */
+/** The earliest possible time: the last server time plus the elapsed time. Milliseconds since 1970; -Infinity if not known. */
 export const earliestNow = () => serverTime + performance.now() - receivedAt;
 
-/** Milliseconds since 1970. Correct even if this device's clock was set back since the last server time. */
+/** The server's time in milliseconds since 1970. Never before `earliestNow()`, even if this device's clock was set back. */
 export const now = () => Math.max(Date.now() + (offsetMs ?? 0), earliestNow());
 
 /** The milliseconds to add to `Date.now()`; null if the server's time is not known. */
@@ -84,7 +84,8 @@ let day = null;
 let clockStart = null;
 
 /**
- * Calls `call(day)` when a new day begins, when the server's time shows another day, and when this device's clock was set.
+ * Calls `call(day)` when a new day begins, when the server's time shows another day, and when this device's clock was set or the
+ * device slept.
  * @param {(day: string) => void} call
  */
 export function onNewDay(call) {

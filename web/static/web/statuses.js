@@ -11,7 +11,7 @@ const { statuses, slots, labels, moves } = pageData();
 export const isOpen = (status) => statuses.open.includes(status);
 
 /**
- * Whether the order is assigned to a driver, and neither delivered nor failed.
+ * Whether a driver still has to deliver the order: it is assigned, delivering or arriving.
  * @param {OrderStatus} status
  */
 export const isWithDriver = (status) => statuses.with_driver.includes(status);

@@ -1,6 +1,6 @@
 /** Parses and formats phone numbers by the rules of `customers/phones.py`. */
 
-/** The part before the first hyphen. */
+/** The area code or mobile prefix: what `phoneText` writes before the first hyphen. */
 const AREA_CODE = /^(?:09\d\d|080[09](?=\d{6}$)|020(?=\d{7,8}$)|070(?=\d{8}$)|0826|0836|037|049|082|089|0\d)/;
 /** The text allowed around the digits of a phone number: labels, separators, the word for an extension. */
 const AROUND_DIGITS = /tel|phone|mobile|ext|電話|手機|市話|行動|分機|內線|轉|[\s()[\]+#.,:;=/~x·•・‧\p{Pd}]/giu;
@@ -9,7 +9,8 @@ const MIN_DIGITS = 8;
 const MOBILE = "09";
 
 /**
- * “0912-345-678” for “+886912345678”; with an extension “02-2930-0016 分機29”. Same as `phones.display`.
+ * “0912-345-678” for “+886912345678”; with an extension “02-2930-0016 分機29”. Foreign numbers stay as stored. Same as
+ * `phones.display`.
  * @param {string} stored
  */
 export function phoneText(stored) {
@@ -23,7 +24,7 @@ export function phoneText(stored) {
 }
 
 /**
- * Whether the text is only a phone number.
+ * Whether the text has digits, and besides them only labels and separators of phone numbers.
  * @param {string} text
  */
 export const isPhoneNumber = (text) => /^\d+$/.test(text.normalize("NFKC").replace(AROUND_DIGITS, ""));

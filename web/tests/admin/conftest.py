@@ -1,4 +1,4 @@
-"""Fixtures of the admin's tests, shared with those of orders: the office's browser and a fixed day."""
+"""Fixtures of the admin's tests: a browser of the office, and the time two days before the orders' date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refuses request bodies that are not JSON, cannot be stored, or are too large."""
+"""The API refuses request bodies that are not JSON, cannot be stored, or are too large."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ CHUNK = b" " * 65_536
 
 
 async def post(path: str, chunks: list[bytes], **headers: str) -> tuple[int, bytes]:
-    """Status and body of the response. The last of `chunks` ends the request; without chunks it never ends."""
+    """Status and body of the response. The request ends after `chunks`; without chunks it never ends."""
     usual = {"host": "localhost", "content_type": "application/json", "accept_language": "en"}
     scope: dict[str, Any] = {
         "type": "http", "method": "POST", "path": path, "query_string": b"", "http_version": "1.1",
@@ -138,6 +138,6 @@ async def test_page_request_larger_than_an_upload_is_refused() -> None:
 
 
 @pytest.mark.django_db
-async def test_upload_of_a_sheet_is_accepted() -> None:
+async def test_chunked_page_request_of_five_megabytes_is_accepted() -> None:
     status, _ = await post("/nowhere/", [CHUNK] * 80, transfer_encoding="chunked")
     assert status in (403, 404)

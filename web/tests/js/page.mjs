@@ -1,4 +1,4 @@
-/** Globals of a page, for scripts that need no DOM. Imported before each test (`node --import`). */
+/** Globals of a page, for scripts that need no DOM. Imported once, before all tests (`node --import`). */
 import { setMaxListeners } from "node:events";
 import { existsSync } from "node:fs";
 import { registerHooks } from "node:module";

@@ -6,8 +6,8 @@ import { chance, pass, settled } from "./page.mjs";
 
 describe("retry", () => {
   /**
-   * `next`: the next results of `fetch`, each a Response, or null for no network; after them 200. `sent` counts the requests,
-   * `values` are the numbers of the requests that succeeded, and `held` delays the results.
+   * `next`: the next results of `fetch`, each a Response, or null for no network. Later requests succeed, with their number as
+   * the value. `sent` counts the requests, `values` has the values received, and results wait for `held`.
    */
   let next, sent, values, held, refetcher;
 
@@ -59,7 +59,7 @@ describe("retry", () => {
     assert.deepEqual(values, [1]);
   });
 
-  test("nothing is sent before the wait that the server sent for, not even by retryNow", async () => {
+  test("nothing is sent during the wait that the server asks for, not even by retryNow", async () => {
     next = [Response.json({ errors: [] }, { status: 503, headers: { "Retry-After": "20" } })];
     refetcher.add("thing");
     for (let second = 0; second < 19; second += 1) {

@@ -5,7 +5,7 @@ import { pass } from "./page.mjs";
 
 describe("server clock", () => {
   const DAY = 86_400_000;
-  /** The error of the device's clock. */
+  /** The error of the device's clock in milliseconds. */
   let off = 0;
   let pages = 0;
   const real = Date.now;
