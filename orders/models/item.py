@@ -74,9 +74,11 @@ def replace_items(order: Order, lines: Sequence[OrderLine], change: Change) -> C
     the save that follows. Raises Refusal before it writes.
     """
     present = {item.product_id: item for item in order.items.select_related("product")}
+    # Described first, because `_build_items` changes the quantities of present items.
+    items_before = describe(present.values())
     wanted = _build_items(lines, present)
     order.amount_due = amount(wanted)
-    change = dataclasses.replace(change, items=describe(wanted), items_before=describe(present.values()))
+    change = dataclasses.replace(change, items=describe(wanted), items_before=items_before)
     order.items.exclude(product__in={item.product_id for item in wanted}).delete()
     for item in wanted:
         item.order = order

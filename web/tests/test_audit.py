@@ -87,6 +87,8 @@ def test_changed_items_are_recorded_as_text() -> None:
     services.change(order, {"notes": "三樓"}, Actor(office))
     items = list(Order.audit.filter(id=order.pk).order_by("history_id").values_list("items", flat=True))
     assert items == [f"{product} × 2", f"{product} × 3", ""]
+    before = Order.audit.filter(id=order.pk, items=f"{product} × 3").values_list("before", flat=True)
+    assert before.get()["items"] == f"{product} × 2"
 
 
 def test_change_that_fails_with_a_version_conflict_writes_no_row() -> None:
