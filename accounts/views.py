@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.views import csrf, defaults, generic
 
 from accounts import attempts
-from accounts.roles import who_may
+from accounts.roles import ALL, who_may
 from web import throttling
 from web.slow_work import RETRY_SECONDS, Overloaded
 
@@ -158,4 +158,4 @@ def _reason_of_admin(request: HttpRequest) -> str:
     model, _underscore, page = model_and_page.rpartition("_")
     # A refused GET lacks the right to view, a refused POST the right to change.
     action = "change" if page == "change" and request.method == "POST" else ACTIONS.get(page)
-    return str(who_may(f"{app}.{action}_{model}")) if action else ""
+    return str(who_may(f"{app}.{action}_{model}", ALL)) if action else ""

@@ -258,7 +258,7 @@ database.on("writable", draw);
 stops.on("changed", draw).on("sign-in", askToSignIn).on("other-user", leave);
 stops.on("news", ({ type, row }) => {
   const title =
-    type === "gone" ? gettext("One of your stops was assigned to another driver") : gettext("You have a new stop");
+    type === "gone" ? gettext("One of your stops is no longer on today's list") : gettext("You have a new stop");
   toasts.show({
     title,
     message: `${row.customer_name} ${row.delivery_address}`,

@@ -159,7 +159,7 @@ const phoneCheck = new Refetcher(async () => {
   const names = (found?.results ?? []).map(({ name }) => name).join(", ");
   warn([
     names && interpolate(gettext("A customer already has this number: %s."), [names]),
-    digits && !isMobile(digits) && gettext("SMS cannot be sent to a landline."),
+    digits && !isMobile(digits) && gettext("SMS can only be sent to mobile numbers of Taiwan (09…)."),
   ]);
 });
 const checkPhoneSoon = debounce(PAUSE_MS, () => phoneCheck.add("phone"));
