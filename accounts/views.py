@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from django.views import csrf, defaults, generic
 
 from accounts import attempts
@@ -60,6 +61,11 @@ class ThrottledForm(FormView):
 
 
 class SignInForm(AuthenticationForm):
+    # Django's text blames the name or the password, also if the account is deactivated.
+    error_messages = AuthenticationForm.error_messages | {
+        "invalid_login": _("There is no active account with this name and password. Please check both.")
+    }
+
     def get_invalid_login_error(self) -> ValidationError:
         if attempts.is_locked(self.request):
             return ValidationError(attempts.locked_text(), "locked")

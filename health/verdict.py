@@ -145,10 +145,10 @@ def _provider(answer: Mapping[str, Any], is_bad: bool) -> Iterator[HealthFault]:
             "SMS go through the second provider or wait. Solve this with the provider, then press “Start "
             "again” at the gateway in the admin."
         )
-        text = _("SMS through %(gateway)s are stopped: %(because)s") % {"gateway": name, "because": because}
+        text = _("Messages through %(gateway)s are stopped: %(because)s") % {"gateway": name, "because": because}
         yield HealthFault(text, remedy, is_bad)
     elif because := answer.get("not_understood"):
-        text = _("The SMS provider %(gateway)s responded with an unknown code: %(because)s")
+        text = _("The provider %(gateway)s responded with an unknown code: %(because)s")
         remedy = _(
             "No SMS fails because of this code. SMS go through the second provider or wait. Ask the provider "
             "what the code means."

@@ -161,11 +161,11 @@ def test_healthy_parts_give_no_fault() -> None:
         ("websocket", {"waiting_seconds": 45.3}, "A change has waited 45 seconds"),
         ("websocket", {"bells_are_missed": True}, "most internal messages sent through Redis are lost"),
         ("websocket", {"hub_lag_p99_ms": 2500.0}, "more than two seconds late"),
-        ("notifications", {"sms_provider": STOPPED}, "SMS through mitake are stopped: no credit"),
+        ("notifications", {"sms_provider": STOPPED}, "Messages through mitake are stopped: no credit"),
         (
             "notifications",
             {"sms_provider": UNKNOWN_CODE},
-            "The SMS provider mitake responded with an unknown code: ~: ?",
+            "The provider mitake responded with an unknown code: ~: ?",
         ),
         ("notifications", {"sms_fallback": UNREACHABLE}, "The SMS provider http does not respond"),
         ("notifications", {"oldest_pending_seconds": 601.0}, "has waited for 10 minutes"),

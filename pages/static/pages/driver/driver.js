@@ -325,7 +325,9 @@ onSignOut({
   queue,
   deleteData: () => stops.deleteStored(),
   failed: () =>
-    showError(gettext("You are still signed in. Signing out needs a connection. Please try again when you have one.")),
+    showError(
+      gettext("You are still signed in, because signing out did not work. Please check the connection and try again."),
+    ),
 });
 onNewDay(() => stops.load());
 install();
