@@ -201,8 +201,9 @@ function showDone(text, order) {
 
 /** Shows what is wrong, and moves the focus to the field. */
 function showError(error) {
-  const offline = gettext("The site does not respond. Please try again. The order will not be placed twice.");
-  find("#wrong").textContent = error.code === "offline" ? offline : error.message;
+  // After an error that is not from our server, the message is empty.
+  const silent = gettext("The site does not respond. Please try again. The order will not be placed twice.");
+  find("#wrong").textContent = error.message || silent;
   find("#wrong").hidden = false;
   find("#signed-out").hidden = error.status !== 401;
   // `attr` is for example `scheduled_date`, `new_customer.phone` or `items.1.quantity`.
