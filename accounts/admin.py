@@ -58,7 +58,7 @@ def mail_link(request: HttpRequest, model_admin: ModelAdmin[Any], user: User, la
         users.send_link(user, language)
     except OSError:
         log.exception("Could not mail the link to set a password to user %s", user.pk)
-        text = gettext("The e-mail to %s could not be sent. Please try again later.") % user.email
+        text = gettext("The e-mail to %s could not be sent. Please send the link again later.") % user.email
         model_admin.message_user(request, text, messages.ERROR)
     else:
         text = gettext("The account is “%(name)s”. The link to set its password was sent to %(email)s.")

@@ -200,22 +200,22 @@ def may(user: Anyone, right: str) -> bool:
 def check_right(user: Anyone, right: str, attr: str | None = None) -> None:
     """Raises a Refusal unless the user has the right to all rows."""
     if not may(user, right):
-        raise refusal_for(right, attr)
+        raise refusal_for(right, attr, least=ALL)
 
 
 def check_page(user: Anyone, right: str) -> None:
     """As `check_right`, for pages: raises PermissionDenied with a sentence that says which roles have the right."""
     if not may(user, right):
-        raise PermissionDenied(str(who_may(right)))
+        raise PermissionDenied(str(who_may(right, ALL)))
 
 
-def refusal_for(right: str, attr: str | None = None, status: int = 403) -> Refusal:
-    return Refusal("forbidden", who_may(right), attr=attr, status=status)
+def refusal_for(right: str, attr: str | None = None, status: int = 403, *, least: Reach = OWN) -> Refusal:
+    return Refusal("forbidden", who_may(right, least), attr=attr, status=status)
 
 
 def no_role(status: int = 403) -> Refusal:
     """The Refusal for an account that is neither staff, nor an active driver, nor an active customer."""
-    detail = _("Your account has no role yet. You can only change your password. Please ask the office.")
+    detail = _("Your account has no role at the moment. You can only change your password. Please ask the office.")
     return Refusal("no_role", detail, status=status)
 
 
@@ -231,8 +231,8 @@ SENTENCES: dict[frozenset[Role], Promise] = {
 }
 
 
-def who_may(right: str) -> Promise:
-    """A sentence that says which roles have the right."""
+def who_may(right: str, least: Reach = OWN) -> Promise:
+    """A sentence that says which roles have the right, with at least this reach."""
     row = RIGHTS.get(right, NOBODY)
-    holders = frozenset(role for role in Role if getattr(row, role.value) is not NO)
+    holders = frozenset(role for role in Role if getattr(row, role.value) >= least)
     return SENTENCES.get(holders, _("Your account may not do this."))

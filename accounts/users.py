@@ -92,7 +92,7 @@ def check_not_last_owner(user: User) -> None:
     # Locks the rows: if two owners remove each other's role at once, one is refused.
     locked = User.objects.filter(pk__in=owners().values("pk")).order_by("pk").select_for_update(no_key=True)
     if {owner.pk for owner in locked} == {user.pk}:
-        detail = _("This is the only owner account. Please add another owner first.")
+        detail = _("This is the only active owner account. Please add or activate another owner first.")
         raise Refusal("last_owner", detail, status=409)
 
 

@@ -14,10 +14,11 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from django.views import csrf, defaults, generic
 
 from accounts import attempts
-from accounts.roles import who_may
+from accounts.roles import ALL, who_may
 from web import throttling
 from web.slow_work import RETRY_SECONDS, Overloaded
 
@@ -60,6 +61,11 @@ class ThrottledForm(FormView):
 
 
 class SignInForm(AuthenticationForm):
+    # Django's text blames the name or the password, also if the account is deactivated.
+    error_messages = AuthenticationForm.error_messages | {
+        "invalid_login": _("There is no active account with this name and password. Please check both.")
+    }
+
     def get_invalid_login_error(self) -> ValidationError:
         if attempts.is_locked(self.request):
             return ValidationError(attempts.locked_text(), "locked")
@@ -158,4 +164,4 @@ def _reason_of_admin(request: HttpRequest) -> str:
     model, _underscore, page = model_and_page.rpartition("_")
     # A refused GET lacks the right to view, a refused POST the right to change.
     action = "change" if page == "change" and request.method == "POST" else ACTIONS.get(page)
-    return str(who_may(f"{app}.{action}_{model}")) if action else ""
+    return str(who_may(f"{app}.{action}_{model}", ALL)) if action else ""

@@ -75,7 +75,7 @@ class ProductAdmin(Deactivation):
         if abs(product.stock) > MAX_STOCK:
             raise Refusal(
                 "stock_too_large",
-                _("The stock must stay within ±%d. Please enter a smaller number.") % MAX_STOCK,
+                _("The stock must stay within ±%d. Please add or remove fewer cylinders.") % MAX_STOCK,
                 attr="cylinders",
             )
         values = {"cylinders": f"{cylinders:+d}", "stock": product.stock}

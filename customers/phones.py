@@ -170,7 +170,7 @@ def _to_e164(dialled: str, text: str) -> str:
         exists = _exists(local)
     if not exists:
         raise InvalidPhone(
-            _("“%s” has too few or too many digits for a telephone number. Please check it.") % text[:40]
+            _("“%s” is not a possible telephone number. Please check its area code and its digits.") % text[:40]
         )
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

@@ -55,7 +55,7 @@ def database_down() -> HealthFault:
 def _servers(answers: Answers, failed: int) -> Iterator[HealthFault]:
     if answers["migrations"]["status"] != HealthStatus.HEALTHY:
         yield HealthFault(
-            _("The database does not have this version's tables yet."),
+            _("The database does not have this version's tables yet, or cannot be checked for them."),
             _("Run “manage.py migrate” on one server. Pages may fail until then."),
             is_bad=True,
         )
@@ -113,14 +113,14 @@ def _messages(answer: Answer) -> Iterator[HealthFault]:
         yield from _provider(provider, answer["status"] == HealthStatus.UNHEALTHY)
     if (seconds := answer["oldest_pending_seconds"]) > MAX_PENDING.total_seconds():
         yield HealthFault(
-            _("An SMS that is due has waited for %d minutes.") % (seconds // 60),
-            _("Start or restart “manage.py send_pending_sms --loop”."),
+            _("A message that is due has waited for %d minutes.") % (seconds // 60),
+            _("If no other line here gives the cause, start or restart “manage.py send_pending_sms --loop”."),
             is_bad=True,
         )
     if answer["unknown"]:
         text = ngettext(
-            "Delivery status unknown for %d SMS.",
-            "Delivery status unknown for %d SMS.",
+            "Delivery status unknown for %d message.",
+            "Delivery status unknown for %d messages.",
             answer["unknown"],
         )
         yield HealthFault(
@@ -128,10 +128,13 @@ def _messages(answer: Answer) -> Iterator[HealthFault]:
         )
     rate = answer["success_rate_24h"]
     if rate is not None and rate < GOAL:
-        text = _("The provider accepted %(taken).0f %% of the SMS of the last 24 hours. The goal is %(goal).0f %%.")
+        text = _(
+            "Of the messages tried in the last 24 hours, %(taken).0f %% were sent or delivered. "
+            "The goal is %(goal).0f %%."
+        )
         yield HealthFault(
             text % {"taken": 100 * rate, "goal": 100 * GOAL},
-            _("“Messages” in the admin lists each failed SMS with the provider's reason."),
+            _("“Messages” in the admin lists each failed message with its reason."),
         )
 
 
@@ -142,10 +145,10 @@ def _provider(answer: Mapping[str, Any], is_bad: bool) -> Iterator[HealthFault]:
             "SMS go through the second provider or wait. Solve this with the provider, then press “Start "
             "again” at the gateway in the admin."
         )
-        text = _("SMS through %(gateway)s are stopped: %(because)s") % {"gateway": name, "because": because}
+        text = _("Messages through %(gateway)s are stopped: %(because)s") % {"gateway": name, "because": because}
         yield HealthFault(text, remedy, is_bad)
     elif because := answer.get("not_understood"):
-        text = _("The SMS provider %(gateway)s responded with an unknown code: %(because)s")
+        text = _("The provider %(gateway)s responded with an unknown code: %(because)s")
         remedy = _(
             "No SMS fails because of this code. SMS go through the second provider or wait. Ask the provider "
             "what the code means."
@@ -155,4 +158,4 @@ def _provider(answer: Mapping[str, Any], is_bad: bool) -> Iterator[HealthFault]:
         remedy = _(
             "SMS go through the second provider or wait. None is sent twice. Call the provider if this continues."
         )
-        yield HealthFault(_("The SMS provider %s cannot be reached.") % name, remedy, is_bad)
+        yield HealthFault(_("The SMS provider %s does not respond, or refuses our request.") % name, remedy, is_bad)

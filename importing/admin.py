@@ -30,8 +30,8 @@ from web.throttling import throttled_text
 # `import_orders`.
 MAX_ROWS = 2_000
 SHEET_GONE = _(
-    "This sheet expired or was already imported. Please choose the file again. Rows already imported "
-    "are recognised and not ordered twice."
+    "This sheet expired, was already used, or was replaced by a later check. Please choose the file again. "
+    "Rows already imported are recognised and not ordered twice."
 )
 
 

@@ -103,9 +103,9 @@ def parse_quantity(text: str) -> int:
     typed = UNIT.sub("", plain_cell(text).replace(" ", ""))
     if not typed:
         raise CellError(_("The quantity is missing. Please enter it."))
-    count = chinese_number(typed) if not re.fullmatch(r"[+-]?[0-9]{1,6}(?:\.0+)?", typed) else int(float(typed))
+    count = chinese_number(typed) if not re.fullmatch(r"[+-]?[0-9]{1,18}(?:\.0+)?", typed) else int(float(typed))
     if count is None:
-        raise CellError(_("This is not a whole number. Please correct it."))
+        raise CellError(_("This is not a number of cylinders. Please enter a whole number, such as 3."))
     if not 1 <= count <= OrderItem.MAX_QUANTITY:
         raise CellError(_("The quantity must be from 1 to %d. Please correct it.") % OrderItem.MAX_QUANTITY)
     return count

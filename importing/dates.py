@@ -126,7 +126,7 @@ def _check_near(day: date, today: date) -> date:
 def _error_text(typed: str, today: date) -> str:
     """The message for a text in none of the CLEAR_FORMATS."""
     if TIME_OF_DAY.search(typed):
-        return _("This cell has a time after the date. Please move it to the time slot column.")
+        return _("This cell contains a time. Please write only the date here, and the time in the time slot column.")
     if readings := _readings(AMBIGUOUS_FORMATS, [typed], today):
         return _ambiguity_text(readings)
     return _("This is not a date. Please write it like this: %s.") % f"{today:%Y-%m-%d}"
@@ -134,10 +134,7 @@ def _error_text(typed: str, today: date) -> str:
 
 def _ambiguity_text(days: list[date]) -> str:
     if len(days) == 1:
-        return (
-            _("It is unclear which is the day and which the month. If you mean %s, write it that way.")
-            % days[0].isoformat()
-        )
+        return _("This form of a date is not clear. If you mean %s, write it that way.") % days[0].isoformat()
     return _("This could be %(days)s. Please write it as one of these.") % {
         "days": _(" or ").join(map(date.isoformat, days))
     }

@@ -146,7 +146,13 @@ class _ImportRun:
     def problem(self, draft: OrderDraft, customer: Customer) -> Remark | None:
         """The first problem that a comparison with other rows and the database finds, or None."""
         if other := self.records.other_with_number(draft):
-            reason = _("Another order of that day (%s) already has this number. Please change it.") % other
+            reason = (
+                _(
+                    "This number is already used on that day, with other contents (%s). If this is another order, "
+                    "change the number; otherwise change that order."
+                )
+                % other
+            )
             return self.remark(draft, Column.NUMBER, reason, draft.number)
         if not customer.is_active:
             reason = _("This customer is deactivated. Please activate the customer first.")
@@ -168,7 +174,10 @@ class _ImportRun:
             reason = _("The customer with this telephone is “%s”. The customer record was not changed.") % customer.name
             self.report.notes.append(self.remark(draft, Column.CUSTOMER, reason, draft.customer))
         if draft.phone and not {customer.phone, customer.phone2}.intersection(draft.phone):
-            reason = _("Name and address match a customer with another telephone. The customer record was not changed.")
+            reason = _(
+                "Name and address match a customer who does not have this telephone. "
+                "The customer record was not changed."
+            )
             written = ", ".join(map(phones.display, draft.phone))
             self.report.notes.append(self.remark(draft, Column.PHONE, reason, written))
 

@@ -59,7 +59,12 @@ def read_sheet(data: bytes, encoding: str = "", max_rows: int = MAX_ROWS) -> She
     rows, notes, encoding = _read_workbook(data, limit) if data.startswith(MARKS) else _read_text(data, encoding, limit)
     lines = [line for number, cells in rows if (line := make_line(number, cells, encoding)).text()]
     if not lines:
-        raise UnreadableSheet(_("The file is empty. Please choose another."))
+        raise UnreadableSheet(
+            _(
+                "The file or its first visible sheet is empty. Please choose another file, or put the orders on the "
+                "first sheet."
+            )
+        )
     place = find_heading(lines[:ROWS_LOOKED_AT])
     reason = _("Skipped: above the headings.")
     notes += [Remark(line.number, "", reason, line.text()) for line in lines[:place]]
@@ -98,10 +103,10 @@ def _read_workbook(data: bytes, max_rows: int) -> tuple[Rows, list[Remark], str]
 
 def _unreadable_reason(error: str) -> str:
     if error == "large":
-        return _("The workbook is too large. Copy the order rows into a new workbook and import that.")
+        return _("The workbook is too large or damaged. Copy the order rows into a new workbook and import that.")
     if error == "empty":
         return _("The workbook has no visible sheet. Please unhide one.")
     return _(
-        "This workbook is damaged or has a password. Open it, save it as .xlsx without a password or as "
+        "This file is no workbook, is damaged, or has a password. Open it, save it as .xlsx without a password or as "
         "“CSV UTF-8”, and import that."
     )

@@ -102,7 +102,8 @@ ERRORS = {
     ),
     "503": Failure(
         "Not possible at the moment. Retry after the seconds in `Retry-After`.", "row_locked",
-        "Someone else is changing this. Nothing was changed; please try again in a moment.", type="server_error",
+        "Another change to this is in progress. Nothing was changed; please try again in a moment.",
+        type="server_error",
     ),
 }  # fmt: skip
 # Examples by field name. FORMATS applies instead if the field has one of its formats, or another type than its example.

@@ -69,7 +69,7 @@ def check_gateways() -> Iterator[Problem]:
             yield from check_gateway(name)
         elif name or setting == "SMS_GATEWAY":
             yield "E001", f"{setting} is {name!r}.", f"Use one of: {', '.join(settings.SMS_GATEWAYS)}."
-    if settings.SMS_GATEWAY == settings.SMS_FALLBACK_GATEWAY:
+    if settings.SMS_GATEWAY and settings.SMS_GATEWAY == settings.SMS_FALLBACK_GATEWAY:
         yield "E004", "SMS_FALLBACK_GATEWAY is the same as SMS_GATEWAY.", "Use another gateway, or none."
 
 

@@ -49,5 +49,5 @@ def level(status: str, reason: str) -> int:
 
 def sentence(kind: str, status: str, reason: str, count: int) -> str:
     values = {"kind": MessageKind(kind).label, "status": MessageStatus(status).label, "count": count}
-    text = _("SMS “%(kind)s”: %(status)s (%(count)d)") % values
+    text = _("Message “%(kind)s”: %(status)s (%(count)d)") % values
     return _("%(text)s: %(reason)s") % {"text": text, "reason": Reason(reason).label} if reason else text

@@ -169,7 +169,7 @@ def mark_interrupted(row: NotificationHistory) -> None:
         raise already_resent()
     if not is_repeatable(row):
         detail = _(
-            "Sending was interrupted, so the SMS may have arrived. Send it again only if receiving it twice "
+            "Sending was interrupted, so the message may have arrived. Send it again only if receiving it twice "
             "does no harm."
         )
         raise Refusal("interrupted", detail, status=409)
@@ -197,13 +197,15 @@ def create_resend(row: NotificationHistory, by: User | None) -> NotificationHist
 
 
 def already_resent() -> Refusal:
-    return Refusal("already_resent", _("This message was already sent again. See the newer message."), status=409)
+    return Refusal(
+        "already_resent", _("This message was already sent again, or has just changed. Please reload it."), status=409
+    )
 
 
 def refusal_for(reason: str) -> Refusal:
     detail = _("This message will not be sent: %(reason)s.") % {"reason": Reason(reason or Reason.OVERTAKEN).label}
     if reason in OVERRULABLE:
-        detail = _("%(detail)s You can send the message anyway.") % {"detail": detail}
+        detail = _("%(detail)s A manager or the owner can send the message anyway.") % {"detail": detail}
     return Refusal(reason or "withdrawn", detail, attr="status", status=409)
 
 

@@ -63,7 +63,9 @@ def find_message(gateway: Gateway, report: Receipt | Reply, own_id: UUID | None)
     for row in rows:
         if row.recipient == report.phone:
             return row
-    raise Refusal("other_number", _("This message went to another number."), status=400)
+    raise Refusal(
+        "other_number", _("The number of the receipt is missing, or is not the number of this message."), status=400
+    )
 
 
 def apply_receipt(row: Row, receipt: Receipt) -> bool:

@@ -123,7 +123,7 @@ def status_sentence(row: NotificationHistory) -> str:
         MessageStatus.FAILED: _("Not delivered. You can send this message again."),
         MessageStatus.EXPIRED: _("Not delivered in time. You can send this message again."),
         MessageStatus.UNKNOWN: _("This message may have been sent. Please ask the customer before you send it again."),
-        MessageStatus.SUPPRESSED: _("Not sent. You can send this message anyway."),
+        MessageStatus.SUPPRESSED: _("Not sent. A manager or the owner can send this message anyway."),
         MessageStatus.CANCELLED: _("The content is no longer true, so this message will not be sent."),
     }[MessageStatus(row.status)]
 

@@ -66,7 +66,9 @@ def check_correcting(user: Anyone | None, before: str, to: str) -> None:
 def check_office_only(forbidden: Collection[str]) -> None:
     """Raises a Refusal if there are `forbidden` fields: those that the office may set and the caller may not."""
     if forbidden:
-        raise Refusal("forbidden", _("Only the office may set this field."), attr=min(forbidden), status=403)
+        raise Refusal(
+            "forbidden", _("You may not set this field. Please ask the office."), attr=min(forbidden), status=403
+        )
 
 
 def own_orders(user: Anyone) -> Q:

@@ -94,7 +94,7 @@ def _check_repeated(
     is_same &= all(getattr(placed.customer, name) == value for name, value in (new_customer or {}).items() if value)
     if is_same:
         return placed
-    detail = _("Order %s was already placed, with other contents. Please change that order.")
+    detail = _("Order %s was already placed, but its contents are not the same. Please check that order.")
     raise Refusal("ref_reused", detail % placed, attr="ref", status=409)
 
 
@@ -154,7 +154,7 @@ def _check_route(order: Order, route: Route, changes: Mapping[str, Any]) -> None
     on_the_road = order.driver if order.status in ON_THE_ROAD and "driver" not in changes else None
     expected = driver or on_the_road
     if expected is not None and route.driver_id is not None and route.driver_id != expected.pk:
-        detail = _("This route and this order have different drivers. Please choose another route.")
+        detail = _("This route and this order have different drivers. Please choose another route or driver.")
         raise Refusal("route_of_other_driver", detail, attr="route", status=409)
 
 

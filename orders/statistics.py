@@ -32,7 +32,7 @@ SLOT_ENDS: dict[str, time] = {
     TimeSlot.EVENING: time(21),
     TimeSlot.ANYTIME: time.max,
 }
-DAY_OUTSIDE_LIMITS = _("Please give a day between 2000 and 2100.")
+DAY_OUTSIDE_LIMITS = _("Please give a day from 2000-01-01 to 2100-01-01.")
 DAY_LIMITS = [
     MinValueValidator(date(2000, 1, 1), DAY_OUTSIDE_LIMITS),
     MaxValueValidator(date(2100, 1, 1), DAY_OUTSIDE_LIMITS),

@@ -62,7 +62,7 @@ def track(request: HttpRequest, token: str) -> HttpResponse:
     Responds with the same 404 to unknown and to expired links, so that strangers cannot tell them apart.
     """
     if (wait := throttling.wait_for_request("track", request)) is not None:
-        problem = _("Please wait a minute and try again.")
+        problem = _("Too many requests from your network. Please wait a minute and try again.")
         refusal = _answer(request, "customer/no_link.html", {"problem": problem}, 429)
         refusal.headers["Retry-After"] = str(wait)
         return refusal
@@ -70,7 +70,7 @@ def track(request: HttpRequest, token: str) -> HttpResponse:
     orders = Order.objects.select_related("customer", "driver").prefetch_related("items__product")
     order = permissions.linked_orders(token, orders).first()
     if order is None:
-        problem = _("This link has expired or is incomplete. Links expire one day after delivery.")
+        problem = _("This link has expired or is incomplete. Links expire one day after the delivery or cancellation.")
         return _answer(request, "customer/no_link.html", {"problem": problem}, 404)
     if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
         translation.activate(order.customer.language)

@@ -99,7 +99,9 @@ async def _identity_of_secret(scope: Scope, address: str | None) -> Identity:
 
 
 def throttling_refusal() -> Refusal:
-    return Refusal("rate_limited", _("Please wait a minute and try again."), status=TOO_FAST)
+    return Refusal(
+        "rate_limited", _("Too many requests from your network. Please wait a minute and try again."), status=TOO_FAST
+    )
 
 
 def identity_of_token(token: str) -> Identity:
@@ -145,7 +147,7 @@ def identity_of_ticket(ticket: str) -> Identity:
     if row is None or not WebSocketTicket.objects.filter(pk=row.pk).delete()[0]:
         raise Refusal(
             "ticket_not_valid",
-            _("The ticket was already used or has expired. Please request a new one."),
+            _("The ticket is wrong, was already used or has expired. Please request a new one."),
             status=UNAUTHORIZED,
         )
     return _identity_of_user(row.user, row.session)
@@ -166,7 +168,7 @@ async def identity_of_session(scope: Scope) -> Identity:
     if not may_use_session(scope):
         raise Refusal(
             "origin_not_allowed",
-            _("A page of another site cannot connect with your sign-in. Please open a page of this site."),
+            _("Without a token or ticket, only pages of this site can connect. Please open a page of this site."),
             status=FORBIDDEN,
         )
     user = await get_user(scope)
@@ -217,7 +219,7 @@ def identity_of_link(token: str, address: str | None) -> Identity:
     if order is None:
         raise Refusal(
             "link_not_valid",
-            _("This link has expired or is incomplete. Links expire one day after delivery."),
+            _("This link has expired or is incomplete. Links expire one day after the delivery or cancellation."),
             status=UNAUTHORIZED,
         )
     return Identity.of_link(order["pk"], order["customer_id"])

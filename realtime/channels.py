@@ -24,7 +24,7 @@ from accounts.roles import (
 )
 from orders.models import Order
 
-NOT_YOURS = _("You may not read this channel.")
+NOT_YOURS = _("There is no such channel, or you may not read it.")
 SWITCHED_OFF = _("Live updates are turned off. Please reload the data from time to time.")
 # The right that each endpoint requires, and each office channel. Office channels require the right for all rows.
 ENDPOINTS = {"office": "realtime.open_office", "driver": "dispatch.drive"}

@@ -96,7 +96,7 @@ def parse(text: str | None) -> Message:
             "invalid_json", _("This is not valid JSON in UTF-8, or is nested too deeply. Please correct it.")
         ) from None
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise Refusal("invalid_message", _("A message must be a JSON object with a “type”."))
+        raise Refusal("invalid_message", _("A message must be a JSON object whose `type` is a text."))
     return message
 
 

@@ -196,7 +196,7 @@ def newest_location(driver_id: int, message: dict[str, Any]) -> DriverLocation:
     """Returns the latest valid position in a message. Raises Refusal if there is none, or more than MAX_POSITIONS."""
     positions = message.get("locations", [message])
     if not isinstance(positions, list) or not 1 <= len(positions) <= MAX_POSITIONS:
-        raise Refusal("invalid_message", _("“locations” must be a list of 1 to %d positions.") % MAX_POSITIONS)
+        raise Refusal("invalid_message", _("`locations` must be a list of 1 to %d positions.") % MAX_POSITIONS)
     now, locations, refusals = timezone.now(), list[DriverLocation](), list[Refusal]()
     # Reversed, because `max` returns the first of equal times. So of positions without a time, the last one counts.
     for position in reversed(positions):
@@ -225,7 +225,7 @@ def _validated_number(name: str, value: Any, least: float, most: float) -> float
     # Not isinstance, because True is an int in Python.
     if type(value) not in (int, float) or not least <= value <= most:
         bounds = {"name": name, "least": least, "most": most}
-        raise Refusal("invalid_message", _("“%(name)s” must be a number from %(least)d to %(most)d.") % bounds)
+        raise Refusal("invalid_message", _("`%(name)s` must be a number from %(least)d to %(most)d.") % bounds)
     return float(value)
 
 
@@ -241,5 +241,5 @@ def _recorded_at(timestamp: Any, now: datetime) -> datetime:
     except (TypeError, ValueError):
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise Refusal("invalid_message", _("“timestamp” must be an ISO 8601 time with a UTC offset."))
+        raise Refusal("invalid_message", _("`timestamp` must be an ISO 8601 time with a UTC offset."))
     return moment if now - OLDEST <= moment <= now else now

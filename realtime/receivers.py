@@ -131,9 +131,9 @@ def on_reply_received(sender: type[Any], note: StatusNote, **kwargs: Any) -> Non
 
 
 GATEWAY_NEWS = {
-    GatewayState.News.STOPPED: _("SMS through %(gateway)s are stopped: %(because)s"),
-    GatewayState.News.STARTED: _("SMS through %(gateway)s are sent again."),
-    GatewayState.News.DOUBTED: _("The SMS provider %(gateway)s responded with an unknown code: %(because)s"),
+    GatewayState.News.STOPPED: _("Messages through %(gateway)s are stopped: %(because)s"),
+    GatewayState.News.STARTED: _("Messages through %(gateway)s are sent again."),
+    GatewayState.News.DOUBTED: _("The provider %(gateway)s responded with an unknown code: %(because)s"),
 }
 
 

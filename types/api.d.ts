@@ -3127,7 +3127,7 @@ export interface components {
                  *       "errors": [
                  *         {
                  *           "code": "row_locked",
-                 *           "detail": "Someone else is changing this. Nothing was changed; please try again in a moment.",
+                 *           "detail": "Another change to this is in progress. Nothing was changed; please try again in a moment.",
                  *           "attr": null
                  *         }
                  *       ]

@@ -49,8 +49,7 @@ else:
 # The maximum number of rows that one action may change. Django accepts at most 1,000 fields in one form.
 MAX_AT_ONCE = 500
 EDIT_CONFLICT = _(
-    "Someone else changed this to “%(now)s” after you opened the page. Please reopen the page and make "
-    "your change again."
+    "This was changed to “%(now)s” after you opened the page. Please reopen the page and make your change again."
 )
 # The maximum number of rows that a confirmation page lists, and of changes that a page “History” lists.
 MAX_SHOWN, MAX_CHANGES = 20, 200

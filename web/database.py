@@ -17,7 +17,7 @@ Locked = TypeVar("Locked")
 # SQLSTATEs of a statement that waited too long for a lock, and of one that was cancelled while it waited
 # (luckygas.lock_waiters). See PostgreSQL 15, appendix A.
 LOCK_NOT_AVAILABLE, QUERY_CANCELED = "55P03", "57014"
-ROW_LOCKED = _("Someone else is changing this. Nothing was changed; please try again in a moment.")
+ROW_LOCKED = _("Another change to this is in progress. Nothing was changed; please try again in a moment.")
 # How long one attempt of `long_work` waits for a lock, with its connection open, and how long all attempts together
 # wait. The total must be below 90 s, the time limit of nginx.
 ATTEMPT_SECONDS, MAX_WAIT_SECONDS = 0.1, 60.0

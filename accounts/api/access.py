@@ -58,7 +58,7 @@ class ByRole(BasePermission):
         least = ALL if getattr(view, "all_rows", False) else OWN
         for right in required_rights(request, view) if known else ():
             if reach(user, right) < least:
-                raise refusal_for(right)
+                raise refusal_for(right, least=least)
         return True
 
 

@@ -29,6 +29,7 @@ from accounts.roles import customer_id, driver_id, no_role, password_mark, side_
 
 NO_ACCOUNT = _("There is no active account with this name and password. Please check both.")
 NOT_ACTIVE = _("This account is deactivated. Please ask the office.")
+CHANGED = _("This account was deactivated, or its password was changed. Please sign in again.")
 USED = _("This refresh token was already used or has expired. Please sign in again.")
 # Sent when a sign-in is revoked. `session` is the claim that its tokens share.
 signed_out = Signal()
@@ -175,7 +176,7 @@ class RefreshSerializer(TokenRefreshSerializer):
         token = self.token_class(attrs["refresh"])
         user = User.objects.filter(pk=token.get(api_settings.USER_ID_CLAIM), is_active=True).first()
         if user is None or token.get("password_mark") != password_mark(user):
-            raise AuthenticationFailed(NO_ACCOUNT, "no_active_account")
+            raise AuthenticationFailed(CHANGED, "no_active_account")
         check_has_role(user)
         return token.renew()
 

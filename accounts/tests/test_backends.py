@@ -89,7 +89,7 @@ def test_refused_form_names_the_roles_that_may_change_it() -> None:
 def test_account_without_a_role_can_only_change_its_password() -> None:
     user, client = make_user(), Client(headers={"accept-language": "en"})
     signed_in = client.post(reverse("login"), {"username": user.username, "password": "correct horse"}, follow=True)
-    assert "Your account has no role yet" in signed_in.content.decode()
+    assert "Your account has no role at the moment" in signed_in.content.decode()
     assert reverse("password_change") in signed_in.content.decode()
     assert client.get(reverse("new_order")).status_code == 403
     form_data = {"old_password": "correct horse", "new_password1": "battery staple", "new_password2": "battery staple"}

@@ -161,16 +161,16 @@ def test_healthy_parts_give_no_fault() -> None:
         ("websocket", {"waiting_seconds": 45.3}, "A change has waited 45 seconds"),
         ("websocket", {"bells_are_missed": True}, "most internal messages sent through Redis are lost"),
         ("websocket", {"hub_lag_p99_ms": 2500.0}, "more than two seconds late"),
-        ("notifications", {"sms_provider": STOPPED}, "SMS through mitake are stopped: no credit"),
+        ("notifications", {"sms_provider": STOPPED}, "Messages through mitake are stopped: no credit"),
         (
             "notifications",
             {"sms_provider": UNKNOWN_CODE},
-            "The SMS provider mitake responded with an unknown code: ~: ?",
+            "The provider mitake responded with an unknown code: ~: ?",
         ),
-        ("notifications", {"sms_fallback": UNREACHABLE}, "The SMS provider http cannot be reached."),
+        ("notifications", {"sms_fallback": UNREACHABLE}, "The SMS provider http does not respond"),
         ("notifications", {"oldest_pending_seconds": 601.0}, "has waited for 10 minutes"),
-        ("notifications", {"unknown": 2}, "Delivery status unknown for 2 SMS"),
-        ("notifications", {"success_rate_24h": 0.9}, "The provider accepted 90 % of the SMS"),
+        ("notifications", {"unknown": 2}, "Delivery status unknown for 2 messages"),
+        ("notifications", {"success_rate_24h": 0.9}, "90 % were sent or delivered"),
     ],
 )
 def test_each_fault_has_its_sentence(part: str, answer: dict[str, Any], text: str) -> None:

@@ -163,7 +163,7 @@ def test_admin_answers_503_for_a_locked_row(client: Client, settings: Any) -> No
     ):
         answer = client.post(url, {"name": "王"}, headers={"Accept-Language": "en"})
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
-    assert "Someone else is changing this." in answer.content.decode()
+    assert "Another change to this is in progress." in answer.content.decode()
 
 
 @contextmanager

@@ -99,7 +99,9 @@ def parse_time(text: str) -> datetime:
     except ValueError:
         found = None
     if found is None or found.year < 2000:
-        raise ArgumentTypeError(_("“%s” is not a time. Write, for example, 2026-11-23T08:00 or 2h.") % text[:40])
+        raise ArgumentTypeError(
+            _("“%s” cannot be used. Write a time or an age, such as 2026-11-23T08:00 or 2h.") % text[:40]
+        )
     if not isinstance(found, datetime):
         found = datetime.combine(found, time.min)
     return found if timezone.is_aware(found) else timezone.make_aware(found)

@@ -76,7 +76,7 @@ class OrderForm(BaseAdminForm):
         cleaned = super().clean()
         if self.instance.pk and self.cleaned_data.get("opened_version") != self.instance.version:
             detail = _(
-                "Someone else changed this order after you opened it. Your change was not saved. Please reopen the "
+                "This order was changed after you opened it. Your change was not saved. Please reopen the "
                 "page, check what is new and make your change again."
             )
             self.add_error(None, ValidationError(detail, code="version_conflict"))

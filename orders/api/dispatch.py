@@ -53,7 +53,10 @@ class RouteSerializer(StrictModelSerializer[Route]):
 
     def validate_driver(self, driver: Driver | None) -> Driver | None:
         if self.instance is not None and self.instance.driver != driver:
-            detail = _("Please use assign-driver/. It also assigns the route's orders to the driver.")
+            detail = _(
+                "A route's driver changes only through `assign-driver/`, which also assigns the route's orders to the "
+                "driver."
+            )
             raise serializers.ValidationError(detail, code="use_assign_driver")
         return driver
 

@@ -198,10 +198,10 @@ class BulkInput(ReasonInput, Strict):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.keys() - {"ids", "reason", "versions"}:
             raise serializers.ValidationError(
-                _("Please give at least one change: status, driver, route, priority or date.")
+                _("Please give at least one change: `status`, `driver`, `route`, `priority` or `scheduled_date`.")
             )
         if "driver" in attrs and attrs.get("status", OrderStatus.ASSIGNED) not in PROMISED:
-            detail = _("A driver can be given only with the status “confirmed” or “assigned”.")
+            detail = _("With `driver`, the `status` must be `confirmed` or `assigned`, or be left out.")
             raise serializers.ValidationError({"driver": [detail]})
         return attrs
 

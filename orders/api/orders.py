@@ -87,7 +87,7 @@ class OrderFilters(Filters):
     def newest(self, orders: OrderQuerySet, name: str, value: int) -> OrderQuerySet:
         if not self.form.cleaned_data.get("customer"):
             # Without customers, the window function would number every order in the table.
-            raise ValidationError({name: [_("“latest” works only with “customer”. Please add “customer”.")]})
+            raise ValidationError({name: [_("`latest` works only with `customer`. Please add `customer`.")]})
         return orders.newest_of_each_customer(value)
 
 

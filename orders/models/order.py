@@ -45,7 +45,7 @@ class VersionConflict(Refusal):
     """The order changed after the caller read it."""
 
     def __init__(self, version: int) -> None:
-        detail = _("Someone else changed this order. Please load it again. Its version is now %(version)d.")
+        detail = _("This order has changed since you loaded it. Please load it again. Its version is now %(version)d.")
         super().__init__("version_conflict", detail % {"version": version}, attr="version", status=409, version=version)
 
 
@@ -55,7 +55,10 @@ def no_such_order() -> Refusal:
 
 def ref_reused() -> Refusal:
     return Refusal(
-        "ref_reused", _("This ref was already used for another command. Please send a new ref."), attr="ref", status=409
+        "ref_reused",
+        _("This `ref` was already used for another request. Please send a new `ref`."),
+        attr="ref",
+        status=409,
     )
 
 

@@ -166,16 +166,22 @@ def to_jpeg(upload: UploadedFile) -> bytes:
     try:
         with Image.open(upload, formats=("JPEG", "PNG")) as opened:
             if opened.width * opened.height > MAX_PIXELS:
-                detail = _("The file has more than 16 million pixels. Please choose a smaller one.")
-                raise Refusal("image_too_large", detail, attr="image", status=413)
+                raise _too_many_pixels()
             with decoding.turn():
                 return _encode(opened)
     except (Refusal, Overloaded):
         raise
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels() from error
     except Exception as error:  # decoders raise many kinds of errors for malformed bytes
         raise Refusal(
             "invalid_image", _("This is not a complete JPEG or PNG file. Please choose another."), attr="image"
         ) from error
+
+
+def _too_many_pixels() -> Refusal:
+    detail = _("The file has more than 16 million pixels. Please choose a smaller one.")
+    return Refusal("image_too_large", detail, attr="image", status=413)
 
 
 def _encode(opened: Image.Image) -> bytes:

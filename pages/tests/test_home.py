@@ -114,7 +114,7 @@ def test_customer_sees_only_their_own_orders() -> None:
 
 def test_account_without_a_role_sees_an_explanation() -> None:
     html = sign_in(make_user()).get("/")
-    assert "Your account has no role yet" in html
+    assert "Your account has no role at the moment" in html
     assert reverse("password_change") in html
 
 

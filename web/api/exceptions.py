@@ -37,7 +37,10 @@ class UnstorableValue(APIException):
 
 class Conflict(APIException):
     status_code = 409
-    default_code, default_detail = "conflict", _("Someone else changed this. Please load it again and retry.")
+    default_code, default_detail = (
+        "conflict",
+        _("Another change was saved at the same time. Please load this again and retry."),
+    )
 
 
 class Busy(APIException):

@@ -41,7 +41,7 @@ class StrictJSONParser(parsers.BaseParser):
         try:
             found = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
-            raise ParseError(_("The body is not JSON in UTF-8: %s") % str(error)[:200]) from error
+            raise ParseError(_("The body cannot be read as JSON in UTF-8: %s") % str(error)[:200]) from error
         _refuse_unstorable(found)
         return remove_invisible_from_json(found)
 

@@ -22,7 +22,7 @@ from web.text import normalize_typed
 class Command(BaseCommand):
     help = _(
         "Imports orders from a sheet (.xlsx, .xls, .ods, CSV). Exit code 0: all rows were imported, now or before. "
-        "1: some rows are wrong. 2: the file cannot be read."
+        "1: some rows are wrong. 2: the file cannot be imported, or there are no active products."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

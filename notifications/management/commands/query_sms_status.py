@@ -30,7 +30,7 @@ class Command(BaseCommand):
     """Exit code 0: all providers answered, and no retry failed or is still unknown. 1: otherwise. 2: wrong use."""
 
     help = _(
-        "Queries overdue receipts and the balance from the providers. Retries SMS without a response if "
+        "Queries overdue receipts and the balance from the providers. Retries messages without a response if "
         "the provider accepts an idempotency key."
     )
 

@@ -29,7 +29,7 @@ class Command(BaseCommand):
     A waiting or outdated message is no failure.
     """
 
-    help = _("Sends SMS again. Parallel runs never send one message twice.")
+    help = _("Sends messages again. Parallel runs never send one message twice.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument

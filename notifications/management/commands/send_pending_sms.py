@@ -50,7 +50,7 @@ class Command(BaseCommand):
     A message that waits for a gateway or the morning is no failure. With --loop outcomes do not change the exit code.
     """
 
-    help = _("Sends waiting SMS and settles interrupted ones. Parallel runs never send one message twice.")
+    help = _("Sends waiting messages and settles interrupted ones. Parallel runs never send one message twice.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--loop", action="store_true", help=_("run until SIGTERM or Ctrl-C, as a service"))

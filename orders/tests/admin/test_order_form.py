@@ -136,7 +136,9 @@ def test_driver_is_read_only_unless_confirmed_or_assigned(office: Browser, statu
 def test_refusal_shows_field_error_and_saves_nothing(office: Browser) -> None:
     order, route = make_order("assigned"), make_route(driver=make_driver())
     answer = save(office, order, driver=make_driver().pk, route=route.pk, notes="新")
-    assert form_errors(answer) == ["This route and this order have different drivers. Please choose another route."]
+    assert form_errors(answer) == [
+        "This route and this order have different drivers. Please choose another route or driver."
+    ]
     assert "route" in answer.context["adminform"].form.errors
     order.refresh_from_db()
     assert (order.route, order.notes, order.version) == (None, "", 3)
@@ -233,7 +235,7 @@ def test_stale_form_is_refused(office: Browser) -> None:
     answer = office.post(path, opened | {"notes": "新", "items-0-quantity": 9})
     order.refresh_from_db()
     assert 'name="opened_version" value="1"' in answer.content.decode()  # the form that is shown again is still stale
-    assert "Someone else changed this order" in "".join(form_errors(answer))
+    assert "This order was changed after you opened it" in "".join(form_errors(answer))
     assert (order.status, order.notes, order.version) == ("confirmed", "舊", 2)
     assert order.items.get().quantity == 1
 

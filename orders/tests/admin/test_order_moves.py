@@ -78,7 +78,7 @@ def test_stale_page_moves_nothing(office: Browser, before: str, to: str) -> None
     order.notes = "改地址"
     order.save()
     answer = office.post(move_url(order, to), opened)
-    assert "Someone else changed this order" in shown_messages(answer)[0][1]
+    assert "This order has changed since you loaded it" in shown_messages(answer)[0][1]
     assert Order.objects.get(pk=order.pk).status == before
 
 

@@ -85,7 +85,7 @@ def test_stop_changed_after_page_was_opened_is_refused(office: Browser) -> None:
     order.stop_sequence = 5
     order.save()
     answer = office.post(path, form | {"orders-0-stop_sequence": 2, "name": "新名"})
-    assert "Someone else changed this order" in "".join(form_errors(answer))
+    assert "This order has changed since you loaded it" in "".join(form_errors(answer))
     assert (stop_of(order), Route.objects.get().name) == (5, "舊名")
 
 

@@ -151,7 +151,7 @@ async def test_second_of_two_concurrent_changes_is_refused(page: Page, site: Sit
     await second.choose("Cancelled")
     await second.page.fill("#reason", "太慢")
     await second.page.keyboard.press("Enter")
-    toast = await second.wait_for_toast("Changed by someone else")
+    toast = await second.wait_for_toast("Changed in the meantime")
     assert str(order) in await toast.inner_text()
     await second.wait_for_column(order, "assigned")
     assert await status_of(order) == "assigned"

@@ -98,7 +98,7 @@ async def test_lost_response_is_retried_with_the_same_ref(phone: Phone, driver: 
 
 
 FAULT = {"status": 500, "body": "{}"}
-LOCKED_ERROR = {"code": "row_locked", "detail": "Someone else is changing this.", "attr": None}
+LOCKED_ERROR = {"code": "row_locked", "detail": "Another change to this is in progress.", "attr": None}
 LOCKED = {
     "status": 503, "headers": {"Retry-After": "1"}, "json": {"type": "server_error", "errors": [LOCKED_ERROR]}
 }  # fmt: skip

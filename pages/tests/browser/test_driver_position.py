@@ -47,7 +47,7 @@ async def test_position_is_shared_only_on_the_road(phone: Phone, driver: Driver)
     await wait_until_true(lambda: DriverLocation.objects.filter(driver=driver, latitude=25.02).exists())
     await phone.page.context.set_offline(True)
     await phone.page.locator("#sharing:not(.good)").wait_for()
-    assert "no connection" in await phone.text("#sharing")
+    assert "no live connection" in await phone.text("#sharing")
 
 
 WEEK = 7 * 86_400_000

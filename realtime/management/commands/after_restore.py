@@ -22,7 +22,8 @@ class Command(BaseCommand):
     """
 
     help = _(
-        "Run this once after restoring a backup. Clients reload, and SMS that may have been sent are marked as unknown."
+        "Run this once after restoring a backup. Clients reload, and messages that may have been sent are marked as "
+        "unknown."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -65,5 +65,5 @@ def parse_age(text: str) -> timedelta:
     """
     found = re.fullmatch("([1-9][0-9]{0,3})([hd])", normalize_typed(text))
     if found is None:
-        raise ArgumentTypeError(_("“%s” is not a period. Write, for example, 12h or 7d.") % text[:40])
+        raise ArgumentTypeError(_("“%s” cannot be used. Write whole hours or days, such as 12h or 7d.") % text[:40])
     return timedelta(**{UNITS[found[2]]: int(found[1])})

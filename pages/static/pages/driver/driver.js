@@ -258,7 +258,7 @@ database.on("writable", draw);
 stops.on("changed", draw).on("sign-in", askToSignIn).on("other-user", leave);
 stops.on("news", ({ type, row }) => {
   const title =
-    type === "gone" ? gettext("One of your stops was assigned to another driver") : gettext("You have a new stop");
+    type === "gone" ? gettext("One of your stops is no longer on today's list") : gettext("You have a new stop");
   toasts.show({
     title,
     message: `${row.customer_name} ${row.delivery_address}`,
@@ -325,7 +325,9 @@ onSignOut({
   queue,
   deleteData: () => stops.deleteStored(),
   failed: () =>
-    showError(gettext("You are still signed in. Signing out needs a connection. Please try again when you have one.")),
+    showError(
+      gettext("You are still signed in, because signing out did not work. Please check the connection and try again."),
+    ),
 });
 onNewDay(() => stops.load());
 install();

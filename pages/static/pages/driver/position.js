@@ -144,7 +144,7 @@ export class Position {
   /** Shows whether the office receives the position: only over a live socket, and only after a confirmation. */
   showSharing() {
     if (!this.#isKnown) return;
-    if (this.#socket.state !== "live") this.#show(gettext("Your position is not shared: no connection."));
+    if (this.#socket.state !== "live") this.#show(gettext("Your position is not shared: no live connection."));
     else if (this.#isConfirmed) this.#show(gettext("Your position is shared"), true);
     else if (this.#isLost())
       this.#show(gettext("Your position is not shared: the office does not receive it at the moment."));

@@ -267,7 +267,7 @@ function formError() {
     return gettext("Nothing was delivered. Please report “Could not deliver” instead.");
   if (amount.checkValidity()) return "";
   amount.focus();
-  return gettext("Please enter the amount collected in whole dollars, or 0.");
+  return gettext("Please enter the amount collected: whole dollars, 0 to 10,000,000.");
 }
 
 form.addEventListener("submit", (event) => {

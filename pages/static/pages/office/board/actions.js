@@ -57,7 +57,7 @@ export class Actions {
 
   #showRefusal({ id, order_number: number }, { code, detail }) {
     const isConflict = code === "version_conflict";
-    const title = isConflict ? gettext("Changed by someone else") : gettext("Not possible");
+    const title = isConflict ? gettext("Changed in the meantime") : gettext("Not possible");
     this.#toasts.show({
       title: `${title}: ${number}`,
       message: isConflict

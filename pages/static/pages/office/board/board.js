@@ -96,9 +96,10 @@ function nameOf(key) {
   return kind === "driver" ? fleet.driverName(Number(id)) : fleet.routeName(Number(id));
 }
 
-function showReadError({ code, message }) {
-  const why = code === "offline" ? gettext("No connection. Please try again.") : message;
-  toasts.show({ title: gettext("This order could not be opened. Please try again."), message: why, severity: "error" });
+/** After an error that is not from our server, the message is empty. */
+function showReadError({ message }) {
+  const why = message || gettext("The site does not respond. Please check the connection and try again.");
+  toasts.show({ title: gettext("This order could not be opened."), message: why, severity: "error" });
 }
 
 function openMove(id) {

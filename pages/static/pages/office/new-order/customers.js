@@ -92,9 +92,10 @@ export class Finder {
     this.#box.focus();
   }
 
-  #showError({ status, code, message }) {
+  #showError({ status, message }) {
     if (status === 401) return location.reload(); // to the sign-in, and back
-    find("#unfound").textContent = code === "offline" ? gettext("No connection. Please try again.") : message;
+    find("#unfound").textContent =
+      message || gettext("The site does not respond. Please check the connection and try again.");
     find("#unfound").hidden = false;
   }
 

@@ -159,7 +159,7 @@ const phoneCheck = new Refetcher(async () => {
   const names = (found?.results ?? []).map(({ name }) => name).join(", ");
   warn([
     names && interpolate(gettext("A customer already has this number: %s."), [names]),
-    digits && !isMobile(digits) && gettext("SMS cannot be sent to a landline."),
+    digits && !isMobile(digits) && gettext("SMS can only be sent to mobile numbers of Taiwan (09…)."),
   ]);
 });
 const checkPhoneSoon = debounce(PAUSE_MS, () => phoneCheck.add("phone"));
@@ -201,8 +201,9 @@ function showDone(text, order) {
 
 /** Shows what is wrong, and moves the focus to the field. */
 function showError(error) {
-  const offline = gettext("The site does not respond. Please try again. The order will not be placed twice.");
-  find("#wrong").textContent = error.code === "offline" ? offline : error.message;
+  // After an error that is not from our server, the message is empty.
+  const silent = gettext("The site does not respond. Please try again. The order will not be placed twice.");
+  find("#wrong").textContent = error.message || silent;
   find("#wrong").hidden = false;
   find("#signed-out").hidden = error.status !== 401;
   // `attr` is for example `scheduled_date`, `new_customer.phone` or `items.1.quantity`.
