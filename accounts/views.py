@@ -36,9 +36,9 @@ ACTIONS = {"changelist": "view", "history": "view", "change": "view", "add": "ad
 
 
 class ThrottledForm(FormView):
-    """A form with a rate limit by address (`scope`).
+    """A form with a rate limit per client IP address. `scope`: the key of the limit in THROTTLE_RATES.
 
-    Past the limit it answers 429. While too many others sign in it answers 503. In both cases nothing was done.
+    Answers 429 over the limit, and 503 while too many people sign in. In both cases the form was not processed.
     """
 
     scope: str

@@ -26,14 +26,14 @@ def padding(size: int) -> str:
 
 
 def event(size: int = PAYLOAD_BYTES) -> dict[str, Any]:
-    """An event in the product's envelope, of `size` bytes as JSON."""
+    """An event in Lucky Gas's format, `size` bytes long as `json.dumps` writes it."""
     envelope = {
         "type": "customer.updated",
         "id": 1043,
         "channel": "customers",
         "timestamp": "2026-11-23T09:00:00.000+08:00",
     }
-    return envelope | {"data": {"customer_id": 17, "name": padding(size - 155)}}
+    return envelope | {"data": {"customer_id": 17, "name": padding(size - 151)}}
 
 
 def publish_steadily(sender: Sender, count: int, interval: float) -> None:

@@ -18,7 +18,7 @@ from bench.whole_site import Usage, WholeSite, whole_site
 
 SECONDS = 30.0
 SOCKETS, RATE, BULK_ORDERS = 100, 10, 1000
-# The delay before the first thousand orders are confirmed, while the readers warm up.
+# The steady requests run alone for this time before the first bulk update.
 BURST_DELAY = 5.0
 # A step waits for its events until none came for QUIET seconds, and for events and SMS at most MAX_WAIT seconds.
 QUIET, MAX_WAIT = 5.0, 90.0

@@ -33,7 +33,7 @@ class Target:
 
     name: str
     command: Callable[[Pinned], list[str]]
-    # Makes the sender, by the name of the way to publish. Peers have only one, with the name "".
+    # For each way to publish, by its name: a function that makes the sender. A peer has one way, named "".
     feeds: Feeds
     environment: dict[str, str] = field(default_factory=dict)
     paths: Callable[[int], list[str]] = lambda sockets: ["/ws"] * sockets

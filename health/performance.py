@@ -26,8 +26,12 @@ class OperationOutput(serializers.Serializer[Any]):
     operation = serializers.CharField()
     count = serializers.IntegerField()
     mean_ms, total_ms = serializers.FloatField(), serializers.FloatField()
-    p50_ms = serializers.FloatField(help_text=_("Estimated from counts in the steps 1, 2, 5, 10, 20 ms and so on."))
-    p95_ms = serializers.FloatField(help_text=_("Estimated from counts in the steps 1, 2, 5, 10, 20 ms and so on."))
+    p50_ms = serializers.FloatField(
+        help_text=_("Estimated from a histogram with bucket limits of 1, 2, 5, 10, 20 ms and so on.")
+    )
+    p95_ms = serializers.FloatField(
+        help_text=_("Estimated from a histogram with bucket limits of 1, 2, 5, 10, 20 ms and so on.")
+    )
 
 
 class PerformanceOutput(serializers.Serializer[Any]):

@@ -35,7 +35,7 @@ THROTTLE_RATES = {
     "customer": "120/min",
     # After a day without signal all reports of the day arrive at once.
     "driver": "600/min",
-    # Enough for two boards, fifty moved cards and a program at the same time.
+    # Enough for a user with two open boards, fifty moved cards and an API client at the same time.
     "office": "3000/min",
     # By address: sign-ins by API and page. A whole office behind one address signs in at the same time.
     "sign_in": "60/min",

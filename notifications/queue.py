@@ -122,10 +122,11 @@ def needed_permissions(*, overrule: bool) -> list[str]:
 
 
 def resend(row: NotificationHistory, by: User | None = None, *, overrule: bool = False) -> NotificationHistory:
-    """Sends a message again. Returns its row, old or new, with its outcome if that is known in time.
+    """Sends a message again. Returns the row that is sent: `row` itself, or a new one.
 
-    `overrule`: ignores the rules that a person may break (OVERRULABLE). Raises Refusal if the message must not be
-    sent or `by` lacks the permission; then nothing is sent.
+    Waits up to SMS_WAIT_SECONDS for the outcome. Until then the row is pending. `by`: the user whose permissions are
+    checked; None: no check. `overrule`: ignores the rules that a person may break (OVERRULABLE). Raises Refusal if the
+    message must not be sent or `by` lacks the permission; then nothing is sent.
     """
     if by is not None:
         check_right(by, SEND_AGAIN)

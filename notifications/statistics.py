@@ -40,7 +40,7 @@ COLOURS = {
     MessageStatus.UNKNOWN: ORANGE,
     MessageStatus.FAILED: RED,
 }
-# Target for the share of accepted and of delivered messages.
+# Target for the share of accepted messages, and for that of delivered messages.
 GOAL = 0.95
 NO_POINTS = Value(0, DecimalField(max_digits=12, decimal_places=2))
 
@@ -114,7 +114,7 @@ def figures(rows: list[Row]) -> Row:
 
 
 def sends_receipts(gateway: str) -> bool:
-    """Whether this gateway reports arrivals. False for one that is no longer installed."""
+    """Whether this gateway reports if messages were delivered. False for one that is no longer installed."""
     return gateway in settings.SMS_GATEWAYS and get_gateway(gateway).sends_receipts
 
 

@@ -47,7 +47,7 @@ class PeriodForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("from", "to"):  # `from` cannot be the name of an attribute
+        for name in ("from", "to"):  # `from` is a Python keyword, so it cannot be a class attribute
             self.fields[name] = forms.DateField(required=False, input_formats=["%Y-%m-%d"], validators=DAY_LIMITS)
 
     def clean(self) -> None:

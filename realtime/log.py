@@ -186,7 +186,7 @@ def read(since: int, limit: int) -> list[Event]:
 def move_floor(age: timedelta) -> int:
     """Moves the floor past the events older than `age` and returns the floor. `prune` then deletes these events.
 
-    The floor moves first, so that a client with an old cursor is refused instead of missing deleted events.
+    The floor moves first, so that an old cursor is refused before its events are deleted.
     """
     floor = min(head().seq, _last_older_than(age))
     LogHead.objects.filter(pk=HEAD_ID, floor__lt=floor).update(floor=floor)

@@ -1891,13 +1891,13 @@ export interface components {
             total_ms: number;
             /**
              * Format: double
-             * @description Estimated from counts in the steps 1, 2, 5, 10, 20 ms and so on.
+             * @description Estimated from a histogram with bucket limits of 1, 2, 5, 10, 20 ms and so on.
              * @example 0.95
              */
             p50_ms: number;
             /**
              * Format: double
-             * @description Estimated from counts in the steps 1, 2, 5, 10, 20 ms and so on.
+             * @description Estimated from a histogram with bucket limits of 1, 2, 5, 10, 20 ms and so on.
              * @example 0.95
              */
             p95_ms: number;

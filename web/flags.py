@@ -25,7 +25,7 @@ CACHING = "caching_layer"
 WEBSOCKETS = "websocket_integration"
 THROTTLING = "request_throttling"
 MEANINGS = {
-    REAL_TIME: _("Sends changes to screens at once. If off, pages reload every 30 seconds."),
+    REAL_TIME: _("Sends changes to screens at once. If off, pages reload their data every 30 seconds."),
     SMS: _(
         "Messages are sent to customers. If off, messages wait. When turned on again, those that are "
         "still true are sent."

@@ -14,7 +14,7 @@ from orders.tests.factories import make_driver, make_product, make_staff, make_u
 pytestmark = pytest.mark.django_db
 
 
-def test_permissions_of_a_clerk_come_from_the_table() -> None:
+def test_clerk_has_the_permissions_of_the_role_and_no_others() -> None:
     clerk = make_staff("clerk")
     held = clerk.get_all_permissions()
     assert {"orders.change_order", "notifications.resend_notificationhistory"} <= held <= set(RIGHTS)

@@ -110,7 +110,7 @@ def test_the_summary_has_every_part(office: Client) -> None:
     assert set(office.get("/health/").json()) == {"status", "migrations", *PARTS}
 
 
-def test_websocket_check_has_the_figures(office: Client) -> None:
+def test_websocket_check_reports_connections_bells_and_redis(office: Client) -> None:
     answer = office.get("/health/websocket").json()
     assert {"status", "connections", "redis", "bell_missed", "hub_lag_ms", "by_role", "error_rate"} <= set(answer)
     assert answer["redis"] == "healthy"

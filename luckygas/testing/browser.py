@@ -93,7 +93,10 @@ def chromium() -> Iterator[Chromium]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def playwright() -> AsyncIterator[Playwright]:
-    """One process of Node (0.3 s of CPU) for all browser tests of a run, which therefore share one event loop."""
+    """Starts Playwright's Node process once per run, because each start costs 0.3 s of CPU.
+
+    So all browser tests share one event loop.
+    """
     expect.set_options(timeout=WAIT_MS)
     async with async_playwright() as started:
         yield started

@@ -33,9 +33,10 @@ VARIABLES = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text())
 OWN = {"SMS_GATEWAY": "memory", "SECRET_KEY": "the-tests-own-key-" + "x" * 40}
 # No quiet hours, so that the time of day does not change the tests.
 OWN["SMS_QUIET_HOURS"] = ""
-# A test's transaction stays open while other processes work, on a busy machine for a minute.
+# A test's transaction stays open while other processes work. On a busy machine this takes up to a minute.
 OWN["DATABASE_IDLE_SECONDS"] = "120"
-# Threads of one test wait for each other's locks while each renders its first page.
+# Threads of one test wait for each other's locks. A thread may hold a lock while it renders the first page of the
+# process, which is slow.
 OWN["DATABASE_LOCK_SECONDS"] = "50"
 # No throttles, so that requests of earlier tests do not count. Tests of throttles set rates with the fixture `rates`.
 OWN["THROTTLE_RATES"] = ",".join(f"{scope}=" for scope in THROTTLE_RATES)

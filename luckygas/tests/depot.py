@@ -35,7 +35,10 @@ AWAITED, PHONE = "#13", "+886912345678"
 
 @dataclass(frozen=True)
 class Depot:
-    """`users`: by role. `names`: valid values, most of existing objects, by field or parameter name."""
+    """`users`: one for each side (`office`, `driver`, `customer`). `names`: valid values by field or parameter name.
+
+    Most of these values are ids of existing objects.
+    """
 
     users: dict[str, User]
     names: dict[str, list[Any]]

@@ -134,7 +134,7 @@ def test_installed_files_have_the_wanted_number_of_servers(servers: str, expecte
         ("'gas.tw,*'", "gas.tw ~."),
     ],
 )
-def test_nginx_serves_every_allowed_host(tmp_path: Path, written: str, names: str) -> None:
+def test_nginx_server_names_are_all_allowed_hosts(tmp_path: Path, written: str, names: str) -> None:
     (tmp_path / "env").write_text(f"HTTPS=true\nALLOWED_HOSTS={written}\nSERVERS=2\n")
     assert function_output("all_hosts", settings=str(tmp_path)) == f"{names}\n"
 

@@ -128,7 +128,7 @@ class Gateway:
 
     @property
     def sends_receipts(self) -> bool:
-        """Whether the provider reports arrivals, by receipts or queries."""
+        """Whether the provider reports if a message was delivered: it sends receipts or answers status queries."""
         return self.query_size > 0 or type(self).receipt is not Gateway.receipt
 
     def transmit(self, message: Message) -> Accepted:

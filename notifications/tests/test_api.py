@@ -166,7 +166,7 @@ def test_the_schema_has_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_office_may_overrule_with_valid_flag() -> None:
+def test_resending_after_opt_out_needs_a_valid_overrule_flag() -> None:
     row = message(MessageStatus.SUPPRESSED, status_reason="opt_out", attempts=0)
     office = make_office()
     path = f"notifications/{row.pk}/resend/"

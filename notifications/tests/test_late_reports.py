@@ -175,7 +175,7 @@ def test_all_reported_ends_this_drivers_wait() -> None:
         {"kind": MessageKind.ORDER_CONFIRMED},
     ],
 )
-def test_all_reported_keeps_other_waiting_messages(columns: dict[str, Any]) -> None:
+def test_all_reported_does_not_send_messages_that_wait_for_another_reason(columns: dict[str, Any]) -> None:
     driver = make_driver()
     defaults: dict[str, Any] = {
         "kind": MessageKind.DRIVER_ON_THE_WAY,

@@ -173,7 +173,7 @@ def test_overruling_an_opt_out_reuses_the_row() -> None:
 
 
 @pytest.mark.parametrize("reason", [Reason.NO_MOBILE, Reason.TOO_LONG, Reason.NOT_REGISTERED])
-def test_other_reasons_cannot_be_overruled(reason: str) -> None:
+def test_reasons_other_than_our_rules_cannot_be_overruled(reason: str) -> None:
     row = make_message(MessageStatus.SUPPRESSED, status_reason=reason, attempts=0)
     assert refusal(row, overrule=True) == reason
     row.refresh_from_db()

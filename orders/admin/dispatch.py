@@ -115,7 +115,10 @@ class RouteAdmin(BaseAdmin):
         return super().formfield_for_foreignkey(db_field, request, **({"queryset": active} | kwargs))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Route | None = None) -> Any:
-        """The driver of an existing route is read-only: the button “Assign to a driver” changes it with the orders."""
+        """The driver of an existing route is read-only, because its orders must change with it.
+
+        The button “Assign to a driver” changes both.
+        """
         return ("driver",) if obj else ()
 
     def get_inlines(self, request: HttpRequest, obj: Route | None) -> Any:

@@ -272,7 +272,7 @@ def outcome(before: str, to: str, role: Side, reason: str) -> str:
 
 
 @pytest.mark.parametrize(("before", "to", "role"), EVERY)
-def test_every_pair_of_statuses_follows_the_table(before: str, to: str, role: Side) -> None:
+def test_every_pair_of_statuses_follows_the_table_of_moves(before: str, to: str, role: Side) -> None:
     if (before, to) not in ALLOWED:
         expected = ("invalid_transition", "invalid_transition")
     else:

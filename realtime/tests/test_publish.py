@@ -148,7 +148,7 @@ def test_invalid_notification_is_refused(data: Any, error: tuple[str, str]) -> N
     assert refusal_of("notification", data, channel="staff") == error
 
 
-def test_custom_data_is_not_read_as_order_facts() -> None:
+def test_custom_event_with_keys_of_order_events_is_stored_unchanged() -> None:
     alike: list[dict[str, Any]] = [{"routes_touched": [1]}, {"customer_id": 7}, {"order_id": "x"}]
     for number, data in enumerate(alike, start=1):
         publish("custom.x", data, channel="system")

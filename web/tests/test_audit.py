@@ -114,7 +114,7 @@ def test_status_change_inserts_no_audit_row_and_assignment_one() -> None:
     assert inserts(lambda: order.transition_to(OrderStatus.DELIVERING)) == 0
 
 
-def test_history_page_needs_the_same_queries_for_more_changes() -> None:
+def test_history_page_needs_as_many_queries_for_more_changes() -> None:
     user, client = make_office(is_superuser=True, first_name="陳玲"), Client(headers={"accept-language": "en"})
     client.force_login(user)
     order, drivers = make_order(), [make_driver() for _ in range(4)]

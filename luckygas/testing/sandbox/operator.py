@@ -6,25 +6,25 @@ import threading
 from collections.abc import Mapping
 
 from luckygas.testing.sandbox.faults import Faults
-from luckygas.testing.sandbox.receipts import Receipts, ReceiptSender
+from luckygas.testing.sandbox.receipts import ReceiptFormat, Receipts
 from luckygas.testing.sandbox.telephones import SandboxAccount, SandboxMessage, Telephones
 
 
 class Operator:
     """The state that the three protocols share.
 
-    `senders`: the providers that send receipts, by name. `callbacks`: their default URLs, for messages without a URL of
-    their own. `balance`: points in the account at the start.
+    `formats`: the receipt format of each provider that sends receipts, by name. `callbacks`: their default URLs, for
+    messages without a URL of their own. `balance`: points in the account at the start.
     """
 
     def __init__(
-        self, account: SandboxAccount, senders: Mapping[str, ReceiptSender], callbacks: Mapping[str, str], balance: int
+        self, account: SandboxAccount, formats: Mapping[str, ReceiptFormat], callbacks: Mapping[str, str], balance: int
     ) -> None:
         self.account = account
         self.telephones = Telephones(balance)
         self.faults = Faults()
         self.over = threading.Event()
-        self.receipts = Receipts(senders, callbacks)
+        self.receipts = Receipts(formats, callbacks)
 
     def accept(
         self, provider: str, phone: str, text: str, *, key: str = "", callback: str = ""

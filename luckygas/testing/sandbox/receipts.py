@@ -25,8 +25,12 @@ MAX_TRIES = 10
 LONGEST_PAUSE = 30.0
 
 
-class ReceiptSender(Protocol):
-    """How one provider sends a receipt."""
+class ReceiptFormat(Protocol):
+    """A provider's receipt format.
+
+    `receipt` returns the parameters of the callback. `is_acknowledged` says whether the site's response accepts them;
+    otherwise the receipt is sent again.
+    """
 
     def receipt(self, sent: SandboxMessage, state: MessageStatus, reply: str) -> dict[str, str]: ...
 
@@ -57,7 +61,7 @@ class QueuedReceipt:
 class Receipts:
     """Sends receipts from one thread, in the order of their due times."""
 
-    def __init__(self, providers: Mapping[str, ReceiptSender], callbacks: Mapping[str, str]) -> None:
+    def __init__(self, providers: Mapping[str, ReceiptFormat], callbacks: Mapping[str, str]) -> None:
         self.policy = ReceiptPolicy()
         self._providers, self._callbacks = providers, callbacks
         self._waiting: list[tuple[float, int, QueuedReceipt]] = []

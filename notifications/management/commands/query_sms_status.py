@@ -39,10 +39,12 @@ class Command(BaseCommand):
         add(
             "--since",
             type=parse_time,
-            help=_("only messages created since then: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago (default 7d)"),
+            help=_(
+                "only messages created since this time, or within this age: 2026-11-23, 2026-11-23T08:00, 30m, 2h or 7d (default 7d)"
+            ),
         )
         add("--limit", type=parse_count, help=_("at most this many per provider, oldest first"))
-        add("--dry-run", action="store_true", help=_("show what would be queried, without querying"))
+        add("--dry-run", action="store_true", help=_("show what would be queried and retried, and do neither"))
 
     def handle(self, *args: Any, since: datetime | None, limit: int | None, dry_run: bool, **options: Any) -> None:
         since = since or timezone.now() - DEFAULT_AGE

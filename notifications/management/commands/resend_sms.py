@@ -43,7 +43,9 @@ class Command(BaseCommand):
         add(
             "--since",
             type=parse_time,
-            help=_("only messages created since then: 2026-11-23, 2026-11-23T08:00, or 30m, 2h, 7d ago"),
+            help=_(
+                "only messages created since this time, or within this age: 2026-11-23, 2026-11-23T08:00, 30m, 2h or 7d"
+            ),
         )
         add("--order", type=normalize_typed, help=_("only messages of this order, given by number or id"))
         add("--kind", type=normalize_typed, choices=MessageKind.values, help=_("only messages of this kind"))

@@ -25,7 +25,10 @@ UNITS = {"h": "hours", "d": "days"}
 
 
 class Command(BaseCommand):
-    """Can run while servers run: a client with a pruned cursor is refused and loads a snapshot."""
+    """Can run while servers run. A client whose cursor was pruned gets `recovered: false` and loads a snapshot.
+
+    The polling API answers 410.
+    """
 
     help = _("Deletes old events, expired tickets and tokens, and sheets that were checked but not imported.")
 

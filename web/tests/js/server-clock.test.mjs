@@ -42,7 +42,7 @@ describe("server clock", () => {
     assert.ok(errorOf(clock) <= 100);
   });
 
-  test("a slow response does not change a right offset", async () => {
+  test("a slow response does not change a correct offset", async () => {
     const clock = await loadModule();
     clock.setServerTime(real(), 100);
     clock.setServerTime(real() - 9_000, 9_500);
