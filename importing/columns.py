@@ -60,7 +60,10 @@ COLUMN_BY_HEADING = {name: column for column, names in HEADINGS.items() for name
 
 
 class UnreadableSheet(ValueError):
-    """No row of the file can be imported. The message gives the reason and what to do, in the reader's language."""
+    """The import ends without a report, usually before any row is imported.
+
+    The message gives the reason and what to do, in the reader's language.
+    """
 
 
 # Key in `SheetLine.faults` for a fault of the whole row.

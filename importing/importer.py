@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from datetime import date
 
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models.functions import Left
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -41,6 +41,10 @@ class NoProducts(UnreadableSheet):
     """There is no active product. One message reports it instead of one for each row."""
 
 
+class ImportInterrupted(UnreadableSheet):
+    """Another change held a lock for too long. The rows of earlier batches are imported, the others are not."""
+
+
 @measure("import")
 def import_orders(
     data: bytes,
@@ -53,9 +57,9 @@ def import_orders(
 ) -> Report:
     """Creates a pending order from every valid row (see `Mode`), and reports the result of each row.
 
-    Raises UnreadableSheet if the file as a whole is refused, NoProducts if no product is active. Commits the rows in
-    batches, with Mode.ALL all at once. The import is idempotent: run it again after an interruption. It skips rows
-    imported before.
+    Raises UnreadableSheet if the file as a whole is refused, NoProducts if no product is active, ImportInterrupted if
+    another change kept the later rows from being imported. Commits the rows in batches, with Mode.ALL all at once. The
+    import is idempotent: run it again after an interruption. It skips rows imported before.
     """
     sheet = sheets.read_sheet(data, encoding, max_rows)
     layout = locate_columns(sheet.heading)
@@ -65,7 +69,17 @@ def import_orders(
     progress = iter(track(drafts))
     step = max(len(drafts), 1) if mode is Mode.ALL else BATCH
     for start in range(0, len(drafts), step):
-        run.import_batch(drafts[start : start + step], progress)
+        imported = len(report.created)
+        try:
+            run.import_batch(drafts[start : start + step], progress)
+        except OperationalError as error:
+            if mode is Mode.CHECK or not imported or not database.is_row_locked(error):
+                raise
+            detail = _(
+                "Another change is in progress, so only %d rows were imported. Please import the file again: "
+                "imported rows are recognised and not ordered twice."
+            )
+            raise ImportInterrupted(detail % imported) from error
     return report
 
 

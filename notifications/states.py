@@ -88,8 +88,8 @@ OFF_BY_DEFAULT = frozenset({MessageKind.DELIVERY_FAILED, MessageKind.ORDER_CANCE
 class Reason(TextChoices):
     """Why a message was not sent, is waiting, has failed, or may have been sent."""
 
-    NO_MOBILE = "no_mobile", _("no mobile number")
-    OPT_OUT = "opt_out", _("the customer opted out of this SMS")
+    NO_MOBILE = "no_mobile", _("no mobile number and no e-mail")
+    OPT_OUT = "opt_out", _("the customer opted out of this message")
     SWITCHED_OFF = "switched_off", _("this kind is turned off")
     NOT_REGISTERED = "not_registered", _("the text contains an unregistered link or telephone number")
     TOO_LONG = "too_long", _("longer than three segments")

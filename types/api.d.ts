@@ -1464,8 +1464,8 @@ export interface components {
             refresh: string;
         };
         /**
-         * @description * `no_mobile` - no mobile number
-         *     * `opt_out` - the customer opted out of this SMS
+         * @description * `no_mobile` - no mobile number and no e-mail
+         *     * `opt_out` - the customer opted out of this message
          *     * `switched_off` - this kind is turned off
          *     * `not_registered` - the text contains an unregistered link or telephone number
          *     * `too_long` - longer than three segments

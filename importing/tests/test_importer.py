@@ -6,13 +6,14 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.db import OperationalError
 
 from catalogue.models import Product
 from customers import addresses
 from customers.models import Customer
 from importing import importer
 from importing.columns import UnreadableSheet
-from importing.importer import import_orders
+from importing.importer import ImportInterrupted, import_orders
 from importing.report import Mode, Report
 from importing.row import OrderDraft, customer_name_key
 from importing.tests.sheets import HOME, make_20kg, make_sheet, row
@@ -233,6 +234,23 @@ def test_interrupted_import_is_finished_by_the_next(product: Product) -> None:
     report = import_rows(*rows)
     assert (report.known, len(report.created)) == ([2, 3], 3)
     assert (Order.objects.count(), Customer.objects.count(), OrderItem.objects.count()) == (5, 5, 5)
+
+
+def test_lock_that_stops_an_import_half_way_is_reported_with_the_rows_imported(product: Product) -> None:
+    rows = [row(number, phone=f"091234567{number}", customer=f"客{number}") for number in range(3)]
+    lock = mock.Mock(side_effect=[None, OperationalError, OperationalError])
+    with (
+        mock.patch.object(importer, "BATCH", 2),
+        mock.patch.object(importer, "_lock_imports", lock),
+        mock.patch("web.database.is_row_locked", return_value=True),
+        mock.patch("web.database.MAX_WAIT_SECONDS", 0),
+    ):
+        with pytest.raises(ImportInterrupted, match="2"):
+            import_rows(*rows)
+        with pytest.raises(OperationalError):  # nothing was imported, and the usual text says so
+            import_rows(*rows)
+    assert Order.objects.count() == 2
+    assert len(import_rows(*rows).created) == 1
 
 
 def test_lookup_queries_do_not_grow_with_rows(product: Product, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]

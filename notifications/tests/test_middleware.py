@@ -32,7 +32,7 @@ def test_api_gets_header_and_no_page_message() -> None:
 @pytest.mark.parametrize(
     ("status", "reason", "tag", "text"),
     [
-        (MessageStatus.SUPPRESSED, Reason.NO_MOBILE, "error", "no mobile number"),
+        (MessageStatus.SUPPRESSED, Reason.NO_MOBILE, "error", "no mobile number and no e-mail"),
         (MessageStatus.FAILED, Reason.REFUSED, "error", "refused by the provider"),
         (MessageStatus.UNKNOWN, Reason.NO_ANSWER, "error", "the provider did not respond"),
         (MessageStatus.SUPPRESSED, Reason.SWITCHED_OFF, "info", "turned off"),

@@ -74,6 +74,12 @@ def test_too_many_bytes_or_pixels_are_refused() -> None:
     assert refusal_code(make_image("PNG", (4001, 4000))) == "image_too_large"
 
 
+def test_image_so_large_that_pillow_refuses_to_open_it_is_too_large() -> None:
+    out = BytesIO()
+    Image.new("1", (14_000, 14_000)).save(out, "PNG")
+    assert refusal_code(out.getvalue()) == "image_too_large"
+
+
 @pytest.mark.parametrize(
     ("form", "mode"), [("JPEG", "RGB"), ("JPEG", "L"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "1")]
 )

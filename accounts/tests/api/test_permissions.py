@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from accounts.api.tokens import Refresh
 from orders.tests.api.client import Api, codes
-from orders.tests.factories import PASSWORD, make_driver, make_product, make_staff, make_user
+from orders.tests.factories import PASSWORD, make_customer, make_driver, make_product, make_staff, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +50,13 @@ def test_refusal_names_the_roles_that_may(language: str, detail: str) -> None:
     )  # fmt: skip
     product.refresh_from_db()
     assert product.price == 800
+
+
+@pytest.mark.parametrize("path", ["orders/warnings/", "drivers/locations/"])
+def test_refusal_of_all_rows_does_not_name_a_role_that_may_see_its_own(path: str) -> None:
+    user = make_customer(user=make_user()).user if path.startswith("orders") else make_driver().user
+    (error,) = Api(user).get(path).json()["errors"]
+    assert error["detail"] == "Only the office may do this."
 
 
 def test_user_without_a_role_gets_no_token_and_no_data() -> None:

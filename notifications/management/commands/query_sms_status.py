@@ -40,7 +40,8 @@ class Command(BaseCommand):
             "--since",
             type=parse_time,
             help=_(
-                "only messages created since this time, or within this age: 2026-11-23, 2026-11-23T08:00, 30m, 2h or 7d (default 7d)"
+                "only messages created since this time, or within this age: 2026-11-23, 2026-11-23T08:00, 30m, 2h "
+                "or 7d (default 7d)"
             ),
         )
         add("--limit", type=parse_count, help=_("at most this many per provider, oldest first"))

@@ -382,7 +382,7 @@ def test_message_after_opt_out_has_no_button(admin_client: Client) -> None:
     Customer.objects.filter(pk=row.customer_id).unannounced().update(sms_opt_out=True)
     row = NotificationHistory.objects.get(pk=row.pk)
     assert last_line_and_button(admin_client, row) == (
-        "This message cannot be sent: the customer opted out of this SMS.",
+        "This message cannot be sent: the customer opted out of this message.",
         False,
     )
 

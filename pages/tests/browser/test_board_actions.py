@@ -179,7 +179,7 @@ async def test_failed_request_shows_a_toast_and_the_order_stays(page: Page, site
     await board.wait_for_column(order, "pending")
     await page.route("**/orders/bulk-update/", lambda route: route.abort())
     await board.card(order).drag_to(board.column("confirmed"))
-    await board.wait_for_toast("No connection")
+    await board.wait_for_toast("The site does not respond")
     await board.wait_for_column(order, "pending")
     assert await status_of(order) == "pending"
 

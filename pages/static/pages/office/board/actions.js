@@ -4,14 +4,12 @@ import { retry } from "../../../web/retry.js";
 import { signInAgain } from "./live.js";
 
 // The server may have made the change although the response was lost. The version in the request prevents a second change.
-const OFFLINE = () =>
-  gettext("No connection. The board will show whether the change was made. If not, please make it again.");
+const UNANSWERED = () =>
+  gettext("The site does not respond. The board will show whether the change was made. If not, please make it again.");
 const GONE = () => ({
   driver: gettext("This driver is no longer available. Please choose another."),
   route: gettext("This route no longer exists. Please choose another."),
 });
-const FAILED = () =>
-  gettext("The server could not make this change. The board shows the current state. Please try again.");
 
 export class Actions {
   #store;
@@ -74,7 +72,7 @@ export class Actions {
       .filter(({ code }) => code === "does_not_exist")
       .map(({ attr }) => GONE()[attr])
       .join(" ");
-    const message = gone || (error.code === "offline" ? OFFLINE() : error.message || FAILED());
+    const message = gone || error.message || UNANSWERED();
     this.#toasts.show({ title: number, message, severity: "error", action: { type: "order", order_id: id } });
     if (gone) this.#onOutdated();
   }
