@@ -94,8 +94,8 @@ RIGHTS: dict[str, Row] = {
     "notifications.change_messagetemplate":      Row(ALL, ALL,    NO,   NO,    NO),
     "notifications.change_gatewaystate":         Row(ALL, ALL,    NO,   NO,    NO),
     "auth.change_user":                          Row(ALL, ALL,    NO,   NO,    NO),
-    "accounts.appoint_manager":                  Row(ALL, NO,     NO,   NO,    NO),   # also owners
-    "axes.delete_accessattempt":                 Row(ALL, ALL,    NO,   NO,    NO),   # unlocks a name
+    "accounts.appoint_manager":                  Row(ALL, NO,     NO,   NO,    NO),   # also appoints owners
+    "axes.delete_accessattempt":                 Row(ALL, ALL,    NO,   NO,    NO),   # unlocks an account
     "waffle.change_switch":                      Row(ALL, ALL,    NO,   NO,    NO),
     "health.clear_cache":                        Row(ALL, ALL,    NO,   NO,    NO),
     # export

@@ -31,7 +31,8 @@ else:
 
 
 WRONG_SECRET = "wrong_secret"  # noqa: S105  (a throttle scope)
-# The permission that Django's own admin pages need, by the last part of the URL name. Our pages give their reasons.
+# The permission that each of Django's admin pages requires, by the last part of its URL name. A 403 names it, because
+# Django gives no reason. Our own views raise PermissionDenied with one.
 ACTIONS = {"changelist": "view", "history": "view", "change": "view", "add": "add", "delete": "delete"}
 
 

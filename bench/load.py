@@ -63,7 +63,10 @@ class Counts:
 
 
 class Load:
-    """Opens a socket to one server for each path. Leaving the context closes them."""
+    """The load client (`client/load.c`, a process of its own): it opens one socket per path, all to the same server.
+
+    Leaving the context ends the process, which closes the sockets.
+    """
 
     def __init__(self, server: Server, paths: Sequence[str], *options: str) -> None:
         self._paths = tempfile.NamedTemporaryFile("w", prefix="luckygas-", suffix=".paths")  # noqa: SIM115  (the client reads it later)

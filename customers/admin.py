@@ -143,12 +143,12 @@ class CustomerAdmin(Deactivation):
     def send_link(self, request: HttpRequest, customer: Customer) -> None:
         if customer.user is None:
             raise Refusal("no_account", _("This customer has no account. Please create one first."), status=409)
-        if not (customer.user.email and customer.user.is_active):
-            raise Refusal(
-                "no_email",
-                _("This account has no e-mail or is deactivated. Please enter an e-mail or activate the account."),
-                status=409,
-            )
+        if not customer.user.email:
+            detail = _("The customer's account has no e-mail. Please enter one on the account's page.")
+            raise Refusal("no_email", detail, status=409)
+        if not customer.user.is_active:
+            detail = _("The customer's account is deactivated. Please activate it on the account's page.")
+            raise Refusal("account_inactive", detail, status=409)
         transaction.on_commit(partial(mail_link, request, self, customer.user, customer.language))
 
     def close_account(self, request: HttpRequest, customer: Customer) -> None:

@@ -42,7 +42,7 @@ class Tile:
 
 
 def tiles(answers: Mapping[str, Answer], orders: Mapping[str, int]) -> Iterator[Tile]:
-    """Yields the tiles of the figures, with NOTHING for figures of a part that did not answer."""
+    """Yields the dashboard's tiles, with NOTHING for figures of a part that did not answer."""
     sockets, messages = answers["websocket"], answers["notifications"]
     sides = dict(Side.choices)
     roles = ((str(sides.get(role, role)), count) for role, count in sorted(sockets.get("by_role", {}).items()))

@@ -168,9 +168,10 @@ def split_separator(text: str) -> tuple[str, str]:
 
 
 def csv_rows(text: str, delimiter: str = "") -> Iterator[tuple[int, list[str] | str]]:
-    """Yields each filled row with its number, counted from 1: its cells, or its text if it cannot be split.
+    """Yields `(number, cells)` for each row that is not empty, or `(number, text)` if the row cannot be split.
 
-    A row with an open quotation mark ends with its line. Otherwise it would take in all the following rows.
+    Numbers start at 1 and count empty rows too. A row whose quotation mark is never closed ends with its line.
+    Otherwise it would take in all the following rows.
     """
     delimiter = delimiter or _delimiter(text)
     lines = list(io.StringIO(text, newline=""))

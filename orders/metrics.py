@@ -20,7 +20,7 @@ RECENT_DAYS = 7
 
 def orders_by_status() -> Iterator[Metric]:
     """Counts open, recent and future orders by status, in one query."""
-    help_text = f"Orders by status: open, or of the last {RECENT_DAYS} days and of those to come."
+    help_text = f"Orders by status. Closed orders count only if their day is at most {RECENT_DAYS} days ago."
     orders = GaugeMetricFamily("luckygas_orders", help_text, labels=["status"])
     since = timezone.localdate() - timedelta(days=RECENT_DAYS)
     tally = Order.objects.filter(Q(status__in=OPEN) | Q(scheduled_date__gte=since)).by_status()

@@ -96,7 +96,7 @@ def parse(text: str | None) -> Message:
             "invalid_json", _("This is not valid JSON in UTF-8, or is nested too deeply. Please correct it.")
         ) from None
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise Refusal("invalid_message", _("A message must be a JSON object whose `type` is a text."))
+        raise Refusal("invalid_message", _("A message must be a JSON object whose `type` is a string."))
     return message
 
 
@@ -145,7 +145,7 @@ async def authenticate(hub: Hub, connection: Connection, message: Message) -> No
     """
     token, old = message.get("token"), connection.identity
     if not isinstance(token, str):
-        raise Refusal("invalid_message", _("Please send the new token as text."))
+        raise Refusal("invalid_message", _("`token` must be a string. Please send the new token in it."))
     new = auth.identity_of_token(token)
     hub.readers.revocations.check(new)
     if old.expires_at is None or new.user_id != old.user_id:
@@ -227,7 +227,7 @@ def execute(identity: Identity, message: Message) -> dict[str, Any]:
         raise refusal_for(permissions.DELIVER_ORDER)
     found = users_with_signed_out(identity.session).select_related("staff_role", "driver", "customer")
     user = found.filter(pk=identity.user_id or 0, is_active=True).first()
-    # The hub is about to close this socket. Refuse the commands that arrive before.
+    # The hub is about to close this socket. Refuse the commands that arrive until then.
     if user is None or user.signed_out or Identity.of(user).rights != identity.rights:
         raise rights.revoked_refusal()
     with no_waiting():

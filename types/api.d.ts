@@ -1502,7 +1502,7 @@ export interface components {
          * @enum {string}
          */
         MessageTypeEnum: "sms" | "email";
-        /** @description A move that was made. Repeating a command with its `ref` returns the same response. */
+        /** @description The status change that the request made. A repeated request with the same `ref` gets the same response. */
         MoveOutput: {
             /** @example 17 */
             readonly id: number;

@@ -320,7 +320,7 @@ def confirmation_page(
 ) -> HttpResponse:
     """The confirmation page, which lists `subjects`: the rows that the action changes.
 
-    `hidden` are further fields of its POST; `back` is the URL that its link for “no” opens.
+    `hidden` are further fields of its POST; `back` is the URL that the link “No, take me back” opens.
     """
     context = {
         **model_admin.admin_site.each_context(request),

@@ -1,7 +1,8 @@
-"""Removes invisible characters, which texts copied from a chat, a PDF or a sheet often contain.
+"""Removes invisible characters, which texts copied from a chat, a PDF or a spreadsheet often contain.
 
-They are removed from all input but passwords: to a database a name with a zero-width space is another name, and a date
-with a direction mark is not a date. Zero-width joiners go too, so a family emoji becomes its members.
+They are removed from all input except passwords. Otherwise a database would treat a name with a zero-width space as a
+different name, and a date with a direction mark would be invalid. Zero-width joiners are removed too, so a family emoji
+is split into single persons.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ def normalize_typed(text: str) -> str:
     ).strip()
 
 
-def is_secret(name: object) -> bool:
-    """Whether a field of this name is a password. Passwords are never logged, shown or normalized."""
+def is_password(name: object) -> bool:
+    """Whether a field of this name holds a password, whose characters must not be changed."""
     return isinstance(name, str) and "password" in name
 
 
@@ -67,7 +68,7 @@ def remove_invisible_from_json(found: Any) -> Any:
         holder = waiting.pop()
         for place, value in list(holder.items()) if isinstance(holder, dict) else enumerate(holder):
             if isinstance(value, str):
-                holder[place] = value if is_secret(place) else remove_invisible(value)
+                holder[place] = value if is_password(place) else remove_invisible(value)
             elif isinstance(value, (dict, list)):
                 waiting.append(value)
     return whole[0]
@@ -76,7 +77,7 @@ def remove_invisible_from_json(found: Any) -> Any:
 def remove_invisible_from_form(form: QueryDict) -> QueryDict:
     """Applies `remove_invisible` to every value of a form or query string, except to passwords."""
     shown = {
-        name: [remove_invisible(value) for value in values] for name, values in form.lists() if not is_secret(name)
+        name: [remove_invisible(value) for value in values] for name, values in form.lists() if not is_password(name)
     }
     if all(values == form.getlist(name) for name, values in shown.items()):
         return form

@@ -119,10 +119,10 @@ def cache_lookups(view: str) -> Counter[str]:
 
 
 def run_day(client: APIClient, view: str, reads: int, counting: bool) -> Counter[str]:
-    """Mixes `reads` reads of this view with changes.
+    """Reads this view `reads` times, with changes of orders in between.
 
-    Returns the reads and their queries as `counted` and `queries` if `counting`, else the reads and their time as
-    `timed` and `ms`.
+    With `counting`, returns the number of reads (`counted`) and of their queries (`queries`). Otherwise returns the
+    number of reads (`timed`) and their total time in milliseconds (`ms`).
     """
     total: Counter[str] = Counter()
     dice, change = random.Random(7), change_steps()

@@ -61,7 +61,7 @@ def test_page_links_to_recent_orders(office: Browser) -> None:
     assert all(change_url("order", order.pk) in shown for order in orders[1:])
 
 
-def test_page_links_to_all_orders(office: Browser) -> None:
+def test_page_links_to_all_orders_of_the_customer(office: Browser) -> None:
     order, other = make_order(), make_order()
     page = office.get(change_url("customer", order.customer_id))
     (link,) = re.findall(r'href="([^"]*orders/order/\?customer__id__exact[^"]*)"', page)
@@ -139,11 +139,19 @@ def test_account_steps_without_account_are_refused(step: str, text: str) -> None
     assert shown_messages(press_button(make_customer(), step)) == [("error", text)]
 
 
-def test_password_link_needs_account_email() -> None:
-    customer = make_customer(user=make_user())
-    assert shown_messages(press_button(customer, "link")) == [
-        ("error", "This account has no e-mail or is deactivated. Please enter an e-mail or activate the account.")
-    ]
+@pytest.mark.parametrize(
+    ("account", "text"),
+    [
+        ({}, "The customer's account has no e-mail. Please enter one on the account's page."),
+        (
+            {"email": "wang@example.com", "is_active": False},
+            "The customer's account is deactivated. Please activate it on the account's page.",
+        ),
+    ],
+)
+def test_password_link_needs_an_active_account_with_email(account: dict[str, Any], text: str) -> None:
+    customer = make_customer(user=make_user(**account))
+    assert shown_messages(press_button(customer, "link")) == [("error", text)]
 
 
 def test_unlinked_account_is_deactivated() -> None:

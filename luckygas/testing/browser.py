@@ -49,7 +49,7 @@ OPEN_SECONDS = 15
 
 
 class Chromium(Server):
-    """A browser that tests control over its debugging port. `debugger` is the connection that all tests share."""
+    """A browser that tests control through its debugging port. `debugger` is the connection that all tests share."""
 
     debugger: Browser | None = None
 

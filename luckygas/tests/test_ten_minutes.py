@@ -44,7 +44,7 @@ def column(board: Page, label: str) -> Locator:
     return board.locator(".column", has=board.get_by_role("heading", name=re.compile(f"^{LABELS[label]}")))
 
 
-async def test_readme_ten_minutes_in_a_browser(page: Page, run: DemoSite) -> None:
+async def test_readme_steps_work_in_a_browser(page: Page, run: DemoSite) -> None:
     # Wide enough for all columns, because a drag does not scroll.
     await page.set_viewport_size({"width": 1760, "height": 900})
     await sign_in(page, run.url, "office")

@@ -71,7 +71,7 @@ def test_next_attempt_queues_messages_again() -> None:
 
 
 @pytest.mark.parametrize(("status", "rows"), [("cancelled", 2), ("failed", 2), ("suppressed", 1), ("sent", 1)])
-def test_second_departure_is_queued_after_a_cancelled_or_failed_one(status: str, rows: int) -> None:
+def test_on_the_way_message_is_queued_again_if_the_first_was_cancelled_or_failed(status: str, rows: int) -> None:
     order = make_order(OrderStatus.DELIVERING)
     NotificationHistory.objects.filter(order=order, kind=MessageKind.DRIVER_ON_THE_WAY).unannounced().update(
         status=status

@@ -91,7 +91,7 @@ def history_and_proofs(order: int) -> dict[str, Any]:
 
 
 class MoveOutput(serializers.Serializer[OrderStatusChange]):
-    """A move that was made. Repeating a command with its `ref` returns the same response."""
+    """The status change that the request made. A repeated request with the same `ref` gets the same response."""
 
     # No ModelSerializer: it would inspect the model for each response, and this response is the most frequent one.
     id = serializers.IntegerField(source="order_id", read_only=True)

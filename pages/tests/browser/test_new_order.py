@@ -191,7 +191,7 @@ async def test_script_groups_phone_numbers_as_the_server_does(form: Page) -> Non
 
 
 @pytest.mark.long
-async def test_open_order_warning_appears_once_orders_are_loaded(form: Page) -> None:
+async def test_open_order_warning_appears_after_a_retried_request(form: Page) -> None:
     customer = await make(Customer.objects.get)()
     order = await make(make_order)(customer=customer, product=await make(Product.objects.get)())
     busy = {"status": 503, "headers": {"Retry-After": "1"}, "body": "busy"}

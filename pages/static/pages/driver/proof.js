@@ -187,7 +187,7 @@ find("[data-scan]", dialog).addEventListener("click", async () => {
     await scanner.start();
   } catch {
     stopScanning();
-    fill(dialog, { wrong: gettext("The camera cannot be used. Please type the number.") });
+    fill(dialog, { wrong: gettext("The camera cannot be used. Please type the serial number.") });
   }
 });
 find("[data-stop]", dialog).addEventListener("click", stopScanning);
