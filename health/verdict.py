@@ -76,7 +76,7 @@ def _servers(answers: Answers, failed: int) -> Iterator[HealthFault]:
 
 def _sockets(answer: Answer) -> Iterator[HealthFault]:
     if "connections" not in answer:
-        yield HealthFault(_("The figures of the live connections cannot be read."), _("Check the servers' logs."))
+        yield HealthFault(_("The statistics of the live connections cannot be read."), _("Check the servers' logs."))
         return
     if answer["hub_stuck"]:
         yield HealthFault(
@@ -107,7 +107,7 @@ def _sockets(answer: Answer) -> Iterator[HealthFault]:
 
 def _messages(answer: Answer) -> Iterator[HealthFault]:
     if "pending" not in answer:
-        yield HealthFault(_("The figures of messages cannot be read."), _("Check the servers' logs."))
+        yield HealthFault(_("The message statistics cannot be read."), _("Check the servers' logs."))
         return
     for provider in filter(None, (answer["sms_provider"], answer["sms_fallback"])):
         yield from _provider(provider, answer["status"] == HealthStatus.UNHEALTHY)

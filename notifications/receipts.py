@@ -63,9 +63,8 @@ def find_message(gateway: Gateway, report: Receipt | Reply, own_id: UUID | None)
     for row in rows:
         if row.recipient == report.phone:
             return row
-    raise Refusal(
-        "other_number", _("The number of the receipt is missing, or is not the number of this message."), status=400
-    )
+    detail = _("The telephone number is missing, or is not the recipient of this message. Please send the recipient's.")
+    raise Refusal("other_number", detail, status=400)
 
 
 def apply_receipt(row: Row, receipt: Receipt) -> bool:

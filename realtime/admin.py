@@ -21,7 +21,7 @@ class EventAdmin(ReadOnly, BaseListAdmin):
     list_display = ("seq", "created_at", "type", "channel_list", "subject")
     list_filter = ("type", "created_at")
     fields = ("seq", "created_at", "type", "channel_list", "payload", "request_id")
-    # The list shows no total, because counting millions of rows would be slow.
+    # Django would count the whole table a second time for a filtered list, which is slow with millions of rows.
     show_full_result_count = False
 
     @admin.display(description=_("channels"))

@@ -54,7 +54,7 @@ class NewEvent(Strict):
 
     type = serializers.CharField(
         max_length=MAX_TYPE_LENGTH,
-        help_text=_("system.message, maintenance.alert, notification, or custom. and a name, such as custom.shift."),
+        help_text=_("system.message, maintenance.alert, notification, or custom.<name>, such as custom.shift."),
     )
     channel = serializers.CharField(max_length=64, required=False, allow_null=True)
     user = id_field(required=False, allow_null=True)

@@ -74,8 +74,8 @@ def publish(type_: str, data: Mapping[str, Any], *, channel: str | None = None, 
     """
     if type_ not in FORMS and (len(type_) > MAX_TYPE_LENGTH or not CUSTOM.fullmatch(type_)):
         detail = _(
-            "The type must be system.message, maintenance.alert, notification, or custom. and a name, with "
-            "at most %d characters."
+            "The type must be system.message, maintenance.alert, notification or custom.<name>. A type has at most %d "
+            "characters."
         )
         raise Refusal("unknown_type", detail % MAX_TYPE_LENGTH, attr="type")
     targets = _target_channels(type_, channel, user)

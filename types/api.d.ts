@@ -1532,7 +1532,7 @@ export interface components {
         /** @description A custom event for a channel or a user. If neither is given, system.message and maintenance.alert go to all. */
         NewEvent: {
             /**
-             * @description system.message, maintenance.alert, notification, or custom. and a name, such as custom.shift.
+             * @description system.message, maintenance.alert, notification, or custom.<name>, such as custom.shift.
              * @example custom.shift
              */
             type: string;
@@ -2360,7 +2360,7 @@ export interface components {
              */
             at?: string;
             /**
-             * @description For the status “assigned”, if the order's route has no driver.
+             * @description The driver to assign, with the status “assigned”. Required if neither the order nor its route has a driver.
              * @example 17
              */
             driver?: number;
@@ -3952,7 +3952,7 @@ export interface operations {
                 /** @description Orders that are scheduled for this day or were last changed on it. */
                 day?: string;
                 driver?: number;
-                /** @description Only with `customer`: at most this many orders of each customer, the newest ones. */
+                /** @description Returns only the newest orders of each customer, at most this many. Works only with `customer`. */
                 latest?: number;
                 /**
                  * @description Ordering
@@ -4368,7 +4368,7 @@ export interface operations {
                 /** @description Orders that are scheduled for this day or were last changed on it. */
                 day?: string;
                 driver?: number;
-                /** @description Only with `customer`: at most this many orders of each customer, the newest ones. */
+                /** @description Returns only the newest orders of each customer, at most this many. Works only with `customer`. */
                 latest?: number;
                 /**
                  * @description Ordering

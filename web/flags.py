@@ -27,12 +27,13 @@ THROTTLING = "request_throttling"
 MEANINGS = {
     REAL_TIME: _("Sends changes to screens at once. If off, pages reload their data every 30 seconds."),
     SMS: _(
-        "Messages are sent to customers. If off, messages wait. When turned on again, those that are "
-        "still true are sent."
+        "Sends messages to customers. If off, messages wait. When turned on again, those that are still true are sent."
     ),
     PERFORMANCE: _("Measures how long operations take. The API shows the results under “performance”."),
-    CACHING: _("Statistics come from the cache until their data change."),
-    WEBSOCKETS: _("Pages keep a connection to the server. If off, pages check for changes every few seconds."),
+    CACHING: _("Serves statistics from the cache until their data change."),
+    WEBSOCKETS: _(
+        "Keeps a connection between each page and the server. If off, pages check for changes every few seconds."
+    ),
     THROTTLING: _("Limits how often a client may send requests."),
 }
 # How long values are used without a new query. Hubs also read the switches once a second.

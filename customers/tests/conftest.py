@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from orders.tests.admin.conftest import _two_days_before, office
+from orders.tests.admin.conftest import _clock_at_21_november, office
 
-__all__ = ["_two_days_before", "office"]
+__all__ = ["_clock_at_21_november", "office"]

@@ -113,7 +113,7 @@ def test_failure_after_announced_departure_is_sent_although_switched_off(status:
 @pytest.mark.parametrize(
     ("status", "attempt"), [("suppressed", 1), ("cancelled", 1), ("failed", 1), ("pending", 1), ("sent", 2)]
 )
-def test_unsent_or_other_on_the_way_message_does_not_count_as_announced(status: str, attempt: int) -> None:
+def test_failure_is_not_sent_if_departure_message_was_unsent_or_of_another_attempt(status: str, attempt: int) -> None:
     order = make_stop(make_driver(), OrderStatus.DELIVERING)
     make_message(status, order=order, kind=MessageKind.DRIVER_ON_THE_WAY, delivery_attempt=attempt)
     report(order, (OrderStatus.FAILED, 0))

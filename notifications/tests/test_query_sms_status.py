@@ -262,7 +262,8 @@ def test_late_or_doubled_answer_is_read(gateway: str, kind: FaultKind, sandbox: 
     assert row.status == MessageStatus.DELIVERED
 
 
-# A retry with its key, or a receipt, settles a sending without an answer.
+# A message without a response from the provider is unknown. A retry with the same idempotency key, or a receipt,
+# decides its status.
 
 
 IDEMPOTENT = ("http", "mitake")

@@ -137,7 +137,10 @@ class StatusInput(ReasonInput, CommandInput):
     driver = related_field(
         Driver.objects.filter(is_active=True),
         required=False,
-        help_text=_("For the status “assigned”, if the order's route has no driver."),
+        help_text=_(
+            "The driver to assign, with the status “assigned”. Required if neither the order nor its route has a "
+            "driver."
+        ),
     )
 
 

@@ -72,7 +72,7 @@ class OrderFilters(Filters):
     latest = IdFilter(
         method="newest",
         max_value=20,
-        help_text=_("Only with `customer`: at most this many orders of each customer, the newest ones."),
+        help_text=_("Returns only the newest orders of each customer, at most this many. Works only with `customer`."),
     )
     area = filters.CharFilter(max_length=20)
     q = filters.CharFilter(

@@ -31,7 +31,7 @@ def place(*lines: OrderLine, **columns: Any) -> Order:
     return services.place(lines, make_actor(), **(usual | columns))
 
 
-def test_refused_place_writes_nothing() -> None:
+def test_refused_order_writes_nothing() -> None:
     with pytest.raises(Refusal) as refused:
         place(OrderLine(make_product().pk, 1), OrderLine(999_999, 1))
     assert (refused.value.code, refused.value.attr) == ("unknown_product", "items.1.product")

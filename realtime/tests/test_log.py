@@ -156,7 +156,7 @@ def test_clock_jump_makes_no_event_old(days_ago: tuple[float, ...]) -> None:
     assert log.move_floor(7 * DAY) == 0
 
 
-def test_events_of_a_wrong_clock_are_pruned_in_order() -> None:
+def test_event_from_the_future_does_not_stop_pruning() -> None:
     make_events(12, -360, 11, 9.5, 8.5, 7.5, 6.5, 5, 4, 3, 2, 1)
     assert log.move_floor(7 * DAY) == 6
 

@@ -249,7 +249,7 @@ def test_requests_are_answered_while_redis_is_dead_or_frozen(
     for harm, mend in ((kill, own_redis.start), (stop, lambda: own_redis.send(signal.SIGCONT))):
         usual = seconds(lambda: statistics(office))
         harm(own_redis)
-        # Far less than the several seconds of an ordinary client, because the cache has a short timeout.
+        # The cache gives up on Redis after a fraction of a second (`libraries.caches`).
         assert seconds(lambda: statistics(office)) < 1 + 5 * usual
         assert sum(seconds(lambda: statistics(office)) for _ in range(5)) < 1 + 25 * usual
         number = product_number(office) + 1

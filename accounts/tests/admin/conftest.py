@@ -1,7 +1,7 @@
-"""Fixtures of the admin's tests: a browser of the office, and the time two days before the orders' date."""
+"""Fixtures from the admin tests of orders: the office's browser and the clock."""
 
 from __future__ import annotations
 
-from orders.tests.admin.conftest import _two_days_before, office
+from orders.tests.admin.conftest import _clock_at_21_november, office
 
-__all__ = ["_two_days_before", "office"]
+__all__ = ["_clock_at_21_november", "office"]

@@ -11,7 +11,7 @@ from orders.tests.factories import make_office
 
 
 @pytest.fixture(autouse=True)
-def _two_days_before() -> Iterator[None]:
+def _clock_at_21_november() -> Iterator[None]:
     """Sets the clock to 21 November 2026, 12:00 in Taipei. It keeps running."""
     with time_machine.travel(datetime(2026, 11, 21, 4, tzinfo=UTC)):
         yield

@@ -224,7 +224,7 @@ async def test_drop_on_an_inactive_driver_is_refused_and_removes_the_driver(page
     driver.is_active = False
     await make(driver.save)()
     await board.card(order).drag_to(board.target("driver", driver.pk))
-    toast = await board.wait_for_toast("This driver is no longer available. Please choose another.")
+    toast = await board.wait_for_toast("This driver was deactivated. Please choose another.")
     assert str(order) in await toast.inner_text()
     await board.target("driver", driver.pk).wait_for(state="detached")
     assert await status_of(order) == "pending"

@@ -7,7 +7,7 @@ import { signInAgain } from "./live.js";
 const UNANSWERED = () =>
   gettext("The site does not respond. The board will show whether the change was made. If not, please make it again.");
 const GONE = () => ({
-  driver: gettext("This driver is no longer available. Please choose another."),
+  driver: gettext("This driver was deactivated. Please choose another."),
   route: gettext("This route no longer exists. Please choose another."),
 });
 
