@@ -141,7 +141,9 @@ class WebSocketStatistics(serializers.Serializer[Any]):
     )
     servers = serializers.IntegerField(help_text=_("Processes with open connections."))
     events_per_second, deliveries_per_second = _rate(), _rate()
-    reconnects = serializers.IntegerField(help_text=_("Connections that resumed from a cursor."))
+    reconnects = serializers.IntegerField(
+        help_text=_("Connections that sent a cursor, including those whose cursor was too old.")
+    )
     reconnect_rate = _rate()
     resyncs = serializers.IntegerField(help_text=_("Connections whose cursor was too old."))
     disconnects = _counts(_("Ended connections by close code."))

@@ -2706,7 +2706,7 @@ export interface components {
              */
             deliveries_per_second: number;
             /**
-             * @description Connections that resumed from a cursor.
+             * @description Connections that sent a cursor, including those whose cursor was too old.
              * @example 17
              */
             reconnects: number;
