@@ -64,7 +64,8 @@ def add_pairs(channels: Iterable[str]) -> frozenset[str]:
     """Adds pairs such as `customer:5/order:17` to the channels of an order's event.
 
     They combine each customer and driver channel with each `order:` and `track:` channel. Drivers, customers and link
-    holders who subscribe to such a channel receive only events with their own pair, which are those that name them.
+    holders who subscribe to an `order:` or `track:` channel receive only events with their own pair. So they miss
+    events from when the order belonged to somebody else.
     """
     orders = [name for name in channels if name.startswith(("order:", "track:"))]
     profiles = [name for name in channels if name.startswith(("customer:", "driver:"))] if orders else []

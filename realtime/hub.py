@@ -39,7 +39,8 @@ Result = TypeVar("Result")
 
 # How often to read the log without a bell: the maximum delay of an event when every bell is lost.
 TIMER_SECONDS = 1.0
-# The pause before a retry: while another process holds the lock on the log head, or while a resuming client is ahead.
+# The pause before the log is read again, if another process holds the lock on the log head, or if a resuming client's
+# cursor is beyond the hub's.
 BUSY_SECONDS = 0.05
 # Maximum number of events that are read in one round.
 MAX_ROUND_EVENTS = 1000

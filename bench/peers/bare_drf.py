@@ -1,6 +1,6 @@
-"""Django REST framework as in its tutorial: a ModelSerializer on one column of the product's own table.
+"""Django REST framework as in its tutorial: a ModelSerializer for the status of orders, on Lucky Gas's own table.
 
-It checks tokens as the product does. It has no lock, no history, no event and no message.
+It checks tokens as Lucky Gas does. It has no lock, no history, no event and no message.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from notifications.gateways.form_gateway import (
 from notifications.gateways.http import HEALTH_SECONDS
 from notifications.states import MessageStatus, Reason
 
-# Codes for accepted messages. 1 and 2 mean that the carrier has the message, not that it arrived.
+# Mitake's status codes, with our status and reason. 1 and 2 mean that the carrier has the message, not that it arrived.
 STATUS_OF_CODE: dict[str, tuple[MessageStatus, str]] = {
     "0": (MessageStatus.SENT, ""), "1": (MessageStatus.SENT, ""), "2": (MessageStatus.SENT, ""),
     "4": (MessageStatus.DELIVERED, ""),

@@ -151,7 +151,7 @@ async def test_new_hub_can_resume_from_the_log() -> None:
         await hub.stop()
 
 
-async def test_hub_catches_up_for_a_client_from_a_hub_ahead(hub: Hub) -> None:
+async def test_hub_waits_until_it_reached_the_cursor_of_a_resuming_client(hub: Hub) -> None:
     await change(1)
     await until(hub, 1)
     resuming = asyncio.create_task(hub.can_resume(2, hub.epoch))

@@ -74,7 +74,7 @@ async def make_driver_on_the_way() -> tuple[Driver, Order]:
     return driver, await make(make_order)(OrderStatus.DELIVERING, driver=driver)
 
 
-async def test_position_reaches_readers_once_and_hides_the_driver_from_customers(hub: Hub) -> None:
+async def test_each_reader_gets_a_position_once_and_customers_get_no_driver_id(hub: Hub) -> None:
     driver, order = await make_driver_on_the_way()
     office = track(hub, "drivers", f"driver:{driver.pk}")
     own, customer = track(hub, f"driver:{driver.pk}"), join_link(hub, order.pk, order.customer_id)

@@ -50,7 +50,7 @@ def test_customer_reply_is_announced_once_to_all_staff() -> None:
 
 
 @pytest.mark.parametrize(("reason", "types"), [("switched_off", []), ("opt_out", ["notification.failed"])])
-def test_only_messages_skipped_by_the_switch_are_not_announced(reason: str, types: list[str]) -> None:
+def test_message_skipped_while_sms_is_off_is_not_announced(reason: str, types: list[str]) -> None:
     row = make_message()
     assign_event_ids()
     before = Event.objects.count()

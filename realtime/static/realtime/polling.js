@@ -144,8 +144,8 @@ export class Poller {
   }
 
   /**
-   * Reads one channel, or all own ones if it is empty. Returns a page of events or a status: 410 for an expired cursor, 403 or 404
-   * for a channel that it drops.
+   * Reads the next events of `channel`, or of all the user's channels if `channel` is an empty text. Returns a page of events, or a
+   * status: 410 if the cursor expired, 403 or 404 if the server refused the channel, which is then removed.
    * @param {string} channel
    */
   async #page(channel) {
