@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -17,7 +18,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import glob
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -33,10 +34,18 @@ class Unavailable(RuntimeError):
     """A required server is missing or does not start. The message says what to do."""
 
 
+# Below the ports that Linux gives to outgoing connections and to servers on port 0. They could take a free port before
+# its server listens, and the tests would talk to another program.
+FIRST_PORT, PORTS = 20_000, 12_000
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        # Not `random`, which starts alike in each pytest process.
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def unprivileged_user() -> str | None:
