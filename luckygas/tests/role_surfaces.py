@@ -234,18 +234,20 @@ def id_argument(model: type[Model]) -> Callable[[RoleClients], list[Any]]:
     return lambda clients: [clients.row(model).pk]
 
 
+def customer_without_account(clients: RoleClients) -> list[Any]:
+    return [make_customer(email="new@example.com").pk, "open"]
+
+
+def failed_message(clients: RoleClients) -> list[Any]:
+    return [NotificationHistory.objects.get(status=MessageStatus.FAILED).pk]
+
+
 def other_admin_pages() -> dict[str, Attempt]:
     def customer(step: str) -> Callable[[RoleClients], list[Any]]:
         return lambda clients: [clients.row(Customer).pk, step]
 
-    def customer_without_account(clients: RoleClients) -> list[Any]:
-        return [make_customer(email="new@example.com").pk, "open"]
-
     def move(before: OrderStatus, to: str) -> Callable[[RoleClients], list[Any]]:
         return lambda clients: [clients.order(before).pk, to]
-
-    def failed_message(clients: RoleClients) -> list[Any]:
-        return [NotificationHistory.objects.get(status=MessageStatus.FAILED).pk]
 
     def version(status: OrderStatus) -> Callable[[RoleClients], int]:
         return lambda clients: clients.order(status).version
